@@ -1,0 +1,64 @@
+/**
+ * A pattern as Go's `path/filepath.Match` reads it, the language of kubelet's credential keys: `*` any run of characters,
+ * `?` one, `[a-z]` and `[^a-z]` one of a class, `\` the next character as it is.
+ */
+export type Glob = readonly Token[];
+
+type Token = 'any-run' | CharacterTest;
+type CharacterTest = (char: string) => boolean;
+
+/** Reads a pattern; undefined when it is malformed (an open class or a trailing backslash), which then matches nothing. */
+export function parseGlob(pattern: string): Glob | undefined {
+  const tokens: Token[] = [];
+  const chars = Array.from(pattern);
+  for (let at = 0; at < chars.length; at++) {
+    const char = chars[at];
+    if (char === '*') tokens.push('any-run');
+    else if (char === '?') tokens.push(() => true);
+    else if (char === '[') {
+      const end = chars.indexOf(']', at + (chars[at + 1] === '^' ? 3 : 2));
+      if (end < 0) return undefined;
+      tokens.push(characterClass(chars.slice(at + 1, end)));
+      at = end;
+    } else {
+      const literal = char === '\\' ? chars[++at] : char;
+      if (literal === undefined) return undefined;
+      tokens.push((other) => other === literal);
+    }
+  }
+  return tokens;
+}
+
+/** Whether the whole text matches. Time is at most pattern × text: on a mismatch only the last run grows. */
+export function matchGlob(glob: Glob, text: string): boolean {
+  const chars = Array.from(text);
+  let token = 0;
+  let run: { token: number; at: number } | undefined;
+  for (let at = 0; at < chars.length;) {
+    const test = glob[token];
+    if (test === 'any-run') {
+      run = { token: ++token, at };
+    } else if (test?.(chars[at] ?? '') === true) {
+      token++;
+      at++;
+    } else {
+      if (run === undefined) return false;
+      token = run.token;
+      at = ++run.at;
+    }
+  }
+  return glob.slice(token).every((rest) => rest === 'any-run');
+}
+
+function characterClass(chars: readonly string[]): CharacterTest {
+  const negated = chars[0] === '^';
+  const members = negated ? chars.slice(1) : chars;
+  const ranges: [string, string][] = [];
+  for (let at = 0; at < members.length; at++) {
+    const low = members[at] ?? '';
+    const isRange = members[at + 1] === '-' && at + 2 < members.length;
+    ranges.push([low, isRange ? (members[at + 2] ?? '') : low]);
+    if (isRange) at += 2;
+  }
+  return (char) => ranges.some(([low, high]) => low <= char && char <= high) !== negated;
+}

@@ -1,0 +1,35 @@
+import { normalizeName } from './docker-hub.ts';
+import { matchGlob, parseGlob, type Glob } from './glob.ts';
+import { splitDomain } from './grammar.ts';
+import type { ImageReference } from './reference.ts';
+
+/**
+ * A set of images named by where they are kept, `swr.*.otc.t-systems.com/team`. Matches as kubelet matches the keys of a
+ * pull secret (`pkg/credentialprovider/keyring.go`): as many host labels, each matching its glob and compared letter by
+ * letter; the same port or none on both sides; the path is a prefix of the repository.
+ */
+export type HostPattern = Readonly<{ text: string; labels: readonly Glob[]; port: string | undefined; path: string }>;
+
+/** Reads a pattern; undefined when a glob in it is malformed. */
+export function parseHostPattern(text: string): HostPattern | undefined {
+  const slash = text.indexOf('/');
+  const domain = slash < 0 ? text : text.slice(0, slash);
+  const { host, port } = splitDomain(normalizeName(domain, '/').registry);
+  const labels = splitLabels(host).map((label) => parseGlob(label));
+  if (!labels.every((label) => label !== undefined)) return undefined;
+  return { text, labels, port, path: slash < 0 ? '' : text.slice(slash + 1) };
+}
+
+export function matchHostPattern(pattern: HostPattern, { registry, repository }: ImageReference): boolean {
+  const { host, port } = splitDomain(registry);
+  if (port !== pattern.port || !repository.startsWith(pattern.path)) return false;
+  const labels = splitLabels(host);
+  return (
+    labels.length === pattern.labels.length && pattern.labels.every((glob, at) => matchGlob(glob, labels[at] ?? ''))
+  );
+}
+
+/** An IPv6 address is one label, without the brackets that would read as a character class. */
+function splitLabels(host: string): readonly string[] {
+  return host.startsWith('[') && host.endsWith(']') ? [host.slice(1, -1)] : host.split('.');
+}

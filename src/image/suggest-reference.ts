@@ -1,0 +1,161 @@
+import { splitReference, type ReferenceParts } from './grammar.ts';
+import { isFilePath, isGitRepository, readWebPage } from './other-address.ts';
+import { readReference } from './reference.ts';
+import { suspectReference } from './suspect-reference.ts';
+import { findUserinfo, schemeOf } from './userinfo.ts';
+
+/** Nobody meant an address longer than this: a host of 253, a repository of 255, a tag of 128 and a digest of 135. */
+const MAX_INTENDED = 800;
+
+/**
+ * The address that was probably meant: every usual slip in it mended, and only if the result parses and nothing about it
+ * is odd. Slips are mended in the order in which they hide one another: what was pasted around the address first, its
+ * parts last.
+ */
+export function suggestReference(written: string): string | undefined {
+  if (written.length > MAX_INTENDED || isFilePath(written) || isGitRepository(written)) return undefined;
+  const address = REPAIRS.reduce((text, repair) => repair(text), written);
+  const mended = joinParts(mendParts(splitReference(address)));
+  const reference = readReference(mended);
+  if (mended === written || reference === undefined) return undefined;
+  return suspectReference(mended, reference) === undefined ? mended : undefined;
+}
+
+const REPAIRS: readonly ((text: string) => string)[] = [
+  // First of all, so that nothing below can cut an address in a way that lets a password pass for a tag.
+  dropUserinfo,
+  toAscii,
+  unwrap,
+  dropUserinfo,
+  (text) => text.slice(schemeOf(text).length),
+  closeGaps,
+  mendSlashes,
+  (text) => readWebPage(text) ?? text,
+  mendSigns,
+  mendDigest,
+  mendTagSlashes,
+];
+
+type Replacement = readonly [slip: RegExp, repair: string];
+
+function replaceAll(text: string, replacements: readonly Replacement[]): string {
+  return replacements.reduce((result, [slip, repair]) => result.replace(slip, repair), text);
+}
+
+/** Cyrillic letters that nobody can tell from the Latin ones. */
+const LATIN: Readonly<Record<string, string>> = { а: 'a', е: 'e', о: 'o', р: 'p', с: 'c', у: 'y', х: 'x' };
+
+/** Characters that look like ASCII ones as those, a terminal's colours and invisible characters left out. */
+function toAscii(text: string): string {
+  const seen = text
+    .replaceAll(/[\uff01-\uff5e\ufb00-\ufb06]/g, (char) => char.normalize('NFKC'))
+    .replaceAll(/[аеорсух]/g, (cyrillic) => LATIN[cyrillic] ?? cyrillic);
+  return replaceAll(seen, [
+    [/\u3002/g, '.'],
+    [/[\u2010-\u2015\u2212]/g, '-'],
+    [/[\u2018\u2019\u201c\u201d]/g, '"'],
+    [/\u001b\[[0-9;]*m/g, ''],
+    [/\p{Cf}|(?!\s)\p{Cc}/gu, ''],
+  ]);
+}
+
+/** What stood around the address where it was copied: a command, a YAML key, a comment, quotes, list punctuation. */
+function unwrap(text: string): string {
+  return replaceAll(text, [
+    [/^\s*(?:[$#>]\s+)?(?:sudo\s+)?(?:docker|podman|nerdctl|crictl|ctr)\s+(?:images?\s+|i\s+)?(?:pull|run)\s+/, ''],
+    [/^\s*FROM\s+|\s+AS\s+\S+\s*$/gi, ''],
+    [/^\s*(?:-+\s*)?["']?image["']?(?::\s+|\s*=\s*|\s+)/i, ''],
+    [/^\s*-\s+/, ''],
+    [/\s+#.*$/s, ''],
+    [/["'`]/g, ''],
+    [/^[\s([<]+(?![0-9A-Fa-f:]*\])/, ''],
+    [/(?:\\[nrt]|\\?[\s\])>,;])+$/, ''],
+  ]);
+}
+
+/** Without a registry after it, what stands before an "@" may as well be the image: no suggestion then. */
+function dropUserinfo(text: string): string {
+  const at = findUserinfo(text);
+  if (at < 0) return text;
+  const rest = text.slice(at + 1);
+  return splitReference(rest).domain === undefined ? '' : rest;
+}
+
+/** `nginx : 1.25` and `nginx 1.25` both mean `nginx:1.25`; more words than that are no address. */
+function closeGaps(text: string): string {
+  const joined = text.replaceAll(/\s+(?=[/:@])|(?<=[/:@])\s+/g, '');
+  const [name = '', tag = '', ...others] = joined.split(/\s+/);
+  return others.length === 0 && isVersion(tag) && !/:[^/]*$/.test(name) ? `${name}:${tag}` : joined;
+}
+
+/** The "/" before a missing registry stays, so that `${REGISTRY}/app` with nothing in it is not taken for Docker Hub's `app`. */
+function mendSlashes(text: string): string {
+  const single = replaceAll(text, [
+    [/\\(?=[/:@])/g, ''],
+    [/\\|%2f/gi, '/'],
+    [/%3a/gi, ':'],
+    [/\/{2,}/g, '/'],
+    [/\/$/, ''],
+  ]);
+  return splitReference(single.slice(1)).domain === undefined ? single : single.replace(/^\//, '');
+}
+
+/** A neighbouring key, or the wrong one of two signs: `pause:3,9`, `quay,io/app`, `nginx;1.25`, `nginx=1.25`, `ghcr.io:org/app`. */
+function mendSigns(text: string): string {
+  return replaceAll(text, [
+    [/(?<=\d),(?=\d)|(?<=\w),(?=(?:com|io|net|org)[/:])/g, '.'],
+    [/;(?=\w)|={1,2}(?=v?\d)/g, ':'],
+    [/^(\w[\w-]*(?:\.[\w-]+)+:(?:80|443|\d{4,5})):(?=[a-z])(?!latest$)/, '$1/'],
+    [/^(\w[\w-]*(?:\.[\w-]+)*\.[a-z]{2,}):(?=[a-z][\w.-]*\/)(?!port\/)/, '$1/'],
+    [/@$/, ''],
+  ]);
+}
+
+/** The algorithm in capitals, hyphenated, joined with the wrong sign or missing; the tag behind the digest. */
+function mendDigest(text: string): string {
+  return replaceAll(text, [
+    [/[:@]+sha-?(256|384|512)[:=](?=[0-9a-f]{64})/i, '@sha$1:'],
+    [/@sha-?(256|384|512)-(?=[0-9a-f]{64})/i, '@sha$1:'],
+    [/@(?=[0-9a-f]{64}$)/i, '@sha256:'],
+    [/(@sha\d{3}:[0-9a-f]{64,128}):([\w.-]+)$/i, ':$2$1'],
+  ]);
+}
+
+/** A branch as the tag, which CI systems write with hyphens: `app:feature/login` → `app:feature-login`. */
+function mendTagSlashes(text: string): string {
+  const colon = text.lastIndexOf(':');
+  const tag = text.slice(colon + 1).replace(/^refs\/(?:heads|tags)\//, '');
+  const isPort = /^(?:\d|port\/)|\]/.test(tag) || /^(?:[^/]*\.[^/]*|localhost)$/.test(text.slice(0, colon));
+  return colon < 0 || isPort || text.includes('@') ? text : text.slice(0, colon + 1) + tag.replaceAll('/', '-');
+}
+
+function mendParts({ domain, path, tag, digest }: ReferenceParts): ReferenceParts {
+  const isTagBehindAt = digest !== undefined && isVersion(digest);
+  const written = isTagBehindAt ? [tag ?? '', digest].join(':') : tag;
+  const meant = written === undefined ? undefined : chooseTag(written);
+  return {
+    ...(domain !== undefined && { domain: domain.toLowerCase() }),
+    path: path.toLowerCase(),
+    // An empty tag alone is a variable that was not set: what it should have held cannot be known.
+    ...(meant !== undefined && (meant !== '' || digest === undefined) && { tag: meant.replaceAll('+', '-') }),
+    ...(digest !== undefined && !isTagBehindAt && { digest: digest.toLowerCase() }),
+  };
+}
+
+/** Of two tags, one of them empty or `latest`, the other was meant. */
+function chooseTag(written: string): string {
+  const tags = written.split(':');
+  const distinct = [...new Set(tags)].filter((text) => text !== '');
+  const telling = distinct.length === 1 ? distinct : distinct.filter((text) => text !== 'latest');
+  return tags.length === 2 && telling.length === 1 ? (telling[0] ?? written) : written;
+}
+
+/** What is a tag and nothing else wherever it stands: no name, no start of a commit's or digest's hash. */
+function isVersion(text: string): boolean {
+  return /^(?:v?\d+(?:[._-][\w.-]*)?|latest|main|master|stable)$/.test(text);
+}
+
+function joinParts({ domain, path, tag, digest }: ReferenceParts): string {
+  const name = domain === undefined ? path : `${domain}/${path}`;
+  return `${name}${tag === undefined ? '' : `:${tag}`}${digest === undefined ? '' : `@${digest}`}`;
+}

@@ -1,0 +1,104 @@
+import { DOCKER_HUB } from './docker-hub.ts';
+import { DIGEST_LENGTHS, isImageId, splitDomain } from './grammar.ts';
+import { isFileName, readWebPage, registryOfSite } from './other-address.ts';
+import { isStandIn } from './placeholder.ts';
+import { quote } from './quote.ts';
+import type { ImageReference } from './reference.ts';
+
+/** The highest TCP port; the reference grammar takes any digits. */
+const MAX_PORT = 65_535;
+
+/** Registries that everybody writes often enough to swap two letters of; each slip is a host that someone may own. */
+const WELL_KNOWN: ReadonlySet<string> = new Set([
+  'docker.io',
+  'gcr.io',
+  'ghcr.io',
+  'lscr.io',
+  'mcr.microsoft.com',
+  'public.ecr.aws',
+  'quay.io',
+  'registry.k8s.io',
+]);
+
+/**
+ * Says what is odd about an address that parses but hardly means what its author thinks; undefined when nothing is.
+ * Never a reason to refuse: the runtime takes it.
+ */
+export function suspectReference(written: string, reference: ImageReference): string | undefined {
+  return (
+    suspectBareName(written, reference) ??
+    suspectWebPage(written, reference) ??
+    suspectHost(reference) ??
+    suspectTag(reference)
+  );
+}
+
+/** A name of one word is an image of Docker Hub, whatever it looks like. */
+function suspectBareName(written: string, { registry, repository, tag }: ImageReference): string | undefined {
+  const name = written.split(/[:@]/, 1)[0] ?? '';
+  if (registry !== DOCKER_HUB || repository !== `library/${name}`) return undefined;
+  const asTag = tag === undefined ? '' : ` with tag ${quote(tag, 40)}`;
+  const readAs = `this is read as the Docker Hub image ${quote(name, 60)}${asTag}`;
+  if (isFileName(name)) return `${readAs}; a runtime pulls from registries only and reads no files`;
+  if (looksLikeHost(name, tag)) return `${readAs}; a registry needs "/" and a repository after it`;
+  if (isStandIn(name)) return `${readAs}; it looks like a placeholder that was never replaced`;
+  if (Object.hasOwn(DIGEST_LENGTHS, name) && tag !== undefined)
+    return `${readAs}; a digest needs a name before it: name@${name}:…`;
+  return undefined;
+}
+
+/** `registry.example.com`, `registry.example.com:5000`, `10.0.0.1`, `localhost:5000`: no image is called so. */
+function looksLikeHost(name: string, tag: string | undefined): boolean {
+  const portLike = tag !== undefined && /^[0-9]{2,5}$/.test(tag);
+  if (name === 'localhost') return tag === undefined || portLike;
+  if (/^[0-9]{1,3}(?:\.[0-9]{1,3}){3}$/.test(name)) return true;
+  return name.includes('.') && (portLike || /\.[a-z]{2,}$/.test(name));
+}
+
+function suspectWebPage(written: string, { registry }: ImageReference): string | undefined {
+  const image = readWebPage(written);
+  if (image === '') return "this is the address of a registry's API, not of an image";
+  if (image !== undefined) return `this is the address of a web page; the image is ${quote(image)}`;
+  const actual = registryOfSite(registry);
+  return actual === undefined ? undefined : `${registry} is a web site, its registry is ${actual}`;
+}
+
+function suspectHost({ registry }: ImageReference): string | undefined {
+  const { host, port } = splitDomain(registry);
+  if (port !== undefined && (Number(port) > MAX_PORT || Number(port) === 0)) {
+    return `port ${quote(port, 40)} of ${quote(host, 60)} is out of range`;
+  }
+  const meant = swapLetters(host).find((swapped) => WELL_KNOWN.has(swapped));
+  if (meant !== undefined && !WELL_KNOWN.has(host)) return `host ${quote(host)} looks like a slip for ${quote(meant)}`;
+  const lower = host.toLowerCase();
+  if (host === lower) return undefined;
+  return /[.:]/.test(registry)
+    ? `host ${quote(host, 60)} has upper-case letters: kubelet compares letter by letter and uses no pull secret for ${quote(lower, 60)}`
+    : `${quote(host, 60)} has upper-case letters, so it is read as a registry host and not as a part of the repository name`;
+}
+
+/** Every text that two neighbouring letters in the wrong order may have been meant for. */
+function swapLetters(host: string): readonly string[] {
+  if (host.length > 20) return [];
+  return Array.from(
+    host,
+    (_, at) =>
+      host.slice(0, at) +
+      host
+        .slice(at, at + 2)
+        .split('')
+        .reverse()
+        .join('') +
+      host.slice(at + 2),
+  );
+}
+
+function suspectTag({ tag, digest }: ImageReference): string | undefined {
+  if (tag === undefined || digest !== undefined) return undefined;
+  if (isStandIn(tag)) return `tag ${quote(tag, 60)} looks like a placeholder that was never replaced`;
+  if (isImageId(tag)) return 'the tag is 64 hex digits; a digest is written name@sha256:…';
+  if (tag.endsWith('.')) return `tag ${quote(tag, 60)} ends with a "."`;
+  if (tag !== 'latest' && /^la(?:test|tets|tset|st|stest|tes)$/i.test(tag))
+    return `tag ${quote(tag)} is another tag than "latest"`;
+  return undefined;
+}
