@@ -1,0 +1,58 @@
+import type { Pointer } from './pointer.ts';
+
+/** A kind of object that makes pods, and where its pod specs are. */
+export type WorkloadKind = Readonly<{
+  /** API group without version; empty for the core group. */
+  group: string;
+  kind: string;
+  /** Plural as in the API's paths and in RBAC. Not known, and not needed, of kinds that a policy adds. */
+  resource?: string;
+  /** Pointers to its pod specs; a segment `*` stands for every element or member. */
+  podSpecs: readonly Pointer[];
+}>;
+
+const TEMPLATE: readonly Pointer[] = ['/spec/template/spec'];
+const JOB_TEMPLATE: readonly Pointer[] = ['/spec/jobTemplate/spec/template/spec'];
+
+/** The kinds of Kubernetes itself that name images, in the groups that API servers serve today. */
+export const WORKLOAD_KINDS: readonly WorkloadKind[] = [
+  { group: '', kind: 'Pod', resource: 'pods', podSpecs: ['/spec'] },
+  { group: '', kind: 'PodTemplate', resource: 'podtemplates', podSpecs: ['/template/spec'] },
+  { group: '', kind: 'ReplicationController', resource: 'replicationcontrollers', podSpecs: TEMPLATE },
+  { group: 'apps', kind: 'DaemonSet', resource: 'daemonsets', podSpecs: TEMPLATE },
+  { group: 'apps', kind: 'Deployment', resource: 'deployments', podSpecs: TEMPLATE },
+  { group: 'apps', kind: 'ReplicaSet', resource: 'replicasets', podSpecs: TEMPLATE },
+  { group: 'apps', kind: 'StatefulSet', resource: 'statefulsets', podSpecs: TEMPLATE },
+  { group: 'batch', kind: 'CronJob', resource: 'cronjobs', podSpecs: JOB_TEMPLATE },
+  { group: 'batch', kind: 'Job', resource: 'jobs', podSpecs: TEMPLATE },
+];
+
+/** Kinds in the group they had before Kubernetes 1.16. No API server serves it, manifests in Git still say it. */
+const OLD_KINDS: readonly WorkloadKind[] = ['DaemonSet', 'Deployment', 'ReplicaSet'].map((kind) => ({
+  group: 'extensions',
+  kind,
+  podSpecs: TEMPLATE,
+}));
+
+/** Kinds by group and name. */
+export type KindTable = ReadonlyMap<string, WorkloadKind>;
+
+/** All built-in kinds and those given, which win where they name the same. */
+export function tabulateKinds(added: readonly WorkloadKind[]): KindTable {
+  return new Map([...WORKLOAD_KINDS, ...OLD_KINDS, ...added].map((kind) => [`${kind.group}/${kind.kind}`, kind]));
+}
+
+export function findKind(kinds: KindTable, group: string, kind: string): WorkloadKind | undefined {
+  return kinds.get(`${group}/${kind}`);
+}
+
+/** Only pods are changed, and only pods run; everything else is a template for them. */
+export function isPod({ group, kind }: Readonly<{ group: string; kind: string }>): boolean {
+  return group === '' && kind === 'Pod';
+}
+
+/** The group of an `apiVersion`: `apps` of `apps/v1`, empty for `v1`. */
+export function groupOf(apiVersion: string): string {
+  const slash = apiVersion.indexOf('/');
+  return slash < 0 ? '' : apiVersion.slice(0, slash);
+}

@@ -1,0 +1,19 @@
+import type { Edit } from './json-patch.ts';
+import { joinPointer } from './pointer.ts';
+import type { Workload } from './workload.ts';
+
+/**
+ * The edits that put pull secrets at the end of a pod's list, after what its author or its service account gave it. A list
+ * that holds nothing is set whole: appending to one that is not there would fail the request.
+ */
+export function addPullSecrets(
+  { podSpec, hasPullSecretList }: Pick<Workload, 'podSpec' | 'hasPullSecretList'>,
+  names: readonly string[],
+): readonly Edit[] {
+  const list = joinPointer(podSpec, 'imagePullSecrets');
+  return names.map((name, at) =>
+    at === 0 && !hasPullSecretList
+      ? { op: 'add', path: list, value: [{ name }] }
+      : { op: 'add', path: joinPointer(list, '-'), value: { name } },
+  );
+}

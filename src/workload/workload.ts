@@ -1,0 +1,137 @@
+import { parseReference, type ParsedReference } from '../image/parse-reference.ts';
+import { isPod, type WorkloadKind } from './kinds.ts';
+import { expandPointer, isRecord, joinPointer, readPointer, readString, type Pointer } from './pointer.ts';
+
+/** One place in a pod spec that names an image. */
+export type ImageUse = Readonly<{
+  /** For people: `container "web"`. */
+  label: string;
+  /** Tells the same place in the old and the new version of an object, however its lists are ordered: `container/web`. */
+  key: string;
+  pointer: Pointer;
+  /** As it stands in the object, credentials and all: show it with `quote` only. */
+  written: string;
+  parsed: ParsedReference;
+  pullPolicy?: string;
+}>;
+
+/** One pod spec and what in it has to do with pulling images. Lists may be empty; names may be. */
+export type Workload = Readonly<{
+  kind: string;
+  name: string;
+  namespace: string;
+  /** Whether this is a pod itself and not a template for pods. */
+  isPod: boolean;
+  podSpec: Pointer;
+  images: readonly ImageUse[];
+  /** Names in `imagePullSecrets`, in order. */
+  pullSecrets: readonly string[];
+  /** Whether `imagePullSecrets` holds anything: absent, null and an empty list are the same to the API server. */
+  hasPullSecretList: boolean;
+  /** Never empty: the API server fills in `default`. */
+  serviceAccount: string;
+}>;
+
+/**
+ * The pod specs of an object of a kind. Never throws: what has not the shape it should have (null lists, numbers for
+ * strings, no spec) is passed over, as the API server will refuse it with a better message than ours.
+ */
+export function readWorkloads(object: unknown, kind: WorkloadKind, namespace: string): readonly Workload[] {
+  return kind.podSpecs
+    .flatMap((pattern) => expandPointer(object, pattern))
+    .flatMap((podSpec) => {
+      const spec = readPointer(object, podSpec);
+      return isRecord(spec) ? [readWorkload({ object, kind, namespace, podSpec, spec })] : [];
+    });
+}
+
+/** The object's name, or what the API server will make it from: `web-*` for the generated name `web-`. */
+export function readName(object: unknown): string {
+  const name = readString(object, 'metadata', 'name');
+  const generated = readString(object, 'metadata', 'generateName');
+  return name !== '' ? name : generated !== '' ? `${generated}*` : '';
+}
+
+function readWorkload(source: {
+  object: unknown;
+  kind: WorkloadKind;
+  namespace: string;
+  podSpec: Pointer;
+  spec: Readonly<Record<string, unknown>>;
+}): Workload {
+  const { object, kind, podSpec, spec } = source;
+  const secrets = readList(spec['imagePullSecrets']);
+  const account = spec['serviceAccountName'];
+  return {
+    kind: kind.kind,
+    name: readName(object),
+    namespace: readString(object, 'metadata', 'namespace') || source.namespace,
+    isPod: isPod(kind),
+    podSpec,
+    images: readImages(spec, podSpec),
+    pullSecrets: secrets.flatMap((secret) =>
+      isRecord(secret) && typeof secret['name'] === 'string' ? [secret['name']] : [],
+    ),
+    hasPullSecretList: secrets.length > 0,
+    serviceAccount: typeof account === 'string' && account !== '' ? account : 'default',
+  };
+}
+
+const CONTAINER_LISTS = ['initContainers', 'containers', 'ephemeralContainers'] as const;
+
+/** In the order in which kubelet starts them; image volumes come first, as pods wait for their volumes. */
+function readImages(spec: Readonly<Record<string, unknown>>, podSpec: Pointer): readonly ImageUse[] {
+  const volumes = readList(spec['volumes']).flatMap((volume, at) => {
+    const source = isRecord(volume) ? volume['image'] : undefined;
+    if (!isRecord(volume) || !isRecord(source)) return [];
+    const pointer = joinPointer(podSpec, 'volumes', at, 'image', 'reference');
+    return readImage(source['reference'], {
+      pointer,
+      word: 'volume',
+      name: volume['name'],
+      pullPolicy: source['pullPolicy'],
+    });
+  });
+  const containers = CONTAINER_LISTS.flatMap((list) =>
+    readList(spec[list]).flatMap((container, at) => {
+      if (!isRecord(container)) return [];
+      const pointer = joinPointer(podSpec, list, at, 'image');
+      const word = containerWord(list, container);
+      return readImage(container['image'], {
+        pointer,
+        word,
+        name: container['name'],
+        pullPolicy: container['imagePullPolicy'],
+      });
+    }),
+  );
+  return [...volumes, ...containers];
+}
+
+function readImage(
+  written: unknown,
+  { pointer, word, name, pullPolicy }: { pointer: Pointer; word: string; name: unknown; pullPolicy: unknown },
+): readonly ImageUse[] {
+  if (typeof written !== 'string') return [];
+  const known = typeof name === 'string' ? name : '';
+  return [
+    {
+      label: `${word} "${known}"`,
+      key: `${word}/${known}`,
+      pointer,
+      written,
+      parsed: parseReference(written),
+      ...(typeof pullPolicy === 'string' && { pullPolicy }),
+    },
+  ];
+}
+
+function containerWord(list: (typeof CONTAINER_LISTS)[number], container: Readonly<Record<string, unknown>>): string {
+  if (list === 'containers') return 'container';
+  if (list === 'ephemeralContainers') return 'ephemeral container';
+  return container['restartPolicy'] === 'Always' ? 'sidecar' : 'init container';
+}
+
+function readList(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
+}
