@@ -1,0 +1,67 @@
+import { matchGlob, type Glob } from '../image/glob.ts';
+import { matchHostPattern, type HostPattern } from '../image/host-pattern.ts';
+import type { ImageReference } from '../image/reference.ts';
+import type { KindTable } from '../workload/kinds.ts';
+import type { Action, Rule } from './rule.ts';
+
+/** What an operator decided, checked and ready to be asked. */
+export type Policy = Readonly<{
+  /** The first whose pattern matches an image speaks for its registry. */
+  registries: readonly Registry[];
+  /** The first whose `from` matches an image is its mirror. */
+  mirrors: readonly Mirror[];
+  /** In the order in which they run; those that are off are not here. */
+  rules: readonly ConfiguredRule[];
+  exempt: Readonly<{ namespaces: readonly Glob[]; images: readonly HostPattern[] }>;
+  kinds: KindTable;
+}>;
+
+/** Registries, and the pull secret that their images need; without a secret they need none. */
+export type Registry = Readonly<{ hosts: readonly HostPattern[]; pullSecret?: string }>;
+
+/** `from` and `to` are a registry, or a registry and the start of a path that ends where a path segment does. */
+export type Mirror = Readonly<{ from: ImagePrefix; to: ImagePrefix }>;
+
+/** `path` is empty, or path segments without a slash at either end. */
+export type ImagePrefix = Readonly<{ registry: string; path: string }>;
+
+export type ConfiguredRule = Readonly<{
+  rule: Rule;
+  action: Action;
+  /** Whether its fixes are applied. */
+  fix: boolean;
+  options: Readonly<Record<string, unknown>>;
+}>;
+
+/** The pull secret that an image needs, if the policy knows one. */
+export function findPullSecret({ registries }: Policy, reference: ImageReference): string | undefined {
+  return registries.find(({ hosts }) => hosts.some((host) => matchHostPattern(host, reference)))?.pullSecret;
+}
+
+/** The same image on its mirror, tag and digest kept; undefined when it has none, or is there already. */
+export function findMirror({ mirrors }: Policy, reference: ImageReference): ImageReference | undefined {
+  for (const { from, to } of mirrors) {
+    const rest = stripPrefix(reference, from);
+    if (rest !== undefined) return { ...reference, registry: to.registry, repository: joinPath(to.path, rest) };
+  }
+  return undefined;
+}
+
+export function isExemptImage({ exempt }: Policy, reference: ImageReference): boolean {
+  return exempt.images.some((pattern) => matchHostPattern(pattern, reference));
+}
+
+export function isExemptNamespace({ exempt }: Policy, namespace: string): boolean {
+  return exempt.namespaces.some((glob) => matchGlob(glob, namespace));
+}
+
+/** What follows a prefix in an image's repository; undefined when the image is not under it. */
+export function stripPrefix({ registry, repository }: ImageReference, prefix: ImagePrefix): string | undefined {
+  if (registry !== prefix.registry) return undefined;
+  if (prefix.path === '') return repository;
+  return repository.startsWith(`${prefix.path}/`) ? repository.slice(prefix.path.length + 1) : undefined;
+}
+
+function joinPath(path: string, rest: string): string {
+  return path === '' ? rest : `${path}/${rest}`;
+}

@@ -1,0 +1,68 @@
+import type { Edit } from '../workload/json-patch.ts';
+import type { Pointer } from '../workload/pointer.ts';
+import type { Workload } from '../workload/workload.ts';
+import type { Policy } from './policy.ts';
+
+/** What is done about a finding: note it in the audit log and metrics, tell the user, or refuse the object as well. */
+export const ACTIONS = ['audit', 'warn', 'deny'] as const;
+export type Action = (typeof ACTIONS)[number];
+
+/**
+ * What the cluster and its registries told us, by the name that rules ask for it under. An absent fact is unknown: rules
+ * that need it are skipped, never left to guess.
+ */
+export type Facts = Readonly<Record<string, unknown>>;
+
+/** Something a rule found. */
+export type Problem = Readonly<{
+  /** What is wrong, without the value, which is shown before it. No full stop; other texts of users in it go through `quote`. */
+  message: string;
+  /** The field that is wrong, or that is missing. */
+  at: Pointer;
+  /** What the field holds now, credentials and all; absent when the field is missing. */
+  value?: string;
+  /** The part of the pod it concerns, `container "web"`; absent when that is the whole pod. */
+  label?: string;
+  /** For a problem that must never deny, whatever the policy says. */
+  atMost?: Action;
+  fix?: Fix;
+}>;
+
+/** `gives` is what the pod gets by the edits, as messages show it: `"mirror.example.com/library/nginx"`. */
+export type Fix = Readonly<{ edits: readonly Edit[]; gives: string }>;
+
+export type RuleContext<Options> = Readonly<{ workload: Workload; policy: Policy; options: Options; facts: Facts }>;
+
+/** Options of a rule, as JSON Schema properties by name; each has a default, so that a policy may leave it out. */
+export type OptionSchemas = Readonly<Record<string, Readonly<Record<string, unknown> & { default: unknown }>>>;
+
+/** A rule: named for the state we want, pure, and described well enough for help, documentation and messages. */
+export type Rule<Options = Readonly<Record<string, unknown>>> = Readonly<{
+  id: string;
+  /** One sentence that says what it finds. */
+  description: string;
+  /** What the author of a workload does about it; one sentence. */
+  remedy: string;
+  /** The check items of the FAQ it answers. */
+  faqItems: readonly number[];
+  defaultAction: 'off' | Action;
+  /** Whether any of its problems may carry a fix. */
+  fixable: boolean;
+  options: OptionSchemas;
+  /** Facts it cannot do without. */
+  needs: readonly string[];
+  check: (context: RuleContext<Options>) => readonly Problem[];
+}>;
+
+/** Types the options that `check` receives by the defaults of their schemas, and erases them for the list of all rules. */
+export function defineRule<const Schemas extends OptionSchemas>(
+  rule: Omit<Rule<OptionsOf<Schemas>>, 'options'> & { readonly options: Schemas },
+): Rule {
+  return rule as unknown as Rule;
+}
+
+type OptionsOf<Schemas extends OptionSchemas> = {
+  readonly [Name in keyof Schemas]: Widen<Schemas[Name]['default']>;
+};
+
+type Widen<T> = T extends boolean ? boolean : T extends number ? number : T extends string ? string : T;

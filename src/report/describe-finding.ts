@@ -1,0 +1,41 @@
+import type { Finding } from '../engine/evaluate.ts';
+import { escapeUnprintable, quote } from '../image/quote.ts';
+import { formatFieldPath } from '../workload/pointer.ts';
+
+/** What was found, and what becomes of it: `"nginx": comes from docker.io; its pods get "mirror.example.com/…"`. */
+export function describeFinding(finding: Finding): string {
+  // Where there is a fix, its address is the one that has to be legible.
+  const value = finding.value === undefined ? '' : `${quote(finding.value, finding.fix === undefined ? 120 : 40)}: `;
+  return escapeUnprintable(`${value}${finding.message}${describeFix(finding)}`);
+}
+
+/** As the API server words its own field errors: `spec.containers[0].image: Invalid value: "NGINX": repository name …`. */
+export function describeFieldError(finding: Finding): string {
+  const type = finding.value === undefined ? 'Required value' : 'Invalid value';
+  const items = finding.faqItems.length === 0 ? '' : `, ${formatFaqItems(finding.faqItems)}`;
+  return `${formatFieldPath(finding.at)}: ${type}: ${describeFinding(finding)} (${finding.rule}${items})`;
+}
+
+/** `FAQ check item 2`, `FAQ check items 7 and 8`. */
+export function formatFaqItems(items: readonly number[]): string {
+  const last = items.at(-1) ?? '';
+  return items.length < 2 ? `FAQ check item ${last}` : `FAQ check items ${items.slice(0, -1).join(', ')} and ${last}`;
+}
+
+/** The object and the part of it that a finding is about: `Deployment/web container "app"`. */
+export function nameSubject({ workload, label }: Finding): string {
+  const object = workload.name === '' ? workload.kind : `${workload.kind}/${workload.name}`;
+  return escapeUnprintable(label === undefined ? object : `${object} ${label}`);
+}
+
+function describeFix({ fixed, fix }: Finding): string {
+  if (fix === undefined) return '';
+  switch (fixed) {
+    case 'now':
+      return `; given ${fix.gives}`;
+    case 'later':
+      return `; its pods get ${fix.gives}`;
+    case 'no':
+      return `; use ${fix.gives}`;
+  }
+}

@@ -1,0 +1,65 @@
+import { findMirror, findPullSecret, isExemptImage, type Policy } from '../engine/policy.ts';
+import { DOCKER_HUB } from '../image/docker-hub.ts';
+import type { ReferenceProblemCode } from '../image/diagnose-reference.ts';
+import { parseReference } from '../image/parse-reference.ts';
+import { formatReference, readReference, type ImageReference } from '../image/reference.ts';
+import { suspectReference } from '../image/suspect-reference.ts';
+import { redactUserinfo } from '../image/userinfo.ts';
+
+/** What an address means, and what a policy makes of it; null is "none". Parts are those of the normalised reference. */
+export type ImageExplanation = Readonly<{
+  /** As written, but for credentials. */
+  image: string;
+  valid: boolean;
+  problem?: Readonly<{ code: ReferenceProblemCode; message: string; suggestion?: string }>;
+  registry: string | null;
+  repository: string | null;
+  tag: string | null;
+  digest: string | null;
+  dockerHub: boolean;
+  /** What pods need to pull it: from the mirror if it has one, as that is where it is pulled from. */
+  pullSecret: string | null;
+  /** The address it is pulled from instead. */
+  mirror: string | null;
+  /** What is odd about an address that is valid all the same. */
+  suspicion?: string;
+}>;
+
+/** Explains an image address under a policy. Never throws. */
+export function explainImage(written: string, policy: Policy): ImageExplanation {
+  const image = redactUserinfo(written);
+  const parsed = parseReference(written);
+  if (!parsed.ok) return { image, valid: false, problem: parsed.problem, ...NOTHING };
+  const { reference } = parsed;
+  const exempt = isExemptImage(policy, reference);
+  const mirror = exempt ? undefined : findPullableMirror(policy, reference);
+  const suspicion = suspectReference(written, reference);
+  return {
+    image,
+    valid: true,
+    registry: reference.registry,
+    repository: reference.repository,
+    tag: reference.tag ?? null,
+    digest: reference.digest ?? null,
+    dockerHub: reference.registry === DOCKER_HUB,
+    pullSecret: exempt ? null : (findPullSecret(policy, mirror ?? reference) ?? null),
+    mirror: mirror === undefined ? null : formatReference(mirror),
+    ...(suspicion !== undefined && { suspicion }),
+  };
+}
+
+const NOTHING = {
+  registry: null,
+  repository: null,
+  tag: null,
+  digest: null,
+  dockerHub: false,
+  pullSecret: null,
+  mirror: null,
+} as const;
+
+/** No pod is given an address on a mirror that is too long to be one. */
+function findPullableMirror(policy: Policy, reference: ImageReference): ImageReference | undefined {
+  const mirror = findMirror(policy, reference);
+  return mirror === undefined || readReference(formatReference(mirror)) === undefined ? undefined : mirror;
+}

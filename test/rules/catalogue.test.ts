@@ -1,0 +1,36 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { Ajv } from 'ajv';
+import { describe, expect, test } from 'vitest';
+import { buildPolicySchema } from '../../src/config/policy-schema.ts';
+import { RULES } from '../../src/rules/index.ts';
+
+test('rules run in an order in which each sees what it needs to: an image on its mirror needs the mirror’s secret', () => {
+  expect(RULES.map(({ id }) => id)).toEqual(['reference-valid', 'tag-explicit', 'mirror-used', 'pull-secret-present']);
+});
+
+test('a newcomer who knows the id of a rule finds its file and its test', () => {
+  const files = readdirSync(new URL('../../src/rules', import.meta.url)).filter((file) => file !== 'index.ts');
+  expect(files.sort()).toEqual(RULES.map(({ id }) => `${id}.ts`).sort());
+  for (const { id } of RULES)
+    expect(existsSync(new URL(`./${id}.test.ts`, import.meta.url)), `${id}.test.ts`).toBe(true);
+});
+
+describe.each(RULES.map((rule) => [rule.id, rule] as const))('%s', (_, rule) => {
+  test('describes itself in whole sentences, as help and documentation show them', () => {
+    expect(rule.description).toMatch(/^Finds .*\.$/);
+    expect(rule.remedy).toMatch(/^[A-Z].*\.$/);
+    expect(rule.faqItems.every((item) => item >= 1 && item <= 8)).toBe(true);
+  });
+
+  test('has options that a policy can set and leave out', () => {
+    for (const option of Object.values(rule.options)) expect(option['description']).toMatch(/\.$/);
+    const validate = new Ajv({ strict: true, allowUnionTypes: true }).compile(buildPolicySchema(RULES));
+    const options = Object.fromEntries(Object.entries(rule.options).map(([name, option]) => [name, option.default]));
+    const policy = {
+      apiVersion: 'pullguard.dev/v1alpha1',
+      kind: 'Policy',
+      rules: { [rule.id]: { action: 'warn', ...options } },
+    };
+    expect(validate(policy), JSON.stringify(validate.errors)).toBe(true);
+  });
+});

@@ -1,0 +1,91 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { defaultPolicy, loadPolicy } from '../../src/config/load-policy.ts';
+import type { Policy } from '../../src/engine/policy.ts';
+import type { Rule } from '../../src/engine/rule.ts';
+import { describeFinding, nameSubject } from '../../src/report/describe-finding.ts';
+import { RULES } from '../../src/rules/index.ts';
+import { readManifest } from '../../src/cli/read-manifests.ts';
+import { judge } from '../support/judge.ts';
+import type { Json } from '../support/objects.ts';
+
+const PAGES = new URL('../../docs/rules/', import.meta.url);
+
+type Block = Readonly<{ kind: string; text: string }>;
+
+/** The fenced blocks of a page in order: `yaml policy`, `yaml finds` with the `text` it prints, `yaml passes`. */
+function readBlocks(page: string): readonly Block[] {
+  return [...(page.split('## Options\n')[1] ?? '').matchAll(/^```(\S+)(?: (\S+))?\n([\s\S]*?)^```$/gm)].map(
+    ([, language = '', kind = language, text = '']) => ({ kind, text }),
+  );
+}
+
+type Sample = Readonly<{ policy: Policy; kind: 'finds' | 'passes'; text: string; printed: string }>;
+
+/** Samples with the policy that stands last before them. */
+function readSamples(page: string): readonly Sample[] {
+  const blocks = readBlocks(page);
+  let policy = defaultPolicy();
+  return blocks.flatMap(({ kind, text }, at): readonly Sample[] => {
+    if (kind === 'policy') policy = loadPolicy(text);
+    if (kind !== 'finds' && kind !== 'passes') return [];
+    const next = blocks[at + 1];
+    return [{ policy, kind, text, printed: next?.kind === 'text' ? next.text : '' }];
+  });
+}
+
+function printFindings({ id }: Rule, { text, policy }: Sample): string {
+  return readManifest(text)
+    .objects.flatMap(({ object }) => judge(object as Json, policy).findings)
+    .filter(({ rule }) => rule === id)
+    .map((finding) => `${finding.action}: ${nameSubject(finding)}: ${describeFinding(finding)}\n`)
+    .join('');
+}
+
+test('every rule has a page and every page a rule', () => {
+  expect(readdirSync(PAGES).sort()).toEqual(RULES.map(({ id }) => `${id}.md`).sort());
+});
+
+describe.each(RULES.map((rule) => [rule.id, rule] as const))('the page of %s', (id, rule) => {
+  const page = readFileSync(new URL(`${id}.md`, PAGES), 'utf8');
+
+  test('opens with what the rule says of itself', () => {
+    expect(page.startsWith(`# ${id}\n\n${rule.description}\n`)).toBe(true);
+    const [, items = '', action = '', fix = ''] = /^\| ([\d and,]+) \| (\w+) \| (\w+)/m.exec(page) ?? [];
+    expect(items.split(/ and |, /).map(Number)).toEqual(rule.faqItems);
+    expect(action).toBe(rule.defaultAction);
+    expect(fix).toBe(rule.fixable ? 'yes' : 'none');
+  });
+
+  test('says when not to use it', () => {
+    expect(page).toMatch(/^## When not to use it\n\n\S/m);
+  });
+
+  test('lists every option with its default', () => {
+    const listed = [...(page.split('## Options\n')[1] ?? '').matchAll(/^\| `(\w+)` \| `(\S+)` \| (.*) \|$/gm)].map(
+      ([, name, value, text]) => [name, value, text],
+    );
+    expect(listed).toEqual(
+      Object.entries(rule.options).map(([name, option]) => [name, String(option.default), option['description']]),
+    );
+  });
+
+  const samples = readSamples(page);
+
+  test.each(samples.filter(({ kind }) => kind === 'finds'))(
+    'finds in its sample exactly what it prints: $printed',
+    (sample) => {
+      expect(sample.printed).not.toBe('');
+      expect(printFindings(rule, sample)).toBe(sample.printed);
+    },
+  );
+
+  test.each(samples.filter(({ kind }) => kind === 'passes'))('finds nothing in what it calls fine', (sample) => {
+    expect(readManifest(sample.text).objects).not.toEqual([]);
+    expect(printFindings(rule, sample)).toBe('');
+  });
+
+  test('has samples of both', () => {
+    expect(new Set(samples.map(({ kind }) => kind))).toEqual(new Set(['finds', 'passes']));
+  });
+});

@@ -1,0 +1,43 @@
+import { expect, test } from 'vitest';
+import { quote } from '../../src/image/quote.ts';
+import { judge } from '../support/judge.ts';
+import { pod } from '../support/objects.ts';
+import { policyOf } from '../support/policies.ts';
+
+const POLICY = policyOf();
+
+function find(image: string): readonly string[] {
+  return judge(pod(image), POLICY)
+    .findings.filter(({ rule }) => rule === 'reference-valid')
+    .map(({ action, message }) => `${action}: ${message}`);
+}
+
+test.each([
+  ['NGINX:1.25', 'deny: repository name must be lowercase; did you mean "nginx:1.25"?'],
+  ['nginx:1.25:latest', 'deny: two tags ("1.25", "latest"), only one is allowed; did you mean "nginx:1.25"?'],
+])('what kubelet calls InvalidImageName is refused with what was meant: %s', (image, expected) => {
+  expect(find(image)).toEqual([expected]);
+});
+
+test.each([
+  'nginx',
+  'a/b__c/d.e--f:Tag_1.2-x',
+  `nginx@sha512:${'a'.repeat(128)}`,
+  '[::1]:5000/x',
+  'foo_bar.com/x',
+  'localhost/x',
+  `x:tag@sha256:${'0'.repeat(64)}`,
+])('what kubelet takes, however odd, runs: %s', (image) => {
+  expect(find(image)).toEqual([]);
+});
+
+test('a suspicion never refuses, whatever the policy says', () => {
+  expect(find('registry.example.com:5000')).toEqual([expect.stringMatching(/^warn: /)]);
+});
+
+test('a very long address does not make a very long message', () => {
+  const image = 'A'.repeat(100_000);
+  const [finding] = judge(pod(image), POLICY).findings;
+  expect(finding!.message.length).toBeLessThan(300);
+  expect(quote(image).length).toBeLessThan(130);
+});
