@@ -1,0 +1,62 @@
+import { Ajv } from 'ajv';
+import { LineCounter, parseDocument } from 'yaml';
+import type { Policy } from '../engine/policy.ts';
+import { RULES } from '../rules/index.ts';
+import { isRecord } from '../workload/pointer.ts';
+import { buildPolicy, type PolicyFile } from './build-policy.ts';
+import { describeSchemaError, type SchemaProblem } from './describe-schema-error.ts';
+import { locate } from './locate.ts';
+import { PolicyError } from './policy-error.ts';
+import { buildPolicySchema, POLICY_API_VERSION, POLICY_KIND } from './policy-schema.ts';
+import { PARSE_OPTIONS, readDocument } from './read-document.ts';
+
+const validate = new Ajv({ allErrors: true, verbose: true, strict: true, allowUnionTypes: true }).compile<PolicyFile>(
+  buildPolicySchema(RULES),
+);
+
+const EMPTY = `the policy is empty; it begins with "apiVersion: ${POLICY_API_VERSION}" and "kind: ${POLICY_KIND}"`;
+
+/**
+ * Reads a policy file's text. What it leaves out keeps its default.
+ *
+ * @param source how to call the file in messages.
+ * @throws PolicyError with the line and column of every problem.
+ */
+export function loadPolicy(text: string, source = 'policy'): Policy {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { ...PARSE_OPTIONS, lineCounter: lines });
+  const read = readDocument(document, text, lines);
+  if (!read.ok) throw new PolicyError(source, [read.problem]);
+  if (read.content === null) throw new PolicyError(source, [{ line: 1, column: 1, message: EMPTY }]);
+  const { policy, problems } = readPolicy(dropNulls(read.content));
+  if (problems.length === 0) return policy;
+  const located = problems.map(({ pointer, part, message }) => ({
+    ...locate(document, lines, pointer, part),
+    message,
+  }));
+  throw new PolicyError(
+    source,
+    located.sort((left, right) => left.line - right.line || left.column - right.column),
+  );
+}
+
+/** The policy of a pullguard that was given no file. */
+export function defaultPolicy(): Policy {
+  return buildPolicy({ apiVersion: POLICY_API_VERSION, kind: POLICY_KIND }).policy;
+}
+
+/** A member without a value, such as a list all of whose entries are commented out, is left out, as in Kubernetes' objects. */
+function dropNulls(value: unknown): unknown {
+  if (!isRecord(value)) return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([, member]) => member !== null)
+      .map(([key, member]) => [key, dropNulls(member)]),
+  );
+}
+
+function readPolicy(content: unknown): { policy: Policy; problems: readonly SchemaProblem[] } {
+  if (validate(content)) return buildPolicy(content);
+  const problems = (validate.errors ?? []).flatMap((error) => describeSchemaError(error) ?? []);
+  return { policy: defaultPolicy(), problems };
+}
