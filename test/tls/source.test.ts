@@ -1,0 +1,259 @@
+import { createPrivateKey, generateKeyPairSync, sign, X509Certificate, type KeyObject } from 'node:crypto';
+import { connect, createServer, type TLSSocket } from 'node:tls';
+
+import forge from 'node-forge';
+import { beforeAll, describe, expect, test } from 'vitest';
+
+import { makeCertificates, type Certificates } from '../../src/tls/self-signed.ts';
+import { readServingCertificate, validityProblem } from '../../src/tls/source.ts';
+
+const NOW = new Date('2026-01-15T12:00:00Z');
+
+let pair: Certificates;
+let other: Certificates;
+
+beforeAll(async () => {
+  const request = { names: ['pullguard.test'], days: 30, now: NOW };
+  [pair, other] = await Promise.all([makeCertificates(request), makeCertificates(request)]);
+});
+
+describe('what is good', () => {
+  test('an RSA pair is served as given, with its dates', () => {
+    const read = readServingCertificate(pair.cert, pair.key);
+    expect(read).toEqual({
+      cert: pair.cert,
+      key: pair.key,
+      notBefore: new Date('2026-01-15T11:55:00Z'),
+      notAfter: new Date('2026-02-14T12:00:00Z'),
+    });
+  });
+
+  test('an RSA key in the older PKCS#1 form is taken', () => {
+    const key = createPrivateKey(pair.key).export({ type: 'pkcs1', format: 'pem' }).toString();
+    expect(readServingCertificate(pair.cert, key).key).toBe(pair.key);
+  });
+
+  test('an EC pair is taken, also as openssl writes its key, and serves a real handshake', async () => {
+    const ec = makeEcPair();
+    const sec1 = ec.privateKey.export({ type: 'sec1', format: 'pem' }).toString();
+    const withParameters = `-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n${sec1}`;
+    const read = readServingCertificate(ec.cert, withParameters);
+    expect(read.key).toContain('-----BEGIN PRIVATE KEY-----');
+    expect(await handshake(read, ec.root, 'leaf.test')).toBe('authorized');
+  });
+
+  test('a chain file with an intermediate is served whole: a client that knows only the root accepts it', async () => {
+    const chain = makeChain();
+    const read = readServingCertificate(chain.leaf + chain.intermediate, chain.key);
+    expect(read.cert).toBe(chain.leaf + chain.intermediate);
+    expect(await handshake(read, chain.root, 'leaf.test')).toBe('authorized');
+    const alone = readServingCertificate(chain.leaf, chain.key);
+    expect(await handshake(alone, chain.root, 'leaf.test')).toBe('UNABLE_TO_VERIFY_LEAF_SIGNATURE');
+  });
+
+  test('a key kept in the same file as the certificate never reaches the certificate part', () => {
+    const combined = `Bag Attributes\n    friendlyName: pullguard\n${pair.cert}${pair.key}`;
+    expect(readServingCertificate(combined, combined)).toMatchObject({ cert: pair.cert, key: pair.key });
+  });
+
+  test('files with Windows line ends are taken', () => {
+    const read = readServingCertificate(pair.cert.replaceAll('\n', '\r\n'), pair.key.replaceAll('\n', '\r\n'));
+    expect(read).toMatchObject({ cert: pair.cert, key: pair.key });
+  });
+});
+
+describe('what is refused says why and what to do', () => {
+  const half = (text: string) => text.slice(0, text.length / 2);
+  const broken = (text: string) => text.replace(/\n[^-\n]{20}/, `\n${'A'.repeat(20)}`);
+
+  test.each<[why: string, cert: () => string, key: () => string, message: RegExp]>([
+    ['another key', () => pair.cert, () => other.key, /^the private key does not belong to the certificate: /],
+    ['an empty certificate', () => ' \n', () => pair.key, /^the certificate is empty: /],
+    ['an empty key', () => pair.cert, () => '', /^the private key is empty: /],
+    ['a half-written certificate', () => half(pair.cert), () => pair.key, /^the certificate is cut off: .*rename/],
+    ['a half-written key', () => pair.cert, () => half(pair.key), /^the private key is cut off: .*rename/],
+    ['a half-written chain', () => pair.cert + half(pair.ca), () => pair.key, /^the certificate is cut off: /],
+    ['text', () => 'hello', () => pair.key, /^the certificate has no "BEGIN CERTIFICATE" line: .*PEM/],
+    ['text for a key', () => pair.cert, () => 'hello', /^the private key has no "BEGIN PRIVATE KEY" line: .*PEM/],
+    ['swapped files (certificate)', () => pair.key, () => pair.cert, /^the certificate is a private key: .*swapped\?$/],
+    ['swapped files (key)', () => pair.cert, () => pair.cert, /^the private key is a certificate: .*swapped\?$/],
+    ['a damaged certificate', () => broken(pair.cert), () => pair.key, /^the certificate cannot be parsed: /],
+    [
+      'a damaged issuer',
+      () => pair.cert + broken(pair.ca),
+      () => pair.key,
+      /^certificate 2 of 2 in the chain cannot be/,
+    ],
+    ['a damaged key', () => pair.cert, () => broken(pair.key), /^the private key cannot be parsed: /],
+    ['a chain root first', () => pair.ca + pair.cert, () => pair.key, /^the chain is in the wrong order: /],
+    ['an encrypted key', () => pair.cert, () => encrypt(pair.key), /^the private key is encrypted .*"openssl pkey"$/],
+    [
+      'an RSA key too short for TLS',
+      () => makeShortPair().cert,
+      () => makeShortPair().key,
+      /^TLS refuses .*KEY_TOO_SMALL/,
+    ],
+  ])('%s', (_why, cert, key, message) => {
+    const error = errorOf(() => readServingCertificate(cert(), key()));
+    expect(error.message).toMatch(message);
+    expect(error.message).not.toContain('\n');
+  });
+
+  test('no message holds any of the key, whatever is wrong with it', () => {
+    for (const key of [other.key, half(pair.key), broken(pair.key), encrypt(pair.key), `${pair.key}x`.slice(40)]) {
+      const error = errorOf(() => readServingCertificate(pair.cert, key));
+      const lines = key.split('\n').filter((line) => line.length > 8 && !line.startsWith('-----'));
+      for (const line of lines) expect(String(error.stack)).not.toContain(line.slice(0, 8));
+      expect(error.cause).toBeUndefined();
+    }
+  });
+});
+
+describe('validity', () => {
+  test('an expired pair is still served, and said to be expired', () => {
+    const read = readServingCertificate(pair.cert, pair.key);
+    expect(validityProblem(read, new Date('2026-02-14T12:00:01Z'))).toMatch(
+      /^the certificate expired on 2026-02-14T12:00:00Z: /,
+    );
+  });
+
+  test('a pair from the future is still served, and the clock is named', () => {
+    const read = readServingCertificate(pair.cert, pair.key);
+    expect(validityProblem(read, new Date('2026-01-15T11:54:59Z'))).toMatch(
+      /not valid before 2026-01-15T11:55:00Z: .*clock/,
+    );
+  });
+
+  test('a good pair has no problem, from its first second to its last', () => {
+    const read = readServingCertificate(pair.cert, pair.key);
+    for (const now of [read.notBefore, NOW, read.notAfter]) expect(validityProblem(read, now)).toBeUndefined();
+  });
+
+  test('a certificate that only has a common name is named: an API server would refuse every call', () => {
+    const keys = makeRsaKeys();
+    const cert = issueForTest({
+      subject: 'leaf.test',
+      subjectKeys: keys,
+      issuer: 'leaf.test',
+      issuerKey: keys.privateKey,
+    });
+    const read = readServingCertificate(cert, toPem(keys.privateKey));
+    expect(validityProblem(read, new Date())).toMatch(/no subject alternative names.*DNS names/);
+  });
+});
+
+function errorOf(run: () => unknown): Error {
+  try {
+    run();
+  } catch (error) {
+    if (error instanceof Error) return error;
+  }
+  throw new Error('nothing was thrown');
+}
+
+function encrypt(key: string): string {
+  const options = { type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: 'secret' } as const;
+  return createPrivateKey(key).export(options).toString();
+}
+
+/** 'authorized', or the code with which a client that trusts `ca` and expects `name` breaks off. */
+async function handshake(served: Readonly<{ cert: string; key: string }>, ca: string, name: string): Promise<string> {
+  const server = createServer({ cert: served.cert, key: served.key });
+  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+  const address = server.address();
+  const port = typeof address === 'object' && address !== null ? address.port : 0;
+  const socket: TLSSocket = connect({ host: '127.0.0.1', port, ca, servername: name });
+  const outcome = await new Promise<string>((settle) => {
+    socket.on('secureConnect', () => {
+      settle('authorized');
+    });
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      settle(error.code ?? error.message);
+    });
+  });
+  socket.destroy();
+  server.close();
+  return outcome;
+}
+
+type Keys = Readonly<{ publicKey: KeyObject; privateKey: KeyObject }>;
+
+function makeRsaKeys(modulusLength = 2048): Keys {
+  return generateKeyPairSync('rsa', { modulusLength });
+}
+
+function makeShortPair(): Readonly<{ cert: string; key: string }> {
+  shortKeys ??= makeRsaKeys(512);
+  const key = shortKeys.privateKey;
+  return {
+    cert: issueForTest({ subject: 'short', subjectKeys: shortKeys, issuer: 'short', issuerKey: key }),
+    key: toPem(key),
+  };
+}
+let shortKeys: Keys | undefined;
+
+function makeEcPair(): Readonly<{ root: string; cert: string; privateKey: KeyObject }> {
+  const rootKeys = makeRsaKeys();
+  const keys = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const issuer = { issuer: 'root', issuerKey: rootKeys.privateKey };
+  return {
+    root: issueForTest({ subject: 'root', subjectKeys: rootKeys, isAuthority: true, ...issuer }),
+    cert: issueForTest({ subject: 'leaf.test', subjectKeys: keys, dnsName: 'leaf.test', ...issuer }),
+    privateKey: keys.privateKey,
+  };
+}
+
+function makeChain(): Readonly<{ root: string; intermediate: string; leaf: string; key: string }> {
+  const [root, middle, leaf] = [makeRsaKeys(), makeRsaKeys(), makeRsaKeys()];
+  const byRoot = { issuer: 'root', issuerKey: root.privateKey, isAuthority: true };
+  const byMiddle = { issuer: 'middle', issuerKey: middle.privateKey };
+  return {
+    root: issueForTest({ subject: 'root', subjectKeys: root, ...byRoot }),
+    intermediate: issueForTest({ subject: 'middle', subjectKeys: middle, ...byRoot }),
+    leaf: issueForTest({ subject: 'leaf.test', subjectKeys: leaf, dnsName: 'leaf.test', ...byMiddle }),
+    key: toPem(leaf.privateKey),
+  };
+}
+
+type TestRequest = Readonly<{
+  subject: string;
+  subjectKeys: Keys;
+  issuer: string;
+  issuerKey: KeyObject;
+  isAuthority?: boolean;
+  dnsName?: string;
+}>;
+
+/**
+ * A certificate over any kind of key, signed by an RSA key. node-forge knows RSA keys only, so it writes the certificate
+ * over a stand-in; then the real public key goes in, and node signs again.
+ */
+function issueForTest(request: TestRequest): string {
+  const { subject, subjectKeys, issuer, issuerKey, isAuthority = false, dnsName } = request;
+  const standIn = forge.pki.privateKeyFromPem(pair.key);
+  const certificate = forge.pki.createCertificate();
+  certificate.publicKey = forge.pki.setRsaPublicKey(standIn.n, standIn.e);
+  certificate.validity.notBefore = new Date(Date.now() - 60_000);
+  certificate.validity.notAfter = new Date(Date.now() + 3_600_000);
+  certificate.setSubject([{ name: 'commonName', value: subject }]);
+  certificate.setIssuer([{ name: 'commonName', value: issuer }]);
+  certificate.setExtensions([
+    { name: 'basicConstraints', critical: true, cA: isAuthority },
+    ...(dnsName === undefined ? [] : [{ name: 'subjectAltName', altNames: [{ type: 2, value: dnsName }] }]),
+  ]);
+  certificate.sign(standIn, forge.md.sha256.create());
+
+  const [body, algorithm, signature] = forge.pki.certificateToAsn1(certificate).value as forge.asn1.Asn1[];
+  const publicKey = subjectKeys.publicKey.export({ type: 'spki', format: 'der' }).toString('latin1');
+  (body!.value as forge.asn1.Asn1[])[6] = forge.asn1.fromDer(publicKey);
+  const signed = sign('sha256', Buffer.from(forge.asn1.toDer(body!).getBytes(), 'latin1'), issuerKey);
+  signature!.value = `\0${signed.toString('latin1')}`;
+  const { Class, Type } = forge.asn1;
+  const whole = forge.asn1.create(Class.UNIVERSAL, Type.SEQUENCE, true, [body!, algorithm!, signature!]);
+  const der = Buffer.from(forge.asn1.toDer(whole).getBytes(), 'latin1');
+  return new X509Certificate(der).toString();
+}
+
+function toPem(key: KeyObject): string {
+  return key.export({ type: 'pkcs8', format: 'pem' }).toString();
+}
