@@ -1,0 +1,59 @@
+import { evaluate, type Decision, type FixMode } from '../engine/evaluate.ts';
+import type { Policy } from '../engine/policy.ts';
+import type { Facts } from '../engine/rule.ts';
+import { isPod, type WorkloadKind } from '../workload/kinds.ts';
+import { readWorkloads, type ImageUse } from '../workload/workload.ts';
+import { sortRequest, type PassReason } from './pass.ts';
+import type { AdmissionRequest } from './review.ts';
+
+/** `/mutate` makes fixes and says so; `/validate`, which the API server calls afterwards, judges what is left. */
+export const ENDPOINTS = ['mutate', 'validate'] as const;
+export type Endpoint = (typeof ENDPOINTS)[number];
+
+/** What came of a request: let through with a reason, or judged. */
+export type Admission = Decision & Readonly<{ pass?: PassReason }>;
+
+const NOTHING: Decision = { findings: [], edits: [], skipped: [] };
+
+/** Decides an admission request. Knows nothing of HTTP; a policy and the known facts are all it looks at besides. */
+export function admit(request: AdmissionRequest, endpoint: Endpoint, policy: Policy, facts: Facts): Admission {
+  const sorted = sortRequest(request, policy);
+  if ('pass' in sorted) return { ...NOTHING, pass: sorted.pass };
+  const { kind } = sorted;
+  const fixMode = chooseFixMode(request, endpoint, kind);
+  // Templates are never mutated, and pods only as they are created: nothing else comes of this endpoint.
+  if (endpoint === 'mutate' && fixMode !== 'apply') return NOTHING;
+  const decision = evaluate({
+    object: request.object,
+    kind,
+    namespace: request.namespace,
+    policy,
+    facts,
+    fixMode,
+    ...(request.operation === 'UPDATE' && { judges: judgeChanged(request, kind) }),
+  });
+  return endpoint === 'mutate'
+    ? { ...decision, findings: decision.findings.filter(({ fixed }) => fixed === 'now') }
+    : decision;
+}
+
+/**
+ * Only a new pod can be fixed: the pull secrets of an old one cannot change, and an update that brings an ephemeral
+ * container loses every other change. Pods that come to `/validate` have been through `/mutate`: what is wrong with them
+ * still will stay wrong.
+ */
+function chooseFixMode({ operation }: AdmissionRequest, endpoint: Endpoint, kind: WorkloadKind): FixMode {
+  if (!isPod(kind)) return 'announce';
+  return endpoint === 'mutate' && operation === 'CREATE' ? 'apply' : 'never';
+}
+
+/** On an update only images that were not there before, in a container of the same name: labelling a bad object is fine. */
+function judgeChanged({ oldObject, namespace }: AdmissionRequest, kind: WorkloadKind): (image: ImageUse) => boolean {
+  const old = readWorkloads(oldObject, kind, namespace).flatMap(({ images }) => images);
+  const before = new Set(old.map((image) => identify(image)));
+  return (image) => !before.has(identify(image));
+}
+
+function identify({ key, written }: ImageUse): string {
+  return JSON.stringify([key, written]);
+}

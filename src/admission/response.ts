@@ -1,0 +1,88 @@
+import type { Finding } from '../engine/evaluate.ts';
+import { escapeUnprintable } from '../image/quote.ts';
+import { formatDenial } from '../report/format-denial.ts';
+import { formatWarnings } from '../report/format-warnings.ts';
+import { formatFieldPath } from '../workload/pointer.ts';
+import type { Admission } from './admit.ts';
+import type { AdmissionReview } from './review.ts';
+
+/** The answer to a webhook call, as the API server reads it (`admission.k8s.io/v1`, or v1beta1 if it asked so). */
+export type ReviewResponse = Readonly<{
+  apiVersion: string;
+  kind: 'AdmissionReview';
+  response: Readonly<{
+    uid: string;
+    allowed: boolean;
+    status?: Readonly<{ code: number; reason: string; message: string }>;
+    patchType?: 'JSONPatch';
+    /** Base64 of a JSON Patch. */
+    patch?: string;
+    warnings?: readonly string[];
+    auditAnnotations?: Readonly<Record<string, string>>;
+  }>;
+}>;
+
+/** Answers a review with a decision. The one place that knows how: uid and version echoed, a patch only if it does something. */
+export function respond(
+  { apiVersion, request }: AdmissionReview,
+  { findings, edits, skipped }: Admission,
+): ReviewResponse {
+  const denial = formatDenial(findings);
+  const warnings = formatWarnings(findings);
+  const auditAnnotations = annotate(findings, skipped);
+  return {
+    apiVersion,
+    kind: 'AdmissionReview',
+    response: {
+      uid: request.uid,
+      allowed: denial === undefined,
+      ...(denial !== undefined && { status: { code: 403, reason: 'Forbidden', message: denial } }),
+      ...(denial === undefined && edits.length > 0 && { patchType: 'JSONPatch', patch: encodePatch(edits) }),
+      ...(warnings.length > 0 && { warnings }),
+      ...(Object.keys(auditAnnotations).length > 0 && { auditAnnotations }),
+    },
+  };
+}
+
+/** The answer when we failed: our own failure never blocks anybody, but it is not hidden either. */
+export function respondToFailure({ apiVersion, request }: AdmissionReview): ReviewResponse {
+  const message = `pullguard failed and let this ${request.kind.kind} pass unjudged; its log has the error under uid ${request.uid}`;
+  return {
+    apiVersion,
+    kind: 'AdmissionReview',
+    response: {
+      uid: request.uid,
+      allowed: true,
+      warnings: [escapeUnprintable(message)],
+      auditAnnotations: { error: 'internal' },
+    },
+  };
+}
+
+/** Base64 of the JSON in UTF-8, as `[]byte` travels in Kubernetes' JSON. */
+function encodePatch(edits: Admission['edits']): string {
+  return Buffer.from(JSON.stringify(edits)).toString('base64');
+}
+
+/**
+ * What the audit log keeps. The API server puts the webhook's name and a "/" before each key, so that a key must be a
+ * name without one; images are left out, as people write credentials into them.
+ */
+function annotate(findings: readonly Finding[], skipped: Admission['skipped']): Readonly<Record<string, string>> {
+  const fixed = findings.filter((finding) => finding.fixed === 'now').map(({ rule }) => rule);
+  const found = findings.map(({ rule, action, at }) => `${rule}:${action}:${formatFieldPath(at)}`);
+  return {
+    ...(found.length > 0 && { findings: list(found) }),
+    ...(fixed.length > 0 && { fixed: list(fixed) }),
+    ...(skipped.length > 0 && { skipped: list(skipped.map(({ rule }) => rule)) }),
+  };
+}
+
+/** An audit event should stay small; twenty tell what is going on. */
+const MAX_LISTED = 20;
+
+function list(texts: readonly string[]): string {
+  const distinct = [...new Set(texts)];
+  const left = distinct.length - MAX_LISTED;
+  return [...distinct.slice(0, MAX_LISTED), ...(left > 0 ? [`and ${left} more`] : [])].join(', ');
+}

@@ -1,0 +1,62 @@
+import { isRecord } from '../workload/pointer.ts';
+
+/** The versions of AdmissionReview that are understood; they differ in nothing that is read or written here. */
+const API_VERSIONS: readonly unknown[] = ['admission.k8s.io/v1', 'admission.k8s.io/v1beta1'];
+
+export type GroupKind = Readonly<{ group: string; kind: string }>;
+
+/** The part of an AdmissionRequest that decides anything. Only `uid` is sure to be filled: the rest may be empty. */
+export type AdmissionRequest = Readonly<{
+  uid: string;
+  kind: GroupKind;
+  subResource: string;
+  operation: string;
+  namespace: string;
+  name: string;
+  dryRun: boolean;
+  username: string;
+  /** Undefined where the request has none, as DELETE has no object and CREATE no old object. */
+  object: unknown;
+  oldObject: unknown;
+}>;
+
+export type AdmissionReview = Readonly<{ apiVersion: string; request: AdmissionRequest }>;
+
+export type ReadReview = Readonly<{ ok: true; review: AdmissionReview }> | Readonly<{ ok: false; problem: string }>;
+
+/**
+ * Reads the body of a webhook call. What is not an AdmissionReview with a uid cannot be answered as one and is a problem;
+ * anything odd beyond that is passed on, as an empty kind or a missing object is nobody's workload.
+ */
+export function readReview(body: unknown): ReadReview {
+  if (!isRecord(body)) return { ok: false, problem: 'the body is not a JSON object' };
+  if (body['kind'] !== 'AdmissionReview' || !API_VERSIONS.includes(body['apiVersion'])) {
+    return { ok: false, problem: `the body is not an AdmissionReview of ${API_VERSIONS.join(' or ')}` };
+  }
+  const request = body['request'];
+  if (!isRecord(request)) return { ok: false, problem: 'the AdmissionReview has no request' };
+  const uid = request['uid'];
+  if (typeof uid !== 'string' || uid === '') return { ok: false, problem: 'the AdmissionReview has no request.uid' };
+  return { ok: true, review: { apiVersion: String(body['apiVersion']), request: readRequest(uid, request) } };
+}
+
+function readRequest(uid: string, request: Readonly<Record<string, unknown>>): AdmissionRequest {
+  const kind = isRecord(request['kind']) ? request['kind'] : {};
+  const userInfo = isRecord(request['userInfo']) ? request['userInfo'] : {};
+  return {
+    uid,
+    kind: { group: text(kind['group']), kind: text(kind['kind']) },
+    subResource: text(request['subResource']),
+    operation: text(request['operation']),
+    namespace: text(request['namespace']),
+    name: text(request['name']),
+    dryRun: request['dryRun'] === true,
+    username: text(userInfo['username']),
+    object: request['object'] ?? undefined,
+    oldObject: request['oldObject'] ?? undefined,
+  };
+}
+
+function text(value: unknown): string {
+  return typeof value === 'string' ? value : '';
+}

@@ -1,0 +1,110 @@
+import { describe, expect, test } from 'vitest';
+import { admit } from '../../src/admission/admit.ts';
+import { respond } from '../../src/admission/response.ts';
+import { readReview } from '../../src/admission/review.ts';
+import { recordedNames, recordedReview } from '../support/objects.ts';
+import { MIRRORED } from '../support/policies.ts';
+
+const HUB = 'swr.eu-de.otc.t-systems.com/dockerhub';
+
+/** What an API server gets back for each review it once sent, where that is more than "allowed". */
+const ANSWERS: Readonly<Record<string, { mutate?: object; validate?: object }>> = {
+  'cronjob-create': {
+    validate: {
+      warnings: [
+        `CronJob/cj container "c": "nginx:1.25": comes from docker.io; its pods get "${HUB}/library/nginx:1.25" (mirror-used)`,
+        `CronJob/cj container "c": "${HUB}/library/nginx:1.25" needs its registry's pull secret; its pods get "default-secret" (pull-secret-present)`,
+      ],
+    },
+  },
+  'deployment-create-dry-run': {
+    validate: {
+      warnings: [
+        `Deployment/dr container "nginx": "nginx": comes from docker.io; its pods get "${HUB}/library/nginx" (mirror-used)`,
+        `Deployment/dr container "nginx": "${HUB}/library/nginx" needs its registry's pull secret; its pods get "default-secret" (pull-secret-present)`,
+      ],
+    },
+  },
+  'job-create-generate-name': {
+    validate: {
+      warnings: [
+        'Job/job-ct8tl container "c": "swr.eu-de.otc.t-systems.com/group/hpa-example:latest" needs its registry\'s pull secret; its pods get "default-secret" (pull-secret-present)',
+      ],
+    },
+  },
+  'pod-create-sa-pull-secret': {
+    mutate: {
+      patch: [
+        { op: 'replace', path: '/spec/initContainers/0/image', value: `${HUB}/library/busybox` },
+        { op: 'add', path: '/spec/imagePullSecrets/-', value: { name: 'default-secret' } },
+      ],
+      warnings: [
+        `Pod/sapod init container "i": "busybox": comes from docker.io; given "${HUB}/library/busybox" (mirror-used)`,
+        `Pod/sapod init container "i": "${HUB}/library/busybox" needs its registry's pull secret; given "default-secret" (pull-secret-present)`,
+      ],
+    },
+    validate: {
+      warnings: [
+        `Pod/sapod init container "i": "busybox": comes from docker.io; use "${HUB}/library/busybox" (mirror-used)`,
+      ],
+    },
+  },
+  'pod-create-scheme-in-image': {
+    validate: {
+      denied:
+        'spec.containers[0].image: Invalid value: "https://registry.example.com/foo:v1": an image address has no scheme, leave out "https://"; did you mean "registry.example.com/foo:v1"? (reference-valid, FAQ check item 2)',
+    },
+  },
+  'pod-update-ephemeralcontainers': {
+    validate: {
+      warnings: [
+        `Pod/sapod ephemeral container "dbg": "busybox:1.36": comes from docker.io; use "${HUB}/library/busybox:1.36" (mirror-used)`,
+      ],
+    },
+  },
+  'podtemplate-create-digest': {
+    validate: {
+      warnings: [
+        `PodTemplate/pt container "c": "docker.io/library/r…9c2b7d3a0d5c5a3e9c2b": comes from docker.io; its pods get "${HUB}/library/redis@sha256:7e3e5a1c5a3e9c2b7d3a0d5c5a3e9c2b7d3a0d5c5a3e9c2b7d3a0d5c5a3e9c2b" (mirror-used)`,
+        `PodTemplate/pt container "c": "${HUB}/library/redis@sha256:7e3e5a1c5a3e9c2b7d3a0d5c5a3e9c2b7d3a0d5c…9c2b7d3a0d5c5a3e9c2b" needs its registry's pull secret; its pods get "default-secret" (pull-secret-present)`,
+      ],
+    },
+  },
+  'statefulset-create-uppercase-image': {
+    validate: {
+      denied:
+        'spec.template.spec.containers[0].image: Invalid value: "NGINX:1.25": repository name must be lowercase; did you mean "nginx:1.25"? (reference-valid, FAQ check item 2)',
+    },
+  },
+};
+
+function answer(name: string, endpoint: 'mutate' | 'validate'): { readable: object; uid: string } {
+  const read = readReview(recordedReview(name));
+  if (!read.ok) throw new Error(read.problem);
+  const { response } = respond(read.review, admit(read.review.request, endpoint, MIRRORED, {}));
+  const { patch, warnings, status, allowed } = response;
+  return {
+    uid: response.uid,
+    readable: {
+      ...(!allowed && { denied: status?.message }),
+      ...(patch !== undefined && { patch: JSON.parse(Buffer.from(patch, 'base64').toString()) as unknown }),
+      ...(warnings !== undefined && { warnings }),
+    },
+  };
+}
+
+describe('a real API server gets the answer that its users should see', () => {
+  test.each(recordedNames().flatMap((name) => [[name, 'mutate'] as const, [name, 'validate'] as const]))(
+    '%s, %s',
+    (name, endpoint) => {
+      const { readable, uid } = answer(name, endpoint);
+      expect(readable).toEqual(ANSWERS[name]?.[endpoint] ?? {});
+      expect(uid).toBe(recordedReview(name).request.uid);
+    },
+  );
+
+  test('every answer written here is to a review that was recorded', () => {
+    expect(recordedNames()).toEqual(expect.arrayContaining(Object.keys(ANSWERS)));
+    expect(recordedNames()).toHaveLength(20);
+  });
+});
