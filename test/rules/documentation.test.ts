@@ -15,7 +15,7 @@ type Block = Readonly<{ kind: string; text: string }>;
 
 /** The fenced blocks of a page in order: `yaml policy`, `yaml finds` with the `text` it prints, `yaml passes`. */
 function readBlocks(page: string): readonly Block[] {
-  return [...(page.split('## Options\n')[1] ?? '').matchAll(/^```(\S+)(?: (\S+))?\n([\s\S]*?)^```$/gm)].map(
+  return [...page.matchAll(/^```(\S+)(?: (\S+))?\n([\s\S]*?)^```$/gm)].map(
     ([, language = '', kind = language, text = '']) => ({ kind, text }),
   );
 }
