@@ -2,13 +2,14 @@
  * A pattern as Go's `path/filepath.Match` reads it, the language of kubelet's credential keys: `*` any run of characters,
  * `?` one, `[a-z]` and `[^a-z]` one of a class, `\` the next character as it is.
  */
-export type Glob = readonly Token[];
+export type Glob = string | readonly Token[];
 
 type Token = 'any-run' | CharacterTest;
 type CharacterTest = (char: string) => boolean;
 
 /** Reads a pattern; undefined when it is malformed (an open class or a trailing backslash), which then matches nothing. */
 export function parseGlob(pattern: string): Glob | undefined {
+  if (!/[*?[\\]/.test(pattern)) return pattern;
   const tokens: Token[] = [];
   const chars = Array.from(pattern);
   for (let at = 0; at < chars.length; at++) {
@@ -31,6 +32,7 @@ export function parseGlob(pattern: string): Glob | undefined {
 
 /** Whether the whole text matches. Time is at most pattern × text: on a mismatch only the last run grows. */
 export function matchGlob(glob: Glob, text: string): boolean {
+  if (typeof glob === 'string') return glob === text;
   const chars = Array.from(text);
   let token = 0;
   let run: { token: number; at: number } | undefined;

@@ -20,13 +20,17 @@ export function parseHostPattern(text: string): HostPattern | undefined {
   return { text, labels, port, path: slash < 0 ? '' : text.slice(slash + 1) };
 }
 
-export function matchHostPattern(pattern: HostPattern, { registry, repository }: ImageReference): boolean {
+/** An image as patterns are compared with: taken apart once, however many they are. */
+export type HostTarget = Readonly<{ labels: readonly string[]; port: string | undefined; repository: string }>;
+
+export function toHostTarget({ registry, repository }: ImageReference): HostTarget {
   const { host, port } = splitDomain(registry);
-  if (port !== pattern.port || !repository.startsWith(pattern.path)) return false;
-  const labels = splitLabels(host);
-  return (
-    labels.length === pattern.labels.length && pattern.labels.every((glob, at) => matchGlob(glob, labels[at] ?? ''))
-  );
+  return { labels: splitLabels(host), port, repository };
+}
+
+export function matchHostPattern(pattern: HostPattern, { labels, port, repository }: HostTarget): boolean {
+  if (labels.length !== pattern.labels.length || port !== pattern.port) return false;
+  return repository.startsWith(pattern.path) && pattern.labels.every((glob, at) => matchGlob(glob, labels[at] ?? ''));
 }
 
 /** An IPv6 address is one label, without the brackets that would read as a character class. */

@@ -1,5 +1,7 @@
 import { diagnoseReference, type ReferenceProblem } from './diagnose-reference.ts';
 import { readReference, type ImageReference } from './reference.ts';
+import { remember } from './remember.ts';
+import { suspectReference } from './suspect-reference.ts';
 
 export type ParsedReference =
   Readonly<{ ok: true; reference: ImageReference }> | Readonly<{ ok: false; problem: ReferenceProblem }>;
@@ -9,6 +11,19 @@ export type ParsedReference =
  * linear in the length of the address. Refuses exactly what kubelet reports as InvalidImageName.
  */
 export function parseReference(written: string): ParsedReference {
-  const reference = readReference(written);
-  return reference === undefined ? { ok: false, problem: diagnoseReference(written) } : { ok: true, reference };
+  return judge(written).parsed;
 }
+
+/** What is odd about an address that parses; undefined when nothing is, or when it does not parse. */
+export function findSuspicion(written: string): string | undefined {
+  return judge(written).suspicion;
+}
+
+type Judgement = Readonly<{ parsed: ParsedReference; suspicion: string | undefined }>;
+
+const judge = remember((written: string): Judgement => {
+  const reference = readReference(written);
+  return reference === undefined
+    ? { parsed: { ok: false, problem: diagnoseReference(written) }, suspicion: undefined }
+    : { parsed: { ok: true, reference }, suspicion: suspectReference(written, reference) };
+});

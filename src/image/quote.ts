@@ -12,11 +12,18 @@ const TAIL = 20;
  * the quotes: the middle of an endless text is left out. `NGINX:1.25` → `"NGINX:1.25"`.
  */
 export function quote(written: string, limit = MAX_QUOTED): string {
+  // Nearly every address is plain; the rest of this would be most of what an admission costs.
+  if (written.length <= limit && PLAIN.test(written)) return `"${written}"`;
   const text = redactUserinfo(written);
   const shown = text.length <= limit ? text : `${text.slice(0, limit - TAIL - 1)}…${text.slice(-TAIL)}`;
   const escaped = escapeUnprintable(shown.replaceAll(/["\\]/g, '\\$&'));
   return `"${escaped.length <= limit ? escaped : cutEscaped(escaped, limit)}"`;
 }
+
+/** Printable ASCII without what needs escaping, and without the "@" that credentials would stand before. */
+const PLAIN = /^[ !#-?A-[\]-~]*$/;
+
+const PRINTABLE_ASCII = /^[ -~]*$/;
 
 /** One character as messages show it: quoted, or named where quotes and escapes would make a riddle of it. */
 export function nameCharacter(char: string): string {
@@ -31,6 +38,7 @@ const CHARACTERS: Readonly<Record<string, string>> = {
 
 /** `\n` and friends by name, other control, format and separator characters and lone surrogates as `\u00a0`. */
 export function escapeUnprintable(text: string): string {
+  if (PRINTABLE_ASCII.test(text)) return text;
   return text.replaceAll(
     /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}]|(?! )\p{Zs}/gu,
     (char) => NAMED[char] ?? escapeCode(char),
