@@ -27,7 +27,7 @@ export function admit(request: AdmissionRequest, endpoint: Endpoint, policy: Pol
     object: request.object,
     kind,
     namespace: request.namespace,
-    policy,
+    policy: endpoint === 'mutate' ? keepFixes(policy) : policy,
     facts,
     fixMode,
     ...(request.operation === 'UPDATE' && { judges: judgeChanged(request, kind) }),
@@ -45,6 +45,11 @@ export function admit(request: AdmissionRequest, endpoint: Endpoint, policy: Pol
 function chooseFixMode({ operation }: AdmissionRequest, endpoint: Endpoint, kind: WorkloadKind): FixMode {
   if (!isPod(kind)) return 'announce';
   return endpoint === 'mutate' && operation === 'CREATE' ? 'apply' : 'never';
+}
+
+/** The policy without the rules that fix nothing: what they find is said by `/validate`. */
+function keepFixes(policy: Policy): Policy {
+  return { ...policy, rules: policy.rules.filter(({ rule, fix }) => rule.fixable && fix) };
 }
 
 /** On an update only images that were not there before, in a container of the same name: labelling a bad object is fine. */

@@ -46,7 +46,7 @@ export function respond(
 
 /** The answer when we failed: our own failure never blocks anybody, but it is not hidden either. */
 export function respondToFailure({ apiVersion, request }: AdmissionReview): ReviewResponse {
-  const message = `pullguard failed and let this ${request.kind.kind} pass unjudged; its log has the error under uid ${request.uid}`;
+  const message = `pullguard failed and let this ${request.kind.kind.slice(0, 63)} pass unjudged; its log has the error under uid ${request.uid}`;
   return {
     apiVersion,
     kind: 'AdmissionReview',

@@ -61,10 +61,10 @@ export function evaluate(input: EvaluateInput): Decision {
     }
     workloads ??= readJudged(object, input);
     const found = workloads.flatMap((workload) => runRule(configured, workload, { ...input, facts }));
-    findings.push(...found);
+    for (const finding of found) findings.push(finding);
     const made = found.flatMap(({ fixed, fix }) => (fixed === 'no' ? [] : (fix?.edits ?? [])));
     if (made.length === 0) continue;
-    edits.push(...made);
+    for (const edit of made) edits.push(edit);
     object = applyEdits(object, made);
     // Read again only if a rule is left that wants to see it.
     workloads = undefined;

@@ -1,5 +1,5 @@
 import { matchGlob, type Glob } from '../image/glob.ts';
-import { matchHostPattern, type HostPattern } from '../image/host-pattern.ts';
+import { matchHostPattern, toHostTarget, type HostPattern } from '../image/host-pattern.ts';
 import type { ImageReference } from '../image/reference.ts';
 import type { KindTable } from '../workload/kinds.ts';
 import type { Action, Rule } from './rule.ts';
@@ -35,7 +35,8 @@ export type ConfiguredRule = Readonly<{
 
 /** The pull secret that an image needs, if the policy knows one. */
 export function findPullSecret({ registries }: Policy, reference: ImageReference): string | undefined {
-  return registries.find(({ hosts }) => hosts.some((host) => matchHostPattern(host, reference)))?.pullSecret;
+  const target = toHostTarget(reference);
+  return registries.find(({ hosts }) => hosts.some((host) => matchHostPattern(host, target)))?.pullSecret;
 }
 
 /** The same image on its mirror, tag and digest kept; undefined when it has none, or is there already. */
@@ -48,7 +49,9 @@ export function findMirror({ mirrors }: Policy, reference: ImageReference): Imag
 }
 
 export function isExemptImage({ exempt }: Policy, reference: ImageReference): boolean {
-  return exempt.images.some((pattern) => matchHostPattern(pattern, reference));
+  if (exempt.images.length === 0) return false;
+  const target = toHostTarget(reference);
+  return exempt.images.some((pattern) => matchHostPattern(pattern, target));
 }
 
 export function isExemptNamespace({ exempt }: Policy, namespace: string): boolean {

@@ -28,13 +28,13 @@ export function nameSubject({ workload, label }: Finding): string {
   return escapeUnprintable(label === undefined ? object : `${object} ${label}`);
 }
 
-function describeFix({ fixed, fix }: Finding): string {
+function describeFix({ fixed, fix, workload }: Finding): string {
   if (fix === undefined) return '';
   switch (fixed) {
     case 'now':
       return `; given ${fix.gives}`;
     case 'later':
-      return `; its pods get ${fix.gives}`;
+      return workload.kind === 'Pod' ? `; given ${fix.gives} in the cluster` : `; its pods get ${fix.gives}`;
     case 'no':
       return `; use ${fix.gives}`;
   }

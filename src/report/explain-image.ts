@@ -1,9 +1,8 @@
 import { findMirror, findPullSecret, isExemptImage, type Policy } from '../engine/policy.ts';
 import { DOCKER_HUB } from '../image/docker-hub.ts';
 import type { ReferenceProblemCode } from '../image/diagnose-reference.ts';
-import { parseReference } from '../image/parse-reference.ts';
+import { findSuspicion, parseReference } from '../image/parse-reference.ts';
 import { formatReference, readReference, type ImageReference } from '../image/reference.ts';
-import { suspectReference } from '../image/suspect-reference.ts';
 import { redactUserinfo } from '../image/userinfo.ts';
 
 /** What an address means, and what a policy makes of it; null is "none". Parts are those of the normalised reference. */
@@ -33,7 +32,7 @@ export function explainImage(written: string, policy: Policy): ImageExplanation 
   const { reference } = parsed;
   const exempt = isExemptImage(policy, reference);
   const mirror = exempt ? undefined : findPullableMirror(policy, reference);
-  const suspicion = suspectReference(written, reference);
+  const suspicion = findSuspicion(written);
   return {
     image,
     valid: true,

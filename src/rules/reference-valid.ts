@@ -1,6 +1,6 @@
 import { defineRule, type Problem } from '../engine/rule.ts';
 import { quote } from '../image/quote.ts';
-import { suspectReference } from '../image/suspect-reference.ts';
+import { findSuspicion } from '../image/parse-reference.ts';
 import type { ImageUse } from '../workload/workload.ts';
 
 export const referenceValid = defineRule({
@@ -18,7 +18,7 @@ export const referenceValid = defineRule({
 function checkImage({ label, pointer, written, parsed }: ImageUse): readonly Problem[] {
   const place = { label, at: pointer, value: written };
   if (parsed.ok) {
-    const suspicion = suspectReference(written, parsed.reference);
+    const suspicion = findSuspicion(written);
     return suspicion === undefined ? [] : [{ ...place, message: suspicion, atMost: 'warn' }];
   }
   const { message, suggestion } = parsed.problem;

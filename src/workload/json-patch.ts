@@ -6,19 +6,30 @@ import { splitPointer, type Pointer } from './pointer.ts';
  */
 export type Edit = Readonly<{ op: 'add' | 'replace'; path: Pointer; value: unknown }>;
 
-/** The document after the edits. Copies only the way to each change; the document given stays as it was. */
+/**
+ * The document after the edits. Copies only the way to each change, and that once however many edits share it; the document
+ * given stays as it was.
+ */
 export function applyEdits(document: unknown, edits: readonly Edit[]): unknown {
-  return edits.reduce((result, edit) => setAt(result, splitPointer(edit.path), edit.value), document);
+  const copies = new Set<unknown>();
+  const copyOnce = (node: unknown): Container => {
+    if (copies.has(node)) return node as Container;
+    const copy = (Array.isArray(node) ? [...(node as unknown[])] : { ...(node as object) }) as Container;
+    copies.add(copy);
+    return copy;
+  };
+  const root: Container = { document };
+  for (const { path, value } of edits) {
+    let node = root;
+    let key = 'document';
+    for (const segment of splitPointer(path)) {
+      node = node[key] = copyOnce(node[key]);
+      key = segment === '-' && Array.isArray(node) ? String(node.length) : segment;
+    }
+    node[key] = value;
+  }
+  return root['document'];
 }
 
-function setAt(parent: unknown, [segment, ...rest]: readonly string[], value: unknown): unknown {
-  if (segment === undefined) return value;
-  if (Array.isArray(parent)) {
-    const index = segment === '-' ? parent.length : Number(segment);
-    return index === parent.length
-      ? [...(parent as unknown[]), setAt(undefined, rest, value)]
-      : (parent as unknown[]).with(index, setAt(parent[index], rest, value));
-  }
-  const record = (parent ?? {}) as Record<string, unknown>;
-  return { ...record, [segment]: setAt(record[segment], rest, value) };
-}
+/** A list or an object; the indices of a list are texts in a pointer, and JavaScript takes them so. */
+type Container = Record<string, unknown>;

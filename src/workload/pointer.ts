@@ -10,10 +10,9 @@ export function splitPointer(pointer: Pointer): readonly string[] {
 }
 
 export function joinPointer(base: Pointer, ...segments: readonly (string | number)[]): Pointer {
-  return segments.reduce<string>(
-    (pointer, segment) => `${pointer}/${String(segment).replaceAll('~', '~0').replaceAll('/', '~1')}`,
-    base,
-  );
+  let pointer = base;
+  for (const segment of segments) pointer += `/${typeof segment === 'number' ? segment : escapeSegment(segment)}`;
+  return pointer;
 }
 
 /** What stands at a pointer, or undefined. */
@@ -39,6 +38,7 @@ export function readString(document: unknown, ...segments: readonly string[]): s
 
 /** The pointers that a pattern with `*` segments stands for in a document: each element or member where there is one. */
 export function expandPointer(document: unknown, pattern: Pointer): readonly Pointer[] {
+  if (!pattern.includes('*')) return [pattern];
   return splitPointer(pattern).reduce<readonly Pointer[]>(
     (bases, segment) =>
       segment === '*'
@@ -59,6 +59,10 @@ export function formatFieldPath(pointer: Pointer): string {
 
 export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function escapeSegment(segment: string): string {
+  return /[~/]/.test(segment) ? segment.replaceAll('~', '~0').replaceAll('/', '~1') : segment;
 }
 
 function isRecordOrList(value: unknown): value is Readonly<Record<string, unknown>> {

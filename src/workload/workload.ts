@@ -81,49 +81,38 @@ const CONTAINER_LISTS = ['initContainers', 'containers', 'ephemeralContainers'] 
 
 /** In the order in which kubelet starts them; image volumes come first, as pods wait for their volumes. */
 function readImages(spec: Readonly<Record<string, unknown>>, podSpec: Pointer): readonly ImageUse[] {
-  const volumes = readList(spec['volumes']).flatMap((volume, at) => {
-    const source = isRecord(volume) ? volume['image'] : undefined;
-    if (!isRecord(volume) || !isRecord(source)) return [];
+  const images: ImageUse[] = [];
+  for (const [at, volume] of readList(spec['volumes']).entries()) {
+    if (!isRecord(volume) || !isRecord(volume['image'])) continue;
+    const { reference, pullPolicy } = volume['image'];
+    if (typeof reference !== 'string') continue;
     const pointer = joinPointer(podSpec, 'volumes', at, 'image', 'reference');
-    return readImage(source['reference'], {
-      pointer,
-      word: 'volume',
-      name: volume['name'],
-      pullPolicy: source['pullPolicy'],
-    });
-  });
-  const containers = CONTAINER_LISTS.flatMap((list) =>
-    readList(spec[list]).flatMap((container, at) => {
-      if (!isRecord(container)) return [];
+    images.push(describeUse(pointer, nameUse('volume', volume), reference, pullPolicy));
+  }
+  for (const list of CONTAINER_LISTS) {
+    for (const [at, container] of readList(spec[list]).entries()) {
+      if (!isRecord(container) || typeof container['image'] !== 'string') continue;
       const pointer = joinPointer(podSpec, list, at, 'image');
-      const word = containerWord(list, container);
-      return readImage(container['image'], {
-        pointer,
-        word,
-        name: container['name'],
-        pullPolicy: container['imagePullPolicy'],
-      });
-    }),
-  );
-  return [...volumes, ...containers];
+      const name = nameUse(containerWord(list, container), container);
+      images.push(describeUse(pointer, name, container['image'], container['imagePullPolicy']));
+    }
+  }
+  return images;
 }
 
-function readImage(
-  written: unknown,
-  { pointer, word, name, pullPolicy }: { pointer: Pointer; word: string; name: unknown; pullPolicy: unknown },
-): readonly ImageUse[] {
-  if (typeof written !== 'string') return [];
+function nameUse(word: string, { name }: Readonly<Record<string, unknown>>): Pick<ImageUse, 'label' | 'key'> {
   const known = typeof name === 'string' ? name : '';
-  return [
-    {
-      label: `${word} "${known}"`,
-      key: `${word}/${known}`,
-      pointer,
-      written,
-      parsed: parseReference(written),
-      ...(typeof pullPolicy === 'string' && { pullPolicy }),
-    },
-  ];
+  return { label: `${word} "${known}"`, key: `${word}/${known}` };
+}
+
+function describeUse(
+  pointer: Pointer,
+  { label, key }: Pick<ImageUse, 'label' | 'key'>,
+  written: string,
+  pullPolicy: unknown,
+): ImageUse {
+  const use = { label, key, pointer, written, parsed: parseReference(written) };
+  return typeof pullPolicy === 'string' ? { ...use, pullPolicy } : use;
 }
 
 function containerWord(list: (typeof CONTAINER_LISTS)[number], container: Readonly<Record<string, unknown>>): string {
