@@ -1,0 +1,104 @@
+import request from 'supertest';
+import { expect, test } from 'vitest';
+import { createMetrics } from '../../src/server/metrics.ts';
+import { deployment, pod } from '../support/objects.ts';
+import { FINE, readCounter, reviewOf, serveApp } from './helpers.ts';
+
+/** Dashboards and alerts are written against these. */
+const OWN_METRICS = {
+  pullguard_admission_requests_total: ['counter', ['endpoint', 'kind', 'outcome']],
+  pullguard_admission_duration_seconds: ['histogram', ['endpoint']],
+  pullguard_findings_total: ['counter', ['rule', 'action']],
+  pullguard_fixes_total: ['counter', ['rule']],
+  pullguard_errors_total: ['counter', ['where']],
+  pullguard_certificate_expiry_timestamp_seconds: ['gauge', []],
+  pullguard_policy_reloads_total: ['counter', ['result']],
+};
+
+test('names, types and labels are those that dashboards and alerts know', () => {
+  const { registry } = createMetrics();
+  const own = registry.getMetricsAsArray().filter(({ name }) => name.startsWith('pullguard_'));
+  const described = own.map((metric) => {
+    const { labelNames, type } = metric as unknown as { labelNames: string[]; type: string };
+    return [metric.name, [type, labelNames]];
+  });
+  expect(Object.fromEntries(described)).toEqual(OWN_METRICS);
+});
+
+test('what an alert looks for is there from the start, as a counter that appears with its first count shows no increase', async () => {
+  const text = await createMetrics().registry.metrics();
+  expect(text.split('\n').filter((line) => /^pullguard_(errors|policy_reloads)_total/.test(line))).toEqual([
+    'pullguard_errors_total{where="admission"} 0',
+    'pullguard_errors_total{where="certificate"} 0',
+    'pullguard_errors_total{where="policy"} 0',
+    'pullguard_errors_total{where="tls"} 0',
+    'pullguard_policy_reloads_total{result="success"} 0',
+    'pullguard_policy_reloads_total{result="failure"} 0',
+  ]);
+  expect(text).toContain('process_resident_memory_bytes');
+});
+
+test('two servers in one process count apart', async () => {
+  const [one, other] = [createMetrics(), createMetrics()];
+  one.errors.inc({ where: 'policy' });
+  expect(await readCounter(other, 'pullguard_errors_total', { where: 'policy' })).toBe(0);
+});
+
+test('requests, findings and fixes are counted by what came of them', async () => {
+  const { url, metrics } = await serveApp();
+  const reviews = [
+    ['/mutate', reviewOf(pod('nginx'))],
+    ['/validate', reviewOf(deployment('NGINX'))],
+    ['/validate', FINE],
+    ['/validate', reviewOf(pod('nginx'), { operation: 'DELETE' })],
+    ['/mutate', {}],
+  ] as const;
+  for (const [path, review] of reviews) await request(url).post(path).send(review);
+  const lines = (await metrics.registry.metrics()).split('\n');
+  expect(lines.filter((line) => /^pullguard_(admission_requests|findings|fixes)/.test(line))).toEqual([
+    'pullguard_admission_requests_total{endpoint="mutate",kind="Pod",outcome="patched"} 1',
+    'pullguard_admission_requests_total{endpoint="validate",kind="Deployment",outcome="denied"} 1',
+    'pullguard_admission_requests_total{endpoint="validate",kind="Pod",outcome="allowed"} 1',
+    'pullguard_admission_requests_total{endpoint="validate",kind="Pod",outcome="passed"} 1',
+    'pullguard_admission_requests_total{endpoint="mutate",kind="other",outcome="invalid"} 1',
+    'pullguard_findings_total{rule="mirror-used",action="warn"} 1',
+    'pullguard_findings_total{rule="pull-secret-present",action="warn"} 1',
+    'pullguard_findings_total{rule="reference-valid",action="deny"} 1',
+    'pullguard_fixes_total{rule="mirror-used"} 1',
+    'pullguard_fixes_total{rule="pull-secret-present"} 1',
+  ]);
+  expect(lines).toContain('pullguard_admission_duration_seconds_count{endpoint="validate"} 3');
+});
+
+test('whatever kinds are sent, they make no more than one series, or Prometheus would fill up', async () => {
+  const { url, metrics } = await serveApp();
+  const hostile = [
+    '__proto__',
+    'constructor',
+    'toString',
+    'a"b',
+    'a\nb',
+    '{x="y"} 1',
+    7,
+    null,
+    { a: 1 },
+    'x'.repeat(9999),
+  ];
+  for (const kind of [...hostile, ...Array.from({ length: 20 }, (_, at) => `Kind${at}`)]) {
+    for (const field of [
+      { kind: { group: 'x', kind } },
+      { kind },
+      { operation: kind },
+      { namespace: kind },
+      { subResource: kind },
+    ]) {
+      await request(url).post('/mutate').send(reviewOf({}, field));
+    }
+  }
+  const series = (await metrics.registry.metrics())
+    .split('\n')
+    .filter((line) => line.startsWith('pullguard_admission'));
+  expect(series[0]).toBe('pullguard_admission_requests_total{endpoint="mutate",kind="other",outcome="passed"} 150');
+  // Of durations 12 buckets, a sum and a count.
+  expect(series).toHaveLength(1 + 14);
+});
