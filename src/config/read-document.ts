@@ -9,7 +9,7 @@ export type DocumentContent =
 
 /**
  * How a text is parsed that `readDocument` reads. Errors are worded there, the parser's warnings are not for our users, and
- * its own search for keys that are there twice takes minutes for a map of a hundred thousand.
+ * its own search for keys that are there twice takes a minute for a map of a hundred thousand.
  */
 export const PARSE_OPTIONS = { merge: true, uniqueKeys: false, prettyErrors: false, logLevel: 'error' } as const;
 
@@ -32,6 +32,7 @@ function readContent(document: Document.Parsed, text: string): { value: unknown 
   try {
     const problem =
       error === undefined ? findProblem(document.contents, new Map()) : describeError(error, document, text);
+    if (problem?.message === TEMPLATE) return { problem: { ...problem, offset: findTemplate(text) ?? problem.offset } };
     return problem === undefined
       ? { value: document.toJS({ maxAliasCount: MAX_ALIAS_COUNT }) as unknown }
       : { problem };
@@ -42,21 +43,26 @@ function readContent(document: Document.Parsed, text: string): { value: unknown 
 
 const TEMPLATE = 'this looks like a template; check what it renders to, such as what "helm template" prints';
 
-/** A line on which a template's braces stand outside quotes and comments. */
-const TEMPLATE_LINE = /^[^"'#\n]*\{\{/m;
+/** Where the first braces of a template stand outside quotes and comments. */
+function findTemplate(text: string): number | undefined {
+  const line = /^[^"'#\n]*?\{\{/m.exec(text);
+  return line === null ? undefined : line.index + line[0].length - '{{'.length;
+}
 
 export const TOO_DEEP = 'this is nested too deeply to be read';
 
 /** Only the first syntax error is told: most of those after it come of it. */
 function describeError(error: YAMLError, document: Document.Parsed, text: string): Problem {
   const [offset] = error.pos;
-  if (TEMPLATE_LINE.test(text)) return { offset, message: TEMPLATE };
+  if (findTemplate(text) !== undefined) return { offset, message: TEMPLATE };
   if (UNCLOSED.test(error.message))
     return { offset: findOpenQuote(document) ?? offset, message: 'this quote is never closed' };
   return { offset, message: WORDS[error.code] ?? error.message };
 }
 
 const WORDS: Readonly<Partial<Record<YAMLError['code'], string>>> = {
+  BLOCK_AS_IMPLICIT_KEY:
+    'this value goes on to a key of its own: check the indentation of the next line, or put the value in quotes',
   MULTIPLE_DOCS: 'a second document begins here, and there can be only one: leave out the "---"',
   RESOURCE_EXHAUSTION: TOO_DEEP,
 };

@@ -1,0 +1,82 @@
+import { styleText } from 'node:util';
+import type { Action } from '../engine/rule.ts';
+import { escapeUnprintable } from '../image/quote.ts';
+import { describeFinding, nameSubject } from '../report/describe-finding.ts';
+import { redactUserinfo } from '../image/userinfo.ts';
+import { formatFieldPath } from '../workload/pointer.ts';
+import type { CheckResult, LocatedFinding } from './check.ts';
+
+type Style = Parameters<typeof styleText>[0];
+const STYLES: Readonly<Record<Action | 'error', Style>> = { deny: 'red', error: 'red', warn: 'yellow', audit: 'gray' };
+
+/** A line per finding, `file:line:column: deny: Deployment/web container "app": … (rule)`, as editors and CI logs link it. */
+export function formatCheckText(result: CheckResult, color: boolean): string {
+  const paint = (word: Action | 'error'): string =>
+    color ? styleText(STYLES[word], word, { validateStream: false }) : word;
+  const findings = result.findings.map((finding) => {
+    const text = `${nameSubject(finding)}: ${describeFinding(finding)} (${finding.rule})`;
+    return `${formatPlace(finding)}: ${paint(finding.action)}: ${text}\n`;
+  });
+  const errors = result.errors.map(
+    (error) => `${formatPlace(error)}: ${paint('error')}: ${escapeUnprintable(error.message)}\n`,
+  );
+  return [...findings, ...errors, `${summarize(result)}\n`].join('');
+}
+
+/** One JSON document: `findings`, `errors`, and `summary` with the counts. */
+export function formatCheckJson(result: CheckResult): string {
+  const { errors, counts } = result;
+  const summary = {
+    ...counts,
+    denied: count(result, 'deny'),
+    warned: count(result, 'warn'),
+    audited: count(result, 'audit'),
+  };
+  return `${JSON.stringify({ findings: result.findings.map((finding) => toJson(finding)), errors, summary }, null, 2)}\n`;
+}
+
+function toJson(finding: LocatedFinding): object {
+  const { file, line, column, workload, label, rule, action, fixed, at, value, remedy } = finding;
+  const { kind, namespace, name } = workload;
+  return {
+    file,
+    line,
+    column,
+    kind,
+    namespace,
+    name,
+    ...(label !== undefined && { part: label }),
+    field: formatFieldPath(at),
+    ...(value !== undefined && { value: redactUserinfo(value) }),
+    rule,
+    action,
+    fixed,
+    message: describeFinding(finding),
+    remedy,
+  };
+}
+
+function summarize(result: CheckResult): string {
+  const { workloads, otherObjects, foreign } = result.counts;
+  const found = [
+    `${count(result, 'deny')} to be denied`,
+    `${count(result, 'warn')} to be warned about`,
+    ...(count(result, 'audit') > 0 ? [`${count(result, 'audit')} for the audit log`] : []),
+    ...(result.errors.length > 0 ? [`${result.errors.length} could not be read`] : []),
+  ];
+  const skipped = [
+    ...(otherObjects > 0 ? [`${otherObjects} without images`] : []),
+    ...(foreign > 0 ? [`${foreign} that are no Kubernetes objects`] : []),
+  ];
+  const left = skipped.length > 0 ? `; skipped ${skipped.join(' and ')}` : '';
+  return `${workloads} ${workloads === 1 ? 'workload' : 'workloads'} checked: ${found.join(', ')}${left}`;
+}
+
+function count({ findings }: CheckResult, action: Action): number {
+  return findings.filter((finding) => finding.action === action).length;
+}
+
+function formatPlace({ file, line, column }: { file: string; line?: number; column?: number }): string {
+  const name = escapeUnprintable(file);
+  return line === undefined ? name : `${name}:${line}:${column ?? 1}`;
+}

@@ -1,0 +1,36 @@
+import { fileURLToPath } from 'node:url';
+import { suggestOrList } from '../config/describe-schema-error.ts';
+import { describeCause, readText } from '../config/read-text.ts';
+import { quote } from '../image/quote.ts';
+import { RULES } from '../rules/index.ts';
+import { UsageError, type ExitCode, type Io } from './io.ts';
+
+/** `pullguard rules [ID]`: every rule in a line, or the documentation of one. */
+export function rules(id: string | undefined, io: Io): ExitCode {
+  io.stdout.write(id === undefined ? listRules() : readPage(id));
+  return 0;
+}
+
+function listRules(): string {
+  const width = Math.max(...RULES.map((rule) => rule.id.length));
+  const lines = RULES.map((rule) => {
+    const fix = rule.fixable ? 'fix' : '';
+    return `${rule.id.padEnd(width)}  ${rule.defaultAction.padEnd(4)}  ${fix.padEnd(3)}  ${rule.description}\n`;
+  });
+  return `${lines.join('')}\nIn the order in which they run, with their default action. More: pullguard rules ID\n`;
+}
+
+function readPage(id: string): string {
+  const rule = RULES.find((candidate) => candidate.id === id);
+  if (rule === undefined) {
+    const known = RULES.map((candidate) => candidate.id);
+    throw new UsageError(`there is no rule ${quote(id)}${suggestOrList(id, known)}`);
+  }
+  try {
+    return readText(fileURLToPath(new URL(`../../docs/rules/${rule.id}.md`, import.meta.url)));
+  } catch (error) {
+    throw new UsageError(`docs/rules/${rule.id}.md of this installation cannot be read: ${describeCause(error)}`, {
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,422 @@
+import { spawn, type ChildProcessByStdio, type SpawnOptions } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { request } from 'node:https';
+import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Readable, Writable } from 'node:stream';
+import { buffer, text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { makeCertificates } from '../src/tls/self-signed.ts';
+import { recordedReview } from './support/objects.ts';
+import { tempFolder, type TempFolder } from './support/temp-folder.ts';
+
+// What these tests run is what users run: the program that `npm run build` made.
+const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url));
+
+const HEAD = 'apiVersion: pullguard.dev/v1alpha1\nkind: Policy\n';
+
+const pod = (image: string): string =>
+  `apiVersion: v1\nkind: Pod\nmetadata: { name: web }\nspec:\n  containers:\n    - { name: app, image: "${image}" }\n`;
+
+type Child = ChildProcessByStdio<Writable, Readable, Readable>;
+type Ended = Readonly<{ code: number | null; stdout: string; stderr: string }>;
+
+function start(args: readonly string[], options: SpawnOptions = {}): Child {
+  return spawn(process.execPath, [MAIN, ...args], { ...options, stdio: ['pipe', 'pipe', 'pipe'] });
+}
+
+async function run(args: readonly string[], stdin: string | Buffer = '', options: SpawnOptions = {}): Promise<Ended> {
+  const child = start(args, options);
+  child.stdin.on('error', () => undefined);
+  child.stdin.end(stdin);
+  const closed = once(child, 'close') as Promise<[number | null]>;
+  const [stdout, stderr, [code]] = await Promise.all([text(child.stdout), text(child.stderr), closed]);
+  return { code, stdout, stderr };
+}
+
+beforeAll(() => {
+  if (!existsSync(MAIN)) throw new Error('dist/main.js is not there: run "npm run build" first, as "npm test" does');
+});
+
+describe('exit codes, which scripts and CI go by', () => {
+  const cases: readonly [args: string, code: number, stdin?: string][] = [
+    ['--help', 0],
+    ['--version', 0],
+    ['check -', 0, pod('nginx:1.25')],
+    ['check -', 1, pod('NGINX')],
+    ['check -', 2, 'a: ['],
+    ['check no-such-file.yaml', 2],
+    ['image nginx', 0],
+    ['image NGINX', 1],
+    ['image', 2],
+    ['rules', 0],
+    ['rules no-such-rule', 2],
+    ['certs', 2],
+    ['serve --port x', 2],
+    ['no-such-command', 2],
+    ['', 2],
+  ];
+
+  test.concurrent.for(cases)('pullguard %s: %i', async ([args, code, stdin = '']) => {
+    const ended = await run(
+      args.split(' ').filter((arg) => arg !== ''),
+      stdin,
+    );
+    expect(ended).toMatchObject({ code });
+    // Neither a stack trace nor a warning of Node's.
+    expect(ended.stderr).not.toMatch(/^\s+at |\(node:/m);
+    expect(ended.stderr === '').toBe(ended.stdout !== '');
+  });
+});
+
+test('the program can be run by its name', () => {
+  expect(readFileSync(MAIN, 'utf8')).toMatch(/^#!\/usr\/bin\/env node\n/);
+});
+
+describe('standard input', () => {
+  test('is taken as UTF-8, with or without a mark', async () => {
+    const { code, stdout } = await run(['check', '-'], `\ufeff${pod('nginx:é')}`);
+    expect(stdout).toMatch(/^<stdin>:6:27: deny: .*"nginx:é"/);
+    expect(code).toBe(1);
+  });
+
+  test('in another encoding is not taken for a file without images', async () => {
+    const { code, stdout } = await run(['check', '-'], Buffer.from(`\ufeff${pod('NGINX')}`, 'utf16le'));
+    expect(stdout).toContain('<stdin>: error: cannot be read: it is UTF-16 text');
+    expect(code).toBe(2);
+  });
+
+  test('gives image addresses, a line each', async () => {
+    const { code, stdout } = await run(['image', '-', '-o', 'json'], 'nginx\r\nNGINX\r\n');
+    const lines = stdout.split('\n').slice(0, -1);
+    expect(lines.map((line) => (JSON.parse(line) as { valid: boolean }).valid)).toEqual([true, false]);
+    expect(code).toBe(1);
+  });
+});
+
+describe('in a pipe', () => {
+  test('a reader that has seen enough is no failure, and does not turn a denial into a success', async () => {
+    const lines = Array.from({ length: 3000 }, () => pod('NGINX')).join('---\n');
+    const child = start(['check', '-']);
+    child.stdin.end(lines);
+    const closed = once(child, 'close') as Promise<[number | null]>;
+    const errors = text(child.stderr);
+    await once(child.stdout, 'data');
+    child.stdout.destroy();
+    expect(await errors).toBe('');
+    expect((await closed)[0]).toBe(1);
+  });
+
+  test('large output arrives whole', async () => {
+    const { code, stdout } = await run(['image', '-', '-o', 'json'], 'nginx\n'.repeat(20_000));
+    expect(stdout.match(/\n/g)).toHaveLength(20_000);
+    expect(code).toBe(0);
+  });
+
+  test('there is no colour, and JSON is JSON', async () => {
+    const { stdout: plain } = await run(['check', '-'], pod('NGINX'));
+    expect(plain).toContain('deny');
+    expect(plain).not.toContain('\u001b');
+    const { stdout } = await run(['check', '-', '-o', 'json'], pod('NGINX'));
+    expect(JSON.parse(stdout)).toMatchObject({ findings: [{ rule: 'reference-valid' }], summary: { denied: 1 } });
+  });
+});
+
+describe('what a command does not need is not loaded', () => {
+  const SERVER_ONLY = ['express', 'node-forge', 'pino', 'prom-client', '@kubernetes/client-node'];
+
+  /** The packages of which a run loaded any file, by what V8 saw. */
+  async function packagesOf(args: readonly string[]): Promise<ReadonlySet<string>> {
+    const { path } = tempFolder();
+    await run(args, pod('nginx'), { env: { ...process.env, NODE_V8_COVERAGE: path } });
+    const urls = readdirSync(path).flatMap((name) => {
+      const { result } = JSON.parse(readFileSync(join(path, name), 'utf8')) as { result: { url: string }[] };
+      return result.map(({ url }) => url);
+    });
+    return new Set(urls.flatMap((url) => /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(url)?.[1] ?? []));
+  }
+
+  test.each([['check -'], ['image nginx'], ['rules']])('%s does not wait for a web server', async (args) => {
+    const packages = await packagesOf(args.split(' '));
+    expect([...packages]).toContain('commander');
+    expect(SERVER_ONLY.filter((name) => packages.has(name))).toEqual([]);
+  });
+
+  test('a server that is given its certificate does not load what makes one', async () => {
+    const packages = await packagesOf(['serve', '--tls-cert', 'none', '--tls-key', 'none']);
+    expect([...packages]).toContain('express');
+    expect([...packages]).not.toContain('node-forge');
+  });
+});
+
+/** A certificate and key that all tests may serve with, so that not each has to make its own. */
+let shared: Readonly<{ path: string; tls: readonly string[]; ca: string }>;
+
+beforeAll(async () => {
+  const path = mkdtempSync(join(tmpdir(), 'pullguard-main-'));
+  const { ca, cert, key } = await makeCertificates({ names: ['localhost', '127.0.0.1'] });
+  const [certFile, keyFile] = [join(path, 'tls.crt'), join(path, 'tls.key')];
+  writeFileSync(certFile, cert);
+  writeFileSync(keyFile, key);
+  shared = { path, tls: ['--tls-cert', certFile, '--tls-key', keyFile], ca };
+});
+
+afterAll(() => {
+  rmSync(shared.path, { recursive: true, force: true });
+});
+
+const ANY_PORTS = ['--host', '127.0.0.1', '--port', '0', '--admin-port', '0'];
+
+describe('serve does not start on a mistake, and says in one message what to do about it', () => {
+  type Case = readonly [what: string, args: (folder: TempFolder) => readonly string[], message: RegExp];
+  const cases: readonly Case[] = [
+    [
+      'a certificate without a key',
+      ({ at }) => ['--tls-cert', at('a')],
+      /--tls-cert and --tls-key go together: give both, or neither/,
+    ],
+    [
+      'a key without a certificate',
+      ({ at }) => ['--tls-key', at('a')],
+      /--tls-cert and --tls-key go together: give both, or neither/,
+    ],
+    [
+      'a missing certificate',
+      ({ at }) => ['--tls-cert', at('a'), '--tls-key', at('b')],
+      /cannot read .*\/a: ENOENT: no such file or directory/,
+    ],
+    [
+      'a certificate that is none',
+      ({ write }) => ['--tls-cert', write('a', 'x'), '--tls-key', write('b', 'y')],
+      /\/a .*no "BEGIN CERTIFICATE" line/,
+    ],
+    [
+      '--ca-out for a certificate that it did not make',
+      ({ at }) => ['--ca-out', at('ca'), ...shared.tls],
+      /--ca-out is for the certificate that pullguard makes itself/,
+    ],
+    [
+      '--dns-name for a certificate that it did not make',
+      () => ['--dns-name', 'a.example', ...shared.tls],
+      /--dns-name is for the certificate that pullguard makes itself/,
+    ],
+    [
+      'a CA file that cannot be written',
+      ({ at }) => ['--ca-out', at('no/ca')],
+      /--ca-out .*\/no\/ca cannot be written: ENOENT: no such file or directory/,
+    ],
+    ['a name that is none', () => ['--dns-name', 'https://a.example'], /"https:\/\/a\.example" is not a DNS name/],
+    [
+      'a missing policy',
+      ({ at }) => ['--config', at('p'), ...shared.tls],
+      /cannot read policy .*\/p: ENOENT: no such file or directory/,
+    ],
+    [
+      'a missing client CA',
+      ({ at }) => ['--client-ca', at('c'), ...shared.tls],
+      /--client-ca .*\/c cannot be used: ENOENT: no such file or directory; give PEM certificates/,
+    ],
+    [
+      'a client CA that is none, which would shut everybody out',
+      ({ write }) => ['--client-ca', write('c', 'x'), ...shared.tls],
+      /--client-ca .* cannot be used: it holds no "BEGIN CERTIFICATE" line; give PEM certificates/,
+    ],
+    [
+      'a host that is none of this machine',
+      () => ['--host', '192.0.2.1', ...shared.tls],
+      /192\.0\.2\.1 is no address of this machine: choose another with --host/,
+    ],
+  ];
+
+  test.concurrent.for(cases)('%s', async ([, args, message], { onTestFinished }) => {
+    const ended = await run(['serve', ...ANY_PORTS, ...args(tempFolder(onTestFinished))]);
+    expect(ended).toMatchObject({ code: 2, stdout: '' });
+    expect(ended.stderr).toMatch(/^error: .*\n$/);
+    expect(ended.stderr).toMatch(message);
+  });
+
+  test('a policy with mistakes: all of them, each with its line', async () => {
+    const file = tempFolder().write('p.yaml', `${HEAD}mirors: []\nrules: { tag-explicit: dney }\n`);
+    expect(await run(['serve', ...ANY_PORTS, ...shared.tls, '--config', file])).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: `error: the policy cannot be used:\n${file}:3:1: unknown key "mirors"; did you mean "mirrors"?\n${file}:4:24: must be one of off, audit, warn, deny, is "dney"; did you mean "deny"?\n`,
+    });
+  });
+
+  test.each(['--port', '--admin-port'])('a port that is taken, as %s', async (option) => {
+    const other = createServer().listen(0, '127.0.0.1');
+    onTestFinished(() => {
+      other.close();
+    });
+    await once(other, 'listening');
+    const { port } = other.address() as AddressInfo;
+    expect(await run(['serve', ...ANY_PORTS, option, String(port), ...shared.tls])).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: `error: port ${port} on 127.0.0.1 is taken: stop what listens there, or choose with --port and --admin-port\n`,
+    });
+  });
+});
+
+type LogLine = Readonly<Record<string, unknown>>;
+type Served = Readonly<{ child: Child; log: LogLine[]; port: number; adminPort: number }>;
+
+/** Starts a server, and waits until its log says that it listens. */
+async function serve(args: readonly string[], onFinished = onTestFinished): Promise<Served> {
+  const child = start(['serve', ...ANY_PORTS, ...args]);
+  onFinished(() => {
+    child.kill('SIGKILL');
+  });
+  const log: LogLine[] = [];
+  let rest = '';
+  child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+    const lines = (rest + chunk).split('\n');
+    rest = lines.pop() ?? '';
+    log.push(...lines.map((line) => JSON.parse(line) as LogLine));
+  });
+  child.stderr.resume();
+  const line = await waitForLog(log, 'listening');
+  return { child, log, port: Number(line['port']), adminPort: Number(line['adminPort']) };
+}
+
+async function waitForLog(log: readonly LogLine[], message: string, count = 1): Promise<LogLine> {
+  return vi.waitFor(
+    () => {
+      const found = log.filter(({ msg }) => msg === message);
+      expect(found.length, `"${message}" in ${JSON.stringify(log)}`).toBeGreaterThanOrEqual(count);
+      return found.at(-1)!;
+    },
+    { timeout: 10_000, interval: 20 },
+  );
+}
+
+/** What the webhook answers to a real Deployment with this image: `allowed`, or why not. */
+async function validate({ port }: Served, ca: string, image: string): Promise<string> {
+  const review = JSON.parse(
+    JSON.stringify(recordedReview('deployment-create')).replaceAll(
+      /"image":"[^"]*"/g,
+      JSON.stringify({ image }).slice(1, -1),
+    ),
+  ) as object;
+  const call = request({
+    host: '127.0.0.1',
+    port,
+    path: '/validate',
+    method: 'POST',
+    ca,
+    headers: { 'Content-Type': 'application/json' },
+  });
+  call.end(JSON.stringify(review));
+  const [response] = (await once(call, 'response')) as [Readable];
+  const { response: answer } = JSON.parse((await buffer(response)).toString()) as {
+    response: { allowed: boolean; status?: { message: string } };
+  };
+  return answer.allowed ? 'allowed' : (answer.status?.message ?? 'denied');
+}
+
+async function reloads({ adminPort }: Served): Promise<string> {
+  const page = await (await fetch(`http://127.0.0.1:${adminPort}/metrics`)).text();
+  return [...page.matchAll(/^pullguard_policy_reloads_total\{result="(\w+)"\} (\d+)$/gm)]
+    .map(([, result, count]) => `${count} ${result}`)
+    .sort()
+    .join(', ');
+}
+
+describe.concurrent('serve', () => {
+  test('makes a certificate, writes the CA that verifies it, says that it listens, and stops at SIGTERM with 0', async ({
+    onTestFinished,
+  }) => {
+    const { at } = tempFolder(onTestFinished);
+    const served = await serve(['--ca-out', at('ca.crt'), '--offline', '--drain-seconds', '0'], onTestFinished);
+    expect(served.log[0]).toMatchObject({ msg: 'listening', host: '127.0.0.1', policy: 'default', offline: true });
+    expect(served.port).toBeGreaterThan(0);
+    expect(served.adminPort).toBeGreaterThan(0);
+    const ca = readFileSync(at('ca.crt'), 'utf8');
+    expect(await validate(served, ca, 'nginx:1.25')).toBe('allowed');
+    expect(await validate(served, ca, 'NGINX:1.25')).toContain('did you mean "nginx:1.25"?');
+    await expect(validate(served, shared.ca, 'nginx:1.25')).rejects.toThrow(/certificate|signature/);
+
+    const closed = once(served.child, 'close');
+    served.child.kill('SIGTERM');
+    expect(await closed).toEqual([0, null]);
+    expect(served.log.map(({ msg }) => msg).slice(-2)).toEqual(['stopping', 'stopped']);
+  });
+
+  test('takes over a changed policy, keeps the last good one while a bad one is there, and counts both', async ({
+    onTestFinished,
+  }) => {
+    const folder = tempFolder(onTestFinished);
+    const policy = folder.write('policy.yaml', HEAD);
+    // Renamed into place, so that the server never reads half of it.
+    const change = (rules: string): void => {
+      renameSync(folder.write('next', HEAD + rules), policy);
+    };
+    const served = await serve(['--config', policy, ...shared.tls], onTestFinished);
+    const answer = () => validate(served, shared.ca, 'nginx');
+    expect(served.log[0]).toMatchObject({ policy });
+    expect(await answer()).toBe('allowed');
+    expect(await reloads(served)).toBe('0 failure, 0 success');
+
+    change('rules: { tag-explicit: deny }\n');
+    await waitForLog(served.log, 'policy reloaded');
+    expect(await answer()).toContain('names no tag and no digest');
+    expect(await reloads(served)).toBe('0 failure, 1 success');
+
+    change('rules: { tag-explicit: dney }\n');
+    const told = await waitForLog(served.log, 'the changed policy cannot be used, the last good one stays');
+    expect(told['problem']).toBe(
+      `${policy}:3:24: must be one of off, audit, warn, deny, is "dney"; did you mean "deny"?`,
+    );
+    expect(await answer()).toContain('names no tag and no digest');
+    expect(await reloads(served)).toBe('1 failure, 1 success');
+
+    change('');
+    await waitForLog(served.log, 'policy reloaded', 2);
+    expect(await answer()).toBe('allowed');
+    expect(await reloads(served)).toBe('1 failure, 2 success');
+  });
+
+  test('notices when a mounted ConfigMap swaps its ..data link', async ({ onTestFinished }) => {
+    const folder = tempFolder(onTestFinished);
+    const served = await serve(['--config', folder.publish('v1', 'policy.yaml', HEAD), ...shared.tls], onTestFinished);
+    expect(await validate(served, shared.ca, 'nginx')).toBe('allowed');
+    folder.publish('v2', 'policy.yaml', `${HEAD}rules: { tag-explicit: deny }\n`);
+    await waitForLog(served.log, 'policy reloaded');
+    expect(await validate(served, shared.ca, 'nginx')).toContain('names no tag and no digest');
+    expect(await reloads(served)).toBe('0 failure, 1 success');
+  });
+});
+
+test('certs makes what serve takes', async () => {
+  const { path, at } = tempFolder();
+  const made = await run(['certs', '--dns-name', 'localhost', '127.0.0.1', '--out', path]);
+  expect(made).toMatchObject({ code: 0, stderr: '' });
+  const served = await serve(['--tls-cert', at('tls.crt'), '--tls-key', at('tls.key')]);
+  expect(await validate(served, readFileSync(at('ca.crt'), 'utf8'), 'nginx:1')).toBe('allowed');
+  expect(await run(['certs', '--dns-name', 'localhost', '--out', path])).toMatchObject({ code: 2, stdout: '' });
+});
+
+test('no password of an image is in any output of any command', async () => {
+  const image = 'user:s3cret@registry.example/app:1';
+  const calls: readonly (readonly [args: readonly string[], stdin?: string])[] = [
+    [['image', image]],
+    [['image', image, '-o', 'json']],
+    [['image', '-'], `https://${image}\n`],
+    [['check', '-'], pod(image)],
+    [['check', '-', '-o', 'json'], pod(image)],
+    [['check', image]],
+    [['check', image, '-o', 'json']],
+    [[image]],
+    [['rules', image]],
+    [['check', '--config', `https://${image}`, '-']],
+  ];
+  for (const { stdout, stderr, code } of await Promise.all(calls.map(([args, stdin]) => run(args, stdin)))) {
+    expect(code).toBeGreaterThan(0);
+    expect(stdout + stderr).toContain('***@');
+    expect(stdout + stderr).not.toContain('s3cret');
+  }
+});
