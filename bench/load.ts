@@ -1,0 +1,74 @@
+import { connect, type TLSSocket } from 'node:tls';
+
+export type LoadResult = Readonly<{ requests: number; failures: number; seconds: number; latencies: Float64Array }>;
+
+export type Load = Readonly<{
+  port: number;
+  ca: string;
+  path: string;
+  body: string;
+  connections: number;
+  seconds: number;
+}>;
+
+/**
+ * Sends one review again and again over keep-alive TLS connections, the next when the last is answered. Requests are
+ * bytes made once and answers are only measured, so that the server and not this client is what is busy.
+ */
+export async function applyLoad(load: Load): Promise<LoadResult> {
+  const request = Buffer.from(
+    `POST ${load.path}?timeout=10s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n` +
+      `Content-Length: ${Buffer.byteLength(load.body)}\r\n\r\n${load.body}`,
+  );
+  const latencies: number[] = [];
+  let failures = 0;
+  const started = performance.now();
+  const until = started + load.seconds * 1000;
+  await Promise.all(
+    Array.from({ length: load.connections }, async () => {
+      const socket = await open(load);
+      while (performance.now() < until) {
+        const sent = performance.now();
+        const ok = await exchange(socket, request);
+        latencies.push(performance.now() - sent);
+        if (!ok) failures++;
+      }
+      socket.destroy();
+    }),
+  );
+  const seconds = (performance.now() - started) / 1000;
+  return { requests: latencies.length, failures, seconds, latencies: Float64Array.from(latencies).sort() };
+}
+
+/** The latency that a share of all requests stay below, in milliseconds. */
+export function percentile(sorted: Float64Array, share: number): number {
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? NaN;
+}
+
+async function open({ port, ca }: Load): Promise<TLSSocket> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host: '127.0.0.1', port, ca, servername: 'localhost' }, () => {
+      resolve(socket);
+    });
+    socket.setNoDelay(true);
+    socket.once('error', reject);
+  });
+}
+
+async function exchange(socket: TLSSocket, request: Buffer): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    let received: Buffer = Buffer.alloc(0);
+    const onData = (chunk: Buffer): void => {
+      received = received.length === 0 ? chunk : Buffer.concat([received, chunk]);
+      const head = received.indexOf('\r\n\r\n');
+      if (head < 0) return;
+      const length = Number(/content-length: (\d+)/i.exec(received.toString('latin1', 0, head))?.[1]);
+      if (Number.isNaN(length)) reject(new Error('an answer without Content-Length'));
+      if (received.length < head + 4 + length) return;
+      socket.off('data', onData);
+      resolve(received.toString('latin1', 9, 12) === '200');
+    };
+    socket.on('data', onData);
+    socket.write(request);
+  });
+}

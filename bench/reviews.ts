@@ -1,0 +1,38 @@
+import { readFileSync } from 'node:fs';
+
+export type Sample = Readonly<{ name: string; path: '/mutate' | '/validate'; body: string }>;
+
+const RECORDED = new URL('../test/fixtures/admission-reviews/', import.meta.url);
+
+/** Reviews of the sizes that clusters send. Both pods get a mirror's image and a pull secret: the most work there is. */
+export function readSamples(): readonly Sample[] {
+  const recorded = readReview('pod-create-from-replicaset.json');
+  const deployment = readReview('deployment-create.json');
+  return [
+    { name: '2 kB pod, mutate', path: '/mutate', body: JSON.stringify(podReview(recorded, 2_000)) },
+    { name: '50 kB pod, mutate', path: '/mutate', body: JSON.stringify(podReview(recorded, 50_000)) },
+    { name: 'Deployment, validate', path: '/validate', body: JSON.stringify(deployment) },
+  ];
+}
+
+type Review = { request: { object: { metadata: Record<string, unknown>; spec: Record<string, unknown> } } };
+
+function readReview(name: string): Review {
+  return JSON.parse(readFileSync(new URL(name, RECORDED), 'utf8')) as Review;
+}
+
+/** A review of a pod with a Docker Hub image and no pull secret, brought to a size in bytes by environment variables. */
+function podReview(recorded: Review, bytes: number): Review {
+  const review = structuredClone(recorded);
+  const { metadata, spec } = review.request.object;
+  delete metadata['managedFields'];
+  const env: { name: string; value: string }[] = [];
+  review.request.object.spec = {
+    containers: [{ name: 'app', image: 'nginx:1.25', env, resources: {}, imagePullPolicy: 'IfNotPresent' }],
+    restartPolicy: spec['restartPolicy'],
+    serviceAccountName: 'default',
+  };
+  while (JSON.stringify(review).length < bytes)
+    env.push({ name: `SETTING_${env.length}`, value: 'a value of usual length' });
+  return review;
+}
