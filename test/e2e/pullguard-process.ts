@@ -1,0 +1,84 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { stringify } from 'yaml';
+import { startProgram, waitUntilReady, type Program } from './processes.ts';
+
+const MAIN = join(import.meta.dirname, '..', '..', 'dist', 'main.js');
+
+export type Pullguard = Readonly<{
+  port: number;
+  /** PEM of the CA that made its certificate. */
+  ca: string;
+  program: Program;
+  /** Lines of its log, parsed. */
+  readLog: () => readonly LogLine[];
+  stop: () => Promise<number | string>;
+}>;
+
+export type LogLine = Readonly<{ level: number; msg: string; port?: number; adminPort?: number }>;
+
+export type PullguardOptions = Readonly<{
+  policy: object;
+  /** Any free one unless given. */
+  port?: number;
+  /** With a certificate from `makeCertificate`, which outlives a restart; without, it makes one itself. */
+  certificate?: string;
+  drainSeconds?: number;
+}>;
+
+let started = 0;
+
+/** Starts `pullguard serve` and waits until it is ready. */
+export async function startPullguard(folder: string, options: PullguardOptions): Promise<Pullguard> {
+  started += 1;
+  const name = `pullguard-${process.pid}-${started}`;
+  const policyFile = join(folder, `${name}.yaml`);
+  writeFileSync(policyFile, stringify(options.policy));
+  const { certificate, port = 0, drainSeconds = 0 } = options;
+  const caFile = certificate === undefined ? join(folder, `${name}.crt`) : join(certificate, 'ca.crt');
+  const program = startProgram(folder, name, process.execPath, [
+    MAIN,
+    'serve',
+    `--config=${policyFile}`,
+    '--host=127.0.0.1',
+    `--port=${port}`,
+    '--admin-port=0',
+    `--drain-seconds=${drainSeconds}`,
+    ...(certificate === undefined
+      ? [`--ca-out=${caFile}`]
+      : [`--tls-cert=${join(certificate, 'tls.crt')}`, `--tls-key=${join(certificate, 'tls.key')}`]),
+  ]);
+  const readLog = (): readonly LogLine[] => parseLog(program.log);
+  const findListening = (): LogLine | undefined => readLog().find(({ msg }) => msg === 'listening');
+  await waitUntilReady(program, async () => {
+    const adminPort = findListening()?.adminPort;
+    return adminPort !== undefined && (await fetch(`http://127.0.0.1:${adminPort}/readyz`)).ok;
+  });
+  return {
+    port: findListening()?.port ?? 0,
+    ca: readFileSync(caFile, 'utf8'),
+    program,
+    readLog,
+    stop: async () => program.stop(),
+  };
+}
+
+/** Runs `pullguard certs`; the result is the folder with what it made. */
+export async function makeCertificate(folder: string): Promise<string> {
+  const out = join(folder, 'certs');
+  const program = startProgram(folder, 'pullguard-certs', process.execPath, [
+    MAIN,
+    'certs',
+    '--dns-name=127.0.0.1',
+    `--out=${out}`,
+  ]);
+  const code = await program.exited;
+  if (code !== 0) throw new Error(`pullguard certs ended with ${code}:\n${readFileSync(program.log, 'utf8')}`);
+  return out;
+}
+
+/** The last line may be half written; what is no JSON is an error that node itself printed. */
+function parseLog(file: string): readonly LogLine[] {
+  const lines = readFileSync(file, 'utf8').split('\n').slice(0, -1);
+  return lines.map((line) => (line.startsWith('{') ? (JSON.parse(line) as LogLine) : { level: 60, msg: line }));
+}
