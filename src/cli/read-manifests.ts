@@ -43,25 +43,14 @@ const JSON_BOUNDARY = /(?<=\}[ \t]*\r?\n)(?=\s*\{)/;
 /** A line with `---` ends a document wherever it stands, even inside a text whose quote was never closed. */
 const YAML_BOUNDARY = /^(?=---(?:\s|$))/m;
 
-/** Lines of `%YAML` and `%TAG` belong to the document after the next `---`. */
-const DIRECTIVES = /^(?:(?:#[^\n]*|%[^\n]*|\s*)\n)*%[^\n]*\n(?:(?:#[^\n]*|\s*)\n)*$/;
-
 /** Cuts a text before it is parsed, so that no mistake in one document reaches the next. */
 function splitText(text: string): readonly Part[] {
-  const parts: Part[] = [];
   let line = 0;
-  let directives = '';
-  for (const piece of text.split(/^\s*\{\s*["}]/.test(text) ? JSON_BOUNDARY : YAML_BOUNDARY)) {
-    if (piece.startsWith('%') && DIRECTIVES.test(piece)) {
-      directives += piece;
-      continue;
-    }
-    const part = directives + piece;
-    directives = '';
-    parts.push({ text: part, line });
+  return text.split(/^\s*\{\s*["}]/.test(text) ? JSON_BOUNDARY : YAML_BOUNDARY).map((part) => {
+    const before = line;
     line += countLines(part);
-  }
-  return parts;
+    return { text: part, line: before };
+  });
 }
 
 function countLines(text: string): number {

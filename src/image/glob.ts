@@ -17,10 +17,10 @@ export function parseGlob(pattern: string): Glob | undefined {
     if (char === '*') tokens.push('any-run');
     else if (char === '?') tokens.push(() => true);
     else if (char === '[') {
-      const end = chars.indexOf(']', at + (chars[at + 1] === '^' ? 3 : 2));
-      if (end < 0) return undefined;
-      tokens.push(characterClass(chars.slice(at + 1, end)));
-      at = end;
+      const read = readClass(chars, at + 1);
+      if (read === undefined) return undefined;
+      tokens.push(read.test);
+      at = read.end;
     } else {
       const literal = char === '\\' ? chars[++at] : char;
       if (literal === undefined) return undefined;
@@ -52,15 +52,23 @@ export function matchGlob(glob: Glob, text: string): boolean {
   return glob.slice(token).every((rest) => rest === 'any-run');
 }
 
-function characterClass(chars: readonly string[]): CharacterTest {
-  const negated = chars[0] === '^';
-  const members = negated ? chars.slice(1) : chars;
-  const ranges: [string, string][] = [];
-  for (let at = 0; at < members.length; at++) {
-    const low = members[at] ?? '';
-    const isRange = members[at + 1] === '-' && at + 2 < members.length;
-    ranges.push([low, isRange ? (members[at + 2] ?? '') : low]);
-    if (isRange) at += 2;
+/** Reads a class from behind its "[" up to its "]"; at least one character or range, "-" and "]" only behind a "\\". */
+function readClass(chars: readonly string[], start: number): { test: CharacterTest; end: number } | undefined {
+  const negated = chars[start] === '^';
+  const ranges: [low: string, high: string][] = [];
+  let at = negated ? start + 1 : start;
+  const readMember = (): string | undefined => {
+    if (chars[at] === '-' || chars[at] === ']') return undefined;
+    if (chars[at] === '\\') at++;
+    return chars[at++];
+  };
+  while (chars[at] !== ']' || ranges.length === 0) {
+    const low = readMember();
+    const isRange = chars[at] === '-';
+    if (isRange) at++;
+    const high = isRange ? readMember() : low;
+    if (low === undefined || high === undefined) return undefined;
+    ranges.push([low, high]);
   }
-  return (char) => ranges.some(([low, high]) => low <= char && char <= high) !== negated;
+  return { test: (char) => ranges.some(([low, high]) => low <= char && char <= high) !== negated, end: at };
 }

@@ -148,7 +148,9 @@ describe('-o json', () => {
     const { code, stdout } = await run(['.'], { files, output: 'json', isTTY: true });
     expect(stdout).not.toContain('\u001b');
     expect(JSON.parse(stdout)).toMatchObject({
-      findings: [{ file: 'a.yaml', line: 7, column: 14, rule: 'reference-valid', action: 'deny', value: 'NGINX' }],
+      findings: [
+        { file: 'a.yaml', line: 7, column: 14, rule: 'reference-valid', action: 'deny', value: 'NGINX', namespace: '' },
+      ],
       errors: [{ file: 'b.yaml', line: 2, column: 1 }],
       summary: { workloads: 1, otherObjects: 0, foreign: 0, denied: 1, warned: 0, audited: 0 },
     });

@@ -93,12 +93,13 @@ describe('-o json', () => {
 
 describe('standard input', () => {
   test('holds an address a line; empty lines are none, white space around one is part of it', async () => {
-    const { code, stdout } = await run(['-'], { output: 'json' }, 'nginx\r\n\r\nredis:7\n\n ghcr.io/a/b\n');
+    const { code, stdout } = await run(['-'], { output: 'json' }, 'nginx\r\n\r\nredis:7\n\n ghcr.io/a/b\n  \n');
     const images = stdout.split('\n').slice(0, -1);
     expect(images.map((line) => (JSON.parse(line) as { image: string; valid: boolean }).image)).toEqual([
       'nginx',
       'redis:7',
       ' ghcr.io/a/b',
+      '  ',
     ]);
     expect(code).toBe(1);
   });

@@ -57,9 +57,24 @@ describe("a pattern means what it means to Go's filepath.Match", () => {
   });
 });
 
-test.each(['[', '[a', '[^', '[^a', 'a[', '\\', 'a\\', '[]', '[^]'])('%s is malformed', (pattern) => {
-  expect(parseGlob(pattern)).toBeUndefined();
+test.each([
+  ['[\\]a]', ']', true],
+  ['[\\-x]', '-', true],
+  ['[\\-x]', 'a', false],
+  ['[x\\-]', '-', true],
+  ['[x\\-]', 'z', false],
+  ['[\\-]', '-', true],
+  ['[a-c-]', 'b', undefined],
+])('in a class a backslash takes the next character as it is: %s, %s: %s', (pattern, text, matches) => {
+  expect(match(pattern, text)).toBe(matches);
 });
+
+test.each(['[', '[a', '[^', '[^a', 'a[', '\\', 'a\\', '[]', '[^]', '[]a]', '[-]', '[x-]', '[-x]', '[a-b-c]', '[a\\]'])(
+  '%s is malformed',
+  (pattern) => {
+    expect(parseGlob(pattern)).toBeUndefined();
+  },
+);
 
 test('a text without special characters matches itself and nothing else', () => {
   const plain = fc.stringMatching(/^[^*?[\\]*$/);

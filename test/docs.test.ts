@@ -1,0 +1,218 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test } from 'vitest';
+import { buildProgram } from '../src/cli/program.ts';
+import { loadPolicy } from '../src/config/load-policy.ts';
+import { PolicyError } from '../src/config/policy-error.ts';
+import { capturedIo } from './support/captured-io.ts';
+import { tempFolder } from './support/temp-folder.ts';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const DECISIONS = 'docs/decisions';
+const HEADER = 'apiVersion: pullguard.dev/v1alpha1\nkind: Policy\n';
+
+/** Folders with pages that are not ours, or copies. */
+const SKIPPED = /^(?:\..*|node_modules|dist.*|coverage)$/;
+
+const PAGES = findPages(ROOT);
+
+function findPages(folder: string): readonly string[] {
+  return readdirSync(folder, { withFileTypes: true })
+    .filter(({ name }) => !SKIPPED.test(name))
+    .flatMap((entry) => {
+      const path = join(folder, entry.name);
+      if (entry.isDirectory()) return findPages(path);
+      return entry.name.endsWith('.md') ? [relative(ROOT, path)] : [];
+    });
+}
+
+function read(page: string): string {
+  return readFileSync(join(ROOT, page), 'utf8');
+}
+
+type Block = Readonly<{ info: string; text: string; next: string }>;
+
+/** The fenced blocks of a page, each with the text of the one after it. */
+function readBlocks(page: string): readonly Block[] {
+  const blocks = [...read(page).matchAll(/^ *```(.*)\n([\s\S]*?)^ *```$/gm)];
+  return blocks.map(([, info = '', text = ''], at) => ({ info, text, next: blocks[at + 1]?.[2] ?? '' }));
+}
+
+/** A page without its fenced blocks. */
+function readProse(page: string): string {
+  return read(page).replaceAll(/^ *```[\s\S]*?^ *```$/gm, '');
+}
+
+test('there are pages to look at', () => {
+  expect(PAGES).toEqual(expect.arrayContaining(['README.md', 'CHANGELOG.md', 'docs/policy.md', 'docs/install.md']));
+});
+
+describe('links', () => {
+  /** As GitHub names the headings of a page. */
+  function listAnchors(page: string): readonly string[] {
+    return [...readProse(page).matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) =>
+      heading
+        .toLowerCase()
+        .replaceAll(/[^\p{L}\p{N} _-]/gu, '')
+        .replaceAll(' ', '-'),
+    );
+  }
+
+  test.each(PAGES)('of %s lead somewhere', (page) => {
+    const prose = readProse(page).replaceAll(/`[^`\n]*`(?!\])/g, '');
+    const targets = [...prose.matchAll(/\]\(([^)\s]+)\)/g)].map(([, target = '']) => target);
+    const broken = targets
+      .filter((target) => !/^(?:https?|mailto):/.test(target))
+      .filter((target) => {
+        const [path = '', anchor] = target.split('#');
+        const file = path === '' ? page : join(dirname(page), path);
+        return !existsSync(join(ROOT, file)) || (anchor !== undefined && !listAnchors(file).includes(anchor));
+      });
+    expect(broken).toEqual([]);
+  });
+});
+
+describe('commands', () => {
+  const { commands } = buildProgram(capturedIo(), () => undefined);
+  const flagsOf = new Map(
+    commands.map((command) => [
+      command.name(),
+      [...command.options.flatMap(({ short, long }) => [short, long]), '-h', '--help'],
+    ]),
+  );
+  const allFlags = ['--help', '--version', ...[...flagsOf.values()].flat()];
+  const scripts = Object.keys((JSON.parse(read('package.json')) as { scripts: object }).scripts);
+
+  /** Lines of code, and code in running text, one a line. */
+  function listCode(page: string): readonly string[] {
+    const blocks = readBlocks(page).flatMap(({ text }) => text.replaceAll('\\\n', ' ').split('\n'));
+    const spans = [...readProse(page).matchAll(/`([^`\n]+)`/g)].map(([, code = '']) => code.replaceAll('\\|', '|'));
+    return [...blocks, ...spans].map((line) => line.trim());
+  }
+
+  /** The command and flags of each call of pullguard: `pullguard check --config F -` in a line, or behind a pipe. */
+  function listCalls(page: string): readonly Readonly<{ command: string; flags: readonly string[] }>[] {
+    return listCode(page)
+      .flatMap((line) => line.split(/ \| | && /))
+      .flatMap((line) => {
+        const [, command, rest = ''] = /^[#$ ]*(?:pullguard|node dist\/main\.js) ([a-z]\w*)(.*)$/.exec(line) ?? [];
+        if (command === undefined) return [];
+        return [{ command, flags: [...rest.matchAll(/(?<=[ [])--?[a-z][\w-]*/g)].map(([flag]) => flag) }];
+      });
+  }
+
+  test.each(PAGES)('and flags in %s exist', (page) => {
+    for (const { command, flags } of listCalls(page)) {
+      expect([...flagsOf.keys()]).toContain(command);
+      for (const flag of flags) expect(flagsOf.get(command), `${command} ${flag}`).toContain(flag);
+    }
+    for (const flag of listCode(page).filter((code) => /^--[a-z][\w-]*$/.test(code))) expect(allFlags).toContain(flag);
+  });
+
+  test.each(PAGES)('of npm in %s exist', (page) => {
+    const named = listCode(page).flatMap((line) =>
+      [...line.matchAll(/\bnpm run ([\w:]+)/g)].map(([, script = '']) => script),
+    );
+    for (const script of named) expect(scripts).toContain(script);
+  });
+
+  test('are all in the README', () => {
+    expect(new Set(listCalls('README.md').map(({ command }) => command))).toEqual(new Set(flagsOf.keys()));
+  });
+
+  test('to begin with are there as they are typed', () => {
+    const lines = readBlocks('README.md').flatMap(({ text }) => text.split('\n'));
+    expect(lines).toEqual(expect.arrayContaining(['npm ci && npm run demo', 'npm ci && npm test']));
+  });
+});
+
+describe('samples', () => {
+  test.each(['README.md', 'docs/policy.md', 'docs/install.md'])('of policies in %s load', (page) => {
+    const policies = readBlocks(page).filter(
+      ({ info, text }) => info !== 'yaml broken' && /^kind: Policy$/m.test(text),
+    );
+    expect(policies).not.toEqual([]);
+    for (const { text } of policies) expect(() => loadPolicy(text)).not.toThrow();
+  });
+
+  test('of single keys load', () => {
+    const fragments = readBlocks('docs/policy.md').filter(({ info }) => info === 'yaml fragment');
+    expect(fragments).not.toEqual([]);
+    for (const { text } of fragments) expect(() => loadPolicy(HEADER + text)).not.toThrow();
+  });
+
+  test('of broken policies print what stands below them', () => {
+    const broken = readBlocks('docs/policy.md').filter(({ info }) => info === 'yaml broken');
+    expect(broken).not.toEqual([]);
+    for (const { text, next } of broken) expect(`error: the policy cannot be used:\n${explain(text)}\n`).toBe(next);
+  });
+
+  function explain(policy: string): string {
+    try {
+      loadPolicy(policy, 'policy.yaml');
+      return 'nothing is wrong';
+    } catch (error) {
+      if (error instanceof PolicyError) return error.message;
+      throw error;
+    }
+  }
+
+  test('of the command line in the README print what they print', async () => {
+    const blocks = readBlocks('README.md');
+    const { write } = tempFolder();
+    const files = new Map(
+      blocks.flatMap(({ text }) => {
+        const name = /^# (\S+\.yaml)\n/.exec(text)?.[1];
+        return name === undefined ? [] : [[name, write(name, text)] as const];
+      }),
+    );
+    const calls = blocks
+      .filter(({ info }) => info === 'console')
+      .flatMap(({ text }) => text.split(/^\$ /m))
+      .filter((call) => call.startsWith('node dist/main.js '));
+    expect(calls).not.toEqual([]);
+    for (const call of calls) {
+      const [line = '', ...printed] = call.split('\n');
+      const argv = line.split(' ').map((word) => files.get(word) ?? word);
+      const io = capturedIo();
+      await buildProgram(io, () => undefined).parseAsync(argv);
+      const stdout = [...files].reduce((text, [name, path]) => text.replaceAll(path, name), io.printed.stdout);
+      expect(stdout).toBe(printed.join('\n'));
+    }
+  });
+
+  test('of the library name what it exports', async () => {
+    const [, names = ''] = /import \{ ([^}]*) \} from 'pullguard'/.exec(read('README.md')) ?? [];
+    const exported = Object.keys(await import('../src/index.ts'));
+    for (const name of [...names.split(', '), 'parseReference', 'evaluate']) expect(exported).toContain(name);
+  });
+});
+
+describe('decisions', () => {
+  const files = readdirSync(join(ROOT, DECISIONS)).filter((name) => name !== 'README.md');
+  const index = read(`${DECISIONS}/README.md`);
+
+  test('have a number each', () => {
+    const numbers = files.map((name) => /^(\d{4})-[a-z0-9-]+\.md$/.exec(name)?.[1]);
+    expect(numbers).not.toContain(undefined);
+    expect(new Set(numbers).size).toBe(files.length);
+  });
+
+  test.each(files)('%s is in the index by its title, and says context, decision and consequences', (name) => {
+    const page = read(`${DECISIONS}/${name}`);
+    const [, number = '', title = ''] = /^# (\d{4}): (.*)\n/.exec(page) ?? [];
+    expect(name.startsWith(`${number}-`)).toBe(true);
+    expect(index).toContain(`- [${number}](${name}): ${title}\n`);
+    expect([...page.matchAll(/^## (.*)$/gm)].map(([, heading]) => heading)).toEqual([
+      'Context',
+      'Decision',
+      'Consequences',
+    ]);
+  });
+});
+
+test('the changelog has the version of the package', () => {
+  const { version } = JSON.parse(read('package.json')) as { version: string };
+  expect(read('CHANGELOG.md')).toContain(`\n## [${version}] - `);
+});
