@@ -54,5 +54,5 @@ function escapeCode(char: string): string {
 
 /** Escaping made the text too long: its start, not cut in the middle of an escape. */
 function cutEscaped(escaped: string, limit: number): string {
-  return `${escaped.slice(0, limit - 1).replace(/\\+[^\\]{0,8}$/, '')}…`;
+  return `${escaped.slice(0, limit - 1).replace(/(?:\\+[^\\]{0,8}|[\uD800-\uDBFF])$/, '')}…`;
 }

@@ -20,7 +20,7 @@ export function findUserinfo(written: string): number {
     end = at;
     at = written.lastIndexOf('@', at - 1);
   }
-  if (at <= 0) return -1;
+  if (at <= 0) return endsAsCredentials(written) ? written.length - 1 : -1;
   const after = written.slice(at + 1, end);
   return hasScheme || after.includes('/') || HOST_LIKE.test(after) || hasColonBefore(written, at) ? at : -1;
 }
@@ -39,6 +39,11 @@ export function redactUserinfo(written: string): string {
 /** Behind a scheme credentials are so likely that only a digest is told apart from them. */
 function isVersion(text: string, hasScheme: boolean): boolean {
   return DIGEST_LIKE.test(text) || (!hasScheme && TAG_LIKE.test(text));
+}
+
+/** `user:password@`, of which the host was lost. */
+function endsAsCredentials(written: string): boolean {
+  return written.endsWith('@') && hasColonBefore(written, written.length - 1);
 }
 
 function hasColonBefore(written: string, at: number): boolean {

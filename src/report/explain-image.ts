@@ -41,7 +41,7 @@ export function explainImage(written: string, policy: Policy): ImageExplanation 
     tag: reference.tag ?? null,
     digest: reference.digest ?? null,
     dockerHub: reference.registry === DOCKER_HUB,
-    pullSecret: exempt ? null : (findPullSecret(policy, mirror ?? reference) ?? null),
+    pullSecret: exempt ? null : (findSecret(policy, mirror ?? reference) ?? null),
     mirror: mirror === undefined ? null : formatReference(mirror),
     ...(suspicion !== undefined && { suspicion }),
   };
@@ -57,8 +57,17 @@ const NOTHING = {
   mirror: null,
 } as const;
 
+function findSecret(policy: Policy, reference: ImageReference): string | undefined {
+  return runs(policy, 'pull-secret-present') ? findPullSecret(policy, reference) : undefined;
+}
+
+/** A rule that is off gives nothing to anybody. */
+function runs({ rules }: Policy, id: string): boolean {
+  return rules.some(({ rule }) => rule.id === id);
+}
+
 /** No pod is given an address on a mirror that is too long to be one. */
 function findPullableMirror(policy: Policy, reference: ImageReference): ImageReference | undefined {
-  const mirror = findMirror(policy, reference);
+  const mirror = runs(policy, 'mirror-used') ? findMirror(policy, reference) : undefined;
   return mirror === undefined || readReference(formatReference(mirror)) === undefined ? undefined : mirror;
 }

@@ -124,3 +124,10 @@ test('it never throws, and calls valid what parses', () => {
     { numRuns: 500 },
   );
 });
+
+test('a rule that is off gives neither a mirror nor a pull secret, and is not said to', () => {
+  const mirrors = 'mirrors: [{ from: docker.io, to: swr.eu-de.otc.t-systems.com/hub }]';
+  const off = policyOf(mirrors, 'rules: { mirror-used: off, pull-secret-present: off }');
+  expect(explainImage('nginx', off)).toMatchObject({ mirror: null, pullSecret: null });
+  expect(explainImage('swr.eu-de.otc.t-systems.com/a/b', off)).toMatchObject({ pullSecret: null });
+});
