@@ -71,6 +71,9 @@ export async function serve(options: ServeOptions): Promise<ExitCode> {
       throw new UsageError(explainListenError(error, options), { cause: error });
     });
     warnOfValidity(certificate, logger);
+    certificate.onChange(() => {
+      warnOfValidity(certificate, logger);
+    });
     const { port, adminPort } = server;
     logger.info(
       { host: options.host, port, adminPort, policy: options.config ?? 'default', offline: options.offline },
