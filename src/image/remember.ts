@@ -3,8 +3,8 @@ const MOST_KEPT = 1000;
 const LONGEST_KEPT = 512;
 
 /**
- * A pure function that remembers its last answers. A cluster runs the same few hundred images over and over, and to read
- * and doubt an address is most of what an admission costs.
+ * A pure function that remembers its last answers. A cluster runs the same few hundred images in the same few fields over and
+ * over, and to read and doubt an address is most of what an admission costs.
  */
 export function remember<Answer>(answer: (text: string) => Answer): (text: string) => Answer {
   const kept = new Map<string, Answer>();

@@ -23,7 +23,7 @@ export function formatFaqItems(items: readonly number[]): string {
 }
 
 /** The object and the part of it that a finding is about: `Deployment/web container "app"`. */
-export function nameSubject({ workload, label }: Finding): string {
+export function nameSubject({ workload, label }: Pick<Finding, 'workload' | 'label'>): string {
   const object = workload.name === '' ? workload.kind : `${workload.kind}/${workload.name}`;
   return escapeUnprintable(label === undefined ? object : `${object} ${label}`);
 }

@@ -28,7 +28,7 @@ export function formatWarnings(findings: readonly Finding[]): readonly string[] 
 function formatWarning(finding: Finding): string {
   const rule = ` (${finding.rule})`;
   const workload = { ...finding.workload, name: shorten(finding.workload.name, MAX_NAME) };
-  const subject = nameSubject({ ...finding, workload });
+  const subject = nameSubject({ workload, ...(finding.label !== undefined && { label: finding.label }) });
   return shorten(`${subject}: ${describeFinding(finding)}`, MAX_WARNING - rule.length) + rule;
 }
 

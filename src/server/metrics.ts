@@ -2,6 +2,7 @@ import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom
 import type { Admission, Endpoint } from '../admission/admit.ts';
 import type { AdmissionRequest } from '../admission/review.ts';
 import { WORKLOAD_KINDS } from '../workload/kinds.ts';
+import { createTally } from './tally.ts';
 
 /** What came of a request: `passed` was not judged, `invalid` was no AdmissionReview, `overloaded` found no room for its body. */
 export type Outcome = 'allowed' | 'patched' | 'denied' | 'passed' | 'error' | 'invalid' | 'overloaded';
@@ -20,10 +21,10 @@ export function createMetrics() {
   const registry = new Registry();
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
-  const requests = new Counter({
+  const requests = createTally({
     name: 'pullguard_admission_requests_total',
     help: 'Webhook calls, by endpoint, kind of object and outcome.',
-    labelNames: ['endpoint', 'kind', 'outcome'] as const,
+    labelNames: ['endpoint', 'kind', 'outcome'],
     registers,
   });
   const duration = new Histogram({
@@ -33,16 +34,16 @@ export function createMetrics() {
     buckets: DURATION_BUCKETS,
     registers,
   });
-  const findings = new Counter({
+  const findings = createTally({
     name: 'pullguard_findings_total',
     help: 'What rules found, by rule and by the action taken.',
-    labelNames: ['rule', 'action'] as const,
+    labelNames: ['rule', 'action'],
     registers,
   });
-  const fixes = new Counter({
+  const fixes = createTally({
     name: 'pullguard_fixes_total',
     help: 'Problems fixed in pods, by rule.',
-    labelNames: ['rule'] as const,
+    labelNames: ['rule'],
     registers,
   });
   const errors = new Counter({

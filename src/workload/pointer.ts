@@ -1,13 +1,15 @@
+import { remember } from '../image/remember.ts';
+
 /** A JSON Pointer (RFC 6901): `/spec/containers/0/image`. */
 export type Pointer = string;
 
 /** The segments a pointer names, unescaped; the empty pointer, which names the whole document, has none. */
-export function splitPointer(pointer: Pointer): readonly string[] {
-  return pointer
+export const splitPointer: (pointer: Pointer) => readonly string[] = remember((pointer) =>
+  pointer
     .split('/')
     .slice(1)
-    .map((segment) => (segment.includes('~') ? segment.replaceAll('~1', '/').replaceAll('~0', '~') : segment));
-}
+    .map((segment) => (segment.includes('~') ? segment.replaceAll('~1', '/').replaceAll('~0', '~') : segment)),
+);
 
 export function joinPointer(base: Pointer, ...segments: readonly (string | number)[]): Pointer {
   let pointer = base;
@@ -49,13 +51,13 @@ export function expandPointer(document: unknown, pattern: Pointer): readonly Poi
 }
 
 /** A pointer as the API server's own messages write it: `/spec/containers/0/image` → `spec.containers[0].image`. */
-export function formatFieldPath(pointer: Pointer): string {
-  return splitPointer(pointer).reduce((path, segment) => {
+export const formatFieldPath: (pointer: Pointer) => string = remember((pointer) =>
+  splitPointer(pointer).reduce((path, segment) => {
     if (/^[0-9]+$/.test(segment)) return `${path}[${segment}]`;
     if (!/^[\w-]+$/.test(segment)) return `${path}[${JSON.stringify(segment)}]`;
     return path === '' ? segment : `${path}.${segment}`;
-  }, '');
-}
+  }, ''),
+);
 
 export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
