@@ -21,7 +21,7 @@ export function readReference(written: string): ImageReference | undefined {
   if (isImageId(written)) return undefined;
   const parts = splitReference(written);
   const name = readName(parts);
-  if (name === undefined || name.repository.length > MAX_REPOSITORY_LENGTH) return undefined;
+  if (name === undefined || !fitsLength(name)) return undefined;
   if (parts.tag !== undefined && !isTag(parts.tag)) return undefined;
   if (parts.digest !== undefined && !isDigest(parts.digest)) return undefined;
   return {
@@ -34,6 +34,11 @@ export function readReference(written: string): ImageReference | undefined {
 /** The full address, `registry/repository[:tag][@digest]`. `readReference` of it gives the same reference again. */
 export function formatReference({ registry, repository, tag, digest }: ImageReference): string {
   return `${registry}/${repository}${tag === undefined ? '' : `:${tag}`}${digest === undefined ? '' : `@${digest}`}`;
+}
+
+/** Whether a runtime takes a repository of this length: an image may outgrow it as it moves to a mirror. */
+export function fitsLength({ repository }: Pick<ImageReference, 'repository'>): boolean {
+  return repository.length <= MAX_REPOSITORY_LENGTH;
 }
 
 function readName({ domain, path }: ReferenceParts): { registry: string; repository: string } | undefined {

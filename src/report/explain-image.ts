@@ -2,7 +2,7 @@ import { findMirror, findPullSecret, isExemptImage, type Policy } from '../engin
 import { DOCKER_HUB } from '../image/docker-hub.ts';
 import type { ReferenceProblemCode } from '../image/diagnose-reference.ts';
 import { findSuspicion, parseReference } from '../image/parse-reference.ts';
-import { formatReference, readReference, type ImageReference } from '../image/reference.ts';
+import { fitsLength, formatReference, type ImageReference } from '../image/reference.ts';
 import { redactUserinfo } from '../image/userinfo.ts';
 
 /** What an address means, and what a policy makes of it; null is "none". Parts are those of the normalised reference. */
@@ -69,5 +69,5 @@ function runs({ rules }: Policy, id: string): boolean {
 /** No pod is given an address on a mirror that is too long to be one. */
 function findPullableMirror(policy: Policy, reference: ImageReference): ImageReference | undefined {
   const mirror = runs(policy, 'mirror-used') ? findMirror(policy, reference) : undefined;
-  return mirror === undefined || readReference(formatReference(mirror)) === undefined ? undefined : mirror;
+  return mirror !== undefined && fitsLength(mirror) ? mirror : undefined;
 }

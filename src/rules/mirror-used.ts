@@ -1,8 +1,7 @@
 import { findMirror } from '../engine/policy.ts';
 import { defineRule, type Problem, type RuleContext } from '../engine/rule.ts';
-import { MAX_REPOSITORY_LENGTH } from '../image/grammar.ts';
 import { quote } from '../image/quote.ts';
-import { formatReference } from '../image/reference.ts';
+import { fitsLength, formatReference } from '../image/reference.ts';
 import type { ImageUse } from '../workload/workload.ts';
 
 export const mirrorUsed = defineRule({
@@ -28,7 +27,7 @@ function checkImage(
   const place = { label, at: pointer, value: written };
   const message = `comes from ${parsed.reference.registry}`;
   const address = formatReference(mirrored);
-  if (mirrored.repository.length > MAX_REPOSITORY_LENGTH) {
+  if (!fitsLength(mirrored)) {
     return [{ ...place, message: `${message}; its address on the mirror would be too long`, atMost: 'warn' }];
   }
   const fix = {
