@@ -28,7 +28,10 @@ export function toHostTarget({ registry, repository }: ImageReference): HostTarg
   return { labels: splitLabels(host), port, repository };
 }
 
-export function matchHostPattern(pattern: HostPattern, { labels, port, repository }: HostTarget): boolean {
+export function matchHostPattern(
+  pattern: Pick<HostPattern, 'labels' | 'port' | 'path'>,
+  { labels, port, repository }: HostTarget,
+): boolean {
   if (labels.length !== pattern.labels.length || port !== pattern.port) return false;
   return repository.startsWith(pattern.path) && pattern.labels.every((glob, at) => matchGlob(glob, labels[at] ?? ''));
 }
