@@ -1,5 +1,6 @@
 import { isExemptNamespace, type Policy } from '../engine/policy.ts';
-import { findKind, groupOf, isPod, type WorkloadKind } from '../workload/kinds.ts';
+import { findController } from '../workload/controller.ts';
+import { findKind, isPod, type WorkloadKind } from '../workload/kinds.ts';
 import { isRecord, readPath, readString } from '../workload/pointer.ts';
 import type { AdmissionRequest } from './review.ts';
 
@@ -10,6 +11,7 @@ export type PassReason =
   | 'subresource'
   | 'no-object'
   | 'exempt-namespace'
+  | 'namespace-off'
   | 'being-deleted'
   | 'static-pod'
   | 'owned';
@@ -36,27 +38,26 @@ function isJudgedSubresource(subResource: string, kind: WorkloadKind): boolean {
   return subResource === '' || (subResource === 'ephemeralcontainers' && isPod(kind));
 }
 
-function passObject(
-  { object, namespace }: AdmissionRequest,
+/** The namespace that a request is about; some objects leave it to the request, and some requests to the object. */
+export function namespaceOf({ object, namespace }: Pick<AdmissionRequest, 'object' | 'namespace'>): string {
+  return namespace || readString(object, 'metadata', 'namespace');
+}
+
+/** Why an object of a kind is not judged, whatever is done with it. */
+export function passObject(
+  { object, namespace }: Pick<AdmissionRequest, 'object' | 'namespace'>,
   kind: WorkloadKind,
   policy: Policy,
 ): PassReason | undefined {
   if (!isRecord(object)) return 'no-object';
-  if (isExemptNamespace(policy, namespace || readString(object, 'metadata', 'namespace'))) return 'exempt-namespace';
+  if (isExemptNamespace(policy, namespaceOf({ object, namespace }))) return 'exempt-namespace';
   if (readString(object, 'metadata', 'deletionTimestamp') !== '') return 'being-deleted';
   if (isPod(kind)) return readPath(object, ...MIRROR_POD_ANNOTATION) === undefined ? undefined : 'static-pod';
   return isOwnedByJudged(object, policy) ? 'owned' : undefined;
 }
 
 /** A ReplicaSet of a Deployment, a Job of a CronJob: the template was judged where its author could read the answer. */
-function isOwnedByJudged(object: unknown, policy: Policy): boolean {
-  const owners = readPath(object, 'metadata', 'ownerReferences');
-  return (
-    Array.isArray(owners) &&
-    owners.some(
-      (owner) =>
-        readPath(owner, 'controller') === true &&
-        findKind(policy.kinds, groupOf(readString(owner, 'apiVersion')), readString(owner, 'kind')) !== undefined,
-    )
-  );
+export function isOwnedByJudged(object: unknown, { kinds }: Policy): boolean {
+  const controller = findController(object);
+  return controller !== undefined && findKind(kinds, controller.group, controller.kind) !== undefined;
 }

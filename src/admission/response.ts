@@ -1,4 +1,3 @@
-import type { Finding } from '../engine/evaluate.ts';
 import { escapeUnprintable } from '../image/quote.ts';
 import { formatDenial } from '../report/format-denial.ts';
 import { formatWarnings } from '../report/format-warnings.ts';
@@ -23,13 +22,11 @@ export type ReviewResponse = Readonly<{
 }>;
 
 /** Answers a review with a decision. The one place that knows how: uid and version echoed, a patch only if it does something. */
-export function respond(
-  { apiVersion, request }: AdmissionReview,
-  { findings, edits, skipped }: Admission,
-): ReviewResponse {
+export function respond({ apiVersion, request }: AdmissionReview, admission: Admission): ReviewResponse {
+  const { findings, edits } = admission;
   const denial = formatDenial(findings);
   const warnings = formatWarnings(findings);
-  const auditAnnotations = annotate(findings, skipped);
+  const auditAnnotations = annotate(admission);
   return {
     apiVersion,
     kind: 'AdmissionReview',
@@ -68,13 +65,15 @@ function encodePatch(edits: Admission['edits']): string {
  * What the audit log keeps. The API server puts the webhook's name and a "/" before each key, so that a key must be a
  * name without one; images are left out, as people write credentials into them.
  */
-function annotate(findings: readonly Finding[], skipped: Admission['skipped']): Readonly<Record<string, string>> {
+function annotate({ findings, skipped, waived, mode }: Admission): Readonly<Record<string, string>> {
   const fixed = findings.filter((finding) => finding.fixed === 'now').map(({ rule }) => rule);
   const found = findings.map(({ rule, action, at }) => `${rule}:${action}:${formatFieldPath(at)}`);
   return {
     ...(found.length > 0 && { findings: list(found) }),
     ...(fixed.length > 0 && { fixed: list(fixed) }),
     ...(skipped.length > 0 && { skipped: list(skipped.map(({ rule }) => rule)) }),
+    ...(waived.length > 0 && { waived: list(waived) }),
+    ...(mode !== undefined && { mode }),
   };
 }
 

@@ -26,6 +26,7 @@ export type PolicyFile = Readonly<{
   mirrors?: readonly Readonly<{ from: string; to: string }>[];
   rules?: Readonly<Record<string, RuleSetting>>;
   exempt?: Readonly<{ namespaces?: readonly string[]; images?: readonly string[] }>;
+  skip?: Readonly<{ rules?: readonly string[]; namespaces?: readonly string[] }>;
   workloads?: readonly Readonly<{ group: string; kind: string; podTemplates: readonly Pointer[] }>[];
 }>;
 
@@ -60,8 +61,13 @@ export function buildPolicy(file: PolicyFile): { policy: Policy; problems: reado
     mirrors: buildMirrors(file, report),
     rules: RULES.flatMap((rule) => configureRule(rule, file.rules?.[rule.id], report)),
     exempt: {
-      namespaces: buildNamespaces(file.exempt?.namespaces ?? DEFAULT_EXEMPT_NAMESPACES, report),
+      namespaces: buildNamespaces(file.exempt?.namespaces ?? DEFAULT_EXEMPT_NAMESPACES, '/exempt/namespaces', report),
       images: buildPatterns(file.exempt?.images ?? [], '/exempt/images', report),
+    },
+    skip: {
+      known: RULES.map(({ id }) => id),
+      rules: new Set(file.skip?.rules),
+      namespaces: buildNamespaces(file.skip?.namespaces ?? ['*'], '/skip/namespaces', report),
     },
     kinds: buildKinds(file, report),
   };
@@ -90,10 +96,10 @@ function buildPatterns(texts: readonly string[], pointer: Pointer, report: Repor
   });
 }
 
-function buildNamespaces(texts: readonly string[], report: Report): readonly Glob[] {
+function buildNamespaces(texts: readonly string[], pointer: Pointer, report: Report): readonly Glob[] {
   return texts.flatMap((text, at) => {
     const glob = parseGlob(text);
-    if (glob === undefined) report(joinPointer('/exempt/namespaces', at), `${quote(text)} is a malformed glob`);
+    if (glob === undefined) report(joinPointer(pointer, at), `${quote(text)} is a malformed glob`);
     return glob === undefined ? [] : [glob];
   });
 }

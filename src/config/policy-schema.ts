@@ -20,6 +20,7 @@ export function buildPolicySchema(rules: readonly Rule[]): Schema {
       mirrors: listOf(objectOf({ from: NON_EMPTY, to: NON_EMPTY }, ['from', 'to'])),
       rules: objectOf(Object.fromEntries(rules.map((rule) => [rule.id, buildRuleSchema(rule)]))),
       exempt: objectOf({ namespaces: listOf(NON_EMPTY), images: HOST_LIST }),
+      skip: objectOf({ rules: listOf({ enum: rules.map(({ id }) => id) }), namespaces: listOf(NON_EMPTY) }),
       workloads: listOf(
         objectOf({ group: GROUP, kind: NON_EMPTY, podTemplates: { ...listOf(POINTER), minItems: 1 } }, [
           'group',

@@ -7,6 +7,8 @@ import { watchFiles } from './watch-files.ts';
 export type PolicySource = Readonly<{ current: () => Policy; close: () => void }>;
 
 export type PolicySourceOptions = Readonly<{
+  /** Makes of each good policy the one to judge by. */
+  adapt?: (policy: Policy) => Policy;
   /** Told after a changed file became the policy. */
   onReload: () => void;
   /** Told of a changed file that cannot be used, with file, line and column where there are any. */
@@ -20,9 +22,12 @@ export type PolicySourceOptions = Readonly<{
  *
  * @throws PolicyError or Error naming the file when there is no good policy to start with.
  */
-export function filePolicySource(file: string, { onReload, onError, intervalMs }: PolicySourceOptions): PolicySource {
+export function filePolicySource(
+  file: string,
+  { adapt = (policy) => policy, onReload, onError, intervalMs }: PolicySourceOptions,
+): PolicySource {
   let text = readPolicyFile(file);
-  let policy = loadPolicy(text, file);
+  let policy = adapt(loadPolicy(text, file));
   let lastProblem: string | undefined;
 
   const close = watchFiles([file], reload, intervalMs);
@@ -37,7 +42,7 @@ export function filePolicySource(file: string, { onReload, onError, intervalMs }
         lastProblem = undefined;
         return;
       }
-      policy = loadPolicy(changed, file);
+      policy = adapt(loadPolicy(changed, file));
       text = changed;
       lastProblem = undefined;
       onReload();

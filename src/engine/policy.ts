@@ -2,7 +2,9 @@ import { matchGlob, type Glob } from '../image/glob.ts';
 import { matchHostPattern, toHostTarget, type HostPattern } from '../image/host-pattern.ts';
 import type { ImageReference } from '../image/reference.ts';
 import type { KindTable } from '../workload/kinds.ts';
+import type { FactName } from './facts.ts';
 import type { Action, Rule } from './rule.ts';
+import type { SkipPolicy } from './skip.ts';
 
 /** What an operator decided, checked and ready to be asked. */
 export type Policy = Readonly<{
@@ -13,6 +15,7 @@ export type Policy = Readonly<{
   /** In the order in which they run; those that are off are not here. */
   rules: readonly ConfiguredRule[];
   exempt: Readonly<{ namespaces: readonly Glob[]; images: readonly HostPattern[] }>;
+  skip: SkipPolicy;
   kinds: KindTable;
 }>;
 
@@ -33,10 +36,23 @@ export type ConfiguredRule = Readonly<{
   options: Readonly<Record<string, unknown>>;
 }>;
 
+/**
+ * The policy without the rules that need a fact which nobody gathers. A rule that only waits for its facts stays, and is
+ * told as skipped; to tell that of one that can never run would be noise in every answer.
+ */
+export function keepAnswerable(policy: Policy, gathered: readonly FactName[]): Policy {
+  return { ...policy, rules: policy.rules.filter(({ rule }) => rule.needs.every((fact) => gathered.includes(fact))) };
+}
+
 /** The pull secret that an image needs, if the policy knows one. */
 export function findPullSecret({ registries }: Policy, reference: ImageReference): string | undefined {
   const target = toHostTarget(reference);
   return registries.find(({ hosts }) => hosts.some((host) => matchHostPattern(host, target)))?.pullSecret;
+}
+
+/** Every pull secret that the policy knows, each once. */
+export function listPullSecrets({ registries }: Policy): readonly string[] {
+  return [...new Set(registries.flatMap(({ pullSecret }) => pullSecret ?? []))];
 }
 
 /** The same image on its mirror, tag and digest kept; undefined when it has none, or is there already. */

@@ -1,17 +1,12 @@
 import type { Edit } from '../workload/json-patch.ts';
 import type { Pointer } from '../workload/pointer.ts';
 import type { Workload } from '../workload/workload.ts';
+import type { FactName, Facts } from './facts.ts';
 import type { Policy } from './policy.ts';
 
 /** What is done about a finding: note it in the audit log and metrics, tell the user, or refuse the object as well. */
 export const ACTIONS = ['audit', 'warn', 'deny'] as const;
 export type Action = (typeof ACTIONS)[number];
-
-/**
- * What the cluster and its registries told us, by the name that rules ask for it under. An absent fact is unknown: rules
- * that need it are skipped, never left to guess.
- */
-export type Facts = Readonly<Record<string, unknown>>;
 
 /** Something a rule found. */
 export type Problem = Readonly<{
@@ -31,13 +26,19 @@ export type Problem = Readonly<{
 /** `gives` is what the pod gets by the edits, as messages show it: `"mirror.example.com/library/nginx"`. */
 export type Fix = Readonly<{ edits: readonly Edit[]; gives: string }>;
 
-export type RuleContext<Options> = Readonly<{ workload: Workload; policy: Policy; options: Options; facts: Facts }>;
+export type RuleContext<Options, Needs extends FactName = never> = Readonly<{
+  workload: Workload;
+  policy: Policy;
+  options: Options;
+  /** Those that the rule needs are there; the others may be. */
+  facts: Facts & Readonly<Required<Pick<Facts, Needs>>>;
+}>;
 
 /** Options of a rule, as JSON Schema properties by name; each has a default, so that a policy may leave it out. */
 export type OptionSchemas = Readonly<Record<string, Readonly<Record<string, unknown> & { default: unknown }>>>;
 
 /** A rule: named for the state we want, pure, and described well enough for help, documentation and messages. */
-export type Rule<Options = Readonly<Record<string, unknown>>> = Readonly<{
+export type Rule<Options = Readonly<Record<string, unknown>>, Needs extends FactName = never> = Readonly<{
   id: string;
   /** One sentence that says what it finds. */
   description: string;
@@ -46,17 +47,25 @@ export type Rule<Options = Readonly<Record<string, unknown>>> = Readonly<{
   /** The check items of the FAQ it answers. */
   faqItems: readonly number[];
   defaultAction: 'off' | Action;
+  /** What it judges, and so which change of an object it is asked about again: its images, or how it gets at them. */
+  judges: 'images' | 'pull-secrets';
   /** Whether any of its problems may carry a fix. */
   fixable: boolean;
   options: OptionSchemas;
   /** Facts it cannot do without. */
-  needs: readonly string[];
-  check: (context: RuleContext<Options>) => readonly Problem[];
+  needs: readonly FactName[];
+  check: (context: RuleContext<Options, Needs>) => readonly Problem[];
 }>;
 
-/** Types the options that `check` receives by the defaults of their schemas, and erases them for the list of all rules. */
-export function defineRule<const Schemas extends OptionSchemas>(
-  rule: Omit<Rule<OptionsOf<Schemas>>, 'options'> & { readonly options: Schemas },
+/**
+ * Types the options that `check` receives by the defaults of their schemas, and its facts by what it needs; erases both for
+ * the list of all rules.
+ */
+export function defineRule<const Schemas extends OptionSchemas, const Needs extends FactName = never>(
+  rule: Omit<Rule<OptionsOf<Schemas>, Needs>, 'options' | 'needs'> & {
+    readonly options: Schemas;
+    readonly needs: readonly Needs[];
+  },
 ): Rule {
   return rule as unknown as Rule;
 }

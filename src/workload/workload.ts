@@ -1,3 +1,4 @@
+import { remember } from '../image/remember.ts';
 import { parseReference, type ParsedReference } from '../image/parse-reference.ts';
 import { isPod, type WorkloadKind } from './kinds.ts';
 import { expandPointer, isRecord, joinPointer, readPointer, readString, type Pointer } from './pointer.ts';
@@ -24,13 +25,21 @@ export type Workload = Readonly<{
   isPod: boolean;
   podSpec: Pointer;
   images: readonly ImageUse[];
-  /** Names in `imagePullSecrets`, in order. */
+  /** Names in `imagePullSecrets`, in order and at their places; empty where there is none. */
   pullSecrets: readonly string[];
   /** Whether `imagePullSecrets` holds anything: absent, null and an empty list are the same to the API server. */
   hasPullSecretList: boolean;
   /** Never empty: the API server fills in `default`. */
   serviceAccount: string;
+  /** What its annotations ask not to be judged by. */
+  skips: readonly SkipRequest[];
 }>;
+
+/** A rule that an annotation names, and the annotation. */
+export type SkipRequest = Readonly<{ rule: string; at: Pointer }>;
+
+/** Names rules, separated by commas, that its author does not want applied. */
+export const SKIP_ANNOTATION = 'pullguard.dev/skip';
 
 /**
  * The pod specs of an object of a kind. Never throws: what has not the shape it should have (null lists, numbers for
@@ -69,13 +78,27 @@ function readWorkload(source: {
     isPod: isPod(kind),
     podSpec,
     images: readImages(spec, podSpec),
-    pullSecrets: secrets.flatMap((secret) =>
-      isRecord(secret) && typeof secret['name'] === 'string' ? [secret['name']] : [],
-    ),
+    pullSecrets: secrets.map((secret) => readString(secret, 'name')),
     hasPullSecretList: secrets.length > 0,
     serviceAccount: typeof account === 'string' && account !== '' ? account : 'default',
+    skips: readSkips(object, podSpec),
   };
 }
+
+function readSkips(object: unknown, podSpec: Pointer): readonly SkipRequest[] {
+  return listSkipPointers(podSpec).flatMap((at) => {
+    const value = readPointer(object, at);
+    if (typeof value !== 'string') return [];
+    const rules = value.split(',').map((rule) => rule.trim());
+    return rules.filter((rule) => rule !== '').map((rule) => ({ rule, at }));
+  });
+}
+
+/** The annotation of the object, and of the pod template, which its pods will have; for a pod that is the same place. */
+const listSkipPointers: (podSpec: Pointer) => readonly Pointer[] = remember((podSpec) => {
+  const holders = new Set(['', podSpec.slice(0, podSpec.lastIndexOf('/'))]);
+  return [...holders].map((holder) => joinPointer(holder, 'metadata', 'annotations', SKIP_ANNOTATION));
+});
 
 const CONTAINER_LISTS = ['initContainers', 'containers', 'ephemeralContainers'] as const;
 

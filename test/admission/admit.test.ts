@@ -3,6 +3,7 @@ import jsonpatch, { type Operation } from 'fast-json-patch';
 import { describe, expect, test } from 'vitest';
 import { admit, type Admission, type Endpoint } from '../../src/admission/admit.ts';
 import { readReview, type AdmissionRequest } from '../../src/admission/review.ts';
+import type { Facts } from '../../src/engine/facts.ts';
 import type { Policy } from '../../src/engine/policy.ts';
 import { deployment, pod, type Json } from '../support/objects.ts';
 import { MIRRORED, policyOf } from '../support/policies.ts';
@@ -20,9 +21,15 @@ function request(fields: Json): AdmissionRequest {
   return read.review.request;
 }
 
-function admitTo(endpoint: Endpoint, fields: Json, policy: Policy = MIRRORED): Admission {
-  return admit(request(fields), endpoint, policy, {});
+function admitTo(endpoint: Endpoint, fields: Json, policy: Policy = MIRRORED, facts: Facts = {}): Admission {
+  return admit(request(fields), endpoint, policy, facts);
 }
+
+const FIXED = ['mirror-used warn now', 'pull-secret-present warn now', 'patched'];
+const ENFORCED = [...FIXED, 'reference-valid deny no', 'mirror-used warn no'];
+const WARNED = [...FIXED, 'reference-valid warn no', 'mirror-used warn no'];
+const AUDITED = ['reference-valid audit no', 'mirror-used audit no'];
+const UNFIXED = ['reference-valid deny no', 'mirror-used warn no'];
 
 function rulesOf({ findings }: Admission): readonly string[] {
   return findings.map(({ rule, action, fixed }) => `${rule} ${action} ${fixed}`);
@@ -86,7 +93,7 @@ describe('what would have run anyway is never touched', () => {
     ],
   ])('%s: %s', (reason, _, fields) => {
     for (const endpoint of ['mutate', 'validate'] as const) {
-      expect(admitTo(endpoint, fields)).toEqual({ findings: [], edits: [], skipped: [], pass: reason });
+      expect(admitTo(endpoint, fields)).toEqual({ findings: [], edits: [], skipped: [], waived: [], pass: reason });
     }
   });
 
@@ -135,7 +142,7 @@ describe('an update is judged by what it changes', () => {
 describe('fixes go where they take effect', () => {
   test('a template is never changed, its author is told what its pods will get', () => {
     const fields = { kind: DEPLOYMENT, object: deployment('nginx') };
-    expect(admitTo('mutate', fields)).toEqual({ findings: [], edits: [], skipped: [] });
+    expect(admitTo('mutate', fields)).toEqual({ findings: [], edits: [], skipped: [], waived: [] });
     const validated = admitTo('validate', fields);
     expect(rulesOf(validated)).toEqual(['mirror-used warn later', 'pull-secret-present warn later']);
     expect(validated.edits).toEqual([]);
@@ -144,7 +151,7 @@ describe('fixes go where they take effect', () => {
   test('a pod that exists is never changed: an update that tries is refused, or silently loses the change', () => {
     for (const subResource of ['', 'ephemeralcontainers']) {
       const fields = { operation: 'UPDATE', subResource, object: pod('nginx'), oldObject: pod('busybox') };
-      expect(admitTo('mutate', fields)).toEqual({ findings: [], edits: [], skipped: [] });
+      expect(admitTo('mutate', fields)).toEqual({ findings: [], edits: [], skipped: [], waived: [] });
       expect(rulesOf(admitTo('validate', fields))).toEqual(['mirror-used warn no']);
     }
   });
@@ -193,12 +200,49 @@ describe('mutating is safe to repeat', () => {
         const object = JSON.parse(JSON.stringify({ metadata: { name: 'web' }, spec: generated })) as Json;
         const { edits } = admitTo('mutate', { object });
         const patched = jsonpatch.applyPatch(structuredClone(object), edits as Operation[], true).newDocument;
-        expect(admitTo('mutate', { object: patched })).toEqual({ findings: [], edits: [], skipped: [] });
+        expect(admitTo('mutate', { object: patched })).toEqual({ findings: [], edits: [], skipped: [], waived: [] });
         const left = rulesOf(admitTo('validate', { object: patched })).filter(
           (text) => !text.startsWith('reference-valid'),
         );
         expect(left).toEqual([]);
       }),
     );
+  });
+});
+
+describe('the labels of a namespace', () => {
+  const labelled = (labels?: Record<string, string>): Facts => ({
+    namespaces: { findLabels: (name) => (name === 'default' ? labels : undefined) },
+  });
+  const object = pod('docker.io/NGINX', {
+    containers: [
+      { name: 'a', image: 'NGINX' },
+      { name: 'b', image: 'nginx' },
+    ],
+  });
+  const both = (facts: Facts): readonly string[] =>
+    (['mutate', 'validate'] as const).flatMap((endpoint) => {
+      const admission = admitTo(endpoint, { object }, MIRRORED, facts);
+      return [...rulesOf(admission), ...(admission.edits.length > 0 ? ['patched'] : [])];
+    });
+
+  test.each<[string, Record<string, string>, readonly string[]]>([
+    ['none', {}, ENFORCED],
+    ['enforce', { 'pullguard.dev/mode': 'enforce' }, ENFORCED],
+    ['a typo, which is taken for the stricter', { 'pullguard.dev/mode': 'Warn', 'pullguard.dev/fix': 'no' }, ENFORCED],
+    ['warn', { 'pullguard.dev/mode': 'warn' }, WARNED],
+    ['audit: nothing is changed', { 'pullguard.dev/mode': 'audit' }, AUDITED],
+    ['no fixes', { 'pullguard.dev/fix': 'false' }, UNFIXED],
+    ['off', { 'pullguard.dev/mode': 'off' }, []],
+  ])('%s', (_, labels, expected) => {
+    expect(both(labelled(labels))).toEqual(expected);
+  });
+
+  test('that are not known yet may forbid to refuse, so nothing is refused', () => {
+    expect(both(labelled())).toEqual(WARNED);
+  });
+
+  test('are left alone where no cluster is asked', () => {
+    expect(both({})).toEqual(ENFORCED);
   });
 });

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { respond, respondToFailure } from '../../src/admission/response.ts';
 import type { AdmissionReview } from '../../src/admission/review.ts';
+import { keepAnswerable } from '../../src/engine/policy.ts';
 import { deployment, pod, type Json } from '../support/objects.ts';
 import { judge } from '../support/judge.ts';
 import { MIRRORED, policyOf } from '../support/policies.ts';
@@ -26,7 +27,10 @@ function review(object: Json, apiVersion = 'admission.k8s.io/v1'): AdmissionRevi
 
 describe('the API server understands every answer', () => {
   test('nothing to say is said with nothing but the uid', () => {
-    const answer = respond(review(pod('quay.io/a/b:1')), judge(pod('quay.io/a/b:1'), MIRRORED, 'apply'));
+    const answer = respond(
+      review(pod('quay.io/a/b:1')),
+      judge(pod('quay.io/a/b:1'), keepAnswerable(MIRRORED, []), 'apply'),
+    );
     expect(answer).toEqual({
       apiVersion: 'admission.k8s.io/v1',
       kind: 'AdmissionReview',
@@ -67,15 +71,19 @@ describe('the API server understands every answer', () => {
     expect(auditAnnotations['findings']).toMatch(/and \d+ more$/);
   });
 
-  test('a rule that lacks a fact is named in the audit log as skipped', () => {
-    const skipped = [{ rule: 'image-fits', missing: ['nodes'] }];
-    expect(respond(review(pod('a')), { findings: [], edits: [], skipped }).response.auditAnnotations).toEqual({
-      skipped: 'image-fits',
+  test('what was not judged, and why, is in the audit log', () => {
+    const skipped = [{ rule: 'pull-secret-usable', missing: ['pullSecrets'] as const }];
+    const admission = { findings: [], edits: [], skipped, waived: ['tag-explicit'], mode: 'warn' as const };
+    expect(respond(review(pod('a')), admission).response.auditAnnotations).toEqual({
+      skipped: 'pull-secret-usable',
+      waived: 'tag-explicit',
+      mode: 'warn',
     });
   });
 
   test('an audit-only finding is not shown to anybody', () => {
-    const { response } = respond(review(pod('nginx')), judge(pod('nginx'), policyOf('rules: { tag-explicit: audit }')));
+    const policy = keepAnswerable(policyOf('rules: { tag-explicit: audit }'), []);
+    const { response } = respond(review(pod('nginx')), judge(pod('nginx'), policy));
     expect(response.warnings).toBeUndefined();
     expect(response.auditAnnotations).toEqual({ findings: 'tag-explicit:audit:spec.containers[0].image' });
   });

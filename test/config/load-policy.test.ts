@@ -62,7 +62,7 @@ describe('a policy with a mistake is refused whole, and each mistake told with l
       [
         'p:1:13: must be "pullguard.dev/v1alpha1", is "v1"',
         'p:2:7: must be "Policy", is "ConfigMap"',
-        'p:3:1: unknown key "data"; known are apiVersion, kind, metadata, registries, mirrors, rules, exempt, workloads',
+        'p:3:1: unknown key "data"; known are apiVersion, kind, metadata, registries, mirrors, rules, exempt, skip, workloads',
       ],
     ],
     [
@@ -94,7 +94,7 @@ describe('a policy with a mistake is refused whole, and each mistake told with l
       [
         'p:4:3: unknown key "reference-vaild"; did you mean "reference-valid"?',
         'p:5:3: unknown key "pull-secret"; did you mean "pull-secret-present"?',
-        'p:6:3: unknown key "no-root"; known are reference-valid, tag-explicit, mirror-used, pull-secret-present',
+        'p:6:3: unknown key "no-root"; known are reference-valid, tag-explicit, mirror-used, service-account-secrets-kept, pull-secret-present, pull-secret-usable',
       ],
     ],
     [
@@ -163,8 +163,8 @@ describe('a policy with a mistake is refused whole, and each mistake told with l
       'keys that JavaScript has a meaning for',
       `${HEAD}__proto__: {}\nconstructor: {}\n`,
       [
-        'p:3:1: unknown key "__proto__"; known are apiVersion, kind, metadata, registries, mirrors, rules, exempt, workloads',
-        'p:4:1: unknown key "constructor"; known are apiVersion, kind, metadata, registries, mirrors, rules, exempt, workloads',
+        'p:3:1: unknown key "__proto__"; known are apiVersion, kind, metadata, registries, mirrors, rules, exempt, skip, workloads',
+        'p:4:1: unknown key "constructor"; known are apiVersion, kind, metadata, registries, mirrors, rules, exempt, skip, workloads',
       ],
     ],
   ])('%s', (_what, text, mistakes) => {
@@ -206,7 +206,13 @@ describe('what a policy leaves out keeps its default', () => {
         'swr.*.myhuaweicloud.com swr.*.*.myhuaweicloud.com swr.*.myhuaweicloud.eu swr.*.otc.t-systems.com swr.*.*.otc.t-systems.com default-secret',
       ],
       mirrors: [],
-      rules: ['reference-valid deny true {}', 'mirror-used warn true {}', 'pull-secret-present warn true {}'],
+      rules: [
+        'reference-valid deny true {}',
+        'mirror-used warn true {}',
+        'service-account-secrets-kept warn true {}',
+        'pull-secret-present warn true {}',
+        'pull-secret-usable warn true {"expiresWithinHours":24,"denyMissing":false}',
+      ],
       exempt: [1],
     });
     expect(isExemptNamespace(defaultPolicy(), 'kube-system')).toBe(true);
@@ -256,7 +262,9 @@ workloads:
     rules: [
       'tag-explicit deny true {"forbidLatest":true}',
       'mirror-used warn false {}',
+      'service-account-secrets-kept warn true {}',
       'pull-secret-present audit true {}',
+      'pull-secret-usable warn true {"expiresWithinHours":24,"denyMissing":false}',
     ],
     exempt: [2, 'registry.example/base'],
   });

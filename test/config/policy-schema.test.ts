@@ -30,6 +30,7 @@ test('a new rule is configurable without a change to the schema', () => {
     remedy: '',
     faqItems: [],
     defaultAction: 'warn',
+    judges: 'images',
     fixable: false,
     options: { limitMiB: { type: 'integer', minimum: 1, default: 2048 } },
     needs: [],

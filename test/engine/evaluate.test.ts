@@ -1,12 +1,16 @@
 import { describe, expect, test } from 'vitest';
-import { evaluate, type Decision, type FixMode } from '../../src/engine/evaluate.ts';
+import { evaluate, type Decision, type EvaluateInput, type FixMode } from '../../src/engine/evaluate.ts';
+import type { Facts } from '../../src/engine/facts.ts';
+import type { NamespaceLimits } from '../../src/engine/namespace-mode.ts';
 import type { ConfiguredRule, Policy } from '../../src/engine/policy.ts';
-import { defineRule, type Facts, type Problem, type Rule, type RuleContext } from '../../src/engine/rule.ts';
+import { defineRule, type Problem, type Rule, type RuleContext } from '../../src/engine/rule.ts';
 import { WORKLOAD_KINDS } from '../../src/workload/kinds.ts';
 import type { ImageUse } from '../../src/workload/workload.ts';
 import { judge } from '../support/judge.ts';
 import { deployment, pod, type Json } from '../support/objects.ts';
 import { MIRRORED, policyOf } from '../support/policies.ts';
+
+const NO_ACCOUNTS = { find: () => undefined };
 
 type Check = (context: RuleContext<Json>) => readonly Problem[];
 
@@ -17,6 +21,7 @@ function rule(id: string, check: Check, rest: Partial<Rule> = {}): ConfiguredRul
     remedy: 'Do as the test says.',
     faqItems: [1],
     defaultAction: 'warn',
+    judges: 'images',
     fixable: true,
     options: {},
     needs: [],
@@ -32,8 +37,9 @@ function run(
     object?: Json;
     fixMode?: FixMode;
     facts?: Facts;
+    limits?: NamespaceLimits;
     policy?: Partial<Policy>;
-    judges?: (image: ImageUse) => boolean;
+    judges?: NonNullable<EvaluateInput['judges']>;
   } = {},
 ): Decision {
   const { object = pod('nginx'), fixMode = 'apply', policy = {}, ...rest } = input;
@@ -106,8 +112,8 @@ describe('rules are folded', () => {
       seen.push(options, facts, policy.mirrors, workload.namespace);
       return [];
     });
-    run([{ ...looker, options: { limit: 3 } }], { facts: { nodes: 2 } });
-    expect(seen).toEqual([{ limit: 3 }, { nodes: 2 }, MIRRORED.mirrors, 'default']);
+    run([{ ...looker, options: { limit: 3 } }], { facts: { serviceAccounts: NO_ACCOUNTS } });
+    expect(seen).toEqual([{ limit: 3 }, { serviceAccounts: NO_ACCOUNTS }, MIRRORED.mirrors, 'default']);
   });
 });
 
@@ -153,17 +159,18 @@ describe('the action of a finding is the lowest of those that have a say', () =>
 });
 
 describe('a rule without the facts it needs', () => {
-  const needy = rule('needy', () => [{ message: 'guessed', at: '' }], { needs: ['secrets', 'nodes'] });
+  const needy = rule('needy', () => [{ message: 'guessed', at: '' }], { needs: ['pullSecrets', 'serviceAccounts'] });
 
   test('is listed with what it lacks, never run, and holds up no other', () => {
-    const decision = run([needy, finder('last')], { facts: { nodes: [] } });
-    expect(decision.skipped).toEqual([{ rule: 'needy', missing: ['secrets'] }]);
+    const decision = run([needy, finder('last')], { facts: { serviceAccounts: NO_ACCOUNTS } });
+    expect(decision.skipped).toEqual([{ rule: 'needy', missing: ['pullSecrets'] }]);
     expect(summary(decision)).toEqual(['last nginx deny no']);
-    expect(run([needy]).skipped).toEqual([{ rule: 'needy', missing: ['secrets', 'nodes'] }]);
+    expect(run([needy]).skipped).toEqual([{ rule: 'needy', missing: ['pullSecrets', 'serviceAccounts'] }]);
   });
 
   test('runs when it has them, be they empty', () => {
-    const decision = run([needy], { facts: { secrets: null, nodes: 0 } });
+    const pullSecrets = { find: () => 'absent' as const, seesEveryType: true, now: () => 0 };
+    const decision = run([needy], { facts: { pullSecrets, serviceAccounts: NO_ACCOUNTS } });
     expect(decision.skipped).toEqual([]);
     expect(decision.findings).toHaveLength(1);
   });
@@ -198,6 +205,67 @@ describe('images that are not judged', () => {
   });
 });
 
+describe('a namespace that limits what comes of a finding', () => {
+  const rules = [marker('a', '-a'), finder('last')];
+
+  test.each<[string, NamespaceLimits, readonly string[]]>([
+    ['enforce', { mode: 'enforce', fixes: true }, ['a nginx warn now', 'last nginx-a deny no']],
+    ['enforce, without fixes', { mode: 'enforce', fixes: false }, ['a nginx deny no', 'last nginx deny no']],
+    ['warn', { mode: 'warn', fixes: true }, ['a nginx warn now', 'last nginx-a warn no']],
+    ['audit', { mode: 'audit', fixes: false }, ['a nginx audit no', 'last nginx audit no']],
+    ['off', { mode: 'off', fixes: true }, []],
+  ])('%s', (_, limits, expected) => {
+    const decision = run(rules, { limits });
+    expect(summary(decision)).toEqual(expected);
+    expect(decision.edits).toHaveLength(limits.fixes && limits.mode !== 'off' ? 1 : 0);
+  });
+
+  test('makes nothing louder', () => {
+    const quiet = { ...finder('quiet'), action: 'audit' } as const;
+    expect(summary(run([quiet], { limits: { mode: 'enforce', fixes: true } }))).toEqual(['quiet nginx audit no']);
+  });
+});
+
+describe('a rule that an object asks to be spared', () => {
+  const skip = (value: string): Json => ({
+    ...pod('nginx'),
+    metadata: { name: 'web', namespace: 'shop', annotations: { 'pullguard.dev/skip': value } },
+  });
+  const known = ['first', 'last'];
+  const allowing = (...rules: readonly string[]): Partial<Policy> => ({
+    skip: { known, rules: new Set(rules), namespaces: policyOf().skip.namespaces },
+  });
+  const rules = [finder('first'), finder('last')];
+
+  test('is left out where the policy lets it, and that is not forgotten', () => {
+    const decision = run(rules, { object: skip(' first ,'), policy: allowing('first') });
+    expect(summary(decision)).toEqual(['last nginx deny no']);
+    expect(decision.waived).toEqual(['first']);
+  });
+
+  test('runs where the policy does not, and its author hears of it', () => {
+    const decision = run(rules, { object: skip('first,last'), policy: allowing('last') });
+    expect(summary(decision)).toEqual(['skip-allowed first warn no', 'first nginx deny no']);
+    expect(decision.findings[0]?.message).toBe('may not be skipped; the policy allows "last"');
+    expect(decision.waived).toEqual(['last']);
+  });
+
+  test('is not asked for again by an update that changes no image', () => {
+    const judges = (): boolean => false;
+    expect(summary(run(rules, { object: skip('first'), policy: allowing(), judges }))).toEqual([]);
+  });
+});
+
+test('an update of the pull secrets alone is judged by the rules on pull secrets alone', () => {
+  const onSecrets = rule(
+    'secrets',
+    ({ workload }) => [{ message: 'seen', at: workload.podSpec, value: String(workload.images.length) }],
+    { judges: 'pull-secrets' },
+  );
+  const decision = run([finder('images'), onSecrets], { judges: (_image, subject) => subject === 'pull-secrets' });
+  expect(summary(decision)).toEqual(['secrets 1 deny no']);
+});
+
 test('findings say whose they are', () => {
   const { findings } = run([finder('a')], { object: deployment('nginx') });
   expect(findings).toMatchObject([
@@ -215,7 +283,7 @@ test.each([null, 7, 'pod', [], {}, { spec: null }, { spec: { containers: 'none' 
   'an object that is no pod has no findings: %j',
   (object) => {
     const decision = evaluate({ object, kind: WORKLOAD_KINDS[0]!, namespace: '', policy: MIRRORED, fixMode: 'apply' });
-    expect(decision).toEqual({ findings: [], edits: [], skipped: [] });
+    expect(decision).toMatchObject({ findings: [], edits: [], waived: [] });
   },
 );
 

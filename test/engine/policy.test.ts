@@ -1,6 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { findMirror, findPullSecret, isExemptImage, isExemptNamespace, stripPrefix } from '../../src/engine/policy.ts';
+import {
+  findMirror,
+  findPullSecret,
+  isExemptImage,
+  isExemptNamespace,
+  keepAnswerable,
+  listPullSecrets,
+  stripPrefix,
+} from '../../src/engine/policy.ts';
 import { parseReference } from '../../src/image/parse-reference.ts';
 import { formatReference, type ImageReference } from '../../src/image/reference.ts';
 import { policyOf } from '../support/policies.ts';
@@ -121,4 +129,23 @@ test.each<[image: string, prefix: string, rest: string | undefined]>([
   ['b.example/b/c', '', undefined],
 ])('of %s below a.example/%s there is left %s', (image, path, rest) => {
   expect(stripPrefix(read(image), { registry: 'a.example', path })).toBe(rest);
+});
+
+test('every pull secret that the policy knows is named once: those are watched, and need rights', () => {
+  const policy = policyOf(
+    'registries: [{ hosts: [a.example], pullSecret: one }, { hosts: [b.example], pullSecret: one }, { hosts: [c.example] }]',
+  );
+  expect(listPullSecrets(policy)).toEqual(['one', 'default-secret']);
+});
+
+test('rules that could never be answered are left out, those that may be stay', () => {
+  const idsFor = (...facts: Parameters<typeof keepAnswerable>[1]): readonly string[] =>
+    keepAnswerable(policyOf(), facts).rules.map(({ rule }) => rule.id);
+  const always = ['reference-valid', 'mirror-used', 'pull-secret-present'];
+  expect(idsFor()).toEqual(always);
+  expect(idsFor('namespaces', 'serviceAccounts')).toEqual(
+    expect.arrayContaining([...always, 'service-account-secrets-kept']),
+  );
+  expect(idsFor('serviceAccounts')).not.toContain('pull-secret-usable');
+  expect(idsFor('serviceAccounts', 'pullSecrets')).toContain('pull-secret-usable');
 });

@@ -83,7 +83,8 @@ describe('what an API server will refuse itself is left to it', () => {
       serviceAccountName: 12,
     });
     expect(workload.images.map(({ written }) => written)).toEqual(['nginx']);
-    expect(workload.pullSecrets).toEqual(['known']);
+    // Each keeps its place, as messages name the place.
+    expect(workload.pullSecrets).toEqual(['', '', '', 'known']);
     expect(workload.serviceAccount).toBe('default');
   });
 

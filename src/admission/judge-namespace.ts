@@ -1,0 +1,32 @@
+import type { Finding } from '../engine/evaluate.ts';
+import { findLabelProblems } from '../engine/namespace-mode.ts';
+import { isRecord, readPath } from '../workload/pointer.ts';
+import { readName } from '../workload/workload.ts';
+import type { AdmissionRequest } from './review.ts';
+
+/** Whether a request is about a namespace itself, whose labels say what is done in it. */
+export function isNamespace({ kind, subResource }: AdmissionRequest): boolean {
+  return kind.group === '' && kind.kind === 'Namespace' && subResource === '';
+}
+
+/** What is wrong with a namespace's labels for pullguard, unless it was so before: at most a warning. */
+export function judgeNamespace({ operation, object, oldObject }: AdmissionRequest): readonly Finding[] {
+  if (operation !== 'CREATE' && operation !== 'UPDATE') return [];
+  const old = readLabels(oldObject);
+  const labels = readLabels(object);
+  const changed = Object.fromEntries(Object.entries(labels).filter(([label, value]) => old[label] !== value));
+  return findLabelProblems(changed).map((problem) => ({
+    ...problem,
+    rule: 'namespace-labels',
+    remedy: 'Correct the label, or remove it.',
+    faqItems: [],
+    action: 'warn',
+    fixed: 'no',
+    workload: { kind: 'Namespace', name: readName(object), namespace: '', podSpec: '' },
+  }));
+}
+
+function readLabels(object: unknown): Readonly<Record<string, unknown>> {
+  const labels = readPath(object, 'metadata', 'labels');
+  return isRecord(labels) ? labels : {};
+}

@@ -1,0 +1,69 @@
+import { quote } from '../image/quote.ts';
+import { joinPointer } from '../workload/pointer.ts';
+import type { Facts } from './facts.ts';
+import type { Action, Problem } from './rule.ts';
+
+/**
+ * How far pullguard goes in a namespace, whatever its policy says: nothing is judged; it is noted, and nothing is changed;
+ * people are told as well, and pods are fixed; objects are refused as well. So a roll-out goes through them one by one.
+ */
+export const MODES = ['off', 'audit', 'warn', 'enforce'] as const;
+export type Mode = (typeof MODES)[number];
+
+export const MODE_LABEL = 'pullguard.dev/mode';
+export const FIX_LABEL = 'pullguard.dev/fix';
+
+/** What a namespace allows. */
+export type NamespaceLimits = Readonly<{ mode: Mode; fixes: boolean }>;
+
+/** The most that may come of a finding in each mode that judges. */
+export const MOST_SEVERE: Readonly<Record<Exclude<Mode, 'off'>, Action>> = {
+  audit: 'audit',
+  warn: 'warn',
+  enforce: 'deny',
+};
+
+export const NO_LIMITS: NamespaceLimits = { mode: 'enforce', fixes: true };
+
+/** Its labels may forbid to refuse, so nothing is refused. Fixes are made: the API server itself sends none it must not get. */
+const NOT_KNOWN_YET: NamespaceLimits = { mode: 'warn', fixes: true };
+
+/** What is allowed in a namespace. Where no cluster is asked, as by `check`, there are no limits. */
+export function findLimits({ namespaces }: Facts, namespace: string): NamespaceLimits {
+  if (namespaces === undefined) return NO_LIMITS;
+  const labels = namespaces.findLabels(namespace);
+  return labels === undefined ? NOT_KNOWN_YET : readLimits(labels);
+}
+
+type Labels = Readonly<Record<string, unknown>>;
+
+/** A value that means nothing is taken for the stricter: as if the label were not there. */
+function readLimits(labels: Labels): NamespaceLimits {
+  const mode = labels[MODE_LABEL];
+  const known = MODES.find((each) => each === mode) ?? 'enforce';
+  return { mode: known, fixes: known !== 'audit' && labels[FIX_LABEL] !== 'false' };
+}
+
+const METADATA_LABELS = '/metadata/labels';
+
+/** What is wrong with the labels of a namespace, said to whoever sets them: a typo would otherwise enforce without a word. */
+export function findLabelProblems(labels: Labels): readonly Problem[] {
+  const problems: Problem[] = [];
+  const report = (label: string, message: string): void => {
+    problems.push({ message, at: joinPointer(METADATA_LABELS, label), value: String(labels[label]) });
+  };
+  const mode = labels[MODE_LABEL];
+  if (mode !== undefined && !MODES.some((each) => each === mode)) {
+    report(MODE_LABEL, 'is not off, audit, warn or enforce, and is taken for enforce');
+  }
+  const fix = labels[FIX_LABEL];
+  if (fix !== undefined && fix !== 'true' && fix !== 'false') {
+    report(FIX_LABEL, 'is not "true" or "false", and is taken for "true"');
+  }
+  for (const label of Object.keys(labels)) {
+    if (label.startsWith('pullguard.dev/') && label !== MODE_LABEL && label !== FIX_LABEL) {
+      report(label, `belongs to no label of pullguard: there are ${quote(MODE_LABEL)} and ${quote(FIX_LABEL)}`);
+    }
+  }
+  return problems;
+}

@@ -1,0 +1,39 @@
+import { matchGlob, type Glob } from '../image/glob.ts';
+import { quote } from '../image/quote.ts';
+import { SKIP_ANNOTATION, type Workload } from '../workload/workload.ts';
+import type { Policy } from './policy.ts';
+import type { Problem } from './rule.ts';
+
+/** What the annotation `pullguard.dev/skip` may switch off, and where. `known` are the ids of all rules, to find typos. */
+export type SkipPolicy = Readonly<{
+  known: readonly string[];
+  rules: ReadonlySet<string>;
+  namespaces: readonly Glob[];
+}>;
+
+/** The rules that a workload may do without, and what is wrong with those that it asked for besides. */
+export type Skips = Readonly<{ waived: ReadonlySet<string>; problems: readonly Problem[] }>;
+
+const NONE: Skips = { waived: new Set(), problems: [] };
+
+/** Decides what becomes of a workload's `pullguard.dev/skip: mirror-used,tag-explicit`. */
+export function judgeSkips({ skips, namespace }: Workload, { skip }: Policy): Skips {
+  if (skips.length === 0) return NONE;
+  const allowedHere = skip.namespaces.some((glob) => matchGlob(glob, namespace));
+  const waived = new Set<string>();
+  const problems: Problem[] = [];
+  for (const { rule, at } of skips) {
+    if (allowedHere && skip.rules.has(rule)) waived.add(rule);
+    else problems.push({ message: explain(rule, skip), at, value: rule, atMost: 'warn' });
+  }
+  return { waived, problems };
+}
+
+function explain(rule: string, skip: SkipPolicy): string {
+  if (!skip.known.includes(rule))
+    return `is no rule, so ${SKIP_ANNOTATION} does nothing; rules are ${skip.known.join(', ')}`;
+  const allowed = [...skip.rules].map((id) => quote(id)).join(', ');
+  if (allowed === '') return 'may not be skipped, as the policy allows no skipping';
+  if (!skip.rules.has(rule)) return `may not be skipped; the policy allows ${allowed}`;
+  return 'may not be skipped in this namespace, says the policy';
+}

@@ -1,0 +1,73 @@
+import { describe, expect, test } from 'vitest';
+import { admit } from '../../src/admission/admit.ts';
+import { respond } from '../../src/admission/response.ts';
+import { readReview } from '../../src/admission/review.ts';
+import type { Json } from '../support/objects.ts';
+import { policyOf } from '../support/policies.ts';
+
+function warn(labels: unknown, fields: Json = {}): readonly string[] {
+  const read = readReview({
+    apiVersion: 'admission.k8s.io/v1',
+    kind: 'AdmissionReview',
+    request: {
+      uid: 'u',
+      operation: 'CREATE',
+      kind: { group: '', version: 'v1', kind: 'Namespace' },
+      name: 'shop',
+      namespace: 'shop',
+      object: { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'shop', labels } },
+      ...fields,
+    },
+  });
+  if (!read.ok) throw new Error(read.problem);
+  const { response } = respond(read.review, admit(read.review.request, 'validate', policyOf(), {}));
+  expect(response.allowed).toBe(true);
+  return response.warnings ?? [];
+}
+
+describe('who labels a namespace', () => {
+  test.each<[string, Json | undefined, readonly string[]]>([
+    ['hears nothing of good labels', { 'pullguard.dev/mode': 'audit', 'pullguard.dev/fix': 'false', team: 'a' }, []],
+    ['hears nothing of none', undefined, []],
+    [
+      'hears of a mode that does not exist, and what it is taken for',
+      { 'pullguard.dev/mode': 'Enforced' },
+      ['Namespace/shop: "Enforced": is not off, audit, warn or enforce, and is taken for enforce (namespace-labels)'],
+    ],
+    [
+      'hears of a fix that is neither',
+      { 'pullguard.dev/fix': 'off' },
+      ['Namespace/shop: "off": is not "true" or "false", and is taken for "true" (namespace-labels)'],
+    ],
+    [
+      'hears of a label that does nothing',
+      { 'pullguard.dev/modes': 'audit' },
+      [
+        'Namespace/shop: "audit": belongs to no label of pullguard: there are "pullguard.dev/mode" and "pullguard.dev/fix" (namespace-labels)',
+      ],
+    ],
+  ])('%s', (_, labels, expected) => {
+    expect(warn(labels)).toEqual(expected);
+  });
+
+  test('is not told again by an update that changes something else', () => {
+    const labels = { 'pullguard.dev/mode': 'Enforced' };
+    const oldObject = { metadata: { name: 'shop', labels } };
+    expect(warn({ ...labels, team: 'a' }, { operation: 'UPDATE', oldObject })).toEqual([]);
+    expect(warn({ 'pullguard.dev/mode': 'x' }, { operation: 'UPDATE', oldObject })).toHaveLength(1);
+  });
+
+  test.each([
+    ['deletes one', { operation: 'DELETE', object: null }],
+    ['finalizes one', { operation: 'UPDATE', subResource: 'finalize' }],
+  ])('and who %s is not held up', (_, fields) => {
+    expect(warn({ 'pullguard.dev/mode': 'x' }, fields)).toEqual([]);
+  });
+
+  test.each([null, 'x', 7, ['a'], { 'pullguard.dev/mode': { a: 1 } }])(
+    'labels of the wrong shape do no harm: %j',
+    (labels) => {
+      expect(() => warn(labels)).not.toThrow();
+    },
+  );
+});
