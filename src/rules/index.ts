@@ -1,11 +1,21 @@
 import type { Rule } from '../engine/rule.ts';
 import { mirrorUsed } from './mirror-used.ts';
 import { pullSecretPresent } from './pull-secret-present.ts';
+import { pullSecretUsable } from './pull-secret-usable.ts';
 import { referenceValid } from './reference-valid.ts';
+import { serviceAccountSecretsKept } from './service-account-secrets-kept.ts';
 import { tagExplicit } from './tag-explicit.ts';
 
 /**
  * Every rule, in the order in which they run. `mirror-used` stands before `pull-secret-present`, because an image that
- * moves to another registry needs that registry's pull secret.
+ * moves to another registry needs that registry's pull secret; `service-account-secrets-kept` too, as it judges the list
+ * that its author wrote, before anything is added; and `pull-secret-usable` behind, as what is added must be usable.
  */
-export const RULES: readonly Rule[] = [referenceValid, tagExplicit, mirrorUsed, pullSecretPresent];
+export const RULES: readonly Rule[] = [
+  referenceValid,
+  tagExplicit,
+  mirrorUsed,
+  serviceAccountSecretsKept,
+  pullSecretPresent,
+  pullSecretUsable,
+];

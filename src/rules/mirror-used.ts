@@ -10,6 +10,7 @@ export const mirrorUsed = defineRule({
   remedy: 'Write the address of the image on the mirror.',
   faqItems: [7, 8],
   defaultAction: 'warn',
+  judges: 'images',
   fixable: true,
   options: {},
   needs: [],

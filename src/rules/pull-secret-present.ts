@@ -1,9 +1,12 @@
-import { findPullSecret, type Policy } from '../engine/policy.ts';
-import { defineRule, type Problem } from '../engine/rule.ts';
+import type { Facts, ServiceAccount } from '../engine/facts.ts';
+import { findPullSecret } from '../engine/policy.ts';
+import { listPulledImages, type PulledImage } from '../engine/pulled-images.ts';
+import { defineRule, type Problem, type RuleContext } from '../engine/rule.ts';
+import { isReadable, listUsedSecrets, servesForGood, type UsedSecret } from '../engine/used-secrets.ts';
 import { quote } from '../image/quote.ts';
 import { joinPointer } from '../workload/pointer.ts';
 import { addPullSecrets } from '../workload/pull-secret.ts';
-import type { ImageUse, Workload } from '../workload/workload.ts';
+import type { Workload } from '../workload/workload.ts';
 
 export const pullSecretPresent = defineRule({
   id: 'pull-secret-present',
@@ -12,31 +15,48 @@ export const pullSecretPresent = defineRule({
   remedy: 'Name the pull secret of the registry in imagePullSecrets.',
   faqItems: [1],
   defaultAction: 'warn',
+  judges: 'pull-secrets',
   fixable: true,
   options: {},
   needs: [],
-  check: ({ workload, policy }) => {
-    const missing = listMissing(workload, policy);
-    const edits = addPullSecrets(workload, [...missing.keys()]);
-    return [...missing].map(([secret, image], at): Problem => {
-      const edit = edits[at];
-      return {
-        message: `${quote(image.written)} needs its registry's pull secret`,
-        at: joinPointer(workload.podSpec, 'imagePullSecrets'),
-        label: image.label,
-        fix: { edits: edit === undefined ? [] : [edit], gives: quote(secret) },
-      };
+  check: (context) => {
+    const { workload, facts } = context;
+    const missing = [...listMissing(context)];
+    const account = facts.serviceAccounts?.find(workload.namespace, workload.serviceAccount);
+    const added = missing.map(([secret]) => secret).filter((secret) => allows(account, secret));
+    const edits = addPullSecrets(workload, added, workload.isPod ? [] : account?.pullSecrets);
+    return missing.map(([secret, { written, label }]): Problem => {
+      const needs = `${quote(written)} needs its registry's pull secret`;
+      const place = { at: joinPointer(workload.podSpec, 'imagePullSecrets'), label };
+      const edit = edits[added.indexOf(secret)];
+      if (edit !== undefined) return { ...place, message: needs, fix: { edits: [edit], gives: quote(secret) } };
+      // The API server would refuse the pod: worse than one that may yet find its image on the node.
+      const why = `service account ${quote(workload.serviceAccount)} enforces mountable secrets and does not list it`;
+      return { ...place, message: `${needs} ${quote(secret)}, and ${why}: add it to the account's imagePullSecrets` };
     });
   },
 });
 
 /** The pull secrets a pod lacks, each with the first image that needs it. An image that is never pulled needs none. */
-function listMissing({ images, pullSecrets }: Workload, policy: Policy): ReadonlyMap<string, ImageUse> {
-  const missing = new Map<string, ImageUse>();
-  for (const image of images) {
-    if (!image.parsed.ok || image.pullPolicy === 'Never') continue;
-    const secret = findPullSecret(policy, image.parsed.reference);
-    if (secret !== undefined && !pullSecrets.includes(secret) && !missing.has(secret)) missing.set(secret, image);
+function listMissing({ workload, policy, facts }: RuleContext<unknown>): ReadonlyMap<string, PulledImage> {
+  const given = listGiven(workload, facts);
+  const names = new Set(given.map(({ name }) => name));
+  const readable = given.filter((secret) => isReadable(secret));
+  const missing = new Map<string, PulledImage>();
+  for (const image of listPulledImages(workload)) {
+    const secret = findPullSecret(policy, image.reference);
+    if (secret === undefined || missing.has(secret) || names.has(secret)) continue;
+    if (!readable.some((each) => servesForGood(each, image.reference, policy))) missing.set(secret, image);
   }
   return missing;
+}
+
+/** What a pod has in its list by now is all it gets; a template's pods get their service account's if they name none. */
+function listGiven(workload: Workload, facts: Facts): readonly UsedSecret[] {
+  if (workload.isPod && !workload.hasPullSecretList) return [];
+  return listUsedSecrets(workload, facts) ?? [];
+}
+
+function allows(account: ServiceAccount | undefined, secret: string): boolean {
+  return account?.enforcesMountableSecrets !== true || account.pullSecrets.includes(secret);
 }

@@ -9,6 +9,7 @@ export const referenceValid = defineRule({
   remedy: 'Write the address as registry/repository:tag, or as repository:tag for Docker Hub.',
   faqItems: [2],
   defaultAction: 'deny',
+  judges: 'images',
   fixable: false,
   options: {},
   needs: [],

@@ -7,6 +7,7 @@ export const tagExplicit = defineRule({
   remedy: 'Name the version to run: a tag, a digest, or both.',
   faqItems: [2],
   defaultAction: 'off',
+  judges: 'images',
   fixable: false,
   options: {
     forbidLatest: {

@@ -4,8 +4,18 @@ import { describe, expect, test } from 'vitest';
 import { buildPolicySchema } from '../../src/config/policy-schema.ts';
 import { RULES } from '../../src/rules/index.ts';
 
-test('rules run in an order in which each sees what it needs to: an image on its mirror needs the mirror’s secret', () => {
-  expect(RULES.map(({ id }) => id)).toEqual(['reference-valid', 'tag-explicit', 'mirror-used', 'pull-secret-present']);
+test('rules run in an order in which each sees what it needs to', () => {
+  expect(RULES.map(({ id }) => id)).toEqual([
+    'reference-valid',
+    'tag-explicit',
+    // An image on its mirror needs the mirror's pull secret.
+    'mirror-used',
+    // What is added to a list, its author has not left out.
+    'service-account-secrets-kept',
+    'pull-secret-present',
+    // What was added is to be usable as well.
+    'pull-secret-usable',
+  ]);
 });
 
 test('a newcomer who knows the id of a rule finds its file and its test', () => {

@@ -1,42 +1,67 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { readManifest } from '../../src/cli/read-manifests.ts';
+import { readPullSecret } from '../../src/cluster/read-pull-secret.ts';
+import { readServiceAccount } from '../../src/cluster/read-service-account.ts';
 import { defaultPolicy, loadPolicy } from '../../src/config/load-policy.ts';
+import type { Facts } from '../../src/engine/facts.ts';
 import type { Policy } from '../../src/engine/policy.ts';
 import type { Rule } from '../../src/engine/rule.ts';
 import { describeFinding, nameSubject } from '../../src/report/describe-finding.ts';
 import { RULES } from '../../src/rules/index.ts';
-import { readManifest } from '../../src/cli/read-manifests.ts';
-import { judge } from '../support/judge.ts';
+import { isRecord, readString } from '../../src/workload/pointer.ts';
+import { factsOf, judgeIn } from '../support/facts.ts';
 import type { Json } from '../support/objects.ts';
 
 const PAGES = new URL('../../docs/rules/', import.meta.url);
 
 type Block = Readonly<{ kind: string; text: string }>;
 
-/** The fenced blocks of a page in order: `yaml policy`, `yaml finds` with the `text` it prints, `yaml passes`. */
+/** The fenced blocks of a page in order: `yaml policy`, `yaml cluster`, `yaml finds` with the `text` it prints, `yaml passes`. */
 function readBlocks(page: string): readonly Block[] {
   return [...page.matchAll(/^```(\S+)(?: (\S+))?\n([\s\S]*?)^```$/gm)].map(
     ([, language = '', kind = language, text = '']) => ({ kind, text }),
   );
 }
 
-type Sample = Readonly<{ policy: Policy; kind: 'finds' | 'passes'; text: string; printed: string }>;
+type Sample = Readonly<{ policy: Policy; facts: Facts; kind: 'finds' | 'passes'; text: string; printed: string }>;
 
-/** Samples with the policy that stands last before them. */
+/** Samples with the policy and the cluster that stand last before them; before the first one no cluster is known. */
 function readSamples(page: string): readonly Sample[] {
   const blocks = readBlocks(page);
   let policy = defaultPolicy();
+  let facts: Facts = {};
   return blocks.flatMap(({ kind, text }, at): readonly Sample[] => {
     if (kind === 'policy') policy = loadPolicy(text);
+    if (kind === 'cluster') facts = readCluster(text);
     if (kind !== 'finds' && kind !== 'passes') return [];
     const next = blocks[at + 1];
-    return [{ policy, kind, text, printed: next?.kind === 'text' ? next.text : '' }];
+    return [{ policy, facts, kind, text, printed: next?.kind === 'text' ? next.text : '' }];
   });
 }
 
-function printFindings({ id }: Rule, { text, policy }: Sample): string {
+/** A cluster that has these secrets and service accounts in namespace `default`; pages tell of it on 1 June 2026, at noon. */
+function readCluster(text: string): Facts {
+  const objects = readManifest(text).objects.map(({ object }) => object as Json);
+  const read = <Read>(kind: string, reader: (object: Json) => Read): Record<string, Read> =>
+    Object.fromEntries(
+      objects
+        .filter((object) => object['kind'] === kind)
+        .map((object) => [`default/${readString(object, 'metadata', 'name')}`, reader(object)]),
+    );
+  const secrets = read('Secret', (object) => readPullSecret({ ...object, data: encodeData(object['stringData']) }));
+  return factsOf(secrets, read('ServiceAccount', readServiceAccount));
+}
+
+/** What the API server makes of `stringData`, which a page shows as it can be read. */
+function encodeData(stringData: unknown): Json {
+  const texts = isRecord(stringData) ? Object.entries(stringData) : [];
+  return Object.fromEntries(texts.map(([key, text]) => [key, Buffer.from(String(text)).toString('base64')]));
+}
+
+function printFindings({ id }: Rule, { text, policy, facts }: Sample): string {
   return readManifest(text)
-    .objects.flatMap(({ object }) => judge(object as Json, policy).findings)
+    .objects.flatMap(({ object }) => judgeIn(facts, object as Json, { policy }).findings)
     .filter(({ rule }) => rule === id)
     .map((finding) => `${finding.action}: ${nameSubject(finding)}: ${describeFinding(finding)}\n`)
     .join('');

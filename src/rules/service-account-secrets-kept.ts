@@ -1,0 +1,34 @@
+import { listPulledImages } from '../engine/pulled-images.ts';
+import { quoteFirst } from '../engine/quote-first.ts';
+import { defineRule } from '../engine/rule.ts';
+import { quote } from '../image/quote.ts';
+import { joinPointer } from '../workload/pointer.ts';
+
+export const serviceAccountSecretsKept = defineRule({
+  id: 'service-account-secrets-kept',
+  description: 'Finds pods that lose the pull secrets of their service account, because they name others.',
+  remedy: "Name the service account's pull secrets as well, or leave imagePullSecrets out.",
+  faqItems: [1],
+  defaultAction: 'warn',
+  judges: 'pull-secrets',
+  fixable: false,
+  options: {},
+  needs: ['serviceAccounts'],
+  check: ({ workload, facts }) => {
+    const { namespace, serviceAccount, podSpec, pullSecrets, hasPullSecretList } = workload;
+    if (!hasPullSecretList || listPulledImages(workload).length === 0) return [];
+    const given = facts.serviceAccounts.find(namespace, serviceAccount)?.pullSecrets ?? [];
+    const named = new Set(pullSecrets);
+    const lost = new Set(given.filter((name) => name !== '' && !named.has(name)));
+    if (lost.size === 0) return [];
+    const which = `${quoteFirst([...lost], 3)} of service account ${quote(serviceAccount)}`;
+    const cause = `${lost.size === 1 ? 'is' : 'are'} lost, as this list names others`;
+    return [
+      {
+        message: `${which} ${cause}: name ${lost.size === 1 ? 'it' : 'them'} too, or leave the list out and let pullguard add what is missing`,
+        at: joinPointer(podSpec, 'imagePullSecrets'),
+        atMost: 'warn',
+      },
+    ];
+  },
+});
