@@ -1,0 +1,61 @@
+/** The methods of the Kubernetes API that are used. */
+export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+
+export type Query = Readonly<Record<string, string | number | boolean | undefined>>;
+
+export type CallOptions = Readonly<{
+  query?: Query;
+  body?: unknown;
+  /** Of the body; `application/json` unless told otherwise. */
+  contentType?: string;
+  signal?: AbortSignal;
+  /** For the whole call; 10,000 unless told otherwise. */
+  timeoutMs?: number;
+}>;
+
+export type WatchOptions = Readonly<{
+  query?: Query;
+  signal: AbortSignal;
+  /** The connection is given up when nothing, not even a bookmark, came for so long. */
+  idleMs?: number;
+  /** Told when the API server has accepted the watch; events may be long in coming. */
+  onOpen?: () => void;
+}>;
+
+/** A Kubernetes object, as far as every kind has it. */
+export type KubernetesObject = Readonly<Record<string, unknown>>;
+
+/** `object` is a Kubernetes object, for BOOKMARK one with nothing but a resourceVersion, for ERROR a Status. */
+export type WatchEvent = Readonly<{ type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR'; object: unknown }>;
+
+/** A Kubernetes API server. The one seam between us and it: everything in `cluster/` is given one of these. */
+export type ApiServer = Readonly<{
+  /** `https://host:port`, for messages. */
+  url: string;
+  /** The namespace of the pod we run in, or of the kubeconfig's context; `default` if there is neither. */
+  namespace: string;
+  /** One call; resolves with the JSON of the answer. @throws ApiError */
+  call: (method: Method, path: string, options?: CallOptions) => Promise<unknown>;
+  /** The events of a watch, in order. Ends when the API server ends it. @throws ApiError */
+  watch: (path: string, options: WatchOptions) => AsyncIterable<WatchEvent>;
+  /** The API server's clock, by its latest answer; ours until there is one. It is what judges our certificates. */
+  now: () => Date;
+}>;
+
+/** A call that failed: refused by the API server, or not answered at all. Never holds a token, header or body. */
+export class ApiError extends Error {
+  override readonly name = 'ApiError';
+  /** The HTTP status; undefined when there was no answer. */
+  readonly status: number | undefined;
+  /** The reason in the Status object, such as `AlreadyExists` or `Expired`; empty when there is none. */
+  readonly reason: string;
+
+  constructor(
+    message: string,
+    { status, reason = '', cause }: { status?: number | undefined; reason?: string; cause?: unknown } = {},
+  ) {
+    super(message, { cause });
+    this.status = status;
+    this.reason = reason;
+  }
+}

@@ -1,0 +1,58 @@
+import { ApiError, type ApiServer, type KubernetesObject } from './api-server.ts';
+
+export type ListOptions = Readonly<{
+  /** `metadata.name=default-secret`, `type=kubernetes.io/dockerconfigjson`. */
+  fieldSelector?: string;
+  /** Objects a page; 500 unless told otherwise, as kubectl does. */
+  pageSize?: number;
+  /** For one page; 30,000 unless told otherwise, as an API server reads pages of a busy collection from etcd. */
+  timeoutMs?: number;
+  signal?: AbortSignal;
+}>;
+
+/** `remaining` is how many objects come after this page, where the API server knows. */
+export type ListPage = Readonly<{ items: readonly KubernetesObject[]; resourceVersion: string; remaining?: number }>;
+
+/** An API server fills its pages, so that none but the last is empty. */
+const MAX_EMPTY_PAGES = 10;
+
+/**
+ * The objects of a collection as they are now, a page at a time, all pages as of one moment. Their kind and apiVersion are
+ * not among what they hold.
+ *
+ * @throws ApiError with status 410 when a page is asked for so late that the API server has forgotten that moment
+ */
+export async function* listPages(api: ApiServer, path: string, options: ListOptions = {}): AsyncGenerator<ListPage> {
+  const { fieldSelector, pageSize = 500, timeoutMs = 30_000, signal } = options;
+  const settings = { timeoutMs, ...(signal !== undefined && { signal }) };
+  let token: string | undefined;
+  let empty = 0;
+  do {
+    const query = { limit: pageSize, continue: token, fieldSelector };
+    const { next, ...page } = readPage(path, await api.call('GET', path, { query, ...settings }));
+    if (page.items.length === 0) empty += 1;
+    if (next !== undefined && (next === token || empty > MAX_EMPTY_PAGES))
+      throw new ApiError(`the API server answers GET ${path} with pages without end`, { status: 200 });
+    yield page;
+    token = next;
+  } while (token !== undefined);
+}
+
+type List = Readonly<{
+  metadata?: Readonly<{ resourceVersion?: string; continue?: string; remainingItemCount?: number }>;
+  items?: readonly KubernetesObject[] | null;
+}>;
+
+function readPage(path: string, answer: unknown): ListPage & Readonly<{ next?: string }> {
+  const { metadata, items } = (answer ?? {}) as List;
+  // Go writes a list that was never filled as null.
+  if (metadata === undefined || (items !== null && !Array.isArray(items)))
+    throw new ApiError(`the answer to GET ${path} is no list`, { status: 200 });
+  const { resourceVersion = '', continue: next = '', remainingItemCount: remaining } = metadata;
+  return {
+    items: items ?? [],
+    resourceVersion,
+    ...(remaining !== undefined && { remaining }),
+    ...(next !== '' && { next }),
+  };
+}
