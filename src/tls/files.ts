@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 
 import { watchFiles } from '../config/watch-files.ts';
-import { readServingCertificate, type CertificateSource, type ServingCertificate } from './source.ts';
+import { readServingCertificate, type ReadyCertificateSource, type ServingCertificate } from './source.ts';
 
 export type FileSourceOptions = Readonly<{
   /** PEM chain, the server's own certificate first. */
@@ -20,7 +20,7 @@ export type FileSourceOptions = Readonly<{
  *
  * @throws Error naming the file and the cause when there is no good pair to start with.
  */
-export function fileSource(options: FileSourceOptions): CertificateSource {
+export function fileSource(options: FileSourceOptions): ReadyCertificateSource {
   const { certFile, keyFile, onError, intervalMs = 1000 } = options;
   const listeners = new Set<(certificate: ServingCertificate) => void>();
   const reported = new Set<string>();

@@ -6,13 +6,17 @@ export type ServingCertificate = Readonly<{ cert: string; key: string; notBefore
 
 /** Where the server's certificate comes from. The server does not know which kind it has. */
 export type CertificateSource = Readonly<{
-  /** The pair to serve now; a good one at any time, also after a bad change and after `close`. */
-  current: () => ServingCertificate;
+  /** The pair to serve now: undefined before the first, then a good one, also after a bad change and after `close`. */
+  current: () => ServingCertificate | undefined;
   /** Registers a listener, called after `current` has become another pair. */
   onChange: (listener: (certificate: ServingCertificate) => void) => void;
   /** Stops watching or renewing and forgets the listeners. */
   close: () => void;
 }>;
+
+/** A source that has its first pair from the beginning. */
+export type ReadyCertificateSource = Omit<CertificateSource, 'current'> &
+  Readonly<{ current: () => ServingCertificate }>;
 
 /**
  * Checks a PEM chain and its PEM private key (RSA, EC or Ed25519) and returns both without anything else the texts
