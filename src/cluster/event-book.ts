@@ -1,0 +1,156 @@
+import type { Notice } from './notices.ts';
+
+/** An Event as the API server has it, as far as it matters to the next one who changes it. */
+export type WrittenEvent = Readonly<{ count: number; lastTimestamp: string; resourceVersion: string }>;
+
+/** An Event to be written now. `count` admissions are not told yet, seen from `firstAt` to `lastAt`. */
+export type DueEvent = Readonly<{
+  key: string;
+  notice: Notice;
+  count: number;
+  firstAt: Date;
+  lastAt: Date;
+  /** What was written last; undefined when nothing was, or when that is forgotten. */
+  written: WrittenEvent | undefined;
+}>;
+
+/** What is to be told of, and when. Its times are milliseconds of a clock that never goes back. */
+export type EventBook = Readonly<{
+  /** Takes a notice down that was seen at `seenAt`. */
+  note: (notice: Notice, seenAt: Date, now: number) => void;
+  /** The Event to write next; undefined when none may be written now. It counts as told, whatever becomes of it. */
+  take: (now: number) => DueEvent | undefined;
+  /** Keeps what was written for a key, to go on from there. */
+  keep: (key: string, written: WrittenEvent) => void;
+  /** Whether anything is not told yet. */
+  hasUntold: () => boolean;
+}>;
+
+/** Owners and rules that are remembered: some 2 KB each. */
+const MOST_KEPT = 1000;
+
+/** Of those, how many may wait for their first Event: what the rate below gets through in five minutes is still news. */
+const MOST_NEW = 150;
+
+/** How often one Event is written at most. The API server keeps it for an hour after that. */
+const REPEAT_MS = 5 * 60 * 1000;
+
+/** All Events together: 25 at once, as many as client-go allows one object, then one every two seconds. */
+const BURST = 25;
+const REFILL_MS = 2000;
+
+type Entry = {
+  notice: Notice;
+  /** Not told yet. */
+  count: number;
+  firstAt: Date;
+  lastAt: Date;
+  /** When it began to wait. */
+  waitsSince: number;
+  takenAt: number | undefined;
+  written: WrittenEvent | undefined;
+};
+
+/**
+ * Makes few Events of many notices: those of one owner, rule and outcome are one Event whose count grows. `onDrop` is told
+ * of each Event that there was no room for.
+ */
+export function createEventBook(onDrop: () => void): EventBook {
+  // The least recently noted comes first.
+  const entries = new Map<string, Entry>();
+  const takeToken = createBucket();
+  let newOnes = 0;
+  let untold = 0;
+
+  return {
+    note: (notice, seenAt, now) => {
+      const key = identify(notice);
+      const known = entries.get(key);
+      if (known === undefined && newOnes >= MOST_NEW) {
+        onDrop();
+        return;
+      }
+      if (known === undefined) newOnes++;
+      if ((known?.count ?? 0) === 0) untold++;
+      entries.delete(key);
+      entries.set(key, addTo(known, notice, seenAt, now));
+      if (entries.size > MOST_KEPT) forgetOldest();
+    },
+    take: (now) => {
+      const found = findDue(entries, now);
+      if (found === undefined || !takeToken(now)) return undefined;
+      const [key, entry] = found;
+      const { notice, count, firstAt, lastAt, written } = entry;
+      if (entry.takenAt === undefined) newOnes--;
+      untold--;
+      entry.count = 0;
+      entry.takenAt = now;
+      return { key, notice, count, firstAt, lastAt, written };
+    },
+    keep: (key, written) => {
+      const entry = entries.get(key);
+      if (entry !== undefined) entry.written = written;
+    },
+    hasUntold: () => untold > 0,
+  };
+
+  function forgetOldest(): void {
+    const [oldest] = entries;
+    if (oldest === undefined) return;
+    const [key, { count, takenAt }] = oldest;
+    entries.delete(key);
+    if (takenAt === undefined) newOnes--;
+    if (count === 0) return;
+    untold--;
+    onDrop();
+  }
+}
+
+/** Tells two notices apart that are not of one Event. Names hold no line breaks. */
+function identify({ involved, rule, outcome }: Notice): string {
+  const { apiVersion, kind, namespace, name, uid = '' } = involved;
+  return [namespace, apiVersion, kind, name, uid, rule, outcome].join('\n');
+}
+
+function addTo(known: Entry | undefined, notice: Notice, seenAt: Date, now: number): Entry {
+  const told = known === undefined || known.count === 0;
+  return {
+    notice,
+    count: told ? 1 : known.count + 1,
+    firstAt: told ? seenAt : known.firstAt,
+    lastAt: seenAt,
+    waitsSince: told ? now : known.waitsSince,
+    takenAt: known?.takenAt,
+    written: known?.written,
+  };
+}
+
+/** What has waited longest of what is new, or if nothing is, of what was told before. */
+function findDue(entries: ReadonlyMap<string, Entry>, now: number): readonly [key: string, entry: Entry] | undefined {
+  let found: readonly [string, Entry] | undefined;
+  for (const each of entries) {
+    const [, { count, takenAt }] = each;
+    const isDue = count > 0 && (takenAt === undefined || now - takenAt >= REPEAT_MS);
+    if (isDue && (found === undefined || isBefore(each[1], found[1]))) found = each;
+  }
+  return found;
+}
+
+function isBefore(one: Entry, other: Entry): boolean {
+  const isNew = one.takenAt === undefined;
+  if (isNew !== (other.takenAt === undefined)) return isNew;
+  return one.waitsSince < other.waitsSince;
+}
+
+/** A token bucket: says whether one could be taken. */
+function createBucket(): (now: number) => boolean {
+  let tokens = BURST;
+  let filledAt = 0;
+  return (now) => {
+    tokens = Math.min(BURST, tokens + (now - filledAt) / REFILL_MS);
+    filledAt = now;
+    if (tokens < 1) return false;
+    tokens--;
+    return true;
+  };
+}
