@@ -4,6 +4,7 @@ import { join } from 'node:path';
 
 import { makeCertificates, requestProblem } from '../tls/self-signed.ts';
 import { readServingCertificate } from '../tls/source.ts';
+import { quoteForShell } from './terminal.ts';
 
 export type CertsOptions = Readonly<{
   /** DNS names and IP addresses the webhook is called by. */
@@ -96,9 +97,4 @@ Next:
   and in the webhook configurations, as caBundle, what this prints:
   base64 -w0 ${ca}
 `;
-}
-
-/** So that the lines can be pasted. */
-function quoteForShell(path: string): string {
-  return /^[\w./@%+=:,-]+$/.test(path) ? path : `'${path.replaceAll("'", String.raw`'\''`)}'`;
 }

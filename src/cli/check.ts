@@ -8,6 +8,7 @@ import { findFiles, type FoundFile } from './find-files.ts';
 import { formatCheckJson, formatCheckText } from './format-check.ts';
 import { hideCredentials, type ExitCode, type Io } from './io.ts';
 import { loadConfig } from './load-config.ts';
+import { useColor } from './terminal.ts';
 import { readManifest, type ManifestObject } from './read-manifests.ts';
 
 export type CheckOptions = Readonly<{ config?: string; output: 'text' | 'json' }>;
@@ -108,9 +109,4 @@ function mergeResults(results: readonly CheckResult[]): CheckResult {
 
 function sum(results: readonly CheckResult[], count: (counts: CheckResult['counts']) => number): number {
   return results.reduce((total, { counts }) => total + count(counts), 0);
-}
-
-/** Only on a terminal, and not where the user asked for none (https://no-color.org). */
-function useColor({ stdout }: Io): boolean {
-  return stdout.isTTY === true && (process.env['NO_COLOR'] ?? '') === '';
 }

@@ -1,0 +1,189 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { UsageError } from '../../src/cli/io.ts';
+import { scan, type ScanOptions } from '../../src/cli/scan.ts';
+import { capturedIo } from '../support/captured-io.ts';
+import {
+  DEPLOYMENTS,
+  deploymentOf,
+  NAMESPACES,
+  namespaceOf,
+  PODS,
+  podOf,
+  seedDeployment,
+} from '../support/cluster-objects.ts';
+import { startStandIn, type StandInApiServer } from '../support/stand-in-api-server.ts';
+import { writeKubeconfig } from '../support/stand-in-connection.ts';
+import { tempFolder } from '../support/temp-folder.ts';
+
+const MIRRORS = `apiVersion: pullguard.dev/v1alpha1
+kind: Policy
+mirrors: [{ from: docker.io, to: swr.eu-de.otc.t-systems.com/dockerhub }]
+`;
+
+/** A cluster with the namespaces `shop`, `bank` and `kube-system`, and what else is put into it. */
+async function startCluster(fill: (server: StandInApiServer) => void = () => undefined): Promise<StandInApiServer> {
+  const server = await startStandIn();
+  onTestFinished(() => server.stop());
+  server.seed(
+    NAMESPACES,
+    ['shop', 'bank', 'kube-system'].map((name) => namespaceOf(name)),
+  );
+  fill(server);
+  return server;
+}
+
+type Setup = Partial<ScanOptions> & Readonly<{ policy?: string; isTTY?: boolean; columns?: number }>;
+
+/** Runs `scan` by a kubeconfig that leads to the stand-in. */
+async function run(server: StandInApiServer, { policy = MIRRORS, isTTY = false, columns, ...options }: Setup = {}) {
+  const folder = tempFolder();
+  const kubeconfig = writeKubeconfig(server, folder.at('kubeconfig'));
+  const config = folder.write('policy.yaml', policy);
+  const captured = capturedIo({ isTTY });
+  const io = { ...captured, stdout: { ...captured.stdout, ...(columns !== undefined && { columns }) } };
+  const code = await scan({ config, kubeconfig, secrets: 'none', output: 'table', ...options }, io);
+  return { code, ...captured.printed };
+}
+
+/** Something of everything that a table can tell. */
+function fillShop(server: StandInApiServer): void {
+  seedDeployment(server, { namespace: 'shop', name: 'web', image: 'nginx:1.25', pods: 3 });
+  server.seed(DEPLOYMENTS, [deploymentOf('bank', 'checkout', 'NGINX:1.25')]);
+  server.seed(PODS, [
+    podOf('bank', 'debug', 'registry.example.com:5000'),
+    podOf('kube-system', 'proxy', 'NGINX'),
+    podOf('shop', 'fine', 'ghcr.io/a/b:1'),
+  ]);
+}
+
+test('the table is one that a person can read', async () => {
+  vi.stubEnv('NO_COLOR', '1');
+  onTestFinished(() => {
+    vi.unstubAllEnvs();
+  });
+  const { code, stdout } = await run(await startCluster(fillShop), { isTTY: true, columns: 120 });
+  expect(stdout).toBe(readFixture('table.txt'));
+  expect(code).toBe(1);
+});
+
+test('the JSON is one document with everything in it, without colour even on a terminal', async () => {
+  const { code, stdout } = await run(await startCluster(fillShop), { output: 'json', isTTY: true });
+  expect(stdout).toBe(readFixture('findings.json'));
+  expect(code).toBe(1);
+});
+
+describe('the exit code, which CI goes by', () => {
+  test.each<[what: string, code: number, image: string]>([
+    ['fine', 0, 'ghcr.io/a/b:1'],
+    ['a warning and a fix only', 0, 'nginx:1.25'],
+    ['something that would be denied', 1, 'NGINX'],
+  ])('%s: %i', async (_what, code, image) => {
+    const server = await startCluster(({ seed }) => {
+      seed(PODS, [podOf('shop', 'web', image)]);
+    });
+    expect((await run(server)).code).toBe(code);
+  });
+
+  test('something that could not be listed: 2, also beside something that would be denied', async () => {
+    const server = await startCluster((filled) => {
+      fillShop(filled);
+      filled.failNext({ status: 403, path: '/apis/apps/v1/daemonsets', reason: 'Forbidden' });
+    });
+    const { code, stdout } = await run(server);
+    expect(code).toBe(2);
+    expect(stdout).toMatch(/^error: daemonsets\.apps cannot be listed: this account lacks the verb "list"/m);
+    expect(stdout).toMatch(/^bank +Deployment\/checkout +denied /m);
+  });
+
+  test('a namespace that is not there: 2', async () => {
+    const { code, stdout } = await run(await startCluster(), { namespace: ['shpo'] });
+    expect(code).toBe(2);
+    expect(stdout).toContain('there is no namespace "shpo"');
+  });
+
+  test('nothing found: 0, in one plain line', async () => {
+    const server = await startCluster(({ seed }) => {
+      seed(PODS, [podOf('shop', 'web', 'ghcr.io/a/b:1')]);
+    });
+    const policy =
+      'apiVersion: pullguard.dev/v1alpha1\nkind: Policy\nrules: { pull-secret-usable: off, service-account-secrets-kept: off }';
+    expect(await run(server, { policy })).toEqual({
+      code: 0,
+      stdout: 'nothing found: 0 workloads and 1 pod checked\n',
+      stderr: '',
+    });
+  });
+});
+
+describe('misuse is said, and no cluster is asked', () => {
+  test.each<[what: string, options: Partial<ScanOptions>, message: RegExp]>([
+    ['a namespace of several words', { namespace: ['a b'] }, /^--namespace "a b" is no name of a namespace: /],
+    ['a namespace that leads elsewhere', { namespace: ['../../nodes'] }, /is no name of a namespace/],
+    ['an empty namespace', { namespace: [''] }, /is no name of a namespace/],
+    ['a kubeconfig that is not there', { kubeconfig: '/no/such/kubeconfig' }, /\/no\/such\/kubeconfig/],
+    ['a context that is not in it', { context: 'other' }, /other/],
+  ])('%s', async (_what, options, message) => {
+    const server = await startCluster();
+    const running = run(server, options);
+    await expect(running).rejects.toThrow(UsageError);
+    await expect(running).rejects.toThrow(message);
+    expect(server.requests).toEqual([]);
+  });
+
+  test('a policy with a mistake', async () => {
+    await expect(run(await startCluster(), { policy: 'kind: Policy' })).rejects.toThrow('the policy cannot be used');
+  });
+});
+
+describe('progress', () => {
+  test('is on standard error while a person waits, and gone when the table comes', async () => {
+    vi.stubEnv('TERM', 'xterm');
+    onTestFinished(() => {
+      vi.unstubAllEnvs();
+    });
+    const { stdout, stderr } = await run(await startCluster(fillShop), { isTTY: true });
+    expect(stderr).toContain('reading deployments.apps');
+    expect(stderr.endsWith('\r\u001b[K')).toBe(true);
+    expect(stdout).not.toContain('reading');
+  });
+
+  test('is gone too when the cluster does not answer', async () => {
+    vi.stubEnv('TERM', 'xterm');
+    onTestFinished(() => {
+      vi.unstubAllEnvs();
+    });
+    const server = await startCluster();
+    server.failNext({ status: 401 });
+    const io = capturedIo({ isTTY: true });
+    const kubeconfig = writeKubeconfig(server, tempFolder().at('kubeconfig'));
+    await expect(scan({ kubeconfig, secrets: 'none', output: 'table' }, io)).rejects.toThrow(UsageError);
+    expect(io.printed.stderr).toMatch(/^(?:$|.*\r\u001b\[K$)/s);
+    expect(io.printed.stdout).toBe('');
+  });
+
+  test('is not in a log', async () => {
+    expect((await run(await startCluster(fillShop))).stderr).toBe('');
+  });
+});
+
+test.each(['table', 'json'] as const)('no password of an image is in the %s', async (output) => {
+  const server = await startCluster(({ seed }) => {
+    const images = ['admin:s3cret@registry.example/app:1', 'https://admin:s3cret@registry.example/app:1'];
+    seed(
+      DEPLOYMENTS,
+      images.map((image, at) => deploymentOf('shop', `web-${at}`, image)),
+    );
+    seed(
+      PODS,
+      images.map((image, at) => podOf('shop', `bare-${at}`, image)),
+    );
+  });
+  const { stdout } = await run(server, { output });
+  expect(stdout).toContain('***@');
+  expect(stdout).not.toContain('s3cret');
+});
+
+function readFixture(name: string): string {
+  return readFileSync(new URL(`../fixtures/scan/${name}`, import.meta.url), 'utf8');
+}
