@@ -1,0 +1,41 @@
+import type { ApiError, ApiServer } from '../cluster/api-server.ts';
+import { connectToCluster } from '../cluster/connect.ts';
+import { UsageError } from './io.ts';
+import type { ConnectionOptions } from './options.ts';
+import { quoteForShell } from './terminal.ts';
+
+/** @throws UsageError when nothing says which cluster. */
+export function reachCluster({ kubeconfig, context }: ConnectionOptions): ApiServer {
+  try {
+    return connectToCluster({
+      ...(kubeconfig !== undefined && { kubeconfig }),
+      ...(context !== undefined && { context }),
+    });
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error), { cause: error });
+  }
+}
+
+/** The flags that lead to the same cluster, to be pasted after `kubectl` or `pullguard`: ` --context kind`. */
+export function connectionFlags({ kubeconfig, context }: ConnectionOptions): string {
+  const flags = { kubeconfig, context };
+  return Object.entries(flags)
+    .map(([flag, value]) => (value === undefined ? '' : ` --${flag} ${quoteForShell(value)}`))
+    .join('');
+}
+
+/** What went wrong, and what to do about it. `access` is what the command needs to be allowed: `get of secrets`. */
+export function describeRefusal({ message, status }: ApiError, access: string): string {
+  switch (status) {
+    case undefined:
+      return `${message}; check that the cluster runs, and the kubeconfig and its context`;
+    case 401:
+      return `${message}; log in to the cluster again, or choose another --context`;
+    case 403:
+      return `${message}; this takes ${access}: ask for it, or choose another --context`;
+    case 409:
+      return `${message}; somebody else was faster, so run this again`;
+    default:
+      return message;
+  }
+}

@@ -1,0 +1,41 @@
+import { expect, test } from 'vitest';
+import { connectionFlags, describeRefusal, reachCluster } from '../../src/cli/reach-cluster.ts';
+import { UsageError } from '../../src/cli/io.ts';
+import { ApiError } from '../../src/cluster/api-server.ts';
+import { writeKubeconfig } from '../support/stand-in-connection.ts';
+import { tempFolder } from '../support/temp-folder.ts';
+
+test('the cluster is that of the kubeconfig', () => {
+  const kubeconfig = writeKubeconfig({ url: 'http://127.0.0.1:1' }, tempFolder().at('config'));
+  expect(reachCluster({ kubeconfig }).url).toBe('http://127.0.0.1:1');
+  expect(reachCluster({ kubeconfig, context: 'stand-in' }).url).toBe('http://127.0.0.1:1');
+});
+
+test.each<[why: string, options: { context?: string }, file: string]>([
+  ['a kubeconfig that is not there', {}, 'missing'],
+  ['a context that it does not have', { context: 'elsewhere' }, 'config'],
+])('%s is a mistake of the caller’s, and is named', (_why, { context }, file) => {
+  const folder = tempFolder();
+  writeKubeconfig({ url: 'http://127.0.0.1:1' }, folder.at('config'));
+  const reach = () => reachCluster({ kubeconfig: folder.at(file), ...(context !== undefined && { context }) });
+  expect(reach).toThrow(UsageError);
+  expect(reach).toThrow(context ?? folder.at(file));
+});
+
+test.each<[status: number | undefined, advice: RegExp]>([
+  [undefined, /^refused; check that the cluster runs, and the kubeconfig/],
+  [401, /^refused; log in/],
+  [403, /^refused; this takes get of pods: ask for it/],
+  [409, /^refused; somebody else was faster, so run this again/],
+  [422, /^refused$/],
+])('a call that ended with %s is told with the next step', (status, advice) => {
+  expect(describeRefusal(new ApiError('refused', { status }), 'get of pods')).toMatch(advice);
+});
+
+test.each<[flags: string, options: { kubeconfig?: string; context?: string }]>([
+  ['', {}],
+  [' --kubeconfig /home/me/kind --context kind-dev', { kubeconfig: '/home/me/kind', context: 'kind-dev' }],
+  [` --context 'it'\\''s mine'`, { context: "it's mine" }],
+])('what is pasted after a command leads to the same cluster:%s', (flags, options) => {
+  expect(connectionFlags(options)).toBe(flags);
+});
