@@ -332,7 +332,7 @@ describe.concurrent('serve', () => {
   }) => {
     const { at } = tempFolder(onTestFinished);
     const served = await serve(['--ca-out', at('ca.crt'), '--offline', '--drain-seconds', '0'], onTestFinished);
-    expect(served.log[0]).toMatchObject({ msg: 'listening', host: '127.0.0.1', policy: 'default', offline: true });
+    expect(served.log[0]).toMatchObject({ msg: 'listening', host: '127.0.0.1', policy: 'default', cluster: 'none' });
     expect(served.port).toBeGreaterThan(0);
     expect(served.adminPort).toBeGreaterThan(0);
     const ca = readFileSync(at('ca.crt'), 'utf8');

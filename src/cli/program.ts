@@ -1,10 +1,22 @@
 import { readFileSync } from 'node:fs';
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command, Option } from 'commander';
 import type { CertsOptions } from './certs.ts';
 import type { CheckOptions } from './check.ts';
 import type { ImageOptions } from './image.ts';
+import type { InstallOptions } from './install.ts';
 import { hideCredentials, type ExitCode, type Io } from './io.ts';
+import {
+  addConnectionOptions,
+  EXIT_CODES,
+  outputOption,
+  parseDuration,
+  parsePort,
+  parseSeconds,
+  secretsOption,
+} from './options.ts';
+import type { ScanOptions } from './scan.ts';
 import type { ServeOptions } from './serve.ts';
+import type { UninstallOptions } from './uninstall.ts';
 
 /** Told the exit code of the command that ran. */
 export type Finish = (code: ExitCode) => void;
@@ -28,12 +40,14 @@ export function buildProgram(io: Io, finish: Finish): Command {
   addImage(program, io, finish);
   addRules(program, io, finish);
   addCerts(program, io, finish);
+  addScan(program, io, finish);
+  addInstall(program, io, finish);
+  addUninstall(program, io, finish);
   return program;
 }
 
 function addServe(program: Command, finish: Finish): void {
-  program
-    .command('serve')
+  addConnectionOptions(program.command('serve'), 'the cluster it runs in, if any')
     .description(
       'run the webhook: /mutate and /validate over TLS, and an admin port with /healthz, /readyz and /metrics',
     )
@@ -63,11 +77,22 @@ function addServe(program: Command, finish: Finish): void {
         .choices(['debug', 'info', 'warn', 'error'])
         .default('info'),
     )
-    .option(
-      '--offline',
-      'judge by the manifests alone, asking no cluster and no registry (as this version always does)',
-      false,
+    .addOption(
+      new Option('--offline', 'judge by the manifests alone, asking no cluster, not even the one it runs in')
+        .default(false)
+        .conflicts(['kubeconfig', 'context', 'tlsSecret']),
     )
+    .addOption(secretsOption())
+    .addOption(
+      new Option(
+        '--tls-secret <name>',
+        'keep a CA and certificate of its own in this Secret, renew them, and have the webhook configurations trust them',
+      ).conflicts(['tlsCert', 'tlsKey', 'caOut']),
+    )
+    .option('--webhook-configuration <name>', 'webhook configurations to keep the caBundle of', 'pullguard')
+    .option('--service <name>', 'Service that the webhook configurations name', 'pullguard')
+    .option('--ca-life <duration>', 'life of a CA that it makes in a cluster: 3650d, 24h, 30m, 60s', parseDuration)
+    .option('--certificate-life <duration>', 'life of a certificate that it makes in a cluster', parseDuration)
     .action(async (options: Omit<ServeOptions, 'dnsName'> & { dnsName?: string[] }) => {
       const { serve } = await import('./serve.ts');
       finish(await serve({ ...options, dnsName: options.dnsName ?? [] }));
@@ -80,7 +105,7 @@ function addCheck(program: Command, io: Io, finish: Finish): void {
     .description('judge manifests by the rules of the webhook: YAML and JSON files, folders, or - for standard input')
     .argument('<path...>', 'files or folders; a folder is searched for .yaml, .yml and .json')
     .option('--config <file>', 'policy to judge by (default: the built-in one)')
-    .addOption(outputOption())
+    .addOption(outputOption('text', 'json'))
     .addHelpText('after', EXIT_CODES)
     .action(async (paths: string[], options: CheckOptions) => {
       const { check } = await import('./check.ts');
@@ -94,7 +119,7 @@ function addImage(program: Command, io: Io, finish: Finish): void {
     .description('say what image addresses mean, or why they are wrong and what was meant; - reads one a line')
     .argument('<ref...>', 'image addresses')
     .option('--config <file>', 'policy that says which pull secret and mirror they get (default: the built-in one)')
-    .addOption(outputOption())
+    .addOption(outputOption('text', 'json'))
     .addHelpText('after', EXIT_CODES)
     .action(async (addresses: string[], options: ImageOptions) => {
       const { image } = await import('./image.ts');
@@ -127,22 +152,48 @@ function addCerts(program: Command, io: Io, finish: Finish): void {
     });
 }
 
-const EXIT_CODES = '\nExit codes: 0 fine, 1 something would be denied, 2 misuse or input that cannot be read';
+const FROM_KUBECONFIG = '$KUBECONFIG or ~/.kube/config';
 
-function outputOption(): Option {
-  return new Option('-o, --output <format>', 'how to print').choices(['text', 'json']).default('text');
+function addScan(program: Command, io: Io, finish: Finish): void {
+  addConnectionOptions(program.command('scan'), FROM_KUBECONFIG)
+    .description('judge what is in a cluster by the rules of the webhook: what would be denied, fixed and warned about')
+    .option('-n, --namespace <names...>', 'namespaces to look at (default: all)')
+    .option('--config <file>', 'policy to judge by (default: the built-in one)')
+    .addOption(secretsOption())
+    .addOption(outputOption('table', 'json'))
+    .addHelpText('after', `${EXIT_CODES}, or a cluster that could not be read in full`)
+    .action(async (options: ScanOptions) => {
+      const { scan } = await import('./scan.ts');
+      finish(await scan(options, io));
+    });
 }
 
-function parsePort(text: string): number {
-  const port = /^\d{1,5}$/.test(text) ? Number(text) : NaN;
-  if (!(port <= 65_535)) throw new InvalidArgumentError('A port is a number from 0 to 65535.');
-  return port;
+function addInstall(program: Command, io: Io, finish: Finish): void {
+  addConnectionOptions(program.command('install'), FROM_KUBECONFIG)
+    .description('have a cluster call a pullguard that runs outside of it, for development')
+    .requiredOption('--url <url>', 'where it is, as the API server reaches it: https://172.18.0.1:8443')
+    .requiredOption('--ca <file>', 'CA of its certificate (PEM), as --ca-out of serve writes it')
+    .addOption(nameOption())
+    .option('--dry-run', 'print the two webhook configurations, and change nothing', false)
+    .action(async (options: InstallOptions) => {
+      const { install } = await import('./install.ts');
+      finish(await install(options, io));
+    });
 }
 
-function parseSeconds(text: string): number {
-  const seconds = /^\d{1,4}(?:\.\d+)?$/.test(text) ? Number(text) : NaN;
-  if (!(seconds <= 3600)) throw new InvalidArgumentError('A time is a number of seconds from 0 to 3600.');
-  return seconds;
+function addUninstall(program: Command, io: Io, finish: Finish): void {
+  addConnectionOptions(program.command('uninstall'), FROM_KUBECONFIG)
+    .description('remove what install made, and nothing else')
+    .addOption(nameOption())
+    .action(async (options: UninstallOptions) => {
+      const { uninstall } = await import('./uninstall.ts');
+      finish(await uninstall(options, io));
+    });
+}
+
+/** Not the name of the manifests' own, so that both can be in one cluster. */
+function nameOption(): Option {
+  return new Option('--name <name>', 'name of the webhook configurations').default('pullguard-dev');
 }
 
 function readVersion(): string {

@@ -1,40 +1,35 @@
-import { writeFileSync } from 'node:fs';
-import { X509Certificate } from 'node:crypto';
 import { pino, type DestinationStream, type Logger } from 'pino';
+import { isInCluster } from '../cluster/in-cluster.ts';
 import { defaultPolicy } from '../config/load-policy.ts';
 import { filePolicySource, type PolicySource } from '../config/policy-source.ts';
-import { describeCause, readText } from '../config/read-text.ts';
+import type { FactName, Facts } from '../engine/facts.ts';
+import { keepAnswerable } from '../engine/policy.ts';
 import { createMetrics, type Metrics } from '../server/metrics.ts';
-import { startServer } from '../server/start-server.ts';
-import { fileSource } from '../tls/files.ts';
-import { validityProblem, type CertificateSource } from '../tls/source.ts';
+import { startServer, type ServerSettings } from '../server/start-server.ts';
+import { validityProblem } from '../tls/source.ts';
 import { UsageError, type ExitCode } from './io.ts';
 import { explainPolicyErrors } from './load-config.ts';
+import {
+  checkCertificateOptions,
+  openCertificate,
+  readClientCa,
+  type CertificateOptions,
+} from './serve-certificate.ts';
+import type { ClusterOptions, JoinedCluster } from './serve-cluster.ts';
 
-export type ServeOptions = Readonly<{
-  config?: string;
-  host: string;
-  port: number;
-  adminPort: number;
-  tlsCert?: string;
-  tlsKey?: string;
-  caOut?: string;
-  dnsName: readonly string[];
-  clientCa?: string;
-  /** How long to serve on after SIGTERM, in seconds. */
-  drainSeconds: number;
-  logLevel: string;
-  offline: boolean;
-}>;
-
-/** Under these names a webhook is called from the same machine, and by an API server through its Service. */
-const DEFAULT_NAMES = [
-  'localhost',
-  '127.0.0.1',
-  '::1',
-  'pullguard.pullguard.svc',
-  'pullguard.pullguard.svc.cluster.local',
-];
+export type ServeOptions = CertificateOptions &
+  ClusterOptions &
+  Readonly<{
+    config?: string;
+    host: string;
+    port: number;
+    adminPort: number;
+    clientCa?: string;
+    /** How long to serve on after SIGTERM, in seconds. */
+    drainSeconds: number;
+    logLevel: string;
+    offline: boolean;
+  }>;
 
 /** A page of memory, or a tenth of a second, whichever comes first. */
 const LOG_BUFFER_BYTES = 4096;
@@ -42,7 +37,8 @@ const LOG_FLUSH_MS = 100;
 
 /** `pullguard serve`: runs the webhook until it is told to stop. */
 export async function serve(options: ServeOptions): Promise<ExitCode> {
-  checkOptions(options);
+  checkCertificateOptions(options);
+  const isConnected = asksCluster(options);
   // Written in the background and several lines at a time: a log on a slow disk or pipe must not delay an admission.
   const destination = pino.destination({
     dest: 1,
@@ -56,62 +52,111 @@ export async function serve(options: ServeOptions): Promise<ExitCode> {
   );
   const metrics = createMetrics();
   try {
-    const policy = watchPolicy(options.config, metrics, logger);
-    const certificate = await openCertificate(options, metrics, logger);
-    const clientCa = options.clientCa === undefined ? undefined : readClientCa(options.clientCa);
-    const server = await startServer({
-      ...options,
-      certificate,
-      ...(clientCa !== undefined && { clientCa }),
-      policy: policy.current,
-      facts: () => ({}),
-      metrics,
-      logger,
-    }).catch((error: unknown) => {
-      throw new UsageError(explainListenError(error, options), { cause: error });
-    });
-    warnOfValidity(certificate, logger);
-    certificate.onChange(() => {
-      warnOfValidity(certificate, logger);
-    });
-    const { port, adminPort } = server;
-    logger.info(
-      { host: options.host, port, adminPort, policy: options.config ?? 'default', offline: options.offline },
-      'listening',
-    );
-    const signal = await receiveSignal();
-    const drainSeconds = signal === 'SIGTERM' ? options.drainSeconds : 0;
-    logger.info({ signal, drainSeconds }, 'stopping');
-    await server.stop(drainSeconds * 1000);
-    policy.close();
-    certificate.close();
-    logger.info('stopped');
+    await serveUntilSignal(options, isConnected, metrics, logger);
     return 0;
   } finally {
     destination.flushSync();
   }
 }
 
-function checkOptions({ tlsCert, tlsKey, caOut, dnsName }: ServeOptions): void {
-  if ((tlsCert === undefined) !== (tlsKey === undefined)) {
-    throw new UsageError('--tls-cert and --tls-key go together: give both, or neither to have a certificate made');
-  }
-  const useless = caOut !== undefined ? '--ca-out' : dnsName.length > 0 ? '--dns-name' : undefined;
-  if (tlsCert !== undefined && useless !== undefined) {
-    throw new UsageError(`${useless} is for the certificate that pullguard makes itself; leave it out with --tls-cert`);
-  }
+/** What rules can be told of a cluster that is asked with these options. */
+function listGathered({ secrets }: ClusterOptions): readonly FactName[] {
+  return ['namespaces', 'serviceAccounts', ...(secrets === 'none' ? [] : (['pullSecrets'] as const))];
 }
 
-function watchPolicy(file: string | undefined, metrics: Metrics, logger: Logger): PolicySource {
+/** Where no cluster is asked nothing is known, and nobody is told. */
+const NO_CLUSTER: JoinedCluster = {
+  url: 'none',
+  settings: { facts: (): Facts => ({}) },
+  onPolicyChange: () => undefined,
+  close: async () => Promise.resolve(),
+};
+
+async function serveUntilSignal(
+  options: ServeOptions,
+  isConnected: boolean,
+  metrics: Metrics,
+  logger: Logger,
+): Promise<void> {
+  const clientCa = options.clientCa === undefined ? undefined : readClientCa(options.clientCa);
+  let cluster = NO_CLUSTER;
+  const onReload = (): void => {
+    cluster.onPolicyChange();
+  };
+  const gathered = isConnected ? listGathered(options) : [];
+  const policy = watchPolicy(options.config, { metrics, logger, gathered, onReload });
+  if (isConnected) {
+    // Loaded only here: the Kubernetes client takes longer to load than everything else together.
+    const { joinCluster } = await import('./serve-cluster.ts');
+    cluster = await joinCluster(options, { policy: policy.current, metrics, logger });
+  }
+  const certificate = cluster.certificate ?? (await openCertificate(options, reportTrouble(metrics, logger)));
+  const server = await startServer({
+    ...options,
+    ...cluster.settings,
+    certificate,
+    ...(clientCa !== undefined && { clientCa }),
+    policy: policy.current,
+    metrics,
+    logger,
+  }).catch((error: unknown) => {
+    throw new UsageError(explainListenError(error, options), { cause: error });
+  });
+  warnOfValidity(certificate, metrics, logger);
+  certificate.onChange(() => {
+    warnOfValidity(certificate, metrics, logger);
+  });
+  const { port, adminPort } = server;
+  logger.info(
+    {
+      host: options.host,
+      port,
+      adminPort,
+      policy: options.config ?? 'default',
+      cluster: cluster.url,
+      rules: policy.current().rules.map(({ rule }) => rule.id),
+    },
+    'listening',
+  );
+  const signal = await receiveSignal();
+  const drainSeconds = signal === 'SIGTERM' ? options.drainSeconds : 0;
+  logger.info({ signal, drainSeconds }, 'stopping');
+  await server.stop(drainSeconds * 1000);
+  policy.close();
+  await cluster.close();
+  logger.info('stopped');
+}
+
+/** Whether there is a cluster to ask: the one it is told of, or the one it runs in. */
+function asksCluster({ offline, kubeconfig, context, tlsSecret }: ServeOptions): boolean {
+  if (offline) return false;
+  if (kubeconfig !== undefined || context !== undefined || isInCluster()) return true;
+  if (tlsSecret === undefined) return false;
+  throw new UsageError(
+    '--tls-secret needs a cluster and this is no pod with a token: mount its service account token, or give --kubeconfig',
+  );
+}
+
+function watchPolicy(
+  file: string | undefined,
+  {
+    metrics,
+    logger,
+    gathered,
+    onReload,
+  }: { metrics: Metrics; logger: Logger; gathered: readonly FactName[]; onReload: () => void },
+): PolicySource {
   if (file === undefined) {
-    const policy = defaultPolicy();
+    const policy = keepAnswerable(defaultPolicy(), gathered);
     return { current: () => policy, close: () => undefined };
   }
   return explainPolicyErrors(() =>
     filePolicySource(file, {
+      adapt: (policy) => keepAnswerable(policy, gathered),
       onReload: () => {
         metrics.policyReloads.inc({ result: 'success' });
         logger.info({ file }, 'policy reloaded');
+        onReload();
       },
       onError: (problem) => {
         metrics.policyReloads.inc({ result: 'failure' });
@@ -122,54 +167,17 @@ function watchPolicy(file: string | undefined, metrics: Metrics, logger: Logger)
   );
 }
 
-async function openCertificate(options: ServeOptions, metrics: Metrics, logger: Logger): Promise<CertificateSource> {
-  const onError = (problem: string): void => {
+function reportTrouble(metrics: Metrics, logger: Logger): (problem: string) => void {
+  return (problem) => {
     metrics.errors.inc({ where: 'certificate' });
     logger.error({ problem }, 'certificate trouble');
   };
-  try {
-    if (options.tlsCert !== undefined && options.tlsKey !== undefined) {
-      return fileSource({ certFile: options.tlsCert, keyFile: options.tlsKey, onError });
-    }
-    // Loaded only here: node-forge is of no use to a server that is given its certificate.
-    const { selfSignedSource } = await import('../tls/self-signed.ts');
-    const source = await selfSignedSource({
-      names: options.dnsName.length > 0 ? options.dnsName : DEFAULT_NAMES,
-      onError,
-    });
-    if (options.caOut !== undefined) writeCa(options.caOut, source.ca);
-    return source;
-  } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error), { cause: error });
-  }
 }
 
-function writeCa(file: string, pem: string): void {
-  try {
-    writeFileSync(file, pem);
-  } catch (error) {
-    throw new Error(`--ca-out ${file} cannot be written: ${describeCause(error)}`, { cause: error });
-  }
-}
-
-function readClientCa(file: string): string {
-  try {
-    const pem = readText(file);
-    // Node takes a text that holds no certificate for "no CA at all", and would then refuse everybody without a word.
-    if (!pem.includes('-----BEGIN CERTIFICATE-----')) throw new Error('it holds no "BEGIN CERTIFICATE" line');
-    new X509Certificate(pem);
-    return pem;
-  } catch (error) {
-    throw new UsageError(
-      `--client-ca ${file} cannot be used: ${describeCause(error)}; give PEM certificates of the CAs that may call`,
-      { cause: error },
-    );
-  }
-}
-
-function warnOfValidity(certificate: CertificateSource, logger: Logger): void {
-  const problem = validityProblem(certificate.current(), new Date());
-  if (problem !== undefined) logger.error({ problem }, 'certificate trouble');
+function warnOfValidity(certificate: ServerSettings['certificate'], metrics: Metrics, logger: Logger): void {
+  const serving = certificate.current();
+  const problem = serving === undefined ? undefined : validityProblem(serving, new Date());
+  if (problem !== undefined) reportTrouble(metrics, logger)(problem);
 }
 
 function explainListenError(error: unknown, { host }: ServeOptions): string {

@@ -3,9 +3,9 @@ import express, { type ErrorRequestHandler, type Express } from 'express';
 import type { Logger } from 'pino';
 import { admit, ENDPOINTS, type Admission, type Endpoint } from '../admission/admit.ts';
 import { respond, respondToFailure } from '../admission/response.ts';
-import { readReview, type AdmissionReview } from '../admission/review.ts';
+import { readReview, type AdmissionRequest, type AdmissionReview } from '../admission/review.ts';
 import type { Policy } from '../engine/policy.ts';
-import type { Facts } from '../engine/rule.ts';
+import type { Facts } from '../engine/facts.ts';
 import { HttpProblem, sendJson, sendProblem, sendProblemEarly } from './http-problem.ts';
 import { logDecision } from './log-decision.ts';
 import { countAdmission, type Metrics, type Outcome } from './metrics.ts';
@@ -18,6 +18,8 @@ export type AppOptions = Readonly<{
   logger: Logger;
   /** Once true, every answer asks its client to come back on a new connection, which will lead elsewhere. */
   draining: () => boolean;
+  /** Told of each decided review, after it was answered. */
+  onDecided?: (request: AdmissionRequest, admission: Admission) => void;
 }>;
 
 /**
@@ -85,7 +87,7 @@ function answerReview(
   endpoint: Endpoint,
   body: unknown,
   response: ServerResponse,
-  { policy, facts, metrics, logger }: AppOptions,
+  { policy, facts, metrics, logger, onDecided }: AppOptions,
 ): HttpProblem | undefined {
   const started = performance.now();
   const read = readReview(body);
@@ -98,6 +100,7 @@ function answerReview(
   countAdmission(metrics, endpoint, review.request, decided);
   if (decided.error !== undefined) metrics.errors.inc({ where: 'admission' });
   logDecision(logger, { endpoint, request: review.request, seconds, ...decided });
+  if (decided.admission !== undefined) onDecided?.(review.request, decided.admission);
   return undefined;
 }
 

@@ -24,7 +24,6 @@ export function logDecision(
   },
 ): void {
   const { endpoint, request, outcome, seconds, admission, error } = decision;
-  const findings = admission?.findings ?? [];
   const line = {
     uid: shorten(request.uid),
     endpoint,
@@ -36,14 +35,23 @@ export function logDecision(
     user: shorten(request.username),
     ...(request.dryRun && { dryRun: true }),
     outcome,
-    ...(admission?.pass !== undefined && { pass: admission.pass }),
-    ...(findings.length > 0 && { findings: findings.slice(0, MAX_FINDINGS).map(toLogged) }),
-    ...(findings.length > MAX_FINDINGS && { moreFindings: findings.length - MAX_FINDINGS }),
-    ...(admission !== undefined && admission.skipped.length > 0 && { skipped: admission.skipped }),
+    ...(admission !== undefined && describeAdmission(admission)),
     milliseconds: Math.round(seconds * 1e6) / 1e3,
   };
   if (error === undefined) logger.info(line, 'decided');
   else logger.error({ ...line, err: error }, 'failed, and let the object pass');
+}
+
+/** Only what there is to say. */
+function describeAdmission({ pass, mode, findings, skipped, waived }: Admission): object {
+  return {
+    ...(pass !== undefined && { pass }),
+    ...(mode !== undefined && { mode }),
+    ...(findings.length > 0 && { findings: findings.slice(0, MAX_FINDINGS).map(toLogged) }),
+    ...(findings.length > MAX_FINDINGS && { moreFindings: findings.length - MAX_FINDINGS }),
+    ...(skipped.length > 0 && { skipped }),
+    ...(waived.length > 0 && { waived }),
+  };
 }
 
 function toLogged(finding: Admission['findings'][number]): object {

@@ -5,10 +5,10 @@ import type { Duplex } from 'node:stream';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Policy } from '../engine/policy.ts';
-import type { Facts } from '../engine/rule.ts';
+import type { Facts } from '../engine/facts.ts';
 import { validityProblem, type CertificateSource, type ServingCertificate } from '../tls/source.ts';
 import { createAdminApp } from './admin-app.ts';
-import { createApp } from './app.ts';
+import { createApp, type AppOptions } from './app.ts';
 import { formatProblem } from './http-problem.ts';
 import type { Metrics } from './metrics.ts';
 
@@ -28,13 +28,20 @@ export type ServerSettings = Readonly<{
   /** 0 for any free port; the same for `adminPort`. */
   port: number;
   adminPort: number;
-  certificate: CertificateSource;
+  /** May have none yet: then every handshake fails, and the server is not ready. */
+  certificate: Pick<CertificateSource, 'onChange'> & Readonly<{ current: () => ServingCertificate | undefined }>;
   /** PEM certificates of the CAs that may call the webhook; undefined lets anybody. */
   clientCa?: string;
   policy: () => Policy;
   facts: () => Facts;
   metrics: Metrics;
   logger: Logger;
+  /** The clock that certificates are judged by; this machine's unless told otherwise. */
+  now?: () => Date;
+  /** Why calls should not come here yet, besides what the server knows itself; undefined when they may. */
+  readiness?: () => string | undefined;
+  /** Told of each decided review, after it was answered. */
+  onDecided?: NonNullable<AppOptions['onDecided']>;
 }>;
 
 export type RunningServer = Readonly<{
@@ -49,14 +56,18 @@ export type RunningServer = Readonly<{
 
 /** @throws Error when a port cannot be had. */
 export async function startServer(settings: ServerSettings): Promise<RunningServer> {
-  const { certificate, metrics, logger, clientCa } = settings;
+  const { certificate, metrics, logger, clientCa, now = () => new Date() } = settings;
   let draining = false;
   const webhook = createHttpsServer(
     toTlsOptions(certificate.current(), clientCa),
     createApp({ ...settings, draining: () => draining }),
   );
-  const readiness = (): string | undefined =>
-    draining ? 'shutting down' : validityProblem(certificate.current(), new Date());
+  const readiness = (): string | undefined => {
+    if (draining) return 'shutting down';
+    const serving = certificate.current();
+    const problem = serving === undefined ? undefined : validityProblem(serving, now());
+    return problem ?? settings.readiness?.() ?? (serving === undefined ? 'there is no certificate yet' : undefined);
+  };
   const admin = createHttpServer(
     { connectionsCheckingInterval: CHECK_INTERVAL_MS },
     createAdminApp({ metrics, readiness }),
@@ -67,10 +78,13 @@ export async function startServer(settings: ServerSettings): Promise<RunningServ
   }
   const unanswered = trackUnanswered(webhook);
   const connections = trackConnections([webhook, admin]);
-  metrics.certificateExpiry.set(certificate.current().notAfter.getTime() / 1000);
+  const measureExpiry = (serving: ServingCertificate | undefined): void => {
+    if (serving !== undefined) metrics.certificateExpiry.set(serving.notAfter.getTime() / 1000);
+  };
+  measureExpiry(certificate.current());
   certificate.onChange((changed) => {
     webhook.setSecureContext(toTlsOptions(changed, clientCa));
-    metrics.certificateExpiry.set(changed.notAfter.getTime() / 1000);
+    measureExpiry(changed);
     logger.info({ notAfter: changed.notAfter }, 'certificate reloaded');
   });
   webhook.on('tlsClientError', (error) => {
@@ -100,10 +114,10 @@ export async function startServer(settings: ServerSettings): Promise<RunningServ
   };
 }
 
-function toTlsOptions({ cert, key }: ServingCertificate, clientCa: string | undefined): ServerOptions {
+/** Without a certificate every handshake fails, until there is one. */
+function toTlsOptions(serving: ServingCertificate | undefined, clientCa: string | undefined): ServerOptions {
   return {
-    cert,
-    key,
+    ...(serving !== undefined && { cert: serving.cert, key: serving.key }),
     minVersion: 'TLSv1.2',
     handshakeTimeout: HEAD_TIMEOUT_MS,
     connectionsCheckingInterval: CHECK_INTERVAL_MS,

@@ -425,6 +425,7 @@ describe('a failure of our own lets the object pass, and is not hidden', () => {
       remedy: '',
       faqItems: [],
       defaultAction: 'deny',
+      judges: 'images',
       fixable: false,
       options: {},
       needs: [],

@@ -3,6 +3,7 @@ import { createServer, type RequestListener } from 'node:http';
 import { connect, type AddressInfo, type Socket } from 'node:net';
 import { pino, type Logger } from 'pino';
 import { onTestFinished } from 'vitest';
+import { keepAnswerable } from '../../src/engine/policy.ts';
 import { createApp, type AppOptions } from '../../src/server/app.ts';
 import { createMetrics, type Metrics } from '../../src/server/metrics.ts';
 import { pod, type Json } from '../support/objects.ts';
@@ -24,7 +25,7 @@ export async function serveApp(
   const { logger, lines } = collectLog();
   const metrics = createMetrics();
   const app = createApp({
-    policy: () => MIRRORED,
+    policy: () => keepAnswerable(MIRRORED, []),
     facts: () => ({}),
     metrics,
     logger,

@@ -13,6 +13,11 @@ const OWN_METRICS = {
   pullguard_errors_total: ['counter', ['where']],
   pullguard_certificate_expiry_timestamp_seconds: ['gauge', []],
   pullguard_policy_reloads_total: ['counter', ['result']],
+  pullguard_rules_skipped_total: ['counter', ['rule', 'reason']],
+  pullguard_facts_age_seconds: ['gauge', ['fact']],
+  pullguard_facts_objects: ['gauge', ['fact']],
+  pullguard_events_total: ['counter', ['result']],
+  pullguard_leader: ['gauge', []],
 };
 
 test('names, types and labels are those that dashboards and alerts know', () => {
@@ -30,6 +35,7 @@ test('what an alert looks for is there from the start, as a counter that appears
   expect(text.split('\n').filter((line) => /^pullguard_(errors|policy_reloads)_total/.test(line))).toEqual([
     'pullguard_errors_total{where="admission"} 0',
     'pullguard_errors_total{where="certificate"} 0',
+    'pullguard_errors_total{where="cluster"} 0',
     'pullguard_errors_total{where="policy"} 0',
     'pullguard_errors_total{where="tls"} 0',
     'pullguard_policy_reloads_total{result="success"} 0',
@@ -101,4 +107,20 @@ test('whatever kinds are sent, they make no more than one series, or Prometheus 
   expect(series[0]).toBe('pullguard_admission_requests_total{endpoint="mutate",kind="other",outcome="passed"} 150');
   // Of durations 12 buckets, a sum and a count.
   expect(series).toHaveLength(1 + 14);
+});
+
+test('what is known of the cluster is measured when somebody looks, and has no age before it is known', async () => {
+  const { registry, measureCluster } = createMetrics();
+  const facts = () => [
+    { fact: 'namespaces', seconds: 3, objects: 12 },
+    { fact: 'pullSecrets', seconds: undefined, objects: 0 },
+  ];
+  measureCluster({ facts, isLeader: () => true });
+  const lines = (await registry.metrics()).split('\n').filter((line) => /^pullguard_(facts|leader)/.test(line));
+  expect(lines).toEqual([
+    'pullguard_facts_age_seconds{fact="namespaces"} 3',
+    'pullguard_facts_objects{fact="namespaces"} 12',
+    'pullguard_facts_objects{fact="pullSecrets"} 0',
+    'pullguard_leader 1',
+  ]);
 });

@@ -76,7 +76,7 @@ describe('TLS', () => {
       const { text } = await request(`http://127.0.0.1:${adminPort}`).get('/metrics');
       return Number(/^pullguard_certificate_expiry_timestamp_seconds (.*)$/m.exec(text)?.[1]);
     };
-    expect(await expiry()).toBe(source.current().notAfter.getTime() / 1000);
+    expect(await expiry()).toBe(source.current()!.notAfter.getTime() / 1000);
     const changed = { ...read(others), notAfter: new Date('2040-01-01T00:00:00Z') };
     source.change(changed);
     expect(await expiry()).toBe(Date.parse('2040-01-01T00:00:00Z') / 1000);
