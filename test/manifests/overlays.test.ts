@@ -1,0 +1,321 @@
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { makeCertificates } from '../../src/tls/self-signed.ts';
+import { listGrants } from './grants.ts';
+import { build, KUBECTL } from './kustomize.ts';
+import {
+  configurationsOf,
+  find,
+  mountPathOf,
+  objects,
+  parseDocuments,
+  podOf,
+  policyText,
+  readBlocks,
+  readFlags,
+  readText,
+  ROOT,
+  SERVICE_NAME,
+  volumeOf,
+  webhooksOf,
+  type Manifest,
+  type PodSpec,
+  type Webhook,
+} from './manifests.ts';
+
+describe('certificates by cert-manager', () => {
+  const documents = parseDocuments(readText('manifests/overlays/cert-manager/certificates.yaml'));
+  const certificates = documents.filter(isCertificate);
+  const authority = certificates.find(({ spec }) => spec.isCA === true)!;
+  const leaf = certificates.find(({ spec }) => spec.isCA !== true)!;
+
+  test('the certificate is for the name that the API server calls, and in the namespace of the pods', () => {
+    expect(leaf.spec.dnsNames).toContain(SERVICE_NAME);
+    expect(leaf.metadata.namespace).toBe(find(objects, 'Namespace').metadata.name);
+  });
+
+  test('the CA outlives all that it signed: a certificate is signed anew between the renewal and the end of its CA', () => {
+    expect(hours(authority.spec.renewBefore)).toBeGreaterThan(hours(leaf.spec.duration));
+    expect(hours(authority.spec.duration)).toBeGreaterThan(2 * hours(authority.spec.renewBefore));
+  });
+
+  test('a renewed CA has the key of the old one: pods that still serve an older certificate stay trusted', () => {
+    expect(authority.spec.privateKey.rotationPolicy).toBe('Never');
+    expect(leaf.spec.privateKey.rotationPolicy).toBe('Always');
+  });
+
+  test('there is time to notice that a renewal fails', () => {
+    expect(hours(leaf.spec.renewBefore)).toBeGreaterThanOrEqual(14 * 24);
+    expect(hours(leaf.spec.duration)).toBeGreaterThan(2 * hours(leaf.spec.renewBefore));
+  });
+
+  test('each certificate has an issuer that is there', () => {
+    const issuers = documents.filter(isIssuer);
+    const names = issuers.map(({ metadata }) => metadata.name);
+    for (const { spec } of certificates) expect(names).toContain(spec.issuerRef.name);
+    expect(issuers.find(({ metadata }) => metadata.name === leaf.spec.issuerRef.name)?.spec.ca?.secretName).toBe(
+      authority.spec.secretName,
+    );
+  });
+});
+
+test('Git ignores the certificate of the overlay own-certificate: a private key would be published', () => {
+  const folder = 'manifests/overlays/own-certificate/certs';
+  expect(readText(`${folder}/.gitignore`).split('\n').slice(1)).toEqual(['*', '!.gitignore', '!README.md', '']);
+});
+
+if (!KUBECTL) test.skip('overlays were not built: there is no kubectl on PATH', () => undefined);
+
+describe.runIf(KUBECTL)('built by kubectl kustomize', () => {
+  let folder: string;
+  let certificate: Awaited<ReturnType<typeof makeCertificates>>;
+
+  // A copy, because the overlay own-certificate needs files that must not lie about in the repository.
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'pullguard-manifests-'));
+    cpSync(join(ROOT, 'manifests'), join(folder, 'manifests'), { recursive: true });
+    certificate = await makeCertificates({ names: [SERVICE_NAME] });
+    write('manifests/overlays/own-certificate/certs/ca.crt', certificate.ca);
+    write('manifests/overlays/own-certificate/certs/tls.crt', certificate.cert);
+    write('manifests/overlays/own-certificate/certs/tls.key', certificate.key);
+  });
+
+  afterAll(() => {
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  test('`kubectl apply -k manifests/` of a clean clone has every object of base/ and the policy as it is written', () => {
+    const built = build(join(ROOT, 'manifests'));
+    const configMap = find(built, 'ConfigMap');
+    expect(built.map(identify).sort()).toEqual([...objects, configMap].map(identify).sort());
+    expect(configMap.metadata).toMatchObject({
+      name: volumeOf(podOf(built), 'policy')?.configMap?.name,
+      namespace: 'pullguard',
+    });
+    expect(configMap.data['policy.yaml']).toBe(policyText);
+    expectAsInBase(built, 'Deployment', 'webhooks', 'rights');
+  });
+
+  test.each(readdirSync(join(ROOT, 'manifests/overlays')))(
+    '%s: webhooks come last, when there is something to answer them',
+    (overlay) => {
+      const kinds = buildOverlay(overlay).map(({ kind }) => kind);
+      expect(kinds.slice(-2)).toEqual(['MutatingWebhookConfiguration', 'ValidatingWebhookConfiguration']);
+    },
+  );
+
+  test('mounted-certificate: the pods serve what is in the Secret, as a folder so that a new one arrives', () => {
+    const built = buildOverlay('mounted-certificate');
+    const pod = podOf(built);
+    const flags = readFlags(pod);
+    expect(flags.get('tls-secret')).toBeUndefined();
+    expect(flags.get('tls-cert')).toBe(`${mountPathOf(pod, 'tls') ?? ''}/tls.crt`);
+    expect(flags.get('tls-key')).toBe(`${mountPathOf(pod, 'tls') ?? ''}/tls.key`);
+    const mounts = pod.containers[0]!.volumeMounts.filter(
+      ({ subPath, readOnly }) => subPath !== undefined || !readOnly,
+    );
+    expect(mounts).toEqual([]);
+    expect(volumeOf(pod, 'tls')?.secret?.secretName).toBe('pullguard-tls');
+    expectAsInBase(built, 'webhooks');
+  });
+
+  test('mounted-certificate: the key is readable for their user and for nobody else', () => {
+    const pod = podOf(buildOverlay('mounted-certificate'));
+    expect(volumeOf(pod, 'tls')?.secret?.defaultMode).toBe(0o440);
+    expect(pod.securityContext.fsGroup).toBe(pod.securityContext.runAsGroup);
+  });
+
+  test.each(['mounted-certificate', 'cert-manager', 'own-certificate'])(
+    '%s: no other flag is lost, nothing else of the pods changes, and the same rights are taken away',
+    (overlay) => {
+      const built = buildOverlay(overlay);
+      expect(withoutCertificate(podOf(built))).toEqual(withoutCertificate(podOf(objects)));
+      expect(listGrants(built)).toEqual(listGrants(buildOverlay('mounted-certificate')));
+    },
+  );
+
+  test('cert-manager: both configurations are given the CA of the certificate that is served', () => {
+    const built = buildOverlay('cert-manager');
+    const served = built.filter(isCertificate).find(({ spec }) => spec.secretName === mountedSecret(built))!;
+    const { name, namespace = '' } = served.metadata;
+    for (const configuration of configurationsOf(built)) {
+      expect(configuration.metadata.annotations).toEqual({ 'cert-manager.io/inject-ca-from': `${namespace}/${name}` });
+    }
+    expectAsInBase(built, 'webhooks');
+  });
+
+  test('own-certificate: the CA that the API server trusts, in every webhook, is that of what the pods mount', () => {
+    const built = buildOverlay('own-certificate');
+    const secret = find(built, 'Secret');
+    expect(secret).toMatchObject({ type: 'kubernetes.io/tls', metadata: { name: mountedSecret(built) } });
+    expect(decode(secret.data['tls.crt'])).toBe(certificate.cert);
+    expect(decode(secret.data['tls.key'])).toBe(certificate.key);
+    for (const { clientConfig } of Object.values(webhooksOf(built))) {
+      expect(decode(clientConfig.caBundle)).toBe(certificate.ca);
+    }
+  });
+
+  test('fail-closed: what cannot be asked about is refused, but for namespaces: those can always be made', () => {
+    const built = buildOverlay('fail-closed');
+    const { mutating, validating, ofNamespaces } = webhooksOf(objects);
+    expect(webhooksOf(built)).toEqual({
+      mutating: failClosed(mutating),
+      validating: failClosed(validating),
+      ofNamespaces,
+    });
+  });
+
+  test('fail-closed: pullguard renews the certificate itself: one that expires would stop the cluster', () => {
+    const built = buildOverlay('fail-closed');
+    expect(readFlags(podOf(built)).get('tls-secret')).toBe('pullguard-certificates');
+    expectAsInBase(built, 'Deployment', 'rights');
+  });
+
+  test('fail-closed: a drain still fits the time that a pod has to stop', () => {
+    const built = buildOverlay('fail-closed');
+    const pod = podOf(built);
+    const timeouts = Object.values(webhooksOf(built)).map(({ timeoutSeconds }) => timeoutSeconds);
+    const drain = Number(readFlags(pod).get('drain-seconds'));
+    expect(pod.terminationGracePeriodSeconds).toBeGreaterThan(drain + Math.max(...timeouts));
+  });
+
+  test.each(['cert-manager', 'own-certificate', 'mounted-certificate'])(
+    'fail-closed goes on top of %s as well',
+    (overlay) => {
+      const built = compose(overlay, 'fail-closed');
+      const webhooks = Object.values(webhooksOf(built));
+      expect(webhooks.map(({ failurePolicy }) => failurePolicy)).toEqual(['Fail', 'Fail', 'Ignore']);
+    },
+  );
+
+  test.each(['all', 'none'])('secrets-%s: the flag says the same as the overlay, and else nothing changes', (mode) => {
+    const built = buildOverlay(`secrets-${mode}`);
+    expect(readFlags(podOf(built)).get('secrets')).toBe(mode);
+    expect({ ...Object.fromEntries(readFlags(podOf(built))), secrets: '' }).toEqual({
+      ...Object.fromEntries(readFlags(podOf(objects))),
+      secrets: '',
+    });
+    expectAsInBase(built, 'webhooks');
+  });
+
+  test('components go together: each finds its argument, and its role, after the others', () => {
+    const built = compose('cert-manager', 'secrets-all', 'fail-closed');
+    const flags = readFlags(podOf(built));
+    expect([flags.get('secrets'), flags.has('tls-secret'), flags.has('tls-key')]).toEqual(['all', false, true]);
+    expect(webhooksOf(built).mutating.failurePolicy).toBe('Fail');
+  });
+
+  test('the kustomization in docs/install.md builds, with its image, its policy and the secrets that it names', () => {
+    const samples = readBlocks('docs/install.md', 'yaml');
+    write('deploy/kustomization.yaml', samples.find((block) => block.includes('kind: Kustomization')) ?? '');
+    write('deploy/policy.yaml', 'apiVersion: pullguard.dev/v1alpha1\nkind: Policy\n');
+    const built = build(join(folder, 'deploy'));
+    expect(podOf(built).containers[0]!.image).toMatch(/^swr\..*:0\.1\.0$/);
+    const configMap = find(built, 'ConfigMap');
+    expect(configMap.metadata.name).toBe('pullguard-policy');
+    expect(configMap.data).toEqual({ 'policy.yaml': 'apiVersion: pullguard.dev/v1alpha1\nkind: Policy\n' });
+  });
+
+  test('the patch in docs/install.md lets pullguard look into one more secret, and into no other', () => {
+    const [patches = ''] = readBlocks('docs/install.md', 'yaml').filter((block) => block.includes('resourceNames'));
+    write('deploy/kustomization.yaml', composition('overlays/cert-manager', patches));
+    const [base, more] = [build(join(folder, 'manifests/overlays/cert-manager')), build(join(folder, 'deploy'))];
+    expect(listGrants(more).filter((grant) => !listGrants(base).includes(grant))).toEqual([
+      'cluster: list secrets harbor',
+      'cluster: watch secrets harbor',
+    ]);
+    expect(listGrants(base).filter((grant) => !listGrants(more).includes(grant))).toEqual([]);
+  });
+
+  function buildOverlay(overlay: string): readonly Manifest[] {
+    return build(join(folder, 'manifests/overlays', overlay));
+  }
+
+  function compose(overlay: string, ...components: readonly string[]): readonly Manifest[] {
+    const list = components.map((name) => `../manifests/components/${name}`).join(', ');
+    write('deploy/kustomization.yaml', composition(`overlays/${overlay}`, `components: [${list}]`));
+    return build(join(folder, 'deploy'));
+  }
+
+  function write(path: string, text: string): void {
+    mkdirSync(dirname(join(folder, path)), { recursive: true });
+    writeFileSync(join(folder, path), text);
+  }
+});
+
+type Issuer = Manifest & Readonly<{ spec: Readonly<{ ca?: Readonly<{ secretName: string }> }> }>;
+type Certificate = Manifest &
+  Readonly<{
+    spec: Readonly<{
+      secretName: string;
+      isCA?: boolean;
+      dnsNames?: readonly string[];
+      duration: string;
+      renewBefore: string;
+      privateKey: Readonly<{ rotationPolicy: string }>;
+      issuerRef: Readonly<{ name: string }>;
+    }>;
+  }>;
+
+function isCertificate(manifest: Manifest): manifest is Certificate {
+  return manifest.kind === 'Certificate';
+}
+
+function isIssuer(manifest: Manifest): manifest is Issuer {
+  return manifest.kind === 'Issuer';
+}
+
+function expectAsInBase(built: readonly Manifest[], ...parts: readonly ('Deployment' | 'webhooks' | 'rights')[]): void {
+  if (parts.includes('Deployment')) expect(find(built, 'Deployment')).toEqual(find(objects, 'Deployment'));
+  if (parts.includes('webhooks')) expect(webhooksOf(built)).toEqual(webhooksOf(objects));
+  if (parts.includes('rights')) expect(listGrants(built)).toEqual(listGrants(objects));
+}
+
+function failClosed(webhook: Webhook): Webhook {
+  const [names, ...labels] = webhook.namespaceSelector.matchExpressions;
+  return {
+    ...webhook,
+    failurePolicy: 'Fail',
+    timeoutSeconds: 5,
+    // Who renews the certificate must be able to start when it has expired.
+    namespaceSelector: { matchExpressions: [{ ...names!, values: [...names!.values, 'cert-manager'] }, ...labels] },
+  };
+}
+
+/** The pods without what says where their certificate is. */
+function withoutCertificate(pod: PodSpec): unknown {
+  return {
+    ...pod,
+    securityContext: { ...pod.securityContext, fsGroup: undefined },
+    volumes: pod.volumes.filter(({ name }) => name !== 'tls'),
+    containers: pod.containers.map((container) => ({
+      ...container,
+      args: container.args.filter((arg) => !arg.startsWith('--tls-')),
+      volumeMounts: container.volumeMounts.filter(({ name }) => name !== 'tls'),
+    })),
+  };
+}
+
+function mountedSecret(built: readonly Manifest[]): string {
+  return volumeOf(podOf(built), 'tls')?.secret?.secretName ?? 'none';
+}
+
+/** `8760h` → 8760 */
+function hours(text: string): number {
+  return Number(/^(\d+)h$/.exec(text)?.[1]);
+}
+
+function composition(resource: string, more: string): string {
+  return `apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources: [../manifests/${resource}]\n${more}\n`;
+}
+
+function identify({ kind, metadata }: Manifest): string {
+  return `${kind} ${metadata.namespace ?? ''}/${metadata.name}`;
+}
+
+/** Base64 as `caBundle` and Secrets hold it, broken into lines or not. */
+function decode(text: string | undefined): string {
+  return Buffer.from(text ?? '', 'base64').toString();
+}

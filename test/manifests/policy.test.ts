@@ -1,0 +1,54 @@
+import { expect, test } from 'vitest';
+import { parse } from 'yaml';
+import { defaultPolicy, loadPolicy } from '../../src/config/load-policy.ts';
+import { buildPolicySchema } from '../../src/config/policy-schema.ts';
+import { RULES } from '../../src/rules/index.ts';
+import { describePolicy, policyGenerator, policyText } from './manifests.ts';
+
+test('the policy sets what it claims to: the defaults, so that installing it changes nothing that was not documented', () => {
+  expect(describePolicy(loadPolicy(policyText, 'policy.yaml'))).toEqual(describePolicy(defaultPolicy()));
+});
+
+test('it shows every key, and every rule in the order in which they run', () => {
+  const shown = parse(policyText) as Readonly<Record<string, unknown>>;
+  const schema = buildPolicySchema(RULES) as { properties: Readonly<Record<string, unknown>> };
+  expect(Object.keys(shown).sort()).toEqual(
+    Object.keys(schema.properties)
+      .filter((key) => key !== 'metadata')
+      .sort(),
+  );
+  expect(Object.keys(shown['rules'] as object)).toEqual(RULES.map(({ id }) => id));
+});
+
+const samples = readSamples(policyText);
+
+test.each(samples)('the sample %s can be used as it stands', (_title, sample) => {
+  const policy = loadPolicy(`apiVersion: pullguard.dev/v1alpha1\nkind: Policy\n${sample}`);
+  expect(describePolicy(policy)).not.toEqual(describePolicy(defaultPolicy()));
+});
+
+test('it has a sample for each key that is empty', () => {
+  expect(samples.map(([title]) => title).sort()).toEqual([
+    'exempt',
+    'mirrors',
+    'registries',
+    'rules',
+    'skip',
+    'workloads',
+  ]);
+});
+
+test('it is reloaded by the pods that run: a hash in its name would roll out new ones instead', () => {
+  expect(policyGenerator.options).toMatchObject({ disableNameSuffixHash: true });
+});
+
+/** The indented lines of comments that are a part of a policy, by its first key. */
+function readSamples(text: string): readonly (readonly [title: string, sample: string])[] {
+  const comments = text.split('\n').map((line) => /^ *# {3}(.*)/.exec(line)?.[1] ?? '');
+  return comments
+    .join('\n')
+    .split(/\n{2,}/)
+    .map((block) => block.trim())
+    .filter((block) => /^\w+:\n/.test(block))
+    .map((block) => [block.slice(0, block.indexOf(':')), block] as const);
+}
