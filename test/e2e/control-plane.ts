@@ -29,7 +29,12 @@ export type ControlPlane = Readonly<{
   auditLog: string;
 }>;
 
-export type RunningControlPlane = Readonly<{ controlPlane: ControlPlane; stop: () => Promise<void> }>;
+export type RunningControlPlane = Readonly<{
+  controlPlane: ControlPlane;
+  /** Ends the API server, runs `whileDown`, and starts it again with everything that it had stored. */
+  restartApiServer: (whileDown: () => Promise<void>) => Promise<void>;
+  stop: () => Promise<void>;
+}>;
 
 /**
  * Starts etcd, the API server and, if it is there, the controller manager from a folder, in the layout of envtest: all on
@@ -48,14 +53,25 @@ export async function startControlPlane(assets: string): Promise<RunningControlP
     removeTraces();
   };
   try {
-    return { controlPlane: await startAll(assets, folder, programs), stop };
+    const { controlPlane, startApiServer } = await startAll(assets, folder, programs);
+    const restartApiServer = async (whileDown: () => Promise<void>): Promise<void> => {
+      const at = programs.findIndex(({ log }) => log === controlPlane.apiServerLog);
+      await programs[at]?.stop();
+      await whileDown();
+      programs[at] = await startApiServer();
+    };
+    return { controlPlane, restartApiServer, stop };
   } catch (error) {
     await stop();
     throw error;
   }
 }
 
-async function startAll(assets: string, folder: string, programs: Program[]): Promise<ControlPlane> {
+async function startAll(
+  assets: string,
+  folder: string,
+  programs: Program[],
+): Promise<{ controlPlane: ControlPlane; startApiServer: () => Promise<Program> }> {
   const [etcdPort = 0, peerPort = 0, apiPort = 0, controllerPort = 0] = await findFreePorts(4);
   const etcdUrl = `http://127.0.0.1:${etcdPort}`;
   const peerUrl = `http://127.0.0.1:${peerPort}`;
@@ -75,7 +91,10 @@ async function startAll(assets: string, folder: string, programs: Program[]): Pr
   const minor = readMinorVersion(join(assets, 'kube-apiserver'));
   const token = 'e2e';
   const auditLog = join(folder, 'audit.log');
-  const apiServer = startProgram(folder, 'kube-apiserver', join(assets, 'kube-apiserver'), [
+  const url = `https://127.0.0.1:${apiPort}`;
+  // It makes itself a certificate, which is its own CA.
+  const caFile = join(folder, 'api-server', 'apiserver.crt');
+  const flags = [
     `--etcd-servers=${etcdUrl}`,
     '--bind-address=127.0.0.1',
     '--advertise-address=127.0.0.1',
@@ -91,15 +110,17 @@ async function startAll(assets: string, folder: string, programs: Program[]): Pr
     `--audit-log-path=${auditLog}`,
     // Image volumes came with 1.31 as a feature to be switched on, and are simply there from 1.36 on.
     ...(minor >= 31 && minor < 36 ? ['--feature-gates=ImageVolume=true'] : []),
-  ]);
+  ];
+  const startApiServer = async (): Promise<Program> => {
+    const program = startProgram(folder, 'kube-apiserver', join(assets, 'kube-apiserver'), flags);
+    await waitUntilReady(program, async () => {
+      const ca = readFileSync(caFile, 'utf8');
+      return (await callApi({ url, token, ca }, 'GET', '/readyz')).status === 200;
+    });
+    return program;
+  };
+  const apiServer = await startApiServer();
   programs.push(apiServer);
-  const url = `https://127.0.0.1:${apiPort}`;
-  // It makes itself a certificate, which is its own CA.
-  const caFile = join(folder, 'api-server', 'apiserver.crt');
-  await waitUntilReady(apiServer, async () => {
-    const ca = readFileSync(caFile, 'utf8');
-    return (await callApi({ url, token, ca }, 'GET', '/readyz')).status === 200;
-  });
 
   const kubeconfig = writeKubeconfig(folder, { url, token, caFile });
   const controllerManager = join(assets, 'kube-controller-manager');
@@ -119,7 +140,7 @@ async function startAll(assets: string, folder: string, programs: Program[]): Pr
       ]),
     );
   }
-  return {
+  const controlPlane: ControlPlane = {
     folder,
     kubectl: join(assets, 'kubectl'),
     kubeconfig,
@@ -131,6 +152,7 @@ async function startAll(assets: string, folder: string, programs: Program[]): Pr
     apiServerLog: apiServer.log,
     auditLog,
   };
+  return { controlPlane, startApiServer };
 }
 
 function checkAssets(assets: string): void {

@@ -133,7 +133,7 @@ export function findTrouble({ apiServerLog }: ControlPlane, from = 0): readonly 
 }
 
 /** How many of the two webhooks show in what comes of dry runs: one adds a pull secret, the other warns. */
-async function countAsked({ call }: Cluster): Promise<number> {
+export async function countAsked({ call }: Cluster): Promise<number> {
   const dryRun = '?dryRun=All';
   const pod = await call('POST', `pods${dryRun}`, make('Pod', 'probe', `${MIRROR}/probe:1`));
   const mutates = JSON.stringify(pod.body).includes('default-secret');

@@ -7,7 +7,8 @@ const MAIN = join(import.meta.dirname, '..', '..', 'dist', 'main.js');
 
 export type Pullguard = Readonly<{
   port: number;
-  /** PEM of the CA that made its certificate. */
+  adminPort: number;
+  /** PEM of the CA that made its certificate; empty when it keeps that in the cluster. */
   ca: string;
   program: Program;
   /** Lines of its log, parsed. */
@@ -24,6 +25,10 @@ export type PullguardOptions = Readonly<{
   /** With a certificate from `makeCertificate`, which outlives a restart; without, it makes one itself. */
   certificate?: string;
   drainSeconds?: number;
+  /** What to wait for; one that manages certificates is ready only once webhook configurations trust it. */
+  waits?: 'ready' | 'listening';
+  /** Further flags, such as those that have it join a cluster. */
+  flags?: readonly string[];
 }>;
 
 let started = 0;
@@ -34,7 +39,8 @@ export async function startPullguard(folder: string, options: PullguardOptions):
   const name = `pullguard-${process.pid}-${started}`;
   const policyFile = join(folder, `${name}.yaml`);
   writeFileSync(policyFile, stringify(options.policy));
-  const { certificate, port = 0, drainSeconds = 0 } = options;
+  const { certificate, port = 0, drainSeconds = 0, flags = [] } = options;
+  const isManaged = flags.some((flag) => flag.startsWith('--tls-secret'));
   const caFile = certificate === undefined ? join(folder, `${name}.crt`) : join(certificate, 'ca.crt');
   const program = startProgram(folder, name, process.execPath, [
     MAIN,
@@ -44,23 +50,33 @@ export async function startPullguard(folder: string, options: PullguardOptions):
     `--port=${port}`,
     '--admin-port=0',
     `--drain-seconds=${drainSeconds}`,
-    ...(certificate === undefined
-      ? [`--ca-out=${caFile}`]
-      : [`--tls-cert=${join(certificate, 'tls.crt')}`, `--tls-key=${join(certificate, 'tls.key')}`]),
+    ...(isManaged ? [] : describeCertificate(certificate, caFile)),
+    ...flags,
   ]);
   const readLog = (): readonly LogLine[] => parseLog(program.log);
   const findListening = (): LogLine | undefined => readLog().find(({ msg }) => msg === 'listening');
-  await waitUntilReady(program, async () => {
+  const isReady = async (): Promise<boolean> => {
     const adminPort = findListening()?.adminPort;
     return adminPort !== undefined && (await fetch(`http://127.0.0.1:${adminPort}/readyz`)).ok;
-  });
+  };
+  await waitUntilReady(
+    program,
+    options.waits === 'listening' ? async () => Promise.resolve(findListening() !== undefined) : isReady,
+  );
   return {
     port: findListening()?.port ?? 0,
-    ca: readFileSync(caFile, 'utf8'),
+    adminPort: findListening()?.adminPort ?? 0,
+    ca: isManaged ? '' : readFileSync(caFile, 'utf8'),
     program,
     readLog,
     stop: async () => program.stop(),
   };
+}
+
+function describeCertificate(folder: string | undefined, caFile: string): readonly string[] {
+  return folder === undefined
+    ? [`--ca-out=${caFile}`]
+    : [`--tls-cert=${join(folder, 'tls.crt')}`, `--tls-key=${join(folder, 'tls.key')}`];
 }
 
 /** Runs `pullguard certs`; the result is the folder with what it made. */

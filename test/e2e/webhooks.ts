@@ -33,7 +33,7 @@ export type Registration = Readonly<{
   ca: string;
   /** For the kinds that the policy adds, as docs and comments tell operators to add them. */
   validatingRules?: readonly Rule[];
-  /** Of both the configuration and its webhook, to register another one beside pullguard's own. */
+  /** Of both a configuration with one webhook and that webhook, to register another one beside pullguard's own. */
   name?: string;
 }>;
 
@@ -44,14 +44,15 @@ export function pointAt(configuration: WebhookConfiguration, registration: Regis
   return {
     ...configuration,
     metadata: { ...configuration.metadata, ...(name !== undefined && { name }) },
-    webhooks: configuration.webhooks.map(({ clientConfig, rules, ...webhook }) => ({
+    webhooks: configuration.webhooks.map(({ clientConfig, rules, ...webhook }, at) => ({
       ...webhook,
       ...(name !== undefined && { name }),
       clientConfig: {
         url: `https://127.0.0.1:${port}${clientConfig.service.path}`,
         caBundle: Buffer.from(ca).toString('base64'),
       },
-      rules: [...rules, ...added],
+      // The first is the one for workloads.
+      rules: at === 0 ? [...rules, ...added] : rules,
     })),
   };
 }
