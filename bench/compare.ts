@@ -1,0 +1,67 @@
+import { applyLoad, percentile, type LoadResult } from './load.ts';
+import type { Sample } from './reviews.ts';
+
+export type Effort = Readonly<{ rounds: number; seconds: number; warmUpSeconds: number }>;
+
+const CONNECTIONS = 8;
+
+export type Measured = Readonly<{ perSecond: number; p50Ms: number; p99Ms: number; failures: number }>;
+
+export type Comparison = Readonly<{
+  sample: string;
+  bytes: number;
+  baseline: Measured;
+  measured: Measured;
+  /** Throughput by that of the baseline, and p99 by its p99: medians over the rounds. */
+  ratio: number;
+  p99Ratio: number;
+}>;
+
+/** Measures a server against another one in turns, so that a slow moment of the machine hits both. */
+export async function compare(
+  sample: Sample,
+  ports: Readonly<{ baseline: number; measured: number }>,
+  { ca, rounds, seconds, warmUpSeconds }: Effort & Readonly<{ ca: string }>,
+): Promise<Comparison> {
+  const load = { ca, path: sample.path, body: sample.body, connections: CONNECTIONS, seconds };
+  for (const port of Object.values(ports)) await applyLoad({ ...load, port, seconds: warmUpSeconds });
+  const all: { baseline: Measured; measured: Measured }[] = [];
+  for (let round = 0; round < rounds; round++) {
+    const baseline = measure(await applyLoad({ ...load, port: ports.baseline }));
+    all.push({ baseline, measured: measure(await applyLoad({ ...load, port: ports.measured })) });
+  }
+  return {
+    sample: sample.name,
+    bytes: Buffer.byteLength(sample.body),
+    baseline: middle(all.map(({ baseline }) => baseline)),
+    measured: middle(all.map(({ measured }) => measured)),
+    ratio: round(median(all.map(({ baseline, measured }) => measured.perSecond / baseline.perSecond))),
+    p99Ratio: round(median(all.map(({ baseline, measured }) => measured.p99Ms / baseline.p99Ms))),
+  };
+}
+
+function measure({ requests, failures, seconds, latencies }: LoadResult): Measured {
+  return {
+    perSecond: requests / seconds,
+    p50Ms: percentile(latencies, 0.5),
+    p99Ms: percentile(latencies, 0.99),
+    failures,
+  };
+}
+
+function middle(all: readonly Measured[]): Measured {
+  return {
+    perSecond: Math.round(median(all.map(({ perSecond }) => perSecond))),
+    p50Ms: round(median(all.map(({ p50Ms }) => p50Ms))),
+    p99Ms: round(median(all.map(({ p99Ms }) => p99Ms))),
+    failures: all.reduce((sum, { failures }) => sum + failures, 0),
+  };
+}
+
+function median(values: readonly number[]): number {
+  return [...values].sort((left, right) => left - right)[Math.floor(values.length / 2)] ?? NaN;
+}
+
+function round(value: number): number {
+  return Math.round(value * 100) / 100;
+}

@@ -1,0 +1,86 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+
+/** As the Deployment starts it: the memory it takes is the memory that operators see. */
+const NODE_OPTIONS = '--max-old-space-size=256 --max-semi-space-size=8';
+
+export const ROOT = fileURLToPath(new URL('..', import.meta.url));
+
+/** Everything that a run writes lies here. */
+export const folder = mkdtempSync(join(tmpdir(), 'pullguard-bench-'));
+
+const children: ChildProcess[] = [];
+
+export function cleanUp(): void {
+  for (const child of children) child.kill('SIGKILL');
+  rmSync(folder, { recursive: true, force: true });
+}
+
+/** Starts a script of this folder, and returns the JSON of the line that it says when it is ready. */
+export async function startScript(script: string, args: readonly string[]): Promise<unknown> {
+  const child = spawn(process.execPath, ['--import', 'tsx', join(ROOT, 'bench', script), ...args], {
+    cwd: ROOT,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  children.push(child);
+  const line = await new Promise<string>((resolve, reject) => {
+    child.stdout.once('data', (chunk: Buffer) => {
+      resolve(chunk.toString());
+    });
+    child.once('exit', () => {
+      reject(new Error(`${script} ended before it was ready`));
+    });
+  });
+  return JSON.parse(line);
+}
+
+export type Pullguard = Readonly<{
+  port: number;
+  pid: number;
+  readyMs: number;
+  /** Milliseconds from its start to a line of its log with that message. */
+  waitForLog: (message: string) => Promise<number>;
+}>;
+
+/** Starts the built server with its log in a file, and waits until it is ready. */
+export async function startPullguard(args: readonly string[]): Promise<Pullguard> {
+  const log = join(folder, `log-${children.length}`);
+  const started = performance.now();
+  const all = ['dist/main.js', 'serve', '--host', '127.0.0.1', '--port', '0', '--admin-port', '0', ...args];
+  const child = spawn(process.execPath, all, {
+    cwd: ROOT,
+    env: { ...process.env, NODE_OPTIONS },
+    stdio: ['ignore', openSync(log, 'w'), 'inherit'],
+  });
+  children.push(child);
+  const findLine = async (message: string): Promise<string> => {
+    for (;;) {
+      const lines = readFileSync(log, 'utf8').split('\n');
+      const found = lines.find((line) => line.includes(`"msg":"${message}"`));
+      if (found !== undefined) return found;
+      if (child.exitCode !== null) throw new Error(`pullguard ended before it said "${message}"`);
+      await wait(5);
+    }
+  };
+  const { port, adminPort } = JSON.parse(await findLine('listening')) as { port: number; adminPort: number };
+  while (!(await fetch(`http://127.0.0.1:${adminPort}/readyz`)).ok) await wait(5);
+  return {
+    port,
+    pid: child.pid ?? 0,
+    readyMs: Math.round(performance.now() - started),
+    waitForLog: async (message) => {
+      await findLine(message);
+      return Math.round(performance.now() - started);
+    },
+  };
+}
+
+/** The most memory the process has had, in MB; Linux only. */
+export function peakRssMb(pid: number): number {
+  const kib = Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? NaN);
+  return Math.round(kib / 10.24) / 100;
+}

@@ -1,0 +1,43 @@
+/** The stand-in API server with a large cluster in it, as a process of its own. Says its kubeconfig when it is ready. */
+import { startStandIn } from '../test/support/stand-in-api-server.ts';
+import { writeKubeconfig } from '../test/support/stand-in-connection.ts';
+
+const [, , count = '', kubeconfig = ''] = process.argv;
+
+const SECRET = Buffer.from(
+  JSON.stringify({
+    auths: { 'swr.eu-de.otc.t-systems.com': { auth: Buffer.from('eu-de@AK:secret').toString('base64') } },
+  }),
+).toString('base64');
+
+const names = ['default', ...Array.from({ length: Number(count) - 1 }, (_, at) => `namespace-${at}`)];
+const server = await startStandIn();
+server.seed(
+  '/api/v1/namespaces',
+  names.map((name) => ({
+    apiVersion: 'v1',
+    kind: 'Namespace',
+    metadata: { name, labels: { 'kubernetes.io/metadata.name': name, 'pullguard.dev/mode': 'enforce', team: name } },
+  })),
+);
+for (const namespace of names) {
+  server.seed(`/api/v1/namespaces/${namespace}/secrets`, [
+    {
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: {
+        name: 'default-secret',
+        namespace,
+        labels: { 'secret-generated-by': 'cce' },
+        annotations: { 'swr-auth-may-expires-at': '2036-11-26 20:55:31.380909 +0000 UTC' },
+      },
+      type: 'kubernetes.io/dockerconfigjson',
+      data: { '.dockerconfigjson': SECRET },
+    },
+  ]);
+  server.seed(`/api/v1/namespaces/${namespace}/serviceaccounts`, [
+    { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'default', namespace } },
+  ]);
+}
+writeKubeconfig(server, kubeconfig);
+console.log(JSON.stringify({ kubeconfig }));
