@@ -45,10 +45,28 @@ export function keepAnswerable(policy: Policy, gathered: readonly FactName[]): P
 }
 
 /** The pull secret that an image needs, if the policy knows one. */
-export function findPullSecret({ registries }: Policy, reference: ImageReference): string | undefined {
-  const target = toHostTarget(reference);
-  return registries.find(({ hosts }) => hosts.some((host) => matchHostPattern(host, target)))?.pullSecret;
+export function findPullSecret(policy: Policy, reference: ImageReference): string | undefined {
+  return findRegistry(policy, reference)?.pullSecret;
 }
+
+/** What the policy says of the registry of an image. */
+export function findRegistry({ registries }: Policy, reference: ImageReference): Registry | undefined {
+  let known = knownRegistries.get(registries);
+  if (known === undefined) knownRegistries.set(registries, (known = new WeakMap()));
+  let found = known.get(reference);
+  if (found === undefined) {
+    const target = toHostTarget(reference);
+    found = { registry: registries.find(({ hosts }) => hosts.some((host) => matchHostPattern(host, target))) };
+    known.set(reference, found);
+  }
+  return found.registry;
+}
+
+/** Several rules ask of each image; the same text is the same reference, for as long as it is remembered. */
+const knownRegistries = new WeakMap<
+  Policy['registries'],
+  WeakMap<ImageReference, Readonly<{ registry: Registry | undefined }>>
+>();
 
 /** Every pull secret that the policy knows, each once. */
 export function listPullSecrets({ registries }: Policy): readonly string[] {

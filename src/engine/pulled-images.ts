@@ -1,8 +1,7 @@
 import { DOCKER_HUB } from '../image/docker-hub.ts';
-import { matchHostPattern, toHostTarget } from '../image/host-pattern.ts';
 import type { ImageReference } from '../image/reference.ts';
 import type { Workload } from '../workload/workload.ts';
-import type { Policy } from './policy.ts';
+import { findRegistry, type Policy } from './policy.ts';
 
 /** An image that kubelet will ask a registry for. */
 export type PulledImage = Readonly<{
@@ -33,9 +32,8 @@ const PUBLIC_REGISTRIES: ReadonlySet<string> = new Set(['registry.k8s.io', 'publ
  * Whether an image is surely pulled without credentials: because its registry has none but public images, or because the
  * policy says that it needs no pull secret. False says no more than that it may need one.
  */
-export function isSurelyPublic({ registries }: Policy, reference: ImageReference): boolean {
-  const target = toHostTarget(reference);
-  const registry = registries.find(({ hosts }) => hosts.some((host) => matchHostPattern(host, target)));
+export function isSurelyPublic(policy: Policy, reference: ImageReference): boolean {
+  const registry = findRegistry(policy, reference);
   if (registry !== undefined) return registry.pullSecret === undefined;
   if (PUBLIC_REGISTRIES.has(reference.registry)) return true;
   return reference.registry === DOCKER_HUB && reference.repository.startsWith('library/');

@@ -10,8 +10,8 @@ export const CCE_SECRET = 'default-secret';
 /** A pull secret that kubelet will look for when it pulls the images of a pod. */
 export type UsedSecret = Readonly<{
   name: string;
-  /** Its place in the pod's own list; absent when the pod has it from its service account. */
-  index?: number;
+  /** Its place in the pod's own list; undefined when the pod has it from its service account. */
+  index: number | undefined;
   /** As in `PullSecretFacts`. */
   found: PullSecret | 'absent' | undefined;
   /** When its credentials end, in milliseconds since 1970; Infinity when they do not, or when CCE renews them in time. */
@@ -75,9 +75,9 @@ export function servesForGood(secret: UsedSecret, reference: ImageReference, pol
 
 function listNames(workload: Workload, { serviceAccounts }: Facts): readonly Named[] | undefined {
   const account = serviceAccounts?.find(workload.namespace, workload.serviceAccount)?.pullSecrets;
-  if (!workload.hasPullSecretList) return account?.map((name) => ({ name }));
+  if (!workload.hasPullSecretList) return account?.map((name) => ({ name, index: undefined }));
   const taken = countTaken(workload, account ?? []);
-  return workload.pullSecrets.map((name, index) => (index < taken ? { name } : { name, index }));
+  return workload.pullSecrets.map((name, index) => ({ name, index: index < taken ? undefined : index }));
 }
 
 /**
@@ -89,15 +89,15 @@ function countTaken({ pullSecrets, isPod }: Workload, account: readonly string[]
   return isTaken && (isPod || pullSecrets.length > account.length) ? account.length : 0;
 }
 
-function lookUp(named: Named, { namespace }: Workload, { pullSecrets }: Facts): UsedSecret {
-  const found = pullSecrets?.find(namespace, named.name);
-  const endsAt = isKnown(found) ? findEnd(named.name, found, pullSecrets?.now() ?? 0) : Infinity;
-  return { ...named, found, endsAt };
+function lookUp({ name, index }: Named, { namespace }: Workload, { pullSecrets }: Facts): UsedSecret {
+  const found = pullSecrets?.find(namespace, name);
+  const endsAt = pullSecrets !== undefined && isKnown(found) ? findEnd(name, found, pullSecrets.now) : Infinity;
+  return { name, index, found, endsAt };
 }
 
-function findEnd(name: string, found: PullSecret, now: number): number {
+function findEnd(name: string, found: PullSecret, now: () => number): number {
   const { expiresAt = Infinity } = found;
-  return isRenewed(name, found) && expiresAt > now ? Infinity : expiresAt;
+  return expiresAt !== Infinity && isRenewed(name, found) && expiresAt > now() ? Infinity : expiresAt;
 }
 
 function isKnown(found: UsedSecret['found']): found is PullSecret {
