@@ -1,6 +1,7 @@
 import { matchGlob, type Glob } from '../image/glob.ts';
 import { matchHostPattern, toHostTarget, type HostPattern } from '../image/host-pattern.ts';
 import type { ImageReference } from '../image/reference.ts';
+import { rememberOf } from '../image/remember.ts';
 import type { KindTable } from '../workload/kinds.ts';
 import type { FactName } from './facts.ts';
 import type { Action, Rule } from './rule.ts';
@@ -51,22 +52,16 @@ export function findPullSecret(policy: Policy, reference: ImageReference): strin
 
 /** What the policy says of the registry of an image. */
 export function findRegistry({ registries }: Policy, reference: ImageReference): Registry | undefined {
-  let known = knownRegistries.get(registries);
-  if (known === undefined) knownRegistries.set(registries, (known = new WeakMap()));
-  let found = known.get(reference);
-  if (found === undefined) {
-    const target = toHostTarget(reference);
-    found = { registry: registries.find(({ hosts }) => hosts.some((host) => matchHostPattern(host, target))) };
-    known.set(reference, found);
-  }
-  return found.registry;
+  return registriesOf(registries)(reference);
 }
 
-/** Several rules ask of each image; the same text is the same reference, for as long as it is remembered. */
-const knownRegistries = new WeakMap<
-  Policy['registries'],
-  WeakMap<ImageReference, Readonly<{ registry: Registry | undefined }>>
->();
+/** Several rules ask of each image, and the same text is the same reference for as long as that is remembered. */
+const registriesOf = rememberOf((registries: readonly Registry[]) =>
+  rememberOf((reference: ImageReference) => {
+    const target = toHostTarget(reference);
+    return registries.find(({ hosts }) => hosts.some((host) => matchHostPattern(host, target)));
+  }),
+);
 
 /** Every pull secret that the policy knows, each once. */
 export function listPullSecrets({ registries }: Policy): readonly string[] {

@@ -2,7 +2,7 @@ import type { Workload } from '../workload/workload.ts';
 import type { Facts, PullSecretFacts } from './facts.ts';
 import type { Policy } from './policy.ts';
 import { isSurelyPublic, listPulledImages, type PulledImage } from './pulled-images.ts';
-import { hasEntry, isReadable, listUsedSecrets, servesUntil, type UsedSecret } from './used-secrets.ts';
+import { hasEntry, isReadable, listUsedSecrets, servesForGood, servesUntil, type UsedSecret } from './used-secrets.ts';
 
 /** What a pod pulls, what it pulls with, and how far that goes. */
 export type Pulls = Readonly<{
@@ -22,7 +22,7 @@ export type Pulls = Readonly<{
 
 /**
  * Looks up what the images of a pod are pulled with; `soonMs` is the time that keys should last, in milliseconds.
- * Undefined when nobody knows which pull secrets it has.
+ * Undefined when nothing can be wrong with it, and when nobody knows which pull secrets it has.
  */
 export function findPulls(
   workload: Workload,
@@ -31,8 +31,8 @@ export function findPulls(
   soonMs: number,
 ): Pulls | undefined {
   const secrets = listUsedSecrets(workload, facts);
-  if (secrets === undefined) return undefined;
   const images = listPulledImages(workload);
+  if (secrets === undefined || images.length === 0 || isAllWell(secrets, images, policy)) return undefined;
   const now = facts.pullSecrets.now();
   // A secret that nobody may look at can have a key for any image, and one that lasts.
   const isSure = secrets.every(({ found }) => found !== undefined);
@@ -50,6 +50,14 @@ export function findPulls(
     endingSoon: new Map(ends.filter(([, end]) => now < end && end <= now + soonMs)),
     now,
   };
+}
+
+/** As with nearly every pod that comes: worth to be seen at once. */
+function isAllWell(secrets: readonly UsedSecret[], images: readonly PulledImage[], policy: Policy): boolean {
+  return (
+    secrets.every((secret) => isReadable(secret)) &&
+    images.every(({ reference }) => secrets.some((secret) => servesForGood(secret, reference, policy)))
+  );
 }
 
 function findLastEnd(secrets: readonly UsedSecret[], { reference }: PulledImage): number {

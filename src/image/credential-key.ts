@@ -3,7 +3,7 @@ import { parseGlob } from './glob.ts';
 import { matchHostPattern, type HostPattern, type HostTarget } from './host-pattern.ts';
 import { parseUrl, splitHostPort } from './parse-url.ts';
 import type { ImageReference } from './reference.ts';
-import { remember } from './remember.ts';
+import { remember, rememberOf } from './remember.ts';
 
 /** A key under `auths` in a pull secret, as kubelet reads it. */
 export type CredentialKey = Readonly<{
@@ -64,12 +64,12 @@ function readPattern(key: string): CredentialKey['pattern'] {
 }
 
 /** An image as kubelet compares keys with it, which is with a malformed IPv6 address not at all. */
-function toKeyTarget({ registry, repository }: ImageReference): HostTarget | undefined {
+const toKeyTarget = rememberOf(({ registry, repository }: ImageReference): HostTarget | undefined => {
   const url = parseUrl(`https://${registry}`);
   if (url === undefined) return undefined;
   const { name, port } = splitHostPort(url.host);
   return { labels: name.split('.'), port: port === '' ? undefined : port, repository };
-}
+});
 
 /** `isDefaultRegistryMatch`: Docker Hub, and also a host of one word such as `localhost`. */
 function isInDefaultRegistry({ registry }: ImageReference): boolean {

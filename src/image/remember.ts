@@ -19,3 +19,13 @@ export function remember<Answer>(answer: (text: string) => Answer): (text: strin
     return computed;
   };
 }
+
+/** Remembers what a function makes of an object for as long as the object is there. */
+export function rememberOf<Key extends object, Value>(compute: (key: Key) => Value): (key: Key) => Value {
+  const known = new WeakMap<Key, Readonly<{ value: Value }>>();
+  return (key) => {
+    let found = known.get(key);
+    if (found === undefined) known.set(key, (found = { value: compute(key) }));
+    return found.value;
+  };
+}

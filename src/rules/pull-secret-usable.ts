@@ -43,7 +43,7 @@ export const pullSecretUsable = defineRule({
   check: (context) => {
     const { workload, policy, facts, options } = context;
     const pulls = findPulls(workload, policy, facts, options.expiresWithinHours * MS_PER_HOUR);
-    if (pulls === undefined || pulls.images.length === 0) return [];
+    if (pulls === undefined) return [];
     return pulls.secrets.flatMap((secret) =>
       findTroubles(secret, pulls, context).map((trouble) => placeTrouble(trouble, secret, workload)),
     );

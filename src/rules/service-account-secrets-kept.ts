@@ -16,11 +16,11 @@ export const serviceAccountSecretsKept = defineRule({
   needs: ['serviceAccounts'],
   check: ({ workload, facts }) => {
     const { namespace, serviceAccount, podSpec, pullSecrets, hasPullSecretList } = workload;
-    if (!hasPullSecretList || listPulledImages(workload).length === 0) return [];
     const given = facts.serviceAccounts.find(namespace, serviceAccount)?.pullSecrets ?? [];
+    if (!hasPullSecretList || given.length === 0) return [];
     const named = new Set(pullSecrets);
     const lost = new Set(given.filter((name) => name !== '' && !named.has(name)));
-    if (lost.size === 0) return [];
+    if (lost.size === 0 || listPulledImages(workload).length === 0) return [];
     const which = `${quoteFirst([...lost], 3)} of service account ${quote(serviceAccount)}`;
     const cause = `${lost.size === 1 ? 'is' : 'are'} lost, as this list names others`;
     return [

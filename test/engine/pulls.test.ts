@@ -15,7 +15,10 @@ function sort(secrets: Readonly<Record<string, PullSecret | 'unknown'>>): object
   const object = pod('', { containers, imagePullSecrets: [{ name: 'a' }, { name: 'b' }] });
   const [workload] = readWorkloads(object, WORKLOAD_KINDS[0]!, 'default');
   const facts = factsOf(Object.fromEntries(Object.entries(secrets).map(([name, each]) => [`default/${name}`, each])));
-  const { unserved, left, withoutEntry, endingSoon } = findPulls(workload!, policyOf(), facts, 2 * HOUR)!;
+  const pulls = findPulls(workload!, policyOf(), facts, 2 * HOUR);
+  // Nothing can be wrong.
+  if (pulls === undefined) return NOTHING;
+  const { unserved, left, withoutEntry, endingSoon } = pulls;
   const name = (images: readonly Readonly<{ written: string }>[]): string =>
     images.map(({ written }) => written.split('.')[0]).join(' ');
   return {

@@ -1,5 +1,5 @@
 import { expect, test, vi } from 'vitest';
-import { remember } from '../../src/image/remember.ts';
+import { remember, rememberOf } from '../../src/image/remember.ts';
 
 test('an image that is seen again is not worked out again', () => {
   const work = vi.fn((text: string) => text.length);
@@ -21,5 +21,13 @@ test('an endless address is answered and not kept', () => {
   const length = remember(work);
   const long = 'a'.repeat(100_000);
   expect([length(long), length(long)]).toEqual([100_000, 100_000]);
+  expect(work).toHaveBeenCalledTimes(2);
+});
+
+test('what is made of an object is made once, also when it is nothing', () => {
+  const work = vi.fn(() => undefined);
+  const look = rememberOf(work);
+  const image = {};
+  expect([look(image), look(image), look({})]).toEqual([undefined, undefined, undefined]);
   expect(work).toHaveBeenCalledTimes(2);
 });
