@@ -87,7 +87,7 @@ export async function startInCluster(cluster: Cluster, options: PullguardOptions
 }
 
 export async function startReplica(
-  { controlPlane, kubectl }: Cluster,
+  { controlPlane, kubectl }: Pick<Cluster, 'controlPlane' | 'kubectl'>,
   { flags = [], ...options }: PullguardOptions,
 ): Promise<Pullguard> {
   const kubeconfig = await writeTokenKubeconfig(controlPlane, kubectl);

@@ -25,7 +25,7 @@ test('an endless address is answered and not kept', () => {
 });
 
 test('what is made of an object is made once, also when it is nothing', () => {
-  const work = vi.fn(() => undefined);
+  const work = vi.fn((): string | undefined => undefined);
   const look = rememberOf(work);
   const image = {};
   expect([look(image), look(image), look({})]).toEqual([undefined, undefined, undefined]);
