@@ -40,8 +40,10 @@ function findKubeconfigs(): readonly string[] {
   const found = wanted.filter((file) => existsSync(file));
   if (found.length > 0) return found;
   const missing =
-    named.length > 0 ? `KUBECONFIG names ${named.join(', ')}` : `KUBECONFIG is not set, and ${wanted.join()}`;
+    named.length > 0
+      ? `KUBECONFIG names ${named.join(', ')}, where there is no file`
+      : `KUBECONFIG is not set, there is no ${wanted.join()}`;
   throw new Error(
-    `cannot find a cluster: ${missing}, which does not exist, and this is no pod with a service account token; name a kubeconfig with --kubeconfig`,
+    `cannot find a cluster: ${missing}, and this is no pod with a service account token; name a kubeconfig with --kubeconfig`,
   );
 }

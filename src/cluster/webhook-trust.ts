@@ -109,7 +109,8 @@ export function watchWebhookTrust(options: WebhookTrustOptions): WebhookTrust {
       onError,
     });
     void found.synced.then(() => {
-      if (found.size() === 0) tellMissing();
+      // It is resolved by the end of the watch as well.
+      if (found.hasSynced() && found.size() === 0) tellMissing();
       onChange();
     });
     return { title, path, found };

@@ -59,11 +59,11 @@ test('the home folder comes last', () => {
 
 // client-node would ask http://localhost:8080, and people would look for the fault there.
 test.each([
-  ['neither variable nor file', '', /KUBECONFIG is not set, and \S+\/\.kube\/config, which does not exist/],
+  ['neither variable nor file', '', /KUBECONFIG is not set, there is no \S+\/\.kube\/config, and this/],
   [
     'a variable that leads nowhere',
     '/nowhere/a:/nowhere/b',
-    /KUBECONFIG names \/nowhere\/a, \/nowhere\/b, which does not exist/,
+    /KUBECONFIG names \/nowhere\/a, \/nowhere\/b, where there is no file/,
   ],
 ])('with %s it is said where was looked, and what to do', (_what, variable, says) => {
   vi.stubEnv('KUBECONFIG', variable);
