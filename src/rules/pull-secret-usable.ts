@@ -61,7 +61,7 @@ function placeTrouble({ message, ...limit }: Trouble, secret: UsedSecret, worklo
   const { podSpec, serviceAccount } = workload;
   if (secret.index !== undefined) {
     const at = joinPointer(podSpec, 'imagePullSecrets', secret.index, 'name');
-    return { ...limit, at, value: secret.name, message };
+    return { ...limit, at, value: secret.name, message: `pull secret ${message}` };
   }
   return {
     ...limit,

@@ -41,10 +41,10 @@ function judged(object: Json, facts: Facts, policy: Policy = DENY): readonly Fin
   return judgeIn(facts, object, { policy }).findings.filter(({ rule }) => rule === 'pull-secret-usable');
 }
 
-/** What is found in a Deployment: `warn regcred: is missing …`. */
+/** What is found in a Deployment: `warn regcred: is missing …`, without the words that each of them begins with. */
 function find(spec: Json, facts: Facts, policy: Policy = DENY): readonly string[] {
   return judged(deployment(HARBOR, spec), facts, policy).map(
-    ({ action, value = '', message }) => `${action} ${value}: ${message}`,
+    ({ action, value = '', message }) => `${action} ${value}: ${message.replace(/^pull secret (?!")/, '')}`,
   );
 }
 
@@ -160,10 +160,10 @@ describe('it is said where to look', () => {
 
   test('at the secret in the list', () => {
     expect(show(pod(HARBOR, named('other', 'gone')))).toEqual([
-      'spec.imagePullSecrets[1].name: "gone": is missing in namespace "default": create it',
+      'spec.imagePullSecrets[1].name: "gone": pull secret is missing in namespace "default": create it',
     ]);
     expect(judged(pod(HARBOR, named('gone')), facts).map((finding) => describeFieldError(finding))).toEqual([
-      `spec.imagePullSecrets[0].name: Invalid value: "gone": is missing in namespace "default", so ${LEFT}: create it (pull-secret-usable, FAQ check items 1 and 3)`,
+      `spec.imagePullSecrets[0].name: Invalid value: "gone": pull secret is missing in namespace "default", so ${LEFT}: create it (pull-secret-usable, FAQ check items 1 and 3)`,
     ]);
   });
 
@@ -392,8 +392,8 @@ describe('an update', () => {
       ({ value, message }) => `${value ?? ''} ${message}`,
     );
     expect(messages).toEqual([
-      `harbor has no entry for "${QUAY}", left without a key; it has entries for "harbor.example.com"`,
-      `gone is missing in namespace "default", so "${QUAY}" has no key: create it`,
+      `harbor pull secret has no entry for "${QUAY}", left without a key; it has entries for "harbor.example.com"`,
+      `gone pull secret is missing in namespace "default", so "${QUAY}" has no key: create it`,
     ]);
   });
 });
