@@ -71,8 +71,10 @@ const UNTESTED: Readonly<Record<string, string>> = {
   'cli/io.ts': 'types, an error class and a call of redactUserinfo; test/cli/*.test.ts go through them',
   'cli/serve.ts': 'wiring; test/main.test.ts runs it as a process',
   'cli/serve-certificate.ts': 'wiring; test/main.test.ts runs it as a process',
-  'cluster/api-server.ts': 'types and an error class; test/cluster/fetch-api-server.test.ts goes through them',
-  'cluster/in-cluster.ts': 'a question to the environment; test/main.test.ts asks it',
+  'cluster/connection/access-rule.ts': 'types',
+  'cluster/connection/api-server.ts':
+    'types and an error class; test/cluster/connection/fetch-api-server.test.ts goes through them',
+  'cluster/connection/in-cluster.ts': 'a question to the environment; test/main.test.ts asks it',
   'engine/facts.ts': 'types',
   'engine/rule.ts': 'types; defineRule, which returns what it is given, is used in test/engine/evaluate.test.ts',
   'rules/index.ts': 'the list of rules; test/rules/catalogue.test.ts holds it against files and documentation',

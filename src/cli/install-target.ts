@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto';
-import type { UrlTarget } from '../cluster/url-webhooks.ts';
+import type { UrlTarget } from '../cluster/install/url-webhooks.ts';
 import { describeCause, readText } from '../config/read-text.ts';
 import { quote } from '../image/quote.ts';
 import { UsageError } from './io.ts';

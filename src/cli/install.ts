@@ -1,15 +1,15 @@
 import { fileURLToPath } from 'node:url';
 import { parse, stringify } from 'yaml';
 import { ENDPOINTS } from '../admission/admit.ts';
-import { ApiError } from '../cluster/api-server.ts';
-import { tryWebhook } from '../cluster/try-webhook.ts';
+import { ApiError } from '../cluster/connection/api-server.ts';
+import { tryWebhook } from '../cluster/install/try-webhook.ts';
 import {
   installWebhooks,
   pointAtUrl,
   type Applied,
   type Installation,
   type WebhookManifest,
-} from '../cluster/url-webhooks.ts';
+} from '../cluster/install/url-webhooks.ts';
 import { describeCause, readText } from '../config/read-text.ts';
 import { DEFAULT_NAME, isLoopback, readTarget } from './install-target.ts';
 import { UsageError, type ExitCode, type Io } from './io.ts';

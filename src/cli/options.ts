@@ -1,5 +1,5 @@
 import { InvalidArgumentError, Option, type Command } from 'commander';
-import type { SecretsMode } from '../cluster/facts.ts';
+import type { SecretsMode } from '../cluster/facts/facts.ts';
 
 /** How a command gets at a cluster. */
 export type ConnectionOptions = Readonly<{ kubeconfig?: string; context?: string }>;

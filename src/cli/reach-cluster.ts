@@ -1,5 +1,5 @@
-import type { ApiError, ApiServer } from '../cluster/api-server.ts';
-import { connectToCluster } from '../cluster/connect.ts';
+import type { ApiError, ApiServer } from '../cluster/connection/api-server.ts';
+import { connectToCluster } from '../cluster/connection/connect.ts';
 import { UsageError } from './io.ts';
 import type { ConnectionOptions } from './options.ts';
 import { quoteForShell } from './terminal.ts';

@@ -1,9 +1,9 @@
-import { ApiError, type ApiServer } from '../cluster/api-server.ts';
-import { checkNamespaces } from '../cluster/check-namespaces.ts';
-import type { SecretsMode } from '../cluster/facts.ts';
-import { collectionPath, findResources, nameResource, type Resource } from '../cluster/find-resources.ts';
-import { listFacts } from '../cluster/list-facts.ts';
-import { listWorkloads } from '../cluster/list-workloads.ts';
+import { ApiError, type ApiServer } from '../cluster/connection/api-server.ts';
+import { checkNamespaces } from '../cluster/scan/check-namespaces.ts';
+import type { SecretsMode } from '../cluster/facts/facts.ts';
+import { collectionPath, findResources, nameResource, type Resource } from '../cluster/scan/find-resources.ts';
+import { listFacts } from '../cluster/facts/list-facts.ts';
+import { listWorkloads } from '../cluster/scan/list-workloads.ts';
 import { listPullSecrets, type Policy } from '../engine/policy.ts';
 import { isPod, type WorkloadKind } from '../workload/kinds.ts';
 import { UsageError } from './io.ts';

@@ -1,4 +1,4 @@
-import type { SecretsMode } from '../cluster/facts.ts';
+import type { SecretsMode } from '../cluster/facts/facts.ts';
 import { formatScanJson, formatScanTable } from './format-scan.ts';
 import { UsageError, type ExitCode, type Io } from './io.ts';
 import { loadConfig } from './load-config.ts';

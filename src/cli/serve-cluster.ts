@@ -1,10 +1,10 @@
 import { hostname } from 'node:os';
 import { randomBytes } from 'node:crypto';
 import type { Logger } from 'pino';
-import { createEventRecorder } from '../cluster/events.ts';
-import { watchFacts, type SecretsMode } from '../cluster/facts.ts';
-import type { ManagedCertificate } from '../cluster/managed-certificate.ts';
-import type { ApiServer } from '../cluster/api-server.ts';
+import { createEventRecorder } from '../cluster/events/events.ts';
+import { watchFacts, type SecretsMode } from '../cluster/facts/facts.ts';
+import type { ManagedCertificate } from '../cluster/certificates/managed-certificate.ts';
+import type { ApiServer } from '../cluster/connection/api-server.ts';
 import { listPullSecrets, type Policy } from '../engine/policy.ts';
 import type { Metrics } from '../server/metrics.ts';
 import type { ServerSettings } from '../server/start-server.ts';
@@ -90,7 +90,7 @@ async function manage(
 ): Promise<ManagedCertificate | undefined> {
   if (tlsSecret === undefined) return undefined;
   // Loaded only here: what makes certificates is of no use to who is given them.
-  const { manageCertificate } = await import('../cluster/managed-certificate.ts');
+  const { manageCertificate } = await import('../cluster/certificates/managed-certificate.ts');
   const host = `${service}.${api.namespace}.svc`;
   return manageCertificate({
     api,

@@ -1,5 +1,5 @@
 import { pino, type DestinationStream, type Logger } from 'pino';
-import { isInCluster } from '../cluster/in-cluster.ts';
+import { isInCluster } from '../cluster/connection/in-cluster.ts';
 import { defaultPolicy } from '../config/load-policy.ts';
 import { filePolicySource, type PolicySource } from '../config/policy-source.ts';
 import type { FactName, Facts } from '../engine/facts.ts';

@@ -1,5 +1,5 @@
-import { ApiError, type ApiServer } from '../cluster/api-server.ts';
-import { listOthers, removeWebhooks, type OtherConfiguration, type Removed } from '../cluster/url-webhooks.ts';
+import { ApiError, type ApiServer } from '../cluster/connection/api-server.ts';
+import { listOthers, removeWebhooks, type OtherConfiguration, type Removed } from '../cluster/install/url-webhooks.ts';
 import { checkName } from './install-target.ts';
 import type { ExitCode, Io } from './io.ts';
 import type { ConnectionOptions } from './options.ts';

@@ -1,7 +1,7 @@
 import { InvalidArgumentError } from 'commander';
 import { describe, expect, test } from 'vitest';
 import { outputOption, parseDuration, parsePort, parseSeconds, secretsOption } from '../../src/cli/options.ts';
-import { SECRETS_MODES } from '../../src/cluster/facts.ts';
+import { SECRETS_MODES } from '../../src/cluster/facts/facts.ts';
 
 describe('a duration', () => {
   test.each([

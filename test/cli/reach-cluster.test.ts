@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { connectionFlags, describeRefusal, reachCluster } from '../../src/cli/reach-cluster.ts';
 import { UsageError } from '../../src/cli/io.ts';
-import { ApiError } from '../../src/cluster/api-server.ts';
+import { ApiError } from '../../src/cluster/connection/api-server.ts';
 import { writeKubeconfig } from '../support/stand-in-connection.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 

@@ -1,7 +1,7 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { UsageError } from '../../src/cli/io.ts';
 import { scanCluster, type ScanInput, type ScanResult } from '../../src/cli/scan-cluster.ts';
-import type { ApiServer } from '../../src/cluster/api-server.ts';
+import type { ApiServer } from '../../src/cluster/connection/api-server.ts';
 import type { Policy } from '../../src/engine/policy.ts';
 import {
   DEPLOYMENTS,

@@ -1,10 +1,10 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { listCertificateAccess } from '../../src/cluster/certificate-access.ts';
-import { EVENT_ACCESS } from '../../src/cluster/events.ts';
-import { accessOf, type SecretsMode } from '../../src/cluster/facts.ts';
-import { LEASE_NAME } from '../../src/cluster/managed-certificate.ts';
+import { listCertificateAccess } from '../../src/cluster/certificates/certificate-access.ts';
+import { EVENT_ACCESS } from '../../src/cluster/events/events.ts';
+import { accessOf, type SecretsMode } from '../../src/cluster/facts/facts.ts';
+import { LEASE_NAME } from '../../src/cluster/certificates/managed-certificate.ts';
 import { loadPolicy } from '../../src/config/load-policy.ts';
 import { listPullSecrets } from '../../src/engine/policy.ts';
 import { listGrants, listNeeds, type Need } from './grants.ts';

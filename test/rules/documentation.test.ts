@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { readManifest } from '../../src/cli/read-manifests.ts';
-import { readPullSecret } from '../../src/cluster/read-pull-secret.ts';
-import { readServiceAccount } from '../../src/cluster/read-service-account.ts';
+import { readPullSecret } from '../../src/cluster/facts/read-pull-secret.ts';
+import { readServiceAccount } from '../../src/cluster/facts/read-service-account.ts';
 import { defaultPolicy, loadPolicy } from '../../src/config/load-policy.ts';
 import type { Facts } from '../../src/engine/facts.ts';
 import type { Policy } from '../../src/engine/policy.ts';

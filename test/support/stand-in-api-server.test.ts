@@ -1,5 +1,5 @@
 import { beforeEach, expect, onTestFinished, test } from 'vitest';
-import type { ApiServer, CallOptions, WatchEvent } from '../../src/cluster/api-server.ts';
+import type { ApiServer, CallOptions, WatchEvent } from '../../src/cluster/connection/api-server.ts';
 import { startStandIn, type StandInApiServer } from './stand-in-api-server.ts';
 import { connectTo } from './stand-in-connection.ts';
 

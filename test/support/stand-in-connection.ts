@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { KubeConfig } from '@kubernetes/client-node';
-import type { ApiServer } from '../../src/cluster/api-server.ts';
-import { createApiServer } from '../../src/cluster/fetch-api-server.ts';
+import type { ApiServer } from '../../src/cluster/connection/api-server.ts';
+import { createApiServer } from '../../src/cluster/connection/fetch-api-server.ts';
 
 /** An API server without TLS, as the stand-in is one: client-node takes that for an address that is not to be verified. */
 export type Address = Readonly<{ url: string }>;

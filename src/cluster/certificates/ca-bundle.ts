@@ -1,0 +1,142 @@
+import { X509Certificate } from 'node:crypto';
+
+import { readPath, readString } from '../../workload/pointer.ts';
+import type { KubernetesObject } from '../connection/api-server.ts';
+import type { Term } from './certificate-plan.ts';
+
+/** The Service that webhooks of ours are called through. */
+export type ServiceName = Readonly<{ namespace: string; name: string }>;
+
+/** A certificate that clients trust, as PEM. */
+export type TrustedAuthority = Term & Readonly<{ pem: string }>;
+
+/** The Namespace that a webhook configuration is to go with. */
+export type NamespaceOwner = Readonly<{ name: string; uid: string }>;
+
+export type BundleChange = Readonly<{
+  service: ServiceName;
+  /** PEM of the CA that is to be trusted. */
+  authority: string;
+  /** Whether CAs before it can be done without by now. */
+  dropOlder: boolean;
+  now: Date;
+  owner?: NamespaceOwner | undefined;
+}>;
+
+/** An operation of a JSON Patch (RFC 6902). */
+export type PatchOperation = Readonly<{ op: 'test' | 'add'; path: string; value: unknown }>;
+
+/** The CAs of each webhook in the configuration that calls our Service, in order. */
+export function readBundles(configuration: KubernetesObject, service: ServiceName): readonly OwnBundle[] {
+  const webhooks = readPath(configuration, 'webhooks');
+  if (!Array.isArray(webhooks)) return [];
+  return (webhooks as readonly unknown[]).flatMap((webhook, index) => {
+    const isOurs =
+      readString(webhook, 'clientConfig', 'service', 'namespace') === service.namespace &&
+      readString(webhook, 'clientConfig', 'service', 'name') === service.name;
+    return isOurs ? [{ index, authorities: readAuthorities(readString(webhook, 'clientConfig', 'caBundle')) }] : [];
+  });
+}
+
+export type OwnBundle = Readonly<{ index: number; authorities: readonly TrustedAuthority[] }>;
+
+/** Whether a client with these CAs accepts this serving certificate (PEM). The names in it are another matter. */
+export function isTrusted(cert: string, authorities: readonly TrustedAuthority[], now: Date): boolean {
+  const leaf = new X509Certificate(cert);
+  return authorities.some((authority) => {
+    const issuer = new X509Certificate(authority.pem);
+    return isValid(authority, now) && leaf.checkIssued(issuer) && leaf.verify(issuer.publicKey);
+  });
+}
+
+export function holdsAuthority(authorities: readonly TrustedAuthority[], pem: string): boolean {
+  return authorities.some((authority) => authority.pem === pem);
+}
+
+/**
+ * What makes the webhooks of ours in a configuration trust our CA, and the configuration go when our namespace goes.
+ * Empty when all is well, or when no webhook there is ours. Nothing else changes: the patch holds for the very version
+ * of the configuration that was read, and is refused for any other.
+ */
+export function patchConfiguration(configuration: KubernetesObject, change: BundleChange): readonly PatchOperation[] {
+  const own = readBundles(configuration, change.service);
+  const operations = [
+    ...own.flatMap((bundle) => changeBundle(bundle, change)),
+    ...(own.length === 0 ? [] : changeOwners(configuration, change.owner)),
+  ];
+  if (operations.length === 0) return [];
+  const value = readString(configuration, 'metadata', 'resourceVersion');
+  return [{ op: 'test', path: '/metadata/resourceVersion', value }, ...operations];
+}
+
+/**
+ * The CAs that should be trusted where now `current` are: ours, and those that a replica may still serve a certificate
+ * of. A younger one than ours is never taken out: then it is we who have not heard the news yet.
+ */
+export function planBundle<Authority extends TrustedAuthority>(
+  current: readonly Authority[],
+  ours: Authority,
+  { dropOlder, now }: Readonly<{ dropOlder: boolean; now: Date }>,
+): readonly Authority[] {
+  const others = current.filter(
+    (each) => each.pem !== ours.pem && now <= each.notAfter && !(dropOlder && each.notBefore <= ours.notBefore),
+  );
+  return [ours, ...others].slice(0, MAX_AUTHORITIES);
+}
+
+/** Only who loses the Secret over and over, faster than old CAs leave, gets here; the object must not grow without end. */
+const MAX_AUTHORITIES = 10;
+
+function changeBundle({ index, authorities }: OwnBundle, change: BundleChange): readonly PatchOperation[] {
+  const planned = planBundle(authorities, toAuthority(change.authority), change);
+  // The order does not matter to anybody, so it is no reason to write.
+  if (planned.length === authorities.length && planned.every(({ pem }) => holdsAuthority(authorities, pem))) return [];
+  const value = Buffer.from(planned.map(({ pem }) => pem).join('')).toString('base64');
+  return [{ op: 'add', path: `/webhooks/${index}/clientConfig/caBundle`, value }];
+}
+
+/**
+ * Makes the Namespace an owner. Webhook configurations stand outside of namespaces, so they would be left behind by
+ * `kubectl delete namespace`, and go on asking a webhook that is gone: with failurePolicy Fail nobody could make a pod
+ * any more. With an owner, the cluster's garbage collector takes them with it. `blockOwnerDeletion` and `controller`
+ * are left out: the namespace need not wait, and nothing here controls the configuration.
+ */
+function changeOwners(configuration: KubernetesObject, owner: NamespaceOwner | undefined): readonly PatchOperation[] {
+  if (owner === undefined) return [];
+  const current = readPath(configuration, 'metadata', 'ownerReferences');
+  const owners = Array.isArray(current) ? (current as readonly unknown[]) : [];
+  if (owners.some((each) => readString(each, 'uid') === owner.uid)) return [];
+  // One with our namespace's name and another uid is of a namespace that is gone, and would have this collected.
+  const others = owners.filter(
+    (each) => !(readString(each, 'kind') === 'Namespace' && readString(each, 'name') === owner.name),
+  );
+  const value = [...others, { apiVersion: 'v1', kind: 'Namespace', ...owner }];
+  return [{ op: 'add', path: '/metadata/ownerReferences', value }];
+}
+
+/** Those of a `caBundle` (base64 of PEM) that can be read: an API server would not trust the others either. */
+function readAuthorities(caBundle: string): readonly TrustedAuthority[] {
+  const text = Buffer.from(caBundle, 'base64').toString('latin1');
+  const blocks = text.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [];
+  return blocks.flatMap((block) => {
+    try {
+      return [toAuthority(block)];
+    } catch {
+      return [];
+    }
+  });
+}
+
+function toAuthority(pem: string): TrustedAuthority {
+  const certificate = new X509Certificate(pem);
+  return {
+    // In one spelling, whoever wrote it.
+    pem: certificate.toString(),
+    notBefore: new Date(certificate.validFrom),
+    notAfter: new Date(certificate.validTo),
+  };
+}
+
+function isValid({ notBefore, notAfter }: Term, now: Date): boolean {
+  return now >= notBefore && now <= notAfter;
+}

@@ -1,0 +1,232 @@
+import type { ServingCertificate } from '../../tls/source.ts';
+import type { ApiServer } from '../connection/api-server.ts';
+import type { ServiceName } from './ca-bundle.ts';
+import {
+  overlapMs,
+  planCertificates,
+  settleMs,
+  shouldTakeOver,
+  termProblem,
+  type CertificatePlan,
+} from './certificate-plan.ts';
+import type { StoredCertificates } from './certificate-secret.ts';
+import { openCertificateStore } from './certificate-store.ts';
+import { DEFAULT_LIVES, issueProblem, type Lives } from './issue-certificates.ts';
+import { electLeader } from './lease.ts';
+import { watchWebhookTrust } from './webhook-trust.ts';
+
+export type ManageOptions = Readonly<{
+  api: ApiServer;
+  /** Where the Secret and the Lease are, and what the webhook configurations are to go with: our own. */
+  namespace: string;
+  secretName: string;
+  webhookConfigurationName: string;
+  /** Only webhooks that call this Service are given our CA. */
+  service: ServiceName;
+  /** What the certificate is for: the names of that Service. */
+  dnsNames: readonly string[];
+  /** Ours, and of no other process, not even of the one before us in the same pod. */
+  identity: string;
+  /** In milliseconds; `DEFAULT_LIVES` unless told otherwise. Everything that waits or repeats goes by them. */
+  lives?: Partial<Lives>;
+  /** Told once of each distinct trouble until it is over, never with key material; it is tried again by itself. */
+  onError: (message: string) => void;
+  /** Told of what was made, why, and who leads. */
+  onInfo: (message: string) => void;
+}>;
+
+export type ManagedCertificate = Readonly<{
+  /** The pair to serve; undefined until there is one, then a good one as long as the API server can be reached. */
+  current: () => ServingCertificate | undefined;
+  /** Registers a listener, called after `current` has become another pair. */
+  onChange: (listener: (certificate: ServingCertificate) => void) => void;
+  /** Why the API server would refuse what is served, in words, or undefined. */
+  readiness: () => string | undefined;
+  isLeader: () => boolean;
+  /** Ends all of it, and lets another replica lead at once. Never rejects. */
+  close: () => Promise<void>;
+}>;
+
+/** Of all that the replicas have to agree on. */
+export const LEASE_NAME = 'pullguard';
+
+const MAX_LEASE_MS = 15_000;
+/** Between two looks when nothing happens. */
+const MAX_LOOK_MS = 60 * 60 * 1000;
+const FIRST_RETRY_MS = 500;
+const MAX_RETRY_MS = 30_000;
+
+/**
+ * Makes a CA and a serving certificate, keeps both in a Secret for all replicas and their CA in the webhook
+ * configurations, and renews them in time. Returns at once and works in the background, whether there is an API server
+ * yet or not.
+ *
+ * A new CA never costs an admission. It goes into the Secret with a serving certificate of its own, and beside the old
+ * one into the webhooks; every replica goes on with the certificate that it has in memory until the webhooks have held
+ * the new CA for `settleMs`; after `overlapMs` the old one leaves the webhooks. So whoever wants a new CA, perhaps because
+ * a key was seen by others, deletes the Secret.
+ *
+ * Everything is decided from what the API server has, and written only over the version that was read. What is broken
+ * is put right by whoever sees it first; the leader does the rest.
+ *
+ * @throws Error when a name cannot stand in a certificate, or the lives make no sense.
+ */
+export function manageCertificate(options: ManageOptions): ManagedCertificate {
+  const { namespace, dnsNames: names, onInfo } = options;
+  const lives = { ...DEFAULT_LIVES, ...options.lives };
+  const problem = issueProblem({ names, lives });
+  if (problem !== undefined) throw new Error(problem);
+  const maxRetryMs = Math.min(MAX_RETRY_MS, lives.servingMs / 12);
+
+  const ending = new AbortController();
+  const call: ApiServer['call'] = async (method, path, settings) =>
+    options.api.call(method, path, { ...settings, signal: ending.signal });
+  const api: ApiServer = { ...options.api, call };
+  const listeners = new Set<(certificate: ServingCertificate) => void>();
+  let lastProblem = 'the API server has not answered yet';
+  let serving: ServingCertificate | undefined;
+  /** Since when, by our own clock, all webhooks have had the CA that the Secret holds. */
+  let held: Readonly<{ authority: string; since: number }> | undefined;
+  let failures = 0;
+  let timer: NodeJS.Timeout | undefined;
+  let isWanted = false;
+  let running: Promise<void> | undefined;
+
+  const shared = { api, namespace, onChange: look, onError, onInfo };
+  const store = openCertificateStore({ ...shared, secret: { namespace, name: options.secretName }, names, lives });
+  const trust = watchWebhookTrust({
+    ...shared,
+    name: options.webhookConfigurationName,
+    service: options.service,
+  });
+  const election = electLeader({
+    // Not ended with the rest, as it has a last word to say.
+    api: options.api,
+    namespace,
+    name: LEASE_NAME,
+    identity: options.identity,
+    onChange: (isLeader) => {
+      onInfo(isLeader ? 'this replica leads now' : 'this replica does not lead any more');
+      look();
+    },
+    onError,
+    durationMs: Math.min(MAX_LEASE_MS, lives.servingMs / 6),
+  });
+
+  return {
+    current: () => serving,
+    onChange: (listener) => listeners.add(listener),
+    readiness: () => {
+      if (serving === undefined) return `there is no certificate yet: ${lastProblem}`;
+      return termProblem('serving certificate', serving, api.now()) ?? trust.problemWith(serving.cert);
+    },
+    isLeader: election.isLeader,
+    close: async () => {
+      ending.abort();
+      clearTimeout(timer);
+      store.close();
+      trust.close();
+      listeners.clear();
+      await running;
+      await election.close();
+    },
+  };
+
+  function isClosed(): boolean {
+    return ending.signal.aborted;
+  }
+
+  function onError(message: string): void {
+    if (isClosed()) return;
+    lastProblem = message;
+    options.onError(message);
+  }
+
+  /** One look at a time; what happens meanwhile is looked at right after it. */
+  function look(): void {
+    isWanted = true;
+    running ??= lookAll();
+  }
+
+  async function lookAll(): Promise<void> {
+    // Not within the call that tells of a change: who tells may not be ready for questions yet.
+    await Promise.resolve();
+    while (isWanted && !isClosed()) {
+      isWanted = false;
+      try {
+        const stored = store.read();
+        if (stored !== undefined) await lookAt(stored);
+      } catch (error) {
+        // A listener that could not take the new pair, for one. Without another look nothing would be renewed any more.
+        onError(`the certificate could not be looked after: ${error instanceof Error ? error.message : String(error)}`);
+        timer = setTimeout(look, maxRetryMs).unref();
+      }
+    }
+    running = undefined;
+  }
+
+  async function lookAt(stored: StoredCertificates): Promise<void> {
+    clearTimeout(timer);
+    const now = api.now();
+    const heldForMs = measureHeld(stored);
+    takeOver(stored, heldForMs, now);
+
+    const plan = planCertificates(stored, now);
+    const isDone = [await renew(plan), await spreadTrust(plan, stored, heldForMs)].every(Boolean);
+    if (isClosed()) return;
+    failures = isDone ? 0 : failures + 1;
+    timer = setTimeout(look, nextLookMs(stored, heldForMs)).unref();
+  }
+
+  function measureHeld({ authority }: StoredCertificates): number | undefined {
+    if (!authority.ok || !trust.holds(authority.pair.cert)) held = undefined;
+    else if (held?.authority !== authority.pair.cert) {
+      held = { authority: authority.pair.cert, since: performance.now() };
+    }
+    return held === undefined ? undefined : performance.now() - held.since;
+  }
+
+  function takeOver(stored: StoredCertificates, heldForMs: number | undefined, now: Date): void {
+    if (!stored.serving.ok) return;
+    const offered = stored.serving.pair;
+    if (serving?.cert === offered.cert) return;
+    const used = serving === undefined ? {} : { used: judge(serving) };
+    if (!shouldTakeOver({ ...used, offered: judge(offered), heldForMs }, now)) return;
+    serving = offered;
+    for (const listener of listeners) listener(offered);
+  }
+
+  function judge(pair: ServingCertificate): ServingCertificate & Readonly<{ trusted: boolean }> {
+    return { ...pair, trusted: trust.problemWith(pair.cert) === undefined };
+  }
+
+  /** False when it is to be tried again. */
+  async function renew(plan: CertificatePlan): Promise<boolean> {
+    if (plan.do === 'nothing' || !(plan.urgent || election.isLeader())) return true;
+    return store.renew(plan);
+  }
+
+  /** False when it is to be tried again. */
+  async function spreadTrust(
+    plan: CertificatePlan,
+    { authority, serving: stored }: StoredCertificates,
+    heldForMs = -Infinity,
+  ): Promise<boolean> {
+    const isUsable = authority.ok && !(plan.do === 'make-all' && plan.urgent);
+    if (!isUsable || !election.isLeader()) return true;
+    const dropOlder = stored.ok && heldForMs >= overlapMs(stored.pair);
+    return trust.update({ authority: authority.pair.cert, dropOlder });
+  }
+
+  /** The next step, a new try of one that failed, or a look just to be sure: whatever comes first. */
+  function nextLookMs({ serving: stored }: StoredCertificates, heldForMs: number | undefined): number {
+    const retryMs = Math.min(FIRST_RETRY_MS * 2 ** (failures - 1), maxRetryMs);
+    const steps = stored.ok && heldForMs !== undefined ? [settleMs(stored.pair), overlapMs(stored.pair)] : [];
+    return Math.min(
+      MAX_LOOK_MS,
+      lives.servingMs / 24,
+      ...(failures > 0 ? [retryMs] : []),
+      ...steps.map((step) => step - (heldForMs ?? 0) + 1).filter((left) => left > 0),
+    );
+  }
+}

@@ -1,0 +1,212 @@
+import { createHash } from 'node:crypto';
+import type { Admission } from '../../admission/admit.ts';
+import type { AdmissionRequest } from '../../admission/review.ts';
+import { readPath, readString } from '../../workload/pointer.ts';
+import { ApiError, type ApiServer, type CallOptions, type Method } from '../connection/api-server.ts';
+import { createEventBook, type DueEvent, type WrittenEvent } from './event-book.ts';
+import { readNotices, type NoticeOutcome } from './notices.ts';
+
+/** What the recorder needs to be allowed, in every namespace. */
+export const EVENT_ACCESS = { apiGroup: '', resource: 'events', verbs: ['create', 'get', 'patch'] } as const;
+
+/** What came of one Event: written, given up for lack of room, or refused by the API server or never answered. */
+export type EventResult = 'written' | 'dropped' | 'failed';
+
+export type EventRecorderOptions = Readonly<{
+  api: ApiServer;
+  /** Told once of each distinct trouble; what was to be written is dropped. */
+  onError: (message: string) => void;
+  /** Told what came of each Event, for counting. */
+  onResult: (result: EventResult) => void;
+}>;
+
+export type EventRecorder = Readonly<{
+  /** Takes down what an admission has to tell. Never throws and never waits: it is called between two answers. */
+  record: (request: AdmissionRequest, admission: Pick<Admission, 'findings'>) => void;
+  /** Writes what may be written now, and ends: after five seconds at the latest. Never rejects. */
+  close: () => Promise<void>;
+}>;
+
+/** So that the ten pods of a new ReplicaSet are one Event that says so, and not one that says 1 for the next five minutes. */
+const GATHER_MS = 1000;
+
+/** For one call, and for all there is to do at the end. */
+const TIMEOUT_MS = 5000;
+
+/** Tries to write one Event, when another replica writes the same one. */
+const MAX_ATTEMPTS = 4;
+
+/** Troubles that are remembered as told. */
+const MOST_TOLD = 100;
+
+/** Tells of what was denied and fixed by Kubernetes Events: few, with counts, and never one for each admission. */
+export function createEventRecorder({ api, onError, onResult }: EventRecorderOptions): EventRecorder {
+  const book = createEventBook(() => {
+    onResult('dropped');
+  });
+  const told = new Set<string>();
+  const ending = new AbortController();
+  const call: Call = async (method, path, options) =>
+    api.call(method, path, { ...options, signal: ending.signal, timeoutMs: TIMEOUT_MS });
+  let timer: NodeJS.Timeout | undefined;
+  let running: Promise<void> | undefined;
+  let closed = false;
+
+  return {
+    record: (request, admission) => {
+      if (closed) return;
+      try {
+        for (const notice of readNotices(request, admission)) book.note(notice, api.now(), performance.now());
+        plan();
+      } catch (error) {
+        tell(`an admission could not be told of by an Event: ${String(error)}`);
+      }
+    },
+    close: async () => {
+      closed = true;
+      clearTimeout(timer);
+      const deadline = setTimeout(() => {
+        ending.abort();
+      }, TIMEOUT_MS);
+      await running;
+      await writeDue();
+      clearTimeout(deadline);
+    },
+  };
+
+  function plan(): void {
+    if (closed || timer !== undefined || running !== undefined || !book.hasUntold()) return;
+    timer = setTimeout(() => {
+      timer = undefined;
+      running = writeDue().finally(() => {
+        running = undefined;
+        plan();
+      });
+    }, GATHER_MS);
+    timer.unref();
+  }
+
+  /** One after the other, until there are no more, or the API server does not answer: it will not answer the next either. */
+  async function writeDue(): Promise<void> {
+    for (let due = book.take(performance.now()); due !== undefined; due = book.take(performance.now())) {
+      try {
+        book.keep(due.key, await writeEvent(call, due));
+        onResult('written');
+      } catch (error) {
+        onResult('failed');
+        tell(`an Event could not be written: ${error instanceof Error ? error.message : String(error)}`);
+        if (!(error instanceof ApiError) || error.status === undefined) return;
+      }
+    }
+  }
+
+  function tell(message: string): void {
+    if (told.has(message)) return;
+    if (told.size >= MOST_TOLD) told.clear();
+    told.add(message);
+    onError(message);
+  }
+}
+
+type Call = (method: Method, path: string, options?: CallOptions) => Promise<unknown>;
+
+/**
+ * Creates the Event, or adds to the one that is there. All replicas name it alike, and none writes over what another has
+ * counted: a change is of the version that was read, and read again if that is an old one.
+ */
+async function writeEvent(call: Call, due: DueEvent): Promise<WrittenEvent> {
+  const paths = locate(due);
+  let { written } = due;
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await (written === undefined ? create(call, paths, due) : addTo(written, call, paths, due));
+    } catch (error) {
+      if (attempt === MAX_ATTEMPTS || !(error instanceof ApiError)) throw error;
+      // It has expired. Not found when it was to be created is another matter: there is no such namespace.
+      if (error.status === 404 && written !== undefined) written = undefined;
+      else if (error.status === 409) written = await read(call, paths);
+      else throw error;
+    }
+  }
+}
+
+type Paths = Readonly<{ namespace: string; name: string; all: string; one: string }>;
+
+function locate({ key, notice: { involved } }: DueEvent): Paths {
+  // Events live in a namespace, those of what lives in none in `default`: the API server wants it so.
+  const namespace = involved.namespace || 'default';
+  const name = nameEvent(involved.name, key);
+  const all = `/api/v1/namespaces/${encodeURIComponent(namespace)}/events`;
+  return { namespace, name, all, one: `${all}/${name}` };
+}
+
+/** `web-7d9f5.0f3a…`: the same in every replica, and another one for each owner, rule and outcome. */
+function nameEvent(owner: string, key: string): string {
+  const hash = createHash('sha256').update(key).digest('hex').slice(0, 16);
+  const start = owner
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]+/g, '-')
+    .slice(0, 200)
+    .replaceAll(/^-|-$/g, '');
+  return start === '' ? `pullguard.${hash}` : `${start}.${hash}`;
+}
+
+const REASONS: Readonly<Record<NoticeOutcome, Readonly<{ type: string; reason: string }>>> = {
+  denied: { type: 'Warning', reason: 'ImageDenied' },
+  fixed: { type: 'Normal', reason: 'ImagePullFixed' },
+};
+
+async function create(call: Call, { namespace, name, all }: Paths, due: DueEvent): Promise<WrittenEvent> {
+  const { notice, count, firstAt, lastAt } = due;
+  const body = {
+    apiVersion: 'v1',
+    kind: 'Event',
+    metadata: { name, namespace },
+    involvedObject: notice.involved,
+    ...REASONS[notice.outcome],
+    message: notice.message,
+    count,
+    firstTimestamp: toTimestamp(firstAt),
+    lastTimestamp: toTimestamp(lastAt),
+    source: { component: 'pullguard' },
+    reportingComponent: 'pullguard',
+  };
+  return readWritten(await call('POST', all, { body }));
+}
+
+async function addTo(written: WrittenEvent, call: Call, { one }: Paths, due: DueEvent): Promise<WrittenEvent> {
+  const lastTimestamp = toTimestamp(due.lastAt);
+  const body = {
+    metadata: { resourceVersion: written.resourceVersion },
+    message: due.notice.message,
+    count: written.count + due.count,
+    // Another replica may have seen it later.
+    lastTimestamp: lastTimestamp > written.lastTimestamp ? lastTimestamp : written.lastTimestamp,
+  };
+  const contentType = 'application/merge-patch+json';
+  return readWritten(await call('PATCH', one, { body, contentType }));
+}
+
+/** The Event as it is now; undefined when it has gone. */
+async function read(call: Call, { one }: Paths): Promise<WrittenEvent | undefined> {
+  try {
+    return readWritten(await call('GET', one));
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 404) return undefined;
+    throw error;
+  }
+}
+
+function readWritten(event: unknown): WrittenEvent {
+  const count = readPath(event, 'count');
+  return {
+    count: typeof count === 'number' ? count : 0,
+    lastTimestamp: readString(event, 'lastTimestamp'),
+    resourceVersion: readString(event, 'metadata', 'resourceVersion'),
+  };
+}
+
+/** Whole seconds, as the API server keeps them: later times are greater texts. */
+function toTimestamp(date: Date): string {
+  return date.toISOString().replace(/\.\d+Z$/, 'Z');
+}

@@ -1,0 +1,63 @@
+import type { Facts, PullSecret, PullSecretFacts, ServiceAccount } from '../../engine/facts.ts';
+import type { SecretsMode } from './fact-collections.ts';
+import type { NamespaceLabels } from './read-namespace.ts';
+
+/** What is known of a collection: by a watch, or by a list. */
+export type Store<Kept> = Readonly<{
+  find: (namespace: string, name: string) => Kept | undefined;
+  /** Whether it has been listed to the end, so that what is not found is not there. */
+  hasSynced: () => boolean;
+}>;
+
+/** Without an `objectName`, it holds secrets of any name. */
+export type SecretStore = Store<PullSecret> & Readonly<{ objectName: string | undefined }>;
+
+export type FactStores = Readonly<{
+  mode: SecretsMode;
+  secrets: readonly SecretStore[];
+  serviceAccounts: Store<ServiceAccount>;
+  /** Undefined where nobody goes on asking for them: then no namespace has limits. */
+  namespaces: Store<NamespaceLabels> | undefined;
+  /** Milliseconds since 1970. */
+  now: () => number;
+}>;
+
+/**
+ * The facts, as far as they are known by now: to be called again when a store has synced, and not for each question. Those
+ * that are not listed to the end are absent, so that rules that need them are skipped.
+ *
+ * Not so namespaces. Where the member is absent no cluster is asked, and nothing is limited; where it is there and has no
+ * answer yet, labels may forbid to refuse, and nothing is refused. After each start this is the case for a moment.
+ */
+export function assembleFacts(stores: FactStores): Facts {
+  const { mode, secrets, serviceAccounts, namespaces } = stores;
+  // Each name is a list of its own, and those that are known are of use without the others.
+  const known = secrets.filter((store) => store.hasSynced()).length;
+  const knowsSecrets = mode === 'default-secret-only' ? known > 0 : known > 0 && known === secrets.length;
+  return {
+    ...(knowsSecrets && { pullSecrets: toPullSecretFacts(stores) }),
+    ...(serviceAccounts.hasSynced() && { serviceAccounts: { find: serviceAccounts.find } }),
+    ...(namespaces !== undefined && { namespaces: { findLabels: (name) => namespaces.find('', name) } }),
+  };
+}
+
+function toPullSecretFacts({ mode, secrets, now }: FactStores): PullSecretFacts {
+  return {
+    find: (namespace, name) => findSecret(secrets, namespace, name),
+    seesEveryType: mode === 'default-secret-only',
+    now,
+  };
+}
+
+function findSecret(
+  secrets: readonly SecretStore[],
+  namespace: string,
+  name: string,
+): ReturnType<PullSecretFacts['find']> {
+  const stores = secrets.filter(({ objectName }) => objectName === undefined || objectName === name);
+  for (const store of stores) {
+    const found = store.find(namespace, name);
+    if (found !== undefined) return found;
+  }
+  return stores.length > 0 && stores.every((store) => store.hasSynced()) ? 'absent' : undefined;
+}

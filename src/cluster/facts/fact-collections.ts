@@ -1,0 +1,67 @@
+import type { PullSecret, ServiceAccount } from '../../engine/facts.ts';
+import type { KubernetesObject } from '../connection/api-server.ts';
+import type { AccessRule } from '../connection/access-rule.ts';
+import { readNamespace, type NamespaceLabels } from './read-namespace.ts';
+import { PULL_SECRET_TYPES, readPullSecret } from './read-pull-secret.ts';
+import { readServiceAccount } from './read-service-account.ts';
+
+/**
+ * Which Secrets are looked at. `default-secret-only`: those of the names that the policy has for pull secrets, such as
+ * `default-secret`; `all`: every pull secret of the cluster; `none`: not one.
+ */
+export const SECRETS_MODES = ['default-secret-only', 'all', 'none'] as const;
+export type SecretsMode = (typeof SECRETS_MODES)[number];
+
+/** Objects of the core API, in all namespaces, that facts are made from. */
+export type FactCollection<Kept> = Readonly<{
+  resource: string;
+  fieldSelector?: string;
+  /** The name that the field selector is for. */
+  objectName?: string;
+  /** What is kept of an object. */
+  keep: (object: KubernetesObject) => Kept;
+}>;
+
+export const SERVICE_ACCOUNTS: FactCollection<ServiceAccount> = {
+  resource: 'serviceaccounts',
+  keep: readServiceAccount,
+};
+
+export const NAMESPACES: FactCollection<NamespaceLabels> = { resource: 'namespaces', keep: readNamespace };
+
+export type SecretCollection = FactCollection<PullSecret>;
+
+/** The Secrets that a mode looks at, in as many lists as it takes: a field selector knows no "or". */
+export function listSecretCollections(mode: SecretsMode, names: readonly string[]): readonly SecretCollection[] {
+  const secrets = { resource: 'secrets', keep: readPullSecret };
+  switch (mode) {
+    case 'default-secret-only':
+      return [...new Set(names)].map((name) => ({
+        ...secrets,
+        fieldSelector: `metadata.name=${name}`,
+        objectName: name,
+      }));
+    case 'all':
+      return PULL_SECRET_TYPES.map((type) => ({ ...secrets, fieldSelector: `type=${type}` }));
+    case 'none':
+      return [];
+  }
+}
+
+/** Of the collection in all namespaces, or in one. */
+export function pathOf({ resource }: Pick<FactCollection<unknown>, 'resource'>, namespace?: string): string {
+  return namespace === undefined ? `/api/v1/${resource}` : `/api/v1/namespaces/${namespace}/${resource}`;
+}
+
+/** What reading facts needs to be allowed, and no more. Who is allowed one name may list and watch with a selector of it. */
+export function accessOf(mode: SecretsMode, names: readonly string[]): readonly AccessRule[] {
+  const rule = { apiGroup: '', verbs: ['list', 'watch'], namespaced: false };
+  const secrets = listSecretCollections(mode, names);
+  const resourceNames = secrets.flatMap(({ objectName }) => objectName ?? []);
+  const secretRules = [...new Set(secrets.map(({ resource }) => resource))].map((resource) => ({
+    ...rule,
+    resource,
+    ...(resourceNames.length > 0 && { resourceNames }),
+  }));
+  return [...[SERVICE_ACCOUNTS, NAMESPACES].map(({ resource }) => ({ ...rule, resource })), ...secretRules];
+}

@@ -1,0 +1,90 @@
+import type { CredentialEntry, PullSecret } from '../../engine/facts.ts';
+import { parseCredentialKey } from '../../image/credential-key.ts';
+import { remember } from '../../image/remember.ts';
+import { readString } from '../../workload/pointer.ts';
+import type { KubernetesObject } from '../connection/api-server.ts';
+import { readDockerConfig, readDockercfg, type DockerEntries } from './read-docker-config.ts';
+
+/** The types that kubelet takes for pull secrets; it passes over all others. */
+export const PULL_SECRET_TYPES = ['kubernetes.io/dockerconfigjson', 'kubernetes.io/dockercfg'] as const;
+
+/**
+ * What is known of a Secret, as kubelet would use it to pull images (`pkg/credentialprovider/secrets/secrets.go`). No
+ * credential is in what is returned, nor in anything that is kept. Never throws: what is no pull secret has no entries.
+ */
+export function readPullSecret(object: KubernetesObject): PullSecret {
+  const type = share(readString(object, 'type'));
+  const generatedBy = share(readString(object, 'metadata', 'labels', 'secret-generated-by'));
+  const expiresAt = readExpiry(object);
+  return {
+    type,
+    ...readContent(object, type),
+    ...(generatedBy !== '' && { generatedBy }),
+    ...(expiresAt !== undefined && { expiresAt }),
+  };
+}
+
+/** One string for all secrets that say the same. */
+const share = remember((text) => text);
+
+type Content = Pick<PullSecret, 'entries' | 'malformed'>;
+
+const NO_ENTRIES: readonly CredentialEntry[] = [];
+
+/** Kubelet passes over a pull secret that holds nothing, as it does over secrets of other types. */
+function readContent(object: KubernetesObject, type: string): Content {
+  const reader = READERS.get(type);
+  const data = reader === undefined ? '' : readString(object, 'data', reader.key);
+  const text = Buffer.from(data, 'base64').toString();
+  if (reader === undefined || text === '') return { entries: NO_ENTRIES };
+  const found = reader.read(text);
+  return typeof found === 'string' ? { entries: NO_ENTRIES, malformed: found } : { entries: shareEntries(found) };
+}
+
+type Reader = Readonly<{ key: string; read: (text: string) => DockerEntries | string }>;
+
+const [CONFIG_JSON, DOCKERCFG] = PULL_SECRET_TYPES;
+
+const READERS: ReadonlyMap<string, Reader> = new Map([
+  [CONFIG_JSON, { key: '.dockerconfigjson', read: readDockerConfig }],
+  [DOCKERCFG, { key: '.dockercfg', read: readDockercfg }],
+]);
+
+/** One list for all secrets with the same entries: a cluster has the same `default-secret` in each of its namespaces. */
+function shareEntries(found: DockerEntries): readonly CredentialEntry[] {
+  const written = JSON.stringify([...found]);
+  // What a key has besides a registry and a path may be a credential, and must not be kept.
+  return /[@?#]/.test(written) ? toEntries(written) : toEntriesOnce(written);
+}
+
+const toEntriesOnce = remember((written) => toEntries(written));
+
+function toEntries(written: string): readonly CredentialEntry[] {
+  return (JSON.parse(written) as readonly [text: string, hasCredentials: boolean][]).flatMap(
+    ([text, hasCredentials]) => {
+      const key = parseCredentialKey(text);
+      return key === undefined ? [] : [{ key, hasCredentials }];
+    },
+  );
+}
+
+/** Where CCE writes the end of the credentials; the older versions to the second. */
+const EXPIRY_ANNOTATIONS = ['swr-auth-may-expires-at', 'temporary-ak-sk-expires-at'] as const;
+
+function readExpiry(object: KubernetesObject): number | undefined {
+  for (const annotation of EXPIRY_ANNOTATIONS) {
+    const time = readTime(readString(object, 'metadata', 'annotations', annotation));
+    if (time !== undefined) return time;
+  }
+  return undefined;
+}
+
+/** `2021-11-26 20:55:31.380909 +0000 UTC`, as Go prints a time, or RFC 3339. Undefined for anything else. */
+function readTime(text: string): number | undefined {
+  const [, date = '', time = '', utc, hours = '', minutes = ''] = TIME.exec(text) ?? [];
+  const milliseconds = Date.parse(`${date}T${time}${utc ?? `${hours}:${minutes}`}`);
+  return Number.isNaN(milliseconds) ? undefined : milliseconds;
+}
+
+/** Date, time to the millisecond, and how far from UTC. */
+const TIME = /^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d(?:\.\d{1,3})?)\d* ?(?:(Z)|([+-]\d\d):?(\d\d))(?: |$)/;

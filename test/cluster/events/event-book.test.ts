@@ -1,0 +1,181 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { createEventBook, type DueEvent, type EventBook } from '../../../src/cluster/events/event-book.ts';
+import type { Notice } from '../../../src/cluster/events/notices.ts';
+
+const MINUTE = 60_000;
+
+describe('one Event for many notices', () => {
+  test('is written at once, and after that no more than every five minutes, with all that came meanwhile', () => {
+    const { book } = createBook();
+    note(book, 'web', 0);
+    expect(takeAll(book, 0)).toEqual(['web 1']);
+    for (let second = 1; second <= 240; second++) note(book, 'web', second * 1000);
+    expect(takeAll(book, 4 * MINUTE)).toEqual([]);
+    expect(book.hasUntold()).toBe(true);
+    expect(takeAll(book, 5 * MINUTE)).toEqual(['web 240']);
+    expect(book.hasUntold()).toBe(false);
+    expect(takeAll(book, 60 * MINUTE)).toEqual([]);
+  });
+
+  test('says when the first and the last of those came, and what the last one said', () => {
+    const { book } = createBook();
+    book.note(noticeOf('web', { message: 'first' }), new Date(1000), 0);
+    book.note(noticeOf('web', { message: 'second' }), new Date(2000), 0);
+    const due = book.take(0);
+    expect(due).toMatchObject({ firstAt: new Date(1000), lastAt: new Date(2000), notice: { message: 'second' } });
+    book.note(noticeOf('web', { message: 'third' }), new Date(3000), MINUTE);
+    expect(book.take(6 * MINUTE)).toMatchObject({ count: 1, firstAt: new Date(3000), lastAt: new Date(3000) });
+  });
+
+  test('goes on from what was written before, for as long as that is known', () => {
+    const { book } = createBook();
+    note(book, 'web', 0);
+    const written = { count: 1, lastTimestamp: '2026-01-01T00:00:00Z', resourceVersion: '7' };
+    const due = book.take(0)!;
+    expect(due.written).toBeUndefined();
+    book.keep(due.key, written);
+    book.keep('a key that is forgotten', written);
+    note(book, 'web', 0);
+    expect(book.take(6 * MINUTE)?.written).toEqual(written);
+  });
+
+  test.each<[what: string, change: Partial<Notice>]>([
+    ['rule', { rule: 'tag-explicit' }],
+    ['outcome', { outcome: 'fixed' }],
+    ['name', { involved: { ...noticeOf('web').involved, name: 'api' } }],
+    ['namespace', { involved: { ...noticeOf('web').involved, namespace: 'team' } }],
+    ['kind', { involved: { ...noticeOf('web').involved, kind: 'Job' } }],
+    ['uid, as of an object that was deleted and made again', { involved: { ...noticeOf('web').involved, uid: 'u2' } }],
+  ])('is not that of another %s', (_what, change) => {
+    const { book } = createBook();
+    book.note(noticeOf('web'), new Date(0), 0);
+    book.note({ ...noticeOf('web'), ...change }, new Date(0), 0);
+    expect(takeAll(book, 0)).toHaveLength(2);
+  });
+});
+
+describe('a flood of notices', () => {
+  test('makes 25 Events at once, then one every two seconds, those that waited longest first', () => {
+    const { book } = createBook();
+    for (let at = 0; at < 100; at++) note(book, `web-${at}`, at);
+    expect(takeAll(book, 100)).toEqual(Array.from({ length: 25 }, (_, at) => `web-${at} 1`));
+    expect(takeAll(book, 1999)).toEqual([]);
+    expect(takeAll(book, 2101)).toEqual(['web-25 1']);
+    expect(takeAll(book, 12_101)).toEqual(['web-26 1', 'web-27 1', 'web-28 1', 'web-29 1', 'web-30 1']);
+  });
+
+  test('tells what is new before it tells what was told before', () => {
+    const { book } = createBook();
+    for (let at = 0; at < 25; at++) note(book, `old-${at}`, 0);
+    takeAll(book, 0);
+    for (let at = 0; at < 25; at++) note(book, `old-${at}`, 1);
+    note(book, 'new', 10 * MINUTE);
+    expect(takeAll(book, 10 * MINUTE)).toEqual(['new 1', ...Array.from({ length: 24 }, (_, at) => `old-${at} 1`)]);
+  });
+
+  test('does not keep what is noted again and again from its turn', () => {
+    const { book } = createBook();
+    for (let at = 0; at < 25; at++) note(book, `web-${at}`, 0);
+    takeAll(book, 0);
+    note(book, 'busy', 1);
+    for (let at = 0; at < 100; at++) note(book, `quiet-${at}`, 2);
+    note(book, 'busy', 3);
+    expect(takeAll(book, 2000)).toEqual(['busy 2']);
+  });
+
+  test('of new objects is dropped after 150, and counted, while known ones are noted on', () => {
+    const { book, dropped } = createBook();
+    for (let at = 0; at < 200; at++) note(book, `web-${at}`, 0);
+    expect(dropped()).toBe(50);
+    note(book, 'web-149', 0);
+    expect(dropped()).toBe(50);
+    takeAll(book, 0);
+    note(book, 'web-200', 0);
+    expect(dropped()).toBe(50);
+  });
+
+  test('forgets the object that was noted longest ago when there are a thousand, and counts what it had to tell', () => {
+    const { book, dropped } = createBook();
+    const names = Array.from({ length: 1000 }, (_, at) => `web-${at}`);
+    for (const [at, name] of names.entries()) {
+      note(book, name, at * 2000);
+      takeAll(book, at * 2000);
+    }
+    const now = 1000 * 2000;
+    // Too soon to be told again; then 999 others are noted after it.
+    note(book, 'web-999', now);
+    for (const name of names.slice(0, 999)) note(book, name, now);
+    expect(dropped()).toBe(0);
+    note(book, 'one-too-many', now);
+    expect(dropped()).toBe(1);
+    takeAll(book, now);
+    // It can begin again, as what it is: a new one.
+    note(book, 'web-999', now + 2000);
+    expect(takeAll(book, now + 2000)).toEqual(['web-999 1']);
+  });
+});
+
+test('nothing that is noted is lost or told twice, and what is kept is bounded, whatever comes when', () => {
+  const step = fc.record({
+    wait: fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 10 * MINUTE })),
+    name: fc.integer({ min: 0, max: 40 }),
+    takes: fc.integer({ min: 0, max: 3 }),
+  });
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 300 }), (steps) => {
+      const { book, dropped } = createBook();
+      let now = 0;
+      let told = 0;
+      const lastTaken = new Map<string, number>();
+      const take = (): boolean => {
+        const due = book.take(now);
+        if (due === undefined) return false;
+        expect(now - (lastTaken.get(due.key) ?? -Infinity)).toBeGreaterThanOrEqual(5 * MINUTE);
+        lastTaken.set(due.key, now);
+        told += due.count;
+        return true;
+      };
+      for (const { wait, name, takes } of steps) {
+        now += wait;
+        note(book, `web-${name}`, now);
+        for (let left = takes; left > 0; left--) take();
+      }
+      for (let round = 0; round < 3; round++) {
+        now += 10 * MINUTE;
+        while (take());
+      }
+      expect(told).toBe(steps.length);
+      expect(book.hasUntold()).toBe(false);
+      expect(dropped()).toBe(0);
+    }),
+  );
+});
+
+function createBook(): { book: EventBook; dropped: () => number } {
+  let dropped = 0;
+  return { book: createEventBook(() => dropped++), dropped: () => dropped };
+}
+
+function noticeOf(name: string, overrides: Partial<Notice> = {}): Notice {
+  return {
+    involved: { apiVersion: 'v1', kind: 'Pod', namespace: 'default', name },
+    outcome: 'denied',
+    rule: 'reference-valid',
+    message: 'wrong',
+    ...overrides,
+  };
+}
+
+function note(book: EventBook, name: string, now: number): void {
+  book.note(noticeOf(name), new Date(now), now);
+}
+
+/** Takes until nothing is due: `web 3`. */
+function takeAll(book: EventBook, now: number): readonly string[] {
+  const taken: string[] = [];
+  for (let due: DueEvent | undefined; (due = book.take(now)) !== undefined;) {
+    taken.push(`${due.notice.involved.name} ${due.count}`);
+  }
+  return taken;
+}
