@@ -4,7 +4,7 @@ import { installManifests, readMetrics, startInCluster } from './in-cluster.ts';
 import { warningsIn } from './kubectl.ts';
 import { make, type PodSpec } from './objects.ts';
 import { waitFor } from './processes.ts';
-import type { Pullguard } from './pullguard-process.ts';
+import { startPullguard, type Pullguard } from './pullguard-process.ts';
 
 const cluster = useCluster('facts');
 const { controlPlane, kubectl, apply, call, get, getPodOf } = cluster;
@@ -65,6 +65,17 @@ test('the rights that the manifests give it are enough to know the cluster, by n
   expect(await waitFor(known), 'all three facts are known').toBe(true);
   const all = await kubectl('auth can-i list secrets --all-namespaces --as=system:serviceaccount:pullguard:pullguard');
   expect(all.stdout.trim(), 'it may not read all secrets').toBe('no');
+});
+
+test('all pull secrets are known where it is told and allowed to look at them', async () => {
+  await apply(pullSecret('all', 'harbor.example.com'));
+  const flags = [`--kubeconfig=${controlPlane.kubeconfig}`, '--secrets=all'];
+  const { stop, ...other } = await startPullguard(controlPlane.folder, { policy: POLICY, flags });
+  const known = async (): Promise<boolean> =>
+    /^pullguard_facts_objects\{fact="pullSecrets"\} [1-9]/m.test(await readMetrics({ stop, ...other }));
+  expect(await waitFor(known)).toBe(true);
+  expect(await stop()).toBe(0);
+  await kubectl('delete secret all');
 });
 
 describe('a pull secret', () => {
