@@ -28,6 +28,7 @@ const DESCRIPTIONS: Readonly<Record<string, (error: SchemaError) => string>> = {
     const types = [params['type']].flat().map(String);
     return `must be ${nameTypes(types)}, is ${show(data)}${types.includes('string') ? hintAtOff(data) : ''}`;
   },
+  minimum: ({ params, data }) => `must be ${String(params['limit'])} or more, is ${show(data)}`,
   minItems: () => 'must not be empty',
   minLength: () => 'must not be empty',
 };

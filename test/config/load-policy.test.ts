@@ -98,6 +98,11 @@ describe('a policy with a mistake is refused whole, and each mistake told with l
       ],
     ],
     [
+      'an option out of its range',
+      `${HEAD}rules:\n  pull-secret-usable: { action: warn, expiresWithinHours: -1 }\n`,
+      ['p:4:59: must be 0 or more, is -1'],
+    ],
+    [
       'actions that are none',
       `${HEAD}rules:\n  reference-valid: Deny\n  mirror-used: { action: dney }\n  tag-explicit: 3\n`,
       [
