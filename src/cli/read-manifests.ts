@@ -96,7 +96,7 @@ function readYaml({ text, line }: Part): Manifest {
   const parsed = parseAllDocuments(text, { ...PARSE_OPTIONS, lineCounter: lines });
   const documents: readonly Document.Parsed[] = Array.isArray(parsed) ? parsed : [];
   const manifests = documents.map((document): Manifest => {
-    const read = readDocument(document, text, lines);
+    const read = readDocument(document, text);
     return read.ok
       ? readContent(read.content, (pointer) => moveDown(locate(document, lines, pointer), line))
       : { objects: [], foreign: 0, errors: [moveDown(read.problem, line)] };

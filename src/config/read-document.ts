@@ -1,5 +1,5 @@
 import { isAlias, isCollection, isMap, isNode, isPair, isScalar, visit } from 'yaml';
-import type { Document, LineCounter, Node, YAMLError } from 'yaml';
+import type { Document, Node, YAMLError } from 'yaml';
 import { quote } from '../image/quote.ts';
 import type { Position } from './locate.ts';
 
@@ -17,12 +17,17 @@ export const PARSE_OPTIONS = { merge: true, uniqueKeys: false, prettyErrors: fal
 const MAX_ALIAS_COUNT = 10_000;
 
 /** What a document holds that was parsed from `text`. Never throws, and nothing in the content contains itself. */
-export function readDocument(document: Document.Parsed, text: string, lines: LineCounter): DocumentContent {
+export function readDocument(document: Document.Parsed, text: string): DocumentContent {
   const content = readContent(document, text);
   if (!('problem' in content)) return { ok: true, content: content.value };
   const { offset, message } = content.problem;
-  const { line, col } = lines.linePos(offset);
-  return { ok: false, problem: { line: Math.max(line, 1), column: Math.max(col, 1), message } };
+  return { ok: false, problem: { ...placeOf(offset, text), message } };
+}
+
+/** Not by the parser's count of lines, which misses a line break within something that it did not expect. */
+function placeOf(offset: number, text: string): Position {
+  const before = text.slice(0, offset);
+  return { line: before.split('\n').length, column: before.length - before.lastIndexOf('\n') };
 }
 
 type Problem = Readonly<{ offset: number; message: string }>;

@@ -1,11 +1,10 @@
 import fc from 'fast-check';
-import { LineCounter, parseDocument, stringify } from 'yaml';
+import { parseDocument, stringify } from 'yaml';
 import { describe, expect, test } from 'vitest';
 import { PARSE_OPTIONS, readDocument, type DocumentContent } from '../../src/config/read-document.ts';
 
 function read(text: string): DocumentContent {
-  const lines = new LineCounter();
-  return readDocument(parseDocument(text, { ...PARSE_OPTIONS, lineCounter: lines }), text, lines);
+  return readDocument(parseDocument(text, PARSE_OPTIONS), text);
 }
 
 /** `line:column message`, or the content. */
@@ -119,6 +118,7 @@ test('no text at all makes it throw, and every problem is at a place in the text
       expect(column).toBeGreaterThanOrEqual(1);
       expect(column).toBeLessThanOrEqual((lines[line - 1] ?? '').length + 1);
     }),
-    { numRuns: 500 },
+    // The parser itself takes the line break in it for none.
+    { numRuns: 500, examples: [['*}---\n{{']] },
   );
 });
