@@ -109,6 +109,8 @@ const FACTS: Readonly<Record<FactName, string>> = {
   pullSecrets: 'pull secrets',
   serviceAccounts: 'service accounts',
   namespaces: 'the labels of namespaces',
+  registries: 'answers of registries, and scan asks none',
+  nodes: 'nodes',
 };
 
 /** What the rows do not say by themselves, and what was not looked at. */

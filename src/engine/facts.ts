@@ -1,4 +1,6 @@
 import type { CredentialKey } from '../image/credential-key.ts';
+import type { ImageReference } from '../image/reference.ts';
+import type { ImageAnswer } from './image-answer.ts';
 
 /**
  * What the cluster told us, as rules ask for it. Everything may be out of date by a moment. An absent member is unknown:
@@ -8,6 +10,8 @@ export type Facts = Readonly<{
   pullSecrets?: PullSecretFacts;
   serviceAccounts?: ServiceAccountFacts;
   namespaces?: NamespaceFacts;
+  registries?: RegistryFacts;
+  nodes?: NodeFacts;
 }>;
 
 export type FactName = keyof Facts;
@@ -57,4 +61,38 @@ export type ServiceAccount = Readonly<{
 export type NamespaceFacts = Readonly<{
   /** Its labels; undefined when it is too new to be known, or when namespaces have not been listed yet. */
   findLabels: (name: string) => Readonly<Record<string, string>> | undefined;
+}>;
+
+export type RegistryFacts = Readonly<{
+  /**
+   * What the registry says of an image to who has these pull secrets. Undefined when nobody knows: the registry may not be
+   * asked, or has not answered yet. In an admission the same review is judged again if it answers in time.
+   */
+  find: (question: ImageQuestion) => ImageAnswer | undefined;
+}>;
+
+export type ImageQuestion = Readonly<{
+  reference: ImageReference;
+  namespace: string;
+  /** Names of the pod's pull secrets, in order; undefined when nobody knows which it has. */
+  pullSecrets: readonly string[] | undefined;
+}>;
+
+export type NodeFacts = Readonly<{
+  /** The same list until something about a node has changed. */
+  list: () => readonly ClusterNode[];
+}>;
+
+/** What is known of a node. */
+export type ClusterNode = Readonly<{
+  name: string;
+  labels: Readonly<Record<string, string>>;
+  /** `linux/arm64`: the platform of the images that it runs. */
+  platform: string;
+  isUnschedulable: boolean;
+  hasDiskPressure: boolean;
+  /** Its allocatable ephemeral storage; undefined when it does not say. */
+  ephemeralStorageBytes: number | undefined;
+  /** Names of the images that are on it, as `formatReference` writes them. Kubelet names no more than 50. */
+  images: ReadonlySet<string>;
 }>;

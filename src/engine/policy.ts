@@ -18,10 +18,48 @@ export type Policy = Readonly<{
   exempt: Readonly<{ namespaces: readonly Glob[]; images: readonly HostPattern[] }>;
   skip: SkipPolicy;
   kinds: KindTable;
+  probe: ProbeSettings;
 }>;
 
 /** Registries, and the pull secret that their images need; without a secret they need none. */
-export type Registry = Readonly<{ hosts: readonly HostPattern[]; pullSecret?: string }>;
+export type Registry = Readonly<{
+  hosts: readonly HostPattern[];
+  pullSecret?: string;
+  /** How to ask them about images; without it they are not asked. */
+  probe?: RegistryProbe;
+}>;
+
+/** What is allowed in asking a registry. */
+export type RegistryProbe = Readonly<{
+  /** PEM certificates of CAs to trust beside the usual ones. */
+  ca?: string;
+  /** Plain HTTP instead of HTTPS. */
+  plainHttp: boolean;
+  /** Hosts, with a port where it is not the usual one, that may give tokens for it, besides itself. */
+  tokenHosts: readonly string[];
+  /** Addresses in private networks, loopback and link-local that it may have, as CIDRs: `10.20.0.0/16`. */
+  addresses: readonly string[];
+  /** Hosts that nodes ask first for its images, as their container engine is configured; asked without credentials. */
+  mirrors: readonly string[];
+}>;
+
+/** How much asking registries may take. */
+export type ProbeSettings = Readonly<{
+  /** The longest that an admission waits for answers. Milliseconds, as all of these. */
+  waitMs: number;
+  /** The longest that one probe may take, however many requests it is. */
+  timeoutMs: number;
+  /** How long an answer is good for: that an image is there; that it is denied or not found; that nobody could say. */
+  positiveMs: number;
+  negativeMs: number;
+  errorMs: number;
+  /** Answers kept at most. */
+  entries: number;
+  /** Probes of one registry at a time. */
+  concurrency: number;
+  /** Manifests of Docker Hub that may be fetched in an hour, as each counts as a pull there. */
+  dockerHubPerHour: number;
+}>;
 
 /** `from` and `to` are a registry, or a registry and the start of a path that ends where a path segment does. */
 export type Mirror = Readonly<{ from: ImagePrefix; to: ImagePrefix }>;
@@ -66,6 +104,11 @@ const registriesOf = rememberOf((registries: readonly Registry[]) =>
 /** Every pull secret that the policy knows, each once. */
 export function listPullSecrets({ registries }: Policy): readonly string[] {
   return [...new Set(registries.flatMap(({ pullSecret }) => pullSecret ?? []))];
+}
+
+/** Whether the policy names any registry to be asked. */
+export function probesAny({ registries }: Policy): boolean {
+  return registries.some(({ probe }) => probe !== undefined);
 }
 
 /** The same image on its mirror, tag and digest kept; undefined when it has none, or is there already. */
