@@ -1,0 +1,62 @@
+import { Agent as HttpAgent } from 'node:http';
+import { Agent as HttpsAgent } from 'node:https';
+import type { RegistryProbe } from '../../engine/policy.ts';
+import { guardLookup, type ResolveHost } from './guarded-lookup.ts';
+import { createTrust } from './trust.ts';
+
+/** What decides where a connection may lead and whom it trusts. */
+export type Permission = Pick<RegistryProbe, 'ca' | 'addresses'>;
+
+/** `kept` uses a connection again while it is idle; `fresh` makes one for each request. */
+export type Connections = Readonly<{ kept: HttpAgent; fresh: HttpAgent }>;
+
+/** A probe is a few requests one after the other; servers keep connections for longer than this. */
+const IDLE_MS = 5000;
+
+/** Of one host, while idle. */
+const MOST_IDLE = 4;
+
+/**
+ * How long one of several addresses is tried alone. Node's own 250 ms give up an address far away that would have answered,
+ * for one that leads nowhere.
+ */
+const ATTEMPT_MS = 600;
+
+/** A policy has a few; those of policies before it are forgotten all at once, and their idle connections close. */
+const MOST_PERMISSIONS = 32;
+
+/**
+ * Connections by protocol and permission: what was connected under one permission is never used under another. Idle ones do
+ * not keep the process alive.
+ */
+export function createConnections(
+  resolve: ResolveHost,
+): (protocol: 'http:' | 'https:', permission: Permission) => Connections {
+  const known = new Map<string, Connections>();
+  return (protocol, permission) => {
+    const key = [protocol, ...permission.addresses, permission.ca ?? ''].join('\n');
+    const found = known.get(key);
+    if (found !== undefined) return found;
+    if (known.size >= MOST_PERMISSIONS) known.clear();
+    const opened = openConnections(protocol, permission, resolve);
+    known.set(key, opened);
+    return opened;
+  };
+}
+
+function openConnections(
+  protocol: 'http:' | 'https:',
+  { ca, addresses }: Permission,
+  resolve: ResolveHost,
+): Connections {
+  const fresh = {
+    lookup: guardLookup(resolve, addresses),
+    autoSelectFamily: true,
+    autoSelectFamilyAttemptTimeout: ATTEMPT_MS,
+  };
+  const kept = { ...fresh, keepAlive: true, maxFreeSockets: MOST_IDLE, timeout: IDLE_MS };
+  if (protocol === 'http:') return { kept: new HttpAgent(kept), fresh: new HttpAgent(fresh) };
+  // A session resumed would be one whose certificate is not looked at again.
+  const tls = { ...createTrust(ca), maxCachedSessions: 0 };
+  return { kept: new HttpsAgent({ ...kept, ...tls }), fresh: new HttpsAgent({ ...fresh, ...tls }) };
+}

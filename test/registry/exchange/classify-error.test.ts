@@ -1,0 +1,64 @@
+import { describe, expect, test } from 'vitest';
+import { classifyError } from '../../../src/registry/exchange/classify-error.ts';
+import { ExchangeError, type ExchangeFailure } from '../../../src/registry/exchange/exchange-error.ts';
+
+describe('what Node says is told as the check item that helps', () => {
+  test.each<[failure: ExchangeFailure, codes: string]>([
+    [
+      { outcome: 'certificate', problem: 'unknown' },
+      `UNABLE_TO_VERIFY_LEAF_SIGNATURE SELF_SIGNED_CERT_IN_CHAIN DEPTH_ZERO_SELF_SIGNED_CERT UNABLE_TO_GET_ISSUER_CERT
+       UNABLE_TO_GET_ISSUER_CERT_LOCALLY CERT_UNTRUSTED CERT_REJECTED CERT_REVOKED CERT_SIGNATURE_FAILURE CERT_CHAIN_TOO_LONG
+       INVALID_CA INVALID_PURPOSE PATH_LENGTH_EXCEEDED UNABLE_TO_DECODE_ISSUER_PUBLIC_KEY UNSPECIFIED`,
+    ],
+    [{ outcome: 'certificate', problem: 'expired' }, 'CERT_HAS_EXPIRED CERT_NOT_YET_VALID'],
+    [{ outcome: 'certificate', problem: 'wrong-name' }, 'ERR_TLS_CERT_ALTNAME_INVALID HOSTNAME_MISMATCH'],
+    [{ outcome: 'unreachable', cause: 'dns' }, 'ENOTFOUND'],
+    [
+      { outcome: 'unreachable', cause: 'no-route' },
+      'EHOSTUNREACH ENETUNREACH ENETDOWN EHOSTDOWN EADDRNOTAVAIL EACCES EPERM',
+    ],
+    [{ outcome: 'unreachable', cause: 'refused' }, 'ECONNREFUSED'],
+    [{ outcome: 'unreachable', cause: 'reset' }, 'ECONNRESET EPIPE ECONNABORTED'],
+    [{ outcome: 'unreachable', cause: 'timeout' }, 'ETIMEDOUT'],
+    [
+      { outcome: 'broken', said: 'its answer is not HTTP' },
+      'HPE_INVALID_CONSTANT HPE_HEADER_OVERFLOW HPE_UNEXPECTED_CONTENT_LENGTH',
+    ],
+    [{ outcome: 'broken', said: 'it does not speak TLS' }, 'ERR_SSL_WRONG_VERSION_NUMBER ERR_SSL_HTTP_REQUEST'],
+    [
+      { outcome: 'broken', said: 'it and pullguard cannot agree on TLS' },
+      'EPROTO ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE',
+    ],
+    [{ outcome: 'broken', said: 'the connection to it failed' }, 'EMFILE OUT_OF_MEM ERR_INVALID_STATE'],
+  ])('%j: %s', (failure, codes) => {
+    for (const code of codes.split(/\s+/)) expect([code, classifyError(errorOf(code))]).toEqual([code, failure]);
+  });
+});
+
+test.each(['ENOTFOUND', 'EAI_AGAIN', 'EAI_FAIL', 'EAI_NODATA', 'EINVAL', 'EBUSY'])('%s of a lookup is DNS', (code) => {
+  const error = Object.assign(errorOf(code), { syscall: 'getaddrinfo' });
+  expect(classifyError(error)).toEqual({ outcome: 'unreachable', cause: 'dns' });
+});
+
+test('of several addresses that failed the first is told', () => {
+  const errors = [errorOf('ECONNREFUSED'), errorOf('ENETUNREACH')];
+  expect(classifyError(new AggregateError(errors))).toEqual({ outcome: 'unreachable', cause: 'refused' });
+});
+
+test('a failure of our own stays as it is', () => {
+  const failure = { outcome: 'forbidden-address', address: '10.0.0.1' } as const;
+  expect(classifyError(new ExchangeError(failure))).toBe(failure);
+});
+
+test.each([undefined, null, 'text', {}, new AggregateError([]), new Error('no code')])('%s is no crash', (thrown) => {
+  expect(classifyError(thrown)).toEqual({ outcome: 'broken', said: 'the connection to it failed' });
+});
+
+test("nothing of an error's text is repeated, as a registry may have written it", () => {
+  for (const code of ['', 'HPE_INVALID_CONSTANT', 'EPROTO', 'ERR_TLS_CERT_ALTNAME_INVALID'])
+    expect(JSON.stringify(classifyError(errorOf(code, '<script>')))).not.toContain('script');
+});
+
+function errorOf(code: string, message = 'some words'): Error {
+  return Object.assign(new Error(message), { code });
+}

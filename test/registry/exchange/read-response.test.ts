@@ -1,0 +1,68 @@
+import { Readable } from 'node:stream';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { ExchangeError } from '../../../src/registry/exchange/exchange-error.ts';
+import { readResponse, type Incoming } from '../../../src/registry/exchange/read-response.ts';
+
+test('a body comes whole however it is cut up, unless it is too long', async () => {
+  const chunks = fc.array(fc.uint8Array({ minLength: 1, maxLength: 40 }), { maxLength: 30 });
+  await fc.assert(
+    fc.asyncProperty(chunks, fc.integer({ min: 0, max: 700 }), async (pieces, maxBytes) => {
+      const whole = Buffer.concat(pieces);
+      const read = readResponse(incomingOf(pieces), maxBytes);
+      if (whole.length > maxBytes) await expect(read).rejects.toBeInstanceOf(ExchangeError);
+      else expect((await read).body.equals(whole)).toBe(true);
+    }),
+  );
+});
+
+test('a body of single bytes takes little more memory than its length', async () => {
+  const byte = Buffer.from('1');
+  const { body } = await readResponse(incomingOf(Array.from({ length: 10_000 }, () => byte)), 16_384);
+  expect(body).toHaveLength(10_000);
+  expect(body.buffer.byteLength).toBeLessThanOrEqual(16_384);
+});
+
+describe('the limit is told as people write it', () => {
+  test.each([
+    [4 * 1024 * 1024, '4 MiB'],
+    [64 * 1024, '64 KiB'],
+    [100, '100 bytes'],
+  ])('%d: %s', async (maxBytes, written) => {
+    const failure = { outcome: 'broken', said: `its answer is longer than ${written}` };
+    await expect(readResponse(incomingOf([Buffer.alloc(maxBytes + 1)]), maxBytes)).rejects.toMatchObject({ failure });
+  });
+});
+
+test.each([undefined, '', 'identity', 'Identity'])('an encoding of %s is none', async (encoding) => {
+  const headers = { 'content-encoding': encoding };
+  const response = await readResponse(incomingOf([Buffer.from('ok')], { headers }), 10);
+  expect(response).toEqual({ status: 200, headers, body: Buffer.from('ok') });
+});
+
+test.each(['gzip', 'br', 'zstd', 'gzip, identity'])('an encoding of "%s" is not read', async (encoding) => {
+  const incoming = incomingOf([Buffer.from('ok')], { headers: { 'content-encoding': encoding } });
+  const failure = { outcome: 'broken', said: 'its answer is compressed, which nobody asked for' };
+  await expect(readResponse(incoming, 10)).rejects.toMatchObject({ failure });
+});
+
+test('what is not complete is not taken for whole', async () => {
+  const failure = { outcome: 'broken', said: 'its answer ended early' };
+  const incoming = incomingOf([Buffer.from('1')], { complete: false });
+  await expect(readResponse(incoming, 10)).rejects.toMatchObject({ failure });
+  const cut = Readable.from(
+    (function* () {
+      yield Buffer.from('1');
+      throw new Error('aborted');
+    })(),
+  );
+  await expect(readResponse(asIncoming(cut), 10)).rejects.toMatchObject({ failure });
+});
+
+function incomingOf(chunks: readonly Uint8Array[], special: Partial<Incoming> = {}): Incoming {
+  return asIncoming(Readable.from(chunks.map((chunk) => Buffer.from(chunk))), special);
+}
+
+function asIncoming(stream: Readable, special: Partial<Incoming> = {}): Incoming {
+  return Object.assign(stream, { statusCode: 200, headers: {}, complete: true, ...special });
+}
