@@ -1,0 +1,77 @@
+import { broken, isEnding, toEnding, toEndingElsewhere, type Ending } from './ending.ts';
+import { ExchangeError } from '../exchange/exchange-error.ts';
+import type { Exchange, ExchangeRequest, ExchangeResponse } from '../exchange/exchange.ts';
+
+/** A response that sends nobody on. `isElsewhere`: it is of another host than the one that was asked. */
+export type Reply = Readonly<{ response: ExchangeResponse; isElsewhere: boolean }>;
+
+/** As many as containerd follows. */
+const MAX_REDIRECTS = 9;
+
+/** The other statuses from 300 on name no place to go to next. */
+const REDIRECTS: readonly number[] = [301, 302, 303, 307, 308];
+
+/**
+ * Sends a request, and follows where it is sent to. `Authorization` goes with it only as long as scheme, host and port stay the
+ * same. Once elsewhere, it is never sent again, nor are addresses allowed that the policy allows to the registry: it is the
+ * registry that chose them. A request is sent elsewhere only over HTTPS, unless the policy allows plain HTTP.
+ *
+ * @param staysBecause what comes of a redirect to another host where none may be followed
+ */
+export async function followRedirects(
+  exchange: Exchange,
+  first: ExchangeRequest,
+  { plainHttp, staysBecause }: Readonly<{ plainHttp: boolean; staysBecause?: Ending }>,
+): Promise<Reply | Ending> {
+  let request = first;
+  let isElsewhere = false;
+  for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects++) {
+    const response = await sendOnce(exchange, request, isElsewhere);
+    if (isEnding(response)) return response;
+    if (!REDIRECTS.includes(response.status)) return { response, isElsewhere };
+    const url = readLocation(response, request.url, plainHttp);
+    if (isEnding(url)) return url;
+    isElsewhere ||= url.origin !== first.url.origin;
+    if (isElsewhere && staysBecause !== undefined) return staysBecause;
+    request = isElsewhere ? leave(request, url) : { ...request, url };
+  }
+  return broken(`it redirects more than ${MAX_REDIRECTS} times`);
+}
+
+/** Sends a request and follows nothing. */
+export async function sendOnce(
+  exchange: Exchange,
+  request: ExchangeRequest,
+  isElsewhere = false,
+): Promise<ExchangeResponse | Ending> {
+  try {
+    return await exchange(request);
+  } catch (error) {
+    if (!(error instanceof ExchangeError)) throw error;
+    return isElsewhere ? toEndingElsewhere(error.failure, request.url) : toEnding(error.failure, request.url);
+  }
+}
+
+/** Where it is sent to, or why nobody goes there; where containerd would go, nobody may say that the image cannot be pulled. */
+function readLocation({ headers: { location } }: ExchangeResponse, from: URL, plainHttp: boolean): URL | Ending {
+  if (location === undefined || !URL.canParse(location, from.href)) return NOWHERE;
+  const url = new URL(location, from);
+  if (url.protocol !== 'https:' && url.protocol !== 'http:') return NOWHERE;
+  if (url.protocol === 'http:' && !plainHttp) return PLAIN_HTTP;
+  return url.username === '' && url.password === '' ? url : USER_IN_ADDRESS;
+}
+
+const NOWHERE = broken('it redirects to nowhere');
+
+const PLAIN_HTTP: Ending = {
+  notAsked: 'it redirects to plain HTTP, which registries[].probe.plainHttp does not allow',
+};
+
+const USER_IN_ADDRESS: Ending = {
+  notAsked: 'it redirects to an address with a user name or password in it, which is not asked',
+};
+
+function leave({ headers, registry, ...request }: ExchangeRequest, url: URL): ExchangeRequest {
+  const others = Object.entries(headers).filter(([name]) => name !== 'Authorization');
+  return { ...request, url, headers: Object.fromEntries(others), registry: { ...registry, addresses: [] } };
+}

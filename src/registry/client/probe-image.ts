@@ -1,0 +1,132 @@
+import type { ImageAnswer, PullableImage } from '../../engine/image-answer.ts';
+import type { RegistryProbe } from '../../engine/policy.ts';
+import { DOCKER_HUB } from '../../image/docker-hub.ts';
+import { quote } from '../../image/quote.ts';
+import type { ImageReference } from '../../image/reference.ts';
+import type { Credentials } from '../../engine/keyring.ts';
+import { isEnding, MAX_HOST, type Ending } from './ending.ts';
+import type { Exchange } from '../exchange/exchange.ts';
+import { isMeasured, measureImage } from './measure-image.ts';
+import type { RateLimit } from './rate-limit.ts';
+import { findAddress, findRegistryAddress } from './registry-address.ts';
+import { createRegistryClient, type ClientOptions, type RegistryClient } from './registry-client.ts';
+import { resolveImage } from './resolve-image.ts';
+
+export type ProbeRequest = Readonly<{
+  reference: ImageReference;
+  registry: RegistryProbe;
+  /** Undefined to ask as anybody. */
+  credentials: Credentials | undefined;
+  /** Platforms to add up the layers of, `linux/amd64`; `all` for all that there are; none to fetch no manifest at all. */
+  platforms: readonly string[] | 'all';
+  /** What it said before: where the digest is still the same, no manifest is fetched again. */
+  known?: PullableImage;
+  /** For everything together, in milliseconds. */
+  timeoutMs: number;
+}>;
+
+/** What came of asking. A registry is not asked where the policy does not allow it: `notAsked` says why, for operators. */
+export type ProbeResult = Readonly<{ answer: ImageAnswer; rateLimit?: RateLimit } | { notAsked: string }>;
+
+/** Asks the registry of an image whether it can be pulled, as containerd would. Never rejects. */
+export type ProbeImage = (request: ProbeRequest) => Promise<ProbeResult>;
+
+/**
+ * Asks over this exchange.
+ *
+ * @param now milliseconds since 1970, to tell when a limit ends
+ */
+export function createProbeImage(exchange: Exchange, now: () => number = Date.now): ProbeImage {
+  return async (request) => {
+    try {
+      return await askAll(exchange, request, now);
+    } catch (error) {
+      // A mistake of ours. Its message may hold anything that was sent, so only its name is told.
+      return { notAsked: `pullguard failed while it asked (${error instanceof Error ? error.name : 'unknown error'})` };
+    }
+  };
+}
+
+/** Mirrors first, in their order; the registry has the last word, unless it is no and a mirror could not be asked as nodes do. */
+async function askAll(exchange: Exchange, request: ProbeRequest, now: () => number): Promise<ProbeResult> {
+  const { reference, registry, credentials, timeoutMs } = request;
+  const { plainHttp, mirrors } = registry;
+  const { repository } = reference;
+  const address = findRegistryAddress(reference.registry, plainHttp);
+  if (address === undefined) {
+    return { notAsked: `there can be no host of the name ${quote(reference.registry, MAX_HOST)}` };
+  }
+  const common = { exchange, repository, registry, now };
+  const deadline = performance.now() + timeoutMs;
+  let open: Open | undefined;
+  for (const [index, host] of mirrors.entries()) {
+    const mirror = findAddress(host, plainHttp);
+    if (mirror === undefined) continue;
+    const result = await ask(
+      {
+        ...common,
+        address: mirror,
+        isDockerHub: false,
+        namespace: reference.registry,
+        credentials: undefined,
+        deadline: shareTime(deadline, mirrors.length - index),
+      },
+      request,
+    );
+    // Of the limit of a mirror nobody wants to know.
+    if ('answer' in result && result.answer.outcome === 'ok') return { answer: result.answer };
+    open ??= findOpen(result, host, toUsable(credentials));
+  }
+  const isDockerHub = reference.registry === DOCKER_HUB;
+  const last = await ask({ ...common, address, isDockerHub, credentials: toUsable(credentials), deadline }, request);
+  return open !== undefined && 'answer' in last && last.answer.outcome !== 'ok' ? open : last;
+}
+
+type Open = Readonly<{ notAsked: string }>;
+
+/** Whether a node may get the image from a mirror all the same: containerd shows mirrors the user and password as well. */
+function findOpen(result: ProbeResult, host: string, credentials: Credentials | undefined): Open | undefined {
+  const name = `its mirror ${quote(host, MAX_HOST)}`;
+  if ('notAsked' in result) return { notAsked: `${name} may have it, but ${result.notAsked}` };
+  const wantsLogin = credentials !== undefined && result.answer.outcome === 'denied';
+  return wantsLogin ? { notAsked: `${name} wants a login, and mirrors are never given one` } : undefined;
+}
+
+/** A mirror that hangs leaves those after it their part of the time, or the registry would be said to be out of reach. */
+function shareTime(deadline: number, hostsAfter: number): number {
+  const now = performance.now();
+  return now + (deadline - now) / (hostsAfter + 1);
+}
+
+/** containerd does not log in without a user name or a password. */
+function toUsable(credentials: Credentials | undefined): Credentials | undefined {
+  return credentials === undefined || credentials.username === '' || credentials.password === ''
+    ? undefined
+    : credentials;
+}
+
+async function ask(options: ClientOptions, request: ProbeRequest): Promise<ProbeResult> {
+  const client = createRegistryClient(options);
+  const found = await findImage(client, request);
+  if ('notAsked' in found) return found;
+  const rateLimit = client.rateLimit();
+  const { endpoint } = options.address;
+  const answer =
+    'failure' in found ? { endpoint: found.endpoint ?? endpoint, ...found.failure } : { endpoint, ...found };
+  return { answer, ...(rateLimit !== undefined && { rateLimit }) };
+}
+
+async function findImage(
+  client: RegistryClient,
+  { reference, platforms: wanted, known }: ProbeRequest,
+): Promise<PullableImage | Ending> {
+  const resolved = await resolveImage(client, reference, wanted.length > 0);
+  if (isEnding(resolved)) return resolved;
+  const { digest } = resolved;
+  if (known?.digest === digest && isMeasured(known, wanted)) {
+    return { outcome: 'ok', digest, sizes: known.sizes, platforms: known.platforms };
+  }
+  if (wanted.length === 0) return { outcome: 'ok', digest, sizes: [], platforms: undefined };
+  const measures = await measureImage(client, resolved, wanted);
+  return isEnding(measures) ? measures : { outcome: 'ok', digest, ...measures };
+}

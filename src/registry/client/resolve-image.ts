@@ -1,0 +1,88 @@
+import type { ImageReference } from '../../image/reference.ts';
+import { broken, isEnding, type Ending } from './ending.ts';
+import { isOtherThanJson, MAX_ERROR_BYTES } from './error-body.ts';
+import { fetchManifest, PROBLEMS, readDigest } from './fetch-manifest.ts';
+import type { Reply } from './follow-redirects.ts';
+import { isForeign, type Manifest } from './manifest.ts';
+import type { RegistryClient } from './registry-client.ts';
+
+/** What a reference leads to; `manifest` where it had to be fetched to find out. */
+export type ResolvedImage = Readonly<{ digest: string; manifest?: Manifest }>;
+
+/**
+ * Asks for a manifest as containerd does, by HEAD, and by GET where there is no HEAD or it gives no digest. At Docker Hub each manifest that is
+ * fetched counts as a pull.
+ *
+ * @param mayFetch whether a manifest may be fetched where it would count
+ */
+export async function resolveImage(
+  client: RegistryClient,
+  reference: ImageReference,
+  mayFetch: boolean,
+): Promise<ResolvedImage | Ending> {
+  const name = reference.digest ?? reference.tag ?? 'latest';
+  const head = await askByHead(client, name);
+  if (isEnding(head)) return head;
+  const { status } = head.response;
+  const found = status === 200 ? readHead(client, head, reference) : await judgeHead(client, head, name);
+  if (found !== undefined) return found;
+  if (mayFetch || !client.isDockerHub) return fetchManifest(client, name, reference.digest);
+  return status === 200 ? broken('it gives no digest') : client.judge(head);
+}
+
+/** What was wrong for a moment is right the next time, and containerd asks once more too. */
+async function askByHead(client: RegistryClient, name: string): Promise<Reply | Ending> {
+  const head = await client.askForManifest(name, { method: 'HEAD' });
+  const isInTrouble = !isEnding(head) && head.response.status >= 500;
+  return isInTrouble ? client.askForManifest(name, { method: 'HEAD' }) : head;
+}
+
+/** Undefined when the registry does not give the digest. */
+function readHead(
+  client: RegistryClient,
+  { response }: Reply,
+  reference: ImageReference,
+): ResolvedImage | Ending | undefined {
+  // The pull itself would be refused.
+  if (client.isDockerHub && client.rateLimit()?.remaining === 0) {
+    return { failure: { outcome: 'rate-limited', endsAt: undefined } };
+  }
+  if (isForeign(response.headers['content-type'])) return broken(PROBLEMS.foreign);
+  // containerd then takes it for empty.
+  if (response.headers['content-length'] === '0') return broken('it says that its manifest is empty');
+  const given = readDigest(response);
+  // A digest that is asked for is what counts: containerd looks at the text, and not at what the header says of it.
+  if (given !== undefined && reference.digest !== undefined) return { digest: reference.digest };
+  return typeof given === 'string' ? { digest: given } : given;
+}
+
+/** Undefined when the registry cannot do HEAD; only 405 says so to containerd. */
+async function judgeHead(client: RegistryClient, head: Reply, name: string): Promise<Ending | undefined> {
+  const { status } = head.response;
+  if (status === 405) return undefined;
+  const needsWords = status === 400 || status === 403 || status === 404 || status >= 500;
+  return needsWords && !client.isDockerHub ? explain(client, head, name) : client.judge(head);
+}
+
+/** What HEAD said stands: a GET, which has a body, only says it more exactly. */
+async function explain(client: RegistryClient, head: Reply, name: string): Promise<Ending> {
+  const reply = await client.askForManifest(name, { maxBytes: MAX_ERROR_BYTES });
+  if (isEnding(reply)) return client.judge(head);
+  const { status } = reply.response;
+  const isTrouble = status >= 500 && head.response.status < 500;
+  if (status < 400 || isTrouble) return client.judge(head);
+  const isNoRegistry = status === 404 && isWebServer(head, reply) && !(await isRegistry(client));
+  return isNoRegistry ? broken('no registry answers there') : client.judge(reply);
+}
+
+/** Whether nothing in what it says is of a registry. */
+function isWebServer(head: Reply, { response }: Reply): boolean {
+  const saysItself = [head.response, response].some(({ headers }) => 'docker-distribution-api-version' in headers);
+  return !saysItself && isOtherThanJson(response.body);
+}
+
+/** Registries answer there with 200, or want a login. Without an answer nobody knows, and what was said before stands. */
+async function isRegistry(client: RegistryClient): Promise<boolean> {
+  const status = await client.askForRegistry();
+  return typeof status !== 'number' || status === 200 || status === 401;
+}

@@ -1,0 +1,48 @@
+import { describe, expect, test } from 'vitest';
+import { broken, isEnding, toEnding, toEndingElsewhere, type Ending } from '../../../src/registry/client/ending.ts';
+import type { ExchangeFailure } from '../../../src/registry/exchange/exchange-error.ts';
+
+test('what ended is told from what did not', () => {
+  expect(isEnding(broken('HTTP 503'))).toBe(true);
+  expect(isEnding({ notAsked: 'it may not be' })).toBe(true);
+  expect(isEnding({ digest: 'sha256:…' })).toBe(false);
+});
+
+describe('without a response', () => {
+  const url = new URL('https://auth.example.com/token?account=someone');
+
+  test.each<ExchangeFailure>([
+    { outcome: 'certificate', problem: 'expired' },
+    { outcome: 'unreachable', cause: 'dns' },
+    { outcome: 'broken', said: 'its answer is not HTTP' },
+  ])('from a host that the policy names, it is that host that users hear of: %o', (failure) => {
+    expect(toEnding(failure, url)).toEqual({ failure, endpoint: 'auth.example.com:443' });
+  });
+
+  test('as the policy does not allow its address, it is operators who hear of it', () => {
+    expect(toEnding({ outcome: 'forbidden-address', address: '10.0.0.1' }, url)).toEqual({
+      notAsked: 'auth.example.com has the address 10.0.0.1, which registries[].probe.addresses does not allow',
+    });
+  });
+
+  test.each<[failure: ExchangeFailure, ending: Ending]>([
+    [
+      { outcome: 'certificate', problem: 'expired' },
+      broken('it redirects to another host, whose certificate is not accepted'),
+    ],
+    [{ outcome: 'unreachable', cause: 'dns' }, broken('it redirects to another host, which cannot be reached')],
+    [
+      { outcome: 'broken', said: 'its answer is not HTTP' },
+      broken('it redirects to another host, whose answer makes no sense'),
+    ],
+    [
+      { outcome: 'forbidden-address', address: '169.254.169.254' },
+      {
+        notAsked:
+          'it redirects to "auth.example.com", which has the address 169.254.169.254; no redirect is followed into a private network',
+      },
+    ],
+  ])('from a host that the registry chose, users hear nothing of its name: %o', (failure, ending) => {
+    expect(toEndingElsewhere(failure, url)).toEqual(ending);
+  });
+});

@@ -1,0 +1,146 @@
+import { describe, expect, test } from 'vitest';
+import { broken, isEnding, type Ending } from '../../../src/registry/client/ending.ts';
+import type { ExchangeRequest } from '../../../src/registry/exchange/exchange.ts';
+import { followRedirects, sendOnce } from '../../../src/registry/client/follow-redirects.ts';
+import { fakeExchange, type FakeAnswer } from './fake-exchange.ts';
+
+const START = 'https://registry.example.com/v2/a/manifests/b';
+const ELSEWHERE = 'https://files.example.com/b';
+
+const REQUEST: ExchangeRequest = {
+  method: 'HEAD',
+  url: new URL(START),
+  headers: { Accept: 'application/json', Authorization: 'Basic c2VjcmV0' },
+  registry: { ca: 'a CA', addresses: ['10.0.0.0/8'] },
+  maxBytes: 100,
+  deadline: 1000,
+};
+
+const to = (location: string, status = 307): FakeAnswer => ({ status, headers: { location } });
+
+async function follow(answers: Record<string, FakeAnswer | readonly FakeAnswer[]>, plainHttp = false) {
+  const fake = fakeExchange(answers);
+  return { result: await followRedirects(fake.exchange, REQUEST, { plainHttp }), ...fake };
+}
+
+test('without a redirect there is one request, as it was made', async () => {
+  const { result, requests } = await follow({ [`HEAD ${START}`]: { status: 418 } });
+  expect(result).toMatchObject({ response: { status: 418 }, isElsewhere: false });
+  expect(requests).toEqual([REQUEST]);
+});
+
+describe('a redirect', () => {
+  test.each([301, 302, 303, 307, 308])('of status %i to the same host is followed with the login', async (status) => {
+    const { result, asked } = await follow({
+      [`HEAD ${START}`]: to('/v2/c/manifests/b', status),
+      'HEAD https://registry.example.com/v2/c/manifests/b': {},
+    });
+    expect(result).toMatchObject({ response: { status: 200 }, isElsewhere: false });
+    expect(asked()).toEqual([
+      `HEAD ${START} as Basic c2VjcmV0`,
+      'HEAD https://registry.example.com/v2/c/manifests/b as Basic c2VjcmV0',
+    ]);
+  });
+
+  // A password that follows a redirect belongs to whoever wrote it.
+  test.each(['https://files.example.com/b', 'https://registry.example.com:8443/b', 'https://registry.example.com./b'])(
+    'to %s is followed without the login, and without the addresses that the policy allows',
+    async (location) => {
+      const { result, requests } = await follow({ [`HEAD ${START}`]: to(location), [`HEAD ${location}`]: {} });
+      expect(result).toMatchObject({ response: { status: 200 }, isElsewhere: true });
+      expect(requests[1]).toEqual({
+        ...REQUEST,
+        url: new URL(location),
+        headers: { Accept: 'application/json' },
+        registry: { ca: 'a CA', addresses: [] },
+      });
+    },
+  );
+
+  test('back from elsewhere finds nothing of the login there either', async () => {
+    const { result, requests } = await follow({
+      [`HEAD ${START}`]: to(ELSEWHERE),
+      [`HEAD ${ELSEWHERE}`]: to('https://registry.example.com/admin'),
+      'HEAD https://registry.example.com/admin': {},
+    });
+    expect(result).toMatchObject({ isElsewhere: true });
+    expect(requests[2]).toMatchObject({ headers: { Accept: 'application/json' }, registry: { addresses: [] } });
+    expect(requests[2]?.headers).not.toHaveProperty('Authorization');
+  });
+
+  test('too many are an end', async () => {
+    const { result, requests } = await follow({ [`HEAD ${START}`]: to(START) });
+    expect(result).toEqual(broken('it redirects more than 9 times'));
+    expect(requests).toHaveLength(10);
+  });
+
+  test.each<[location: string, said: string]>([
+    ['ftp://files.example.com/b', 'it redirects to nowhere'],
+    ['file:///etc/passwd', 'it redirects to nowhere'],
+    ['javascript:alert(1)', 'it redirects to nowhere'],
+    ['https://files.example.com:99999/b', 'it redirects to nowhere'],
+    ['https://', 'it redirects to nowhere'],
+  ])('to %s is not followed', async (location, said) => {
+    const { result, requests } = await follow({ [`HEAD ${START}`]: to(location) });
+    expect(result).toEqual(broken(said));
+    expect(requests).toHaveLength(1);
+  });
+
+  // Nodes do follow them, so to say that the image cannot be pulled would be wrong.
+  test.each<[location: string, why: string]>([
+    ['http://registry.example.com/v2/a/manifests/b', 'plainHttp does not allow'],
+    ['http://files.example.com/b', 'plainHttp does not allow'],
+    ['https://me@files.example.com/b', 'a user name or password in it'],
+    ['https://:secret@files.example.com/b', 'a user name or password in it'],
+  ])('to %s is not followed, and nothing is said of the image', async (location, why) => {
+    const { result, requests } = await follow({ [`HEAD ${START}`]: to(location) });
+    expect(result).toEqual({ notAsked: expect.stringContaining(why) as string });
+    expect(requests).toHaveLength(1);
+  });
+
+  test('without a place is not followed, nor is a status that names none', async () => {
+    expect((await follow({ [`HEAD ${START}`]: { status: 302 } })).result).toEqual(broken('it redirects to nowhere'));
+    const { result } = await follow({ [`HEAD ${START}`]: to(ELSEWHERE, 304) });
+    expect(result).toMatchObject({ response: { status: 304 } });
+  });
+
+  test('to plain HTTP is followed where the policy says so, and does not end there', async () => {
+    const location = 'http://files.example.com/b';
+    const { result } = await follow({ [`HEAD ${START}`]: to(location), [`HEAD ${location}`]: {} }, true);
+    expect(result).toMatchObject({ isElsewhere: true });
+  });
+
+  test('to another host ends it where none may be followed', async () => {
+    const { exchange, requests } = fakeExchange({ [`HEAD ${START}`]: to(ELSEWHERE) });
+    const staysBecause: Ending = broken('it sends elsewhere');
+    expect(await followRedirects(exchange, REQUEST, { plainHttp: false, staysBecause })).toBe(staysBecause);
+    expect(requests).toHaveLength(1);
+  });
+});
+
+describe('without a response', () => {
+  const failure = { outcome: 'unreachable', cause: 'refused' } as const;
+
+  test('of the host that was asked, it is that which cannot be reached', async () => {
+    const { result } = await follow({ [`HEAD ${START}`]: failure });
+    expect(result).toEqual({ failure, endpoint: 'registry.example.com:443' });
+  });
+
+  test('of a host that it was sent to, it is the redirect that leads nowhere', async () => {
+    const { result } = await follow({ [`HEAD ${START}`]: to(ELSEWHERE), [`HEAD ${ELSEWHERE}`]: failure });
+    expect(result).toEqual(broken('it redirects to another host, which cannot be reached'));
+  });
+
+  test('for a mistake of ours, it stays a mistake', async () => {
+    const exchange = (): Promise<never> => Promise.reject(new TypeError('a mistake'));
+    await expect(sendOnce(exchange, REQUEST)).rejects.toThrow('a mistake');
+  });
+});
+
+test('what is sent once is followed nowhere', async () => {
+  const { exchange, requests } = fakeExchange({ [`HEAD ${START}`]: to(ELSEWHERE) });
+  const response = await sendOnce(exchange, REQUEST);
+  expect(isEnding(response)).toBe(false);
+  expect(response).toMatchObject({ status: 307 });
+  expect(requests).toHaveLength(1);
+});

@@ -1,0 +1,285 @@
+import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import type { RegistryProbe } from '../../../src/engine/policy.ts';
+import { createExchange } from '../../../src/registry/exchange/exchange.ts';
+import { createProbeImage, type ProbeRequest, type ProbeResult } from '../../../src/registry/client/probe-image.ts';
+import { startFaultRegistry, type Answer, type FaultRegistry } from '../../support/fault-registry.ts';
+import {
+  answerAlways,
+  answerEndlessly,
+  guardByPassword,
+  guardByToken,
+  neverAnswer,
+  serveByPath,
+  serveImages,
+  serveTokens,
+} from '../../support/registry-answers.ts';
+import { makeRegistryCertificates, type RegistryCertificates } from '../../support/registry-certificates.ts';
+import { makeImage, makeIndex } from '../../support/registry-images.ts';
+
+const AMD64 = makeImage([1000]);
+const INDEX = makeIndex({ 'linux/amd64': AMD64, 'linux/arm64': makeImage([2000]) });
+const IMAGES = serveImages({ 'team/app:v1': INDEX });
+const MANIFEST = '/v2/team/app/manifests/v1';
+
+const USER = { username: 'me', password: 'c2VjcmV0-password' };
+const WRONG = { ...USER, password: 'c2VjcmV0-wrong' };
+
+const probeImage = createProbeImage(createExchange());
+
+async function start(answer: Answer, options?: Parameters<typeof startFaultRegistry>[1]): Promise<FaultRegistry> {
+  const registry = await startFaultRegistry(answer, options);
+  onTestFinished(() => registry.close());
+  return registry;
+}
+
+/** A registry whose answers need to know where it is. */
+async function startAt(answer: (host: string) => Answer): Promise<FaultRegistry> {
+  let answers: Answer = neverAnswer;
+  const registry = await start((request, response) => {
+    answers(request, response);
+  });
+  answers = answer(registry.host);
+  return registry;
+}
+
+async function probe(
+  host: string,
+  { registry, ...request }: Omit<Partial<ProbeRequest>, 'registry'> & { registry?: Partial<RegistryProbe> } = {},
+): Promise<ProbeResult> {
+  return probeImage({
+    reference: { registry: host, repository: 'team/app', tag: 'v1' },
+    credentials: undefined,
+    platforms: [],
+    timeoutMs: 10_000,
+    ...request,
+    registry: { plainHttp: true, tokenHosts: [], addresses: ['127.0.0.0/8'], mirrors: [], ...registry },
+  });
+}
+
+function answerOf(result: ProbeResult): unknown {
+  return 'answer' in result ? result.answer : result;
+}
+
+/** What was asked, and whether with a login. */
+function listAsked({ requests }: FaultRegistry): string[] {
+  return requests.map(({ method, url, headers: { authorization } }) =>
+    [method, url.replace(/\?.*$/, ''), ...(authorization === undefined ? [] : [authorization.split(' ')[0]])].join(' '),
+  );
+}
+
+describe('a login', () => {
+  const denied = (lacks: string) => ({ outcome: 'denied', asked: 'with-credentials', lacks });
+
+  test('by password is right or wrong', async () => {
+    const registry = await start(serveImages({ 'team/app:v1': INDEX }, guardByPassword(USER)));
+    expect(answerOf(await probe(registry.host, { credentials: USER }))).toMatchObject({ digest: INDEX.digest });
+    expect(answerOf(await probe(registry.host, { credentials: WRONG }))).toMatchObject(denied('login'));
+    expect(answerOf(await probe(registry.host))).toMatchObject({ outcome: 'denied', asked: 'anonymously' });
+  });
+
+  test('by token of its own is right or wrong', async () => {
+    const registry = await startAt((host) =>
+      serveByPath({
+        '/token': serveTokens(USER),
+        '/v2/': serveImages({ 'team/app:v1': INDEX }, guardByToken(`http://${host}/token`)),
+      }),
+    );
+    const found = await probe(registry.host, { credentials: USER, platforms: ['linux/amd64'] });
+    expect(answerOf(found)).toMatchObject({ sizes: [{ platform: 'linux/amd64', bytes: AMD64.pulledBytes }] });
+    const v2 = '/v2/team/app/manifests';
+    expect(listAsked(registry)).toEqual([
+      `HEAD ${v2}/v1`,
+      'GET /token Basic',
+      `HEAD ${v2}/v1 Bearer`,
+      `GET ${v2}/${INDEX.digest} Bearer`,
+      `GET ${v2}/${AMD64.digest} Bearer`,
+    ]);
+    expect(registry.requests[1]?.url).toBe('/token?service=registry&scope=repository%3Ateam%2Fapp%3Apull');
+    expect(answerOf(await probe(registry.host, { credentials: WRONG }))).toMatchObject(denied('login'));
+    expect(answerOf(await probe(registry.host))).toMatchObject({ outcome: 'denied', asked: 'anonymously' });
+  });
+
+  // Else whoever runs a registry collects the passwords of others.
+  test('is never shown to a token service that the policy does not name', async () => {
+    const tokens = await start(serveTokens(undefined));
+    const registry = await start(serveImages({}, guardByToken(`http://${tokens.host}/token`)));
+    for (const credentials of [USER, undefined]) {
+      expect(await probe(registry.host, { credentials })).toEqual({
+        notAsked: `its tokens come from "${tokens.host}", which registries[].probe.tokenHosts does not name`,
+      });
+    }
+    expect(tokens.connections()).toBe(0);
+    expect(listAsked(registry)).toEqual([`HEAD ${MANIFEST}`, `HEAD ${MANIFEST}`]);
+  });
+
+  test('is asked for in two headers, of which the second is the one for a token', async () => {
+    const registry = await startAt((host) => (request, response) => {
+      response.setHeader('WWW-Authenticate', ['Basic realm="a, b"', `Bearer realm="http://${host}/token"`]);
+      const answer = serveByPath({ '/token': serveTokens(USER), '/v2/': answerAlways(401) });
+      answer(request, response);
+    });
+    expect(answerOf(await probe(registry.host, { credentials: USER }))).toMatchObject(denied('access'));
+    expect(listAsked(registry)).toEqual([`HEAD ${MANIFEST}`, 'GET /token Basic', `HEAD ${MANIFEST} Bearer`]);
+  });
+
+  test('is shown to one that it names, and goes no further', async () => {
+    const trap = await start(serveTokens(undefined));
+    const tokens = await start(answerAlways(307, '', { Location: `http://${trap.host}/token` }));
+    const registry = await start(serveImages({}, guardByToken(`http://${tokens.host}/token`)));
+    const options = { credentials: USER, registry: { tokenHosts: [tokens.host] } };
+    expect(await probe(registry.host, options)).toEqual({
+      notAsked: 'its token service redirects to another host, where nobody logs in',
+    });
+    expect(listAsked(tokens)).toEqual(['GET /token Basic']);
+    expect(trap.connections()).toBe(0);
+  });
+
+  test('goes along with a redirect within the registry', async () => {
+    const images = serveImages({ 'team/app:v1': INDEX }, guardByPassword(USER));
+    const moved = answerAlways(302, '', { Location: MANIFEST });
+    const registry = await start(serveByPath({ [MANIFEST]: images, '/v2/team/old/': moved }));
+    const reference = { registry: registry.host, repository: 'team/old', tag: 'v1' };
+    expect(answerOf(await probe(registry.host, { credentials: USER, reference }))).toMatchObject({ outcome: 'ok' });
+    expect(listAsked(registry).slice(-2)).toEqual(['HEAD /v2/team/old/manifests/v1 Basic', `HEAD ${MANIFEST} Basic`]);
+  });
+});
+
+// The registry could have it ask whatever is near, such as the metadata service.
+test('a redirect into the network that only the registry itself may be in is not followed', async () => {
+  const near = await start(IMAGES);
+  const registry = await start(answerAlways(307, '', { Location: `http://${near.host}${MANIFEST}` }));
+  expect(await probe(registry.host, { credentials: USER })).toEqual({
+    notAsked: `it redirects to "${near.host}", which has the address 127.0.0.1; no redirect is followed into a private network`,
+  });
+  expect(near.connections()).toBe(0);
+});
+
+describe('what goes wrong at a registry is told for what it is', () => {
+  const swr = { errors: [{ code: 400, message: 'Auth is empty, only accept X-Auth-Token or Authorization.' }] };
+  const notYet = { errors: [{ code: 'DENIED', message: 'You may not login yet' }] };
+  const swrNew = { errors: [{ errorCode: 'SVCSTG.SWR.4010000', errorMessage: 'Authentication failed.' }] };
+  const digest = { 'Docker-Content-Digest': INDEX.digest };
+  const half =
+    (length: number): Answer =>
+    (_request, response) => {
+      response.writeHead(200, { 'Content-Length': length }).flushHeaders();
+      response.write(INDEX.bytes.subarray(0, 10), () => response.destroy());
+    };
+
+  test.each<[what: string, answer: Answer, told: object]>([
+    ['too many requests', answerAlways(429), { outcome: 'rate-limited', endsAt: undefined }],
+    [
+      'too many requests, for a time',
+      answerAlways(429, '', { 'Retry-After': '60' }),
+      { outcome: 'rate-limited', endsAt: expect.any(Number) as number },
+    ],
+    ['no login, in SWR’s words', answerAlways(400, swr), { outcome: 'denied', lacks: 'login' }],
+    ['no login, in SWR’s other words', answerAlways(403, notYet), { outcome: 'denied', lacks: 'login' }],
+    ['no login, as a fault of the server', answerAlways(500, notYet), { outcome: 'denied', lacks: 'login' }],
+    ['no login, by SWR’s code', answerAlways(403, swrNew), { outcome: 'denied', lacks: 'login' }],
+    ['no such repository', answerAlways(404, { errors: [{ code: 'NAME_UNKNOWN' }] }), { missing: 'repository' }],
+    ['a web server', answerAlways(404, '<html>'), { outcome: 'broken', said: 'no registry answers there' }],
+    ['a web site', answerAlways(200, '<html>', { 'Content-Type': 'text/html' }), { outcome: 'broken' }],
+    ['trouble', answerAlways(503), { outcome: 'broken', said: 'HTTP 503' }],
+    ['a circle', answerAlways(302, '', { Location: MANIFEST }), { said: 'it redirects more than 9 times' }],
+    ['an error without end', answerEndlessly(404), { outcome: 'not-found', missing: 'image' }],
+    ['a manifest without end', answerEndlessly(200), { said: 'its answer is longer than 4 MiB' }],
+    ['half a manifest', half(INDEX.bytes.length), { outcome: 'broken', said: 'its answer ended early' }],
+    ['another manifest', answerAlways(200, AMD64.bytes.toString(), digest), { said: 'it answers with another digest' }],
+  ])('%s', async (_what, answer, told) => {
+    const { host } = await start(answer);
+    expect(answerOf(await probe(host, { platforms: ['linux/amd64'] }))).toMatchObject({ endpoint: host, ...told });
+  });
+
+  test('tokens without end', async () => {
+    const registry = await startAt((host) =>
+      serveByPath({ '/token': answerEndlessly(), '/v2/': serveImages({}, guardByToken(`http://${host}/token`)) }),
+    );
+    expect(answerOf(await probe(registry.host))).toMatchObject({ said: 'its answer is longer than 64 KiB' });
+  });
+
+  test('a token that would be two headers', async () => {
+    const registry = await startAt((host) =>
+      serveByPath({
+        '/token': answerAlways(200, { token: 'abc\r\nX-Other: yes' }),
+        '/v2/': serveImages({}, guardByToken(`http://${host}/token`)),
+      }),
+    );
+    expect(answerOf(await probe(registry.host))).toMatchObject({ said: 'its token service gives no token' });
+    expect(registry.requests).toHaveLength(2);
+  });
+
+  test('nobody at home, and nobody who answers', async () => {
+    const closed = await start(IMAGES);
+    await closed.close();
+    expect(answerOf(await probe(closed.host))).toEqual({
+      endpoint: closed.host,
+      outcome: 'unreachable',
+      cause: 'refused',
+    });
+    const silent = await start(neverAnswer);
+    expect(answerOf(await probe(silent.host, { timeoutMs: 100 }))).toEqual({
+      endpoint: silent.host,
+      outcome: 'unreachable',
+      cause: 'timeout',
+    });
+  });
+});
+
+describe('a mirror', () => {
+  test('that hangs does not keep the registry from being asked', async () => {
+    const mirror = await start(neverAnswer);
+    const registry = await start(IMAGES);
+    const options = { registry: { mirrors: [mirror.host] }, timeoutMs: 2000 };
+    expect(answerOf(await probe(registry.host, options))).toMatchObject({ endpoint: registry.host, outcome: 'ok' });
+    expect(mirror.requests).toMatchObject([{ url: `${MANIFEST}?ns=${encodeURIComponent(registry.host)}` }]);
+  });
+
+  test('that has the image is enough, and sees no login', async () => {
+    const mirror = await start(serveImages({ 'team/app:v1': INDEX }));
+    const registry = await start(neverAnswer);
+    const options = { credentials: USER, registry: { mirrors: [mirror.host] } };
+    expect(answerOf(await probe(registry.host, options))).toMatchObject({ endpoint: mirror.host, outcome: 'ok' });
+    expect(listAsked(mirror)).toEqual([`HEAD ${MANIFEST}`]);
+    expect(registry.connections()).toBe(0);
+  });
+});
+
+describe('over TLS', () => {
+  let certificates: RegistryCertificates;
+
+  beforeAll(async () => {
+    certificates = await makeRegistryCertificates();
+  });
+
+  test('it is the token service that users hear of, if it is its certificate that is not known', async () => {
+    const { ca, valid, unknown } = certificates;
+    const tokens = await start(serveTokens(USER), { tls: unknown });
+    const guard = guardByToken(`https://${tokens.host}/token`);
+    const registry = await start(serveImages({ 'team/app:v1': INDEX }, guard), { tls: valid });
+    const policy = { plainHttp: false, ca, tokenHosts: [tokens.host] };
+    expect(answerOf(await probe(registry.host, { credentials: USER, registry: policy }))).toEqual({
+      endpoint: tokens.host,
+      outcome: 'certificate',
+      problem: 'unknown',
+    });
+    expect(tokens.requests).toEqual([]);
+  });
+
+  test('nothing is sent without TLS, wherever a registry sends it', async () => {
+    const { ca, valid } = certificates;
+    const plain = await start(serveTokens(undefined));
+    const location = `http://${plain.host}${MANIFEST}`;
+    const registry = await start(answerAlways(307, '', { Location: location }), { tls: valid });
+    const guarded = await start(serveImages({}, guardByToken(`http://${plain.host}/token`)), { tls: valid });
+    const policy = { plainHttp: false, ca, tokenHosts: [plain.host] };
+    const options = { credentials: USER, registry: policy };
+    expect(await probe(registry.host, options)).toEqual({
+      notAsked: 'it redirects to plain HTTP, which registries[].probe.plainHttp does not allow',
+    });
+    expect(await probe(guarded.host, options)).toEqual({
+      notAsked: `its tokens come from "${plain.host}" over plain HTTP, which registries[].probe.plainHttp does not allow`,
+    });
+    expect(plain.connections()).toBe(0);
+  });
+});

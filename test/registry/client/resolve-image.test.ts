@@ -1,0 +1,238 @@
+import { createHash } from 'node:crypto';
+import { describe, expect, test } from 'vitest';
+import { broken, type Ending } from '../../../src/registry/client/ending.ts';
+import { resolveImage } from '../../../src/registry/client/resolve-image.ts';
+import { makeImage } from '../../support/registry-images.ts';
+import { clientOf, MANIFESTS, type FakeAnswer, type FakeAnswers } from './fake-exchange.ts';
+
+const IMAGE = makeImage([100]);
+const SHA512 = `sha512:${createHash('sha512').update(IMAGE.bytes).digest('hex')}`;
+const WRONG = `sha256:${'0'.repeat(64)}`;
+const TYPE = { 'content-type': IMAGE.mediaType };
+const FOUND: FakeAnswer = { headers: { ...TYPE, 'docker-content-digest': IMAGE.digest } };
+const FETCHED: FakeAnswer = { headers: TYPE, body: IMAGE.bytes };
+
+const V1 = `${MANIFESTS}/v1`;
+const NAME = { registry: 'registry.example.com', repository: 'team/app' };
+
+type Options = Readonly<{ digest?: string; mayFetch?: boolean; isDockerHub?: boolean }>;
+
+/** What comes of asking for `v1`, and by which requests. */
+async function resolve(answers: FakeAnswers, { digest, mayFetch = true, isDockerHub = false }: Options = {}) {
+  const client = clientOf(answers, { isDockerHub });
+  const reference = { ...NAME, tag: 'v1', ...(digest !== undefined && { digest }) };
+  const resolved = await resolveImage(client, reference, mayFetch);
+  return { resolved, asked: client.asked().map((line) => line.replace('https://registry.example.com', '')) };
+}
+
+const HEAD = 'HEAD /v2/team/app/manifests/v1';
+const GET = 'GET /v2/team/app/manifests/v1';
+
+const notFound = (missing: 'image' | 'repository'): Ending => ({ failure: { outcome: 'not-found', missing } });
+const denied = (lacks: 'login' | 'access'): Ending => ({ failure: { outcome: 'denied', asked: 'anonymously', lacks } });
+const errors = (code: string): string => JSON.stringify({ errors: [{ code }] });
+
+describe('an image is asked for', () => {
+  test.each<[tag: string | undefined, digest: string | undefined, name: string]>([
+    ['v1', undefined, 'v1'],
+    [undefined, undefined, 'latest'],
+    ['v1', IMAGE.digest, IMAGE.digest],
+    [undefined, SHA512, SHA512],
+  ])('of tag %s and digest %.10s', async (tag, digest, name) => {
+    const client = clientOf({ [`HEAD ${MANIFESTS}/${name}`]: FOUND });
+    const reference = { ...NAME, ...(tag !== undefined && { tag }), ...(digest !== undefined && { digest }) };
+    const resolved = { digest: digest ?? IMAGE.digest };
+    expect(await resolveImage(client, reference, true)).toEqual(resolved);
+    expect(client.asked()).toEqual([`HEAD ${MANIFESTS}/${name}`]);
+  });
+});
+
+describe('what HEAD finds', () => {
+  test.each<[why: string, answer: FakeAnswer, said: string]>([
+    ['is empty', { headers: { ...TYPE, 'content-length': '0' } }, 'it says that its manifest is empty'],
+    ['has no digest', { headers: { 'docker-content-digest': 'latest' } }, 'it gives a malformed digest'],
+    [
+      'is of the old kind',
+      { headers: { 'content-type': 'application/vnd.docker.distribution.manifest.v1+prettyjws' } },
+      'its manifest is of no kind that containerd takes',
+    ],
+    [
+      'is a web page',
+      { headers: { 'content-type': 'text/html', 'docker-content-digest': IMAGE.digest } },
+      'its manifest is of no kind that containerd takes',
+    ],
+    ['is nothing', { status: 204 }, 'HTTP 204'],
+    ['is a teapot', { status: 418 }, 'HTTP 418'],
+  ])('%s', async (_why, answer, said) => {
+    const { resolved, asked } = await resolve({ [`HEAD ${V1}`]: answer });
+    expect(resolved).toEqual(broken(said));
+    expect(asked).toHaveLength(1);
+  });
+
+  // containerd compares the text with the digest that it was given, and nothing else.
+  test.each([WRONG, 'latest', IMAGE.digest])(
+    'is what was asked for by digest, though it is called %s',
+    async (given) => {
+      const url = `HEAD ${MANIFESTS}/${IMAGE.digest}`;
+      const answers = { [url]: { headers: { ...TYPE, 'docker-content-digest': given } } };
+      const { resolved, asked } = await resolve(answers, { digest: IMAGE.digest });
+      expect(resolved).toEqual({ digest: IMAGE.digest });
+      expect(asked).toHaveLength(1);
+    },
+  );
+
+  test('has its digest only in its text', async () => {
+    const { resolved, asked } = await resolve({ [`HEAD ${V1}`]: { headers: TYPE }, [`GET ${V1}`]: FETCHED });
+    expect(resolved).toEqual({ digest: IMAGE.digest, manifest: { kind: 'image', bytes: IMAGE.pulledBytes } });
+    expect(asked).toEqual([HEAD, GET]);
+  });
+});
+
+describe('HEAD cannot say', () => {
+  test('with HTTP 405, and GET finds the image', async () => {
+    const { resolved, asked } = await resolve({ [`HEAD ${V1}`]: { status: 405 }, [`GET ${V1}`]: FETCHED });
+    expect(resolved).toMatchObject({ digest: IMAGE.digest });
+    expect(asked).toEqual([HEAD, GET]);
+  });
+
+  // containerd does not try GET then, and so cannot pull it.
+  test('with HTTP 400, and that GET could means nothing', async () => {
+    const { resolved, asked } = await resolve({ [`HEAD ${V1}`]: { status: 400 }, [`GET ${V1}`]: FETCHED });
+    expect(resolved).toEqual(broken('HTTP 400'));
+    expect(asked).toEqual([HEAD, GET]);
+  });
+
+  test.each([500, 501, 502, 503, 504])('with HTTP %i, and can a moment later', async (status) => {
+    const { resolved, asked } = await resolve({ [`HEAD ${V1}`]: [{ status }, FOUND], [`GET ${V1}`]: FETCHED });
+    expect(resolved).toEqual({ digest: IMAGE.digest });
+    expect(asked).toEqual([HEAD, HEAD]);
+  });
+
+  test.each([500, 501, 502, 503, 504])('with HTTP %i, not even the second time, as only GET can', async (status) => {
+    const { resolved, asked } = await resolve({ [`HEAD ${V1}`]: { status }, [`GET ${V1}`]: FETCHED });
+    expect(resolved).toEqual(broken(`HTTP ${status}`));
+    expect(asked).toEqual([HEAD, HEAD, GET]);
+  });
+
+  test.each<[head: number, get: FakeAnswer, ending: Ending]>([
+    [
+      400,
+      {
+        status: 400,
+        body: '{"errors":[{"code":400,"message":"Auth is empty, only accept X-Auth-Token or Authorization."}]}',
+      },
+      denied('login'),
+    ],
+    [405, { status: 404, body: errors('NAME_UNKNOWN') }, notFound('repository')],
+    [500, { status: 500, body: '{"errors":[{"code":"DENIED","message":"You may not login yet"}]}' }, denied('login')],
+    [
+      503,
+      { status: 503, body: errors('TOOMANYREQUESTS') },
+      { failure: { outcome: 'rate-limited', endsAt: undefined } },
+    ],
+    [503, { status: 503 }, broken('HTTP 503')],
+    [405, { status: 405 }, broken('HTTP 405')],
+  ])('with HTTP %i, and GET says what it is: %j', async (status, get, ending) => {
+    expect((await resolve({ [`HEAD ${V1}`]: { status }, [`GET ${V1}`]: get })).resolved).toEqual(ending);
+  });
+
+  // 401 has been dealt with, and 429 is plain.
+  test.each([401, 402, 410, 429])('more than HTTP %i, which is enough', async (status) => {
+    expect((await resolve({ [`HEAD ${V1}`]: { status } })).asked).toEqual([HEAD]);
+  });
+});
+
+describe('what HEAD refuses is explained by GET', () => {
+  test.each<[head: number, get: FakeAnswer, ending: Ending]>([
+    [404, { status: 404, body: errors('NAME_UNKNOWN') }, notFound('repository')],
+    [404, { status: 404, body: errors('MANIFEST_UNKNOWN') }, notFound('image')],
+    [404, { status: 404 }, notFound('image')],
+    [404, { status: 403, body: errors('DENIED') }, denied('access')],
+    [
+      403,
+      { status: 403, body: errors('TOOMANYREQUESTS') },
+      { failure: { outcome: 'rate-limited', endsAt: undefined } },
+    ],
+    [403, { status: 403 }, denied('access')],
+    // Where GET tells nothing, what HEAD said stands: containerd pulls by what HEAD says.
+    [404, FETCHED, notFound('image')],
+    [403, FETCHED, denied('access')],
+    [404, { status: 500 }, notFound('image')],
+    [403, { outcome: 'unreachable', cause: 'timeout' }, denied('access')],
+    [404, { outcome: 'broken', said: 'its answer is longer than 64 KiB' }, notFound('image')],
+  ])('HTTP %i: %j', async (status, get, ending) => {
+    const { resolved, asked } = await resolve({ [`HEAD ${V1}`]: { status }, [`GET ${V1}`]: get });
+    expect(resolved).toEqual(ending);
+    expect(asked).toEqual([HEAD, GET]);
+  });
+
+  test('of which no more than 64 KiB are read', async () => {
+    const client = clientOf({});
+    await resolveImage(client, { ...NAME, tag: 'v1' }, false);
+    expect(client.requests.at(-1)?.maxBytes).toBe(65_536);
+  });
+});
+
+describe('a web page where a manifest should be', () => {
+  const PAGE: FakeAnswer = { status: 404, body: '<html>Not Found</html>' };
+  const BASE = 'GET https://registry.example.com/v2/';
+  const VERSION = { 'docker-distribution-api-version': 'registry/2.0' };
+
+  test.each<[why: string, answers: FakeAnswers, ending: Ending]>([
+    ['is of no registry', { [BASE]: { status: 404 } }, broken('no registry answers there')],
+    ['is of no registry, but of a login page', { [BASE]: { status: 302 } }, broken('no registry answers there')],
+    ['is of a registry that answers', { [BASE]: { status: 200 } }, notFound('image')],
+    ['is of a registry that wants a login', { [BASE]: { status: 401 } }, notFound('image')],
+    ['may be of anybody', { [BASE]: { outcome: 'unreachable', cause: 'reset' } }, notFound('image')],
+    ['is of a registry by its header', { [`GET ${V1}`]: { ...PAGE, headers: VERSION } }, notFound('image')],
+    [
+      'is of a registry by its header at first',
+      { [`HEAD ${V1}`]: { status: 404, headers: VERSION } },
+      notFound('image'),
+    ],
+  ])('%s', async (_why, answers, ending) => {
+    expect((await resolve({ [`GET ${V1}`]: PAGE, ...answers })).resolved).toEqual(ending);
+  });
+});
+
+describe('at Docker Hub', () => {
+  const limit = (remaining: number): FakeAnswer => ({
+    headers: { 'docker-content-digest': IMAGE.digest, 'ratelimit-remaining': `${remaining};w=21600` },
+  });
+
+  test.each([400, 403, 404, 405, 503])('no GET follows HTTP %i, as it would be a pull', async (status) => {
+    const { asked } = await resolve({ [`HEAD ${V1}`]: { status } }, { isDockerHub: true, mayFetch: false });
+    expect(new Set(asked)).toEqual(new Set([HEAD]));
+  });
+
+  test('a digest that is missing is looked for only as far as pulls may be made', async () => {
+    const answers = { [`HEAD ${V1}`]: {}, [`GET ${V1}`]: FETCHED };
+    const without = await resolve(answers, { isDockerHub: true, mayFetch: false });
+    expect(without).toEqual({ resolved: broken('it gives no digest'), asked: [HEAD] });
+    const { resolved } = await resolve(answers, { isDockerHub: true });
+    expect(resolved).toMatchObject({ digest: IMAGE.digest });
+  });
+
+  test('what is not there is not there, and that is all it says', async () => {
+    const { resolved, asked } = await resolve({}, { isDockerHub: true });
+    expect(resolved).toEqual(notFound('image'));
+    expect(asked).toEqual([HEAD]);
+  });
+
+  test('an image with no pull left is as good as none', async () => {
+    const { resolved } = await resolve({ [`HEAD ${V1}`]: limit(0) }, { isDockerHub: true });
+    expect(resolved).toEqual({ failure: { outcome: 'rate-limited', endsAt: undefined } });
+    expect((await resolve({ [`HEAD ${V1}`]: limit(1) }, { isDockerHub: true })).resolved).toEqual({
+      digest: IMAGE.digest,
+    });
+    // Elsewhere nobody promised that it means the same.
+    expect((await resolve({ [`HEAD ${V1}`]: limit(0) })).resolved).toEqual({ digest: IMAGE.digest });
+  });
+});
+
+test('a registry that cannot be reached is not asked again', async () => {
+  const failure = { outcome: 'unreachable', cause: 'refused' } as const;
+  const { resolved, asked } = await resolve({ [`HEAD ${V1}`]: failure });
+  expect(resolved).toEqual({ failure, endpoint: 'registry.example.com:443' });
+  expect(asked).toEqual([HEAD]);
+});
