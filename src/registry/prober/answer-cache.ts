@@ -1,0 +1,78 @@
+import type { ImageAnswer, PullableImage } from '../../engine/image-answer.ts';
+import type { ProbeSettings } from '../../engine/policy.ts';
+import { createRecentMap } from './recent-map.ts';
+
+/** What was said of an image. No answer: it may not be asked about. */
+export type KeptAnswer = Readonly<{
+  answer: ImageAnswer | undefined;
+  /** From then on it says nothing any more. Milliseconds since 1970, both. */
+  until: number;
+  /** From then on it is worth to ask again, while it still says what it says. Not before `until` unless the image is there. */
+  renewAt: number;
+}>;
+
+/** Answers of registries, each for as long as it is good for; bounded by the policy's `entries`. */
+export type AnswerCache = Readonly<{
+  /** One that still says something. */
+  find: (key: string) => KeptAnswer | undefined;
+  /** The image as it last was there, however long ago, if nothing else was said since. */
+  findImage: (key: string) => PullableImage | undefined;
+  keep: (key: string, answer: ImageAnswer | undefined) => void;
+  /** Who asks again now does so for everybody, and if nothing comes of it, it is not tried at once again. */
+  postpone: (key: string) => void;
+  size: () => number;
+}>;
+
+export function createAnswerCache(settings: () => ProbeSettings, now: () => number): AnswerCache {
+  const kept = createRecentMap<KeptAnswer>(() => settings().entries);
+
+  const find = (key: string): KeptAnswer | undefined => {
+    const found = kept.find(key);
+    return found !== undefined && now() < found.until ? found : undefined;
+  };
+  const postpone = (key: string): void => {
+    const found = kept.find(key);
+    if (found !== undefined) kept.set(key, { ...found, renewAt: now() + settings().errorMs });
+  };
+  return {
+    find,
+    postpone,
+    findImage: (key) => {
+      const answer = kept.find(key)?.answer;
+      return answer?.outcome === 'ok' ? answer : undefined;
+    },
+    keep: (key, answer) => {
+      // That an image is there is not less true because nobody can say so just now.
+      if (saysNothingOfImage(answer) && find(key)?.answer?.outcome === 'ok') postpone(key);
+      else kept.set(key, { answer, ...limitLife(answer, settings(), now()) });
+    },
+    size: kept.size,
+  };
+}
+
+function saysNothingOfImage(answer: ImageAnswer | undefined): boolean {
+  return answer === undefined || ['unreachable', 'broken', 'rate-limited'].includes(answer.outcome);
+}
+
+function limitLife(
+  answer: ImageAnswer | undefined,
+  { positiveMs, negativeMs, errorMs }: ProbeSettings,
+  now: number,
+): Pick<KeptAnswer, 'until' | 'renewAt'> {
+  switch (answer?.outcome) {
+    case 'ok':
+      return { until: now + positiveMs, renewAt: now + positiveMs / 2 };
+    case 'denied':
+    case 'not-found':
+      return { until: now + negativeMs, renewAt: now + negativeMs };
+    case 'rate-limited': {
+      const leftMs = Math.min(Math.max((answer.endsAt ?? 0) - now, errorMs), positiveMs);
+      return { until: now + leftMs, renewAt: now + leftMs };
+    }
+    case 'certificate':
+    case 'unreachable':
+    case 'broken':
+    case undefined:
+      return { until: now + errorMs, renewAt: now + errorMs };
+  }
+}
