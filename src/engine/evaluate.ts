@@ -16,7 +16,7 @@ export type FixMode = 'apply' | 'announce' | 'never';
 export type EvaluateInput = Readonly<{
   object: unknown;
   kind: WorkloadKind;
-  /** Where the object will be if it does not say so itself. */
+  /** Where the object is, or will be; empty if only it can say so itself. */
   namespace: string;
   policy: Policy;
   facts?: Facts;
@@ -153,7 +153,7 @@ function toFinding(
   return {
     ...problem,
     rule: id,
-    remedy,
+    remedy: problem.remedy ?? remedy,
     faqItems,
     // What is fixed is no reason to refuse: at most the user is told.
     action: lowest(action, problem.atMost ?? 'deny', fixed === 'no' ? 'deny' : 'warn', MOST_SEVERE[limits.mode]),

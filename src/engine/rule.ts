@@ -20,6 +20,8 @@ export type Problem = Readonly<{
   label?: string;
   /** For a problem that must never deny, whatever the policy says. */
   atMost?: Action;
+  /** What to do about this one, where that is more than the rule's own remedy: whole sentences. */
+  remedy?: string;
   fix?: Fix;
 }>;
 

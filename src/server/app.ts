@@ -1,26 +1,15 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import express, { type ErrorRequestHandler, type Express } from 'express';
-import type { Logger } from 'pino';
-import { admit, ENDPOINTS, type Admission, type Endpoint } from '../admission/admit.ts';
-import { respond, respondToFailure } from '../admission/response.ts';
-import { readReview, type AdmissionRequest, type AdmissionReview } from '../admission/review.ts';
-import type { Policy } from '../engine/policy.ts';
-import type { Facts } from '../engine/facts.ts';
-import { HttpProblem, sendJson, sendProblem, sendProblemEarly } from './http-problem.ts';
-import { logDecision } from './log-decision.ts';
-import { countAdmission, type Metrics, type Outcome } from './metrics.ts';
+import { ENDPOINTS, type Endpoint } from '../admission/admit.ts';
+import { createAnswerReview, type ReviewOptions } from './answer-review.ts';
+import { HttpProblem, sendProblem, sendProblemEarly } from './http-problem.ts';
 import { createBodyReader } from './read-body.ts';
 
-export type AppOptions = Readonly<{
-  policy: () => Policy;
-  facts: () => Facts;
-  metrics: Metrics;
-  logger: Logger;
-  /** Once true, every answer asks its client to come back on a new connection, which will lead elsewhere. */
-  draining: () => boolean;
-  /** Told of each decided review, after it was answered. */
-  onDecided?: (request: AdmissionRequest, admission: Admission) => void;
-}>;
+export type AppOptions = ReviewOptions &
+  Readonly<{
+    /** Once true, every answer asks its client to come back on a new connection, which will lead elsewhere. */
+    draining: () => boolean;
+  }>;
 
 /**
  * The webhook's HTTP side: limits, JSON, and an answer to everything. Reviews are taken before Express sees them, as its
@@ -29,6 +18,7 @@ export type AppOptions = Readonly<{
 export function createApp(options: AppOptions): RequestListener {
   const endpoints = new Map(ENDPOINTS.map((endpoint) => [`/${endpoint}`, endpoint]));
   const readBody = createBodyReader();
+  const answerReview = createAnswerReview(options);
   const others = createOtherRoutes(options);
   return (request, response) => {
     const guard = (step: () => void): void => {
@@ -45,11 +35,17 @@ export function createApp(options: AppOptions): RequestListener {
         others(request, response);
         return;
       }
+      const call = { endpoint, request, response, cameAt: performance.now() };
       readBody(request, (outcome) => {
         guard(() => {
-          const problem =
-            'problem' in outcome ? outcome.problem : answerReview(endpoint, outcome.body, response, options);
-          if (problem !== undefined) refuse(endpoint, { request, response, problem }, options);
+          const answered = 'problem' in outcome ? outcome.problem : answerReview(call, outcome.body);
+          if (answered instanceof HttpProblem) {
+            refuse(endpoint, { request, response, problem: answered }, options);
+            return;
+          }
+          answered?.catch((error: unknown) => {
+            answerBug(error, call, options);
+          });
         });
       });
     });
@@ -80,47 +76,6 @@ function createOtherRoutes(options: AppOptions): Express {
     answerBug(error, { request, response }, options);
   };
   return app.use(onError);
-}
-
-/** Answers a review, or says why the body is none. */
-function answerReview(
-  endpoint: Endpoint,
-  body: unknown,
-  response: ServerResponse,
-  { policy, facts, metrics, logger, onDecided }: AppOptions,
-): HttpProblem | undefined {
-  const started = performance.now();
-  const read = readReview(body);
-  if (!read.ok) return new HttpProblem(400, read.problem);
-  const { review } = read;
-  const decided = decide(review, () => admit(review.request, endpoint, policy(), facts()));
-  sendJson(response, 200, decided.text);
-  const seconds = (performance.now() - started) / 1000;
-  metrics.duration.observe({ endpoint }, seconds);
-  countAdmission(metrics, endpoint, review.request, decided);
-  if (decided.error !== undefined) metrics.errors.inc({ where: 'admission' });
-  logDecision(logger, { endpoint, request: review.request, seconds, ...decided });
-  if (decided.admission !== undefined) onDecided?.(review.request, decided.admission);
-  return undefined;
-}
-
-type Decided = Readonly<{ text: string; outcome: Outcome; admission?: Admission; error?: unknown }>;
-
-/** Decides a review; whatever goes wrong in doing so lets the object pass, with a word to its author. */
-function decide(review: AdmissionReview, decision: () => Admission): Decided {
-  try {
-    const admission = decision();
-    const answer = respond(review, admission);
-    return { text: JSON.stringify(answer), outcome: nameOutcome(admission, answer.response.allowed), admission };
-  } catch (error) {
-    return { text: JSON.stringify(respondToFailure(review)), outcome: 'error', error };
-  }
-}
-
-function nameOutcome({ pass, edits }: Admission, allowed: boolean): Outcome {
-  if (pass !== undefined) return 'passed';
-  if (!allowed) return 'denied';
-  return edits.length > 0 ? 'patched' : 'allowed';
 }
 
 type Exchange = Readonly<{ request: IncomingMessage; response: ServerResponse }>;

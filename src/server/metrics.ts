@@ -1,6 +1,8 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Admission, Endpoint } from '../admission/admit.ts';
 import type { AdmissionRequest } from '../admission/review.ts';
+import type { ImageAnswer } from '../engine/image-answer.ts';
+import { DOCKER_HUB } from '../image/docker-hub.ts';
 import { WORKLOAD_KINDS } from '../workload/kinds.ts';
 import { createTally } from './tally.ts';
 
@@ -22,6 +24,19 @@ export type ClusterState = Readonly<{
   isLeader: () => boolean | undefined;
 }>;
 
+/** What is kept of what registries said, and how many are being asked. */
+export type RegistriesState = Readonly<{ answers: number; inFlight: number }>;
+
+/** What came of asking a registry about an image. */
+export type Probed = Readonly<{
+  registry: string;
+  seconds: number;
+  result: Readonly<{ answer: ImageAnswer; rateLimit?: Readonly<{ remaining: number }> } | { notAsked: string }>;
+}>;
+
+/** From an answer next door to the 10 s after which a policy gives up unless it says otherwise. */
+const PROBE_BUCKETS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+
 export type Metrics = ReturnType<typeof createMetrics>;
 
 /** Everything pullguard counts, in a registry of its own. */
@@ -38,7 +53,7 @@ export function createMetrics() {
   });
   const duration = new Histogram({
     name: 'pullguard_admission_duration_seconds',
-    help: 'Time taken to decide a review and write its answer, once its body is read, in seconds.',
+    help: 'Time taken to decide a review and write its answer, once its body is read, waiting for registries included, in seconds.',
     labelNames: ['endpoint'] as const,
     buckets: DURATION_BUCKETS,
     registers,
@@ -115,6 +130,46 @@ export function createMetrics() {
     labelNames: ['result'],
     registers,
   });
+  const probes = createTally({
+    name: 'pullguard_probes_total',
+    help: 'Questions to registries about images, by outcome; not-asked where the policy does not allow it.',
+    labelNames: ['outcome'],
+    registers,
+  });
+  const probeDuration = new Histogram({
+    name: 'pullguard_probe_duration_seconds',
+    help: 'Time taken to ask a registry about an image, however many requests it took, in seconds.',
+    buckets: PROBE_BUCKETS,
+    registers,
+  });
+  let registries = (): RegistriesState => ({ answers: 0, inFlight: 0 });
+  /** Has what is known of registries measured whenever somebody looks. */
+  const measureRegistries = (state: () => RegistriesState): void => {
+    registries = state;
+  };
+  const answers = new Gauge({
+    name: 'pullguard_registry_answers',
+    help: 'Answers of registries that are kept.',
+    registers,
+    collect: () => {
+      answers.set(registries().answers);
+    },
+  });
+  const inFlight = new Gauge({
+    name: 'pullguard_probes_in_flight',
+    help: 'Questions to registries that are not answered yet.',
+    registers,
+    collect: () => {
+      inFlight.set(registries().inFlight);
+    },
+  });
+  const hubPulls = new Gauge({
+    name: 'pullguard_docker_hub_pulls_remaining',
+    help: 'Pulls that Docker Hub last said it still allows; none before it said so.',
+    registers,
+  });
+  // Nothing is not zero, which would be an alarm.
+  hubPulls.remove();
   for (const where of ['admission', 'certificate', 'cluster', 'policy', 'tls']) errors.inc({ where }, 0);
   for (const result of ['success', 'failure']) policyReloads.inc({ result }, 0);
   return {
@@ -129,6 +184,10 @@ export function createMetrics() {
     policyReloads,
     measureCluster,
     events,
+    probes,
+    probeDuration,
+    measureRegistries,
+    hubPulls,
   };
 }
 
@@ -150,4 +209,16 @@ export function countAdmission(
     for (const fact of missing) skips.inc({ rule, reason: fact });
   }
   for (const rule of admission.waived) skips.inc({ rule, reason: 'annotation' });
+}
+
+/** Counts one question to a registry. */
+export function countProbe({ probes, probeDuration, hubPulls }: Metrics, { registry, seconds, result }: Probed): void {
+  if ('notAsked' in result) {
+    probes.inc({ outcome: 'not-asked' });
+    return;
+  }
+  const { answer, rateLimit } = result;
+  probes.inc({ outcome: answer.outcome });
+  probeDuration.observe(seconds);
+  if (registry === DOCKER_HUB && rateLimit !== undefined) hubPulls.set(rateLimit.remaining);
 }

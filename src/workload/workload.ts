@@ -1,6 +1,7 @@
 import { remember } from '../image/remember.ts';
 import { parseReference, type ParsedReference } from '../image/parse-reference.ts';
 import { isPod, type WorkloadKind } from './kinds.ts';
+import { keepPlacement, type PlacementFields } from './placement.ts';
 import { expandPointer, isRecord, joinPointer, readPointer, readString, type Pointer } from './pointer.ts';
 
 /** One place in a pod spec that names an image. */
@@ -31,6 +32,8 @@ export type Workload = Readonly<{
   hasPullSecretList: boolean;
   /** Never empty: the API server fills in `default`. */
   serviceAccount: string;
+  /** Where its pods may run; not read yet. */
+  placement: PlacementFields;
   /** What its annotations ask not to be judged by. */
   skips: readonly SkipRequest[];
 }>;
@@ -74,13 +77,14 @@ function readWorkload(source: {
   return {
     kind: kind.kind,
     name: readName(object),
-    namespace: readString(object, 'metadata', 'namespace') || source.namespace,
+    namespace: source.namespace || readString(object, 'metadata', 'namespace'),
     isPod: isPod(kind),
     podSpec,
     images: readImages(spec, podSpec),
     pullSecrets: secrets.map((secret) => readString(secret, 'name')),
     hasPullSecretList: secrets.length > 0,
     serviceAccount: typeof account === 'string' && account !== '' ? account : 'default',
+    placement: keepPlacement(spec),
     skips: readSkips(object, podSpec),
   };
 }

@@ -1,6 +1,7 @@
 import request from 'supertest';
-import { expect, test } from 'vitest';
-import { createMetrics } from '../../src/server/metrics.ts';
+import { describe, expect, test } from 'vitest';
+import type { ImageAnswer } from '../../src/engine/image-answer.ts';
+import { countProbe, createMetrics, type Probed } from '../../src/server/metrics.ts';
 import { deployment, pod } from '../support/objects.ts';
 import { FINE, readCounter, reviewOf, serveApp } from './helpers.ts';
 
@@ -18,6 +19,11 @@ const OWN_METRICS = {
   pullguard_facts_objects: ['gauge', ['fact']],
   pullguard_events_total: ['counter', ['result']],
   pullguard_leader: ['gauge', []],
+  pullguard_probes_total: ['counter', ['outcome']],
+  pullguard_probe_duration_seconds: ['histogram', []],
+  pullguard_registry_answers: ['gauge', []],
+  pullguard_probes_in_flight: ['gauge', []],
+  pullguard_docker_hub_pulls_remaining: ['gauge', []],
 };
 
 test('names, types and labels are those that dashboards and alerts know', () => {
@@ -123,4 +129,67 @@ test('what is known of the cluster is measured when somebody looks, and has no a
     'pullguard_facts_objects{fact="pullSecrets"} 0',
     'pullguard_leader 1',
   ]);
+});
+
+describe('what registries are asked', () => {
+  const endpoint = 'registry.example.com:443';
+  const answers: readonly ImageAnswer[] = [
+    { endpoint, outcome: 'ok', digest: 'sha256:one', sizes: [], platforms: undefined },
+    { endpoint, outcome: 'denied', asked: 'anonymously', lacks: 'login' },
+    { endpoint, outcome: 'not-found', missing: 'image' },
+    { endpoint, outcome: 'certificate', problem: 'unknown' },
+    { endpoint, outcome: 'unreachable', cause: 'timeout' },
+    { endpoint, outcome: 'rate-limited', endsAt: undefined },
+    { endpoint, outcome: 'broken', said: 'HTTP 503' },
+  ];
+  const probed = (result: Probed['result'], registry = 'registry.example.com'): Probed => ({
+    registry,
+    seconds: 0.07,
+    result,
+  });
+  const linesOf = async (metrics: ReturnType<typeof createMetrics>, pattern: RegExp): Promise<readonly string[]> =>
+    (await metrics.registry.metrics()).split('\n').filter((line) => pattern.test(line));
+
+  test('is counted by what came of it, and timed if it was asked', async () => {
+    const metrics = createMetrics();
+    for (const answer of answers) countProbe(metrics, probed({ answer }));
+    countProbe(metrics, probed({ notAsked: 'its address 10.0.0.1 is not allowed' }));
+    expect(await linesOf(metrics, /^pullguard_probes_total/)).toEqual(
+      [...answers.map(({ outcome }) => outcome), 'not-asked'].map(
+        (outcome) => `pullguard_probes_total{outcome="${outcome}"} 1`,
+      ),
+    );
+    expect(await linesOf(metrics, /^pullguard_probe_duration_seconds_(bucket{le="0.(05|1)"}|count)/)).toEqual([
+      'pullguard_probe_duration_seconds_bucket{le="0.05"} 0',
+      'pullguard_probe_duration_seconds_bucket{le="0.1"} 7',
+      'pullguard_probe_duration_seconds_count 7',
+    ]);
+  });
+
+  test('is one series each however many registries there are', async () => {
+    const metrics = createMetrics();
+    const [answer] = answers;
+    for (let at = 0; at < 100; at++) countProbe(metrics, probed({ answer: answer! }, `registry-${at}.example.com`));
+    expect(await linesOf(metrics, /^pullguard_probes_total/)).toEqual(['pullguard_probes_total{outcome="ok"} 100']);
+  });
+
+  test('and kept is measured when somebody looks', async () => {
+    const metrics = createMetrics();
+    const pattern = /^pullguard_(registry_answers|probes_in_flight)/;
+    expect(await linesOf(metrics, pattern)).toEqual(['pullguard_registry_answers 0', 'pullguard_probes_in_flight 0']);
+    metrics.measureRegistries(() => ({ answers: 12, inFlight: 3 }));
+    expect(await linesOf(metrics, pattern)).toEqual(['pullguard_registry_answers 12', 'pullguard_probes_in_flight 3']);
+  });
+
+  test('of Docker Hub shows what remains, once it has said so: nothing would be an alarm', async () => {
+    const metrics = createMetrics();
+    const [answer] = answers;
+    const look = async () => linesOf(metrics, /^pullguard_docker_hub/);
+    countProbe(metrics, probed({ answer: answer!, rateLimit: { remaining: 3 } }));
+    countProbe(metrics, probed({ answer: answer! }, 'docker.io'));
+    expect(await look()).toEqual([]);
+    countProbe(metrics, probed({ answer: answer!, rateLimit: { remaining: 76 } }, 'docker.io'));
+    countProbe(metrics, probed({ answer: answer! }, 'docker.io'));
+    expect(await look()).toEqual(['pullguard_docker_hub_pulls_remaining 76']);
+  });
 });

@@ -59,6 +59,13 @@ describe('an image that is not found is an image that is not checked', () => {
     expect(found.map(({ images }) => readPointer(object, images[0]!.pointer))).toEqual(['a', 'b']);
   });
 
+  test('where its pods may run is at hand, as it stands there', () => {
+    const nodeSelector = { pool: 7 };
+    const { placement } = read({ nodeSelector, schedulerName: null, containers: [] });
+    expect(placement).toEqual({ nodeSelector, schedulerName: null });
+    expect(placement.nodeSelector).toBe(nodeSelector);
+  });
+
   test('manifests of the group that Deployments had before Kubernetes 1.16 are still found', () => {
     expect(tabulateKinds([]).has('extensions/Deployment')).toBe(true);
   });
@@ -115,8 +122,9 @@ describe('what messages call an object', () => {
     expect(readWorkloads({ metadata, spec: {} }, POD, 'default')[0]!.name).toBe(name);
   });
 
-  test('an object without a namespace is in the one of its request', () => {
+  test('it is in the namespace of its request, whose rights were checked, and in its own only outside of one', () => {
     expect(readWorkloads({ spec: {} }, POD, 'shop')[0]!.namespace).toBe('shop');
-    expect(readWorkloads({ metadata: { namespace: 'own' }, spec: {} }, POD, 'shop')[0]!.namespace).toBe('own');
+    expect(readWorkloads({ metadata: { namespace: 'own' }, spec: {} }, POD, 'shop')[0]!.namespace).toBe('shop');
+    expect(readWorkloads({ metadata: { namespace: 'own' }, spec: {} }, POD, '')[0]!.namespace).toBe('own');
   });
 });

@@ -1,0 +1,247 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { gzipSync } from 'node:zlib';
+import request from 'supertest';
+import { describe, expect, test } from 'vitest';
+import type { Inquiry } from '../../src/admission/inquiry.ts';
+import { pod, type Json } from '../support/objects.ts';
+import { askingPolicy, FOREVER_MS, holdRegistries, REFUSED } from './asking.ts';
+import {
+  answerOf,
+  connectRaw,
+  FINE,
+  FINE_ANSWER,
+  parseAnswer,
+  rawPost,
+  readCounter,
+  reviewOf,
+  serveApp,
+} from './helpers.ts';
+
+const DENIED = { response: { uid: 'b3f1', allowed: false } };
+
+/** Sends a review, and does not wait for the answer. */
+function send(url: string, path = '/validate', review: Json = FINE) {
+  return request(url)
+    .post(path)
+    .send(review)
+    .then(({ body }) => body as unknown);
+}
+
+async function serveAsking(waitMs: number) {
+  const registries = holdRegistries();
+  const app = await serveApp({ policy: () => askingPolicy(waitMs), inquire: registries.inquire });
+  return { ...app, registries };
+}
+
+describe('a review about whose images registries are asked', () => {
+  test('is answered when they have answered, counted and logged once, with the time that it waited', async () => {
+    const { url, lines, metrics, registries } = await serveAsking(FOREVER_MS);
+    const answer = send(url);
+    await expect.poll(registries.asked).toBe(1);
+    const from = performance.now();
+    await wait(20);
+    expect(lines).toEqual([]);
+    const waited = performance.now() - from;
+    registries.answer(REFUSED);
+    expect(await answer).toMatchObject(DENIED);
+    expect(lines).toMatchObject([{ msg: 'decided', outcome: 'denied', findings: [{ rule: 'asking' }] }]);
+    expect(lines[0]?.['milliseconds']).toBeGreaterThan(waited);
+    const labels = { endpoint: 'validate', kind: 'Pod', outcome: 'denied' };
+    expect(await readCounter(metrics, 'pullguard_admission_requests_total', labels)).toBe(1);
+  });
+
+  test('is answered at once when they have answered before', async () => {
+    const { url, registries } = await serveAsking(FOREVER_MS);
+    registries.answer(REFUSED);
+    expect(await send(url)).toMatchObject(DENIED);
+    expect(registries.asked()).toBe(1);
+  });
+
+  test('is answered by what is known when it has waited as long as the policy says', async () => {
+    const { url, registries } = await serveAsking(30);
+    expect(await send(url)).toEqual(FINE_ANSWER);
+    expect(registries.asked()).toBe(2);
+  });
+
+  test('is answered before the API server gives up, whatever the policy says', async () => {
+    const { url, registries } = await serveAsking(FOREVER_MS);
+    expect(await send(url, '/validate?timeout=600ms')).toEqual(FINE_ANSWER);
+    expect(registries.asked()).toBe(2);
+  });
+
+  test.each(['150ms', '200ms'])('is answered at once when the API server waits no more than %s', async (timeout) => {
+    const { url, registries } = await serveAsking(FOREVER_MS);
+    expect(await send(url, `/validate?timeout=${timeout}`)).toEqual(FINE_ANSWER);
+    expect(registries.asked()).toBe(1);
+  });
+
+  test('has waited already for as long as its body took to arrive', async () => {
+    const { port, registries } = await serveAsking(FOREVER_MS);
+    const { socket, until } = await connectRaw(port);
+    const body = JSON.stringify(FINE);
+    socket.write(rawPost('/validate?timeout=400ms', '', { 'Content-Length': body.length }));
+    await wait(210);
+    socket.write(body);
+    expect(parseAnswer(await until(/\}$/)).body).toEqual(FINE_ANSWER);
+    expect(registries.asked()).toBe(1);
+  });
+});
+
+describe('nobody waits and nobody is asked', () => {
+  const nobody = (): Inquiry => {
+    const fail = (): never => {
+      throw new Error('a registry was asked');
+    };
+    return { registries: { find: fail }, pending: () => undefined };
+  };
+  const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'web' } };
+  test.each([
+    ['for a namespace', reviewOf(namespace)],
+    ['for a deletion', reviewOf(pod('registry.example.com/app:1'), { operation: 'DELETE' })],
+    ['in a namespace that is exempt', reviewOf(pod('registry.example.com/app:1'), { namespace: 'kube-system' })],
+    ['for an object that is no workload', reviewOf({ apiVersion: 'v1', kind: 'ConfigMap' })],
+  ])('%s', async (_name, review) => {
+    const { url } = await serveApp({ policy: () => askingPolicy(FOREVER_MS), inquire: nobody });
+    for (const path of ['/mutate', '/validate']) expect(await send(url, path, review)).toEqual(FINE_ANSWER);
+  });
+
+  test('where the policy has no registry asked', async () => {
+    const facts = () => ({ registries: holdRegistries().inquire().registries });
+    const { url } = await serveApp({ policy: () => askingPolicy(FOREVER_MS), facts, inquire: () => undefined });
+    expect(await send(url)).toEqual(FINE_ANSWER);
+  });
+});
+
+describe('while a review waits', () => {
+  test('others are answered', async () => {
+    const { url, registries } = await serveAsking(FOREVER_MS);
+    const first = send(url);
+    await expect.poll(registries.asked).toBe(1);
+    const deletion = reviewOf(pod('registry.example.com/app:1'), { operation: 'DELETE' });
+    expect(await send(url, '/validate', deletion)).toEqual(FINE_ANSWER);
+    registries.answer(REFUSED);
+    expect(await first).toMatchObject(DENIED);
+  });
+
+  test('its client may go away', async () => {
+    const { url, port, lines, registries } = await serveAsking(FOREVER_MS);
+    const { socket, ended } = await connectRaw(port);
+    socket.write(rawPost('/validate', JSON.stringify(FINE)));
+    await expect.poll(registries.asked).toBe(1);
+    socket.destroy();
+    await ended;
+    registries.answer(REFUSED);
+    await expect.poll(() => lines).toMatchObject([{ msg: 'decided', outcome: 'denied' }]);
+    expect(await send(url)).toMatchObject(DENIED);
+  });
+
+  test('requests that follow on the same connection are answered after it', async () => {
+    const { port, registries } = await serveAsking(FOREVER_MS);
+    const { socket, until } = await connectRaw(port);
+    const body = JSON.stringify(FINE);
+    socket.write(rawPost('/validate', body) + rawPost('/validate', body.replace('b3f1', 'second')));
+    await expect.poll(registries.asked).toBe(2);
+    registries.answer(REFUSED);
+    const received = await until(/"uid":"second"[^]*\}$/);
+    expect(received.match(/"uid":"\w+"/g)).toEqual(['"uid":"b3f1"', '"uid":"second"']);
+  });
+});
+
+describe('reviews that wait hold their bodies, so that', () => {
+  const large = (bytes: number): string =>
+    JSON.stringify(reviewOf(pod('registry.example.com/app:1', { pad: 'x'.repeat(bytes) })));
+
+  /** Sends a body as it is, and gives what is answered. */
+  async function sendBody(port: number, body: string | Buffer, headers: Record<string, string | number> = {}) {
+    const { socket, until } = await connectRaw(port);
+    const all = { 'Content-Length': Buffer.byteLength(body), ...headers };
+    socket.write(Buffer.concat([Buffer.from(rawPost('/validate', '', all)), Buffer.from(body)]));
+    return { answer: until(/\}(?:\r\n0\r\n\r\n)?$/).then((text) => parseAnswer(text).body) };
+  }
+
+  test('when they are many or large the next one is answered at once', async () => {
+    const { port, registries } = await serveAsking(FOREVER_MS);
+    const first = await sendBody(port, large(600_000));
+    await expect.poll(registries.asked).toBe(1);
+    const second = await sendBody(port, large(600_000));
+    expect(await second.answer).toEqual(FINE_ANSWER);
+    expect(registries.asked()).toBe(2);
+    registries.answer(REFUSED);
+    expect(await first.answer).toMatchObject(DENIED);
+  });
+
+  test('and those that come after they were answered may wait again', async () => {
+    const { port, registries } = await serveAsking(30);
+    for (let asked = 2; asked <= 6; asked += 2) {
+      const { answer } = await sendBody(port, large(600_000));
+      expect(await answer).toEqual(FINE_ANSWER);
+      expect(registries.asked()).toBe(asked);
+    }
+  });
+
+  test('one whose size nobody says does not wait', async () => {
+    const { port, registries } = await serveAsking(FOREVER_MS);
+    const body = gzipSync(JSON.stringify(FINE));
+    const packed = await sendBody(port, body, { 'Content-Encoding': 'gzip' });
+    expect(await packed.answer).toEqual(FINE_ANSWER);
+    const { socket, until } = await connectRaw(port);
+    const head = rawPost('/validate', '').replace(/Content-Length: 0/, 'Transfer-Encoding: chunked');
+    const text = JSON.stringify(FINE);
+    socket.write(`${head}${text.length.toString(16)}\r\n${text}\r\n0\r\n\r\n`);
+    expect(parseAnswer(await until(/\}$/)).body).toEqual(FINE_ANSWER);
+    expect(registries.asked()).toBe(2);
+  });
+});
+
+describe('a failure of our own after registries have answered', () => {
+  test('in judging again lets the object pass, and is not hidden', async () => {
+    const { inquire, asked, answer } = holdRegistries();
+    const failing = (): Inquiry => {
+      const { registries, pending } = inquire();
+      const find: typeof registries.find = (question) => {
+        if (asked() > 0) throw new Error('a bug');
+        return registries.find(question);
+      };
+      return { registries: { find }, pending };
+    };
+    const { url, lines, metrics } = await serveApp({ policy: () => askingPolicy(FOREVER_MS), inquire: failing });
+    const sent = send(url);
+    await expect.poll(asked).toBe(1);
+    answer(REFUSED);
+    expect(await sent).toMatchObject({ response: { allowed: true, auditAnnotations: { error: 'internal' } } });
+    expect(lines).toMatchObject([{ level: 50, msg: 'failed, and let the object pass', outcome: 'error' }]);
+    expect(await readCounter(metrics, 'pullguard_errors_total', { where: 'admission' })).toBe(1);
+  });
+
+  test('in what comes after the answer is counted and logged, and the server serves on', async () => {
+    const registries = holdRegistries();
+    const onDecided = () => {
+      throw new Error('a bug');
+    };
+    const { url, lines, metrics } = await serveApp({
+      policy: () => askingPolicy(30),
+      inquire: registries.inquire,
+      onDecided,
+    });
+    for (let time = 1; time <= 2; time++) {
+      expect(await send(url)).toEqual(FINE_ANSWER);
+      await expect.poll(() => readCounter(metrics, 'pullguard_errors_total', { where: 'admission' })).toBe(time);
+    }
+    expect(lines.map(({ msg }) => msg)).toEqual(['decided', 'request failed', 'decided', 'request failed']);
+  });
+});
+
+test('who is told of decisions is told of the last one', async () => {
+  const told: unknown[] = [];
+  const registries = holdRegistries();
+  const { url } = await serveApp({
+    policy: () => askingPolicy(FOREVER_MS),
+    inquire: registries.inquire,
+    onDecided: (review, { findings }) => told.push([review.uid, findings.map(({ rule }) => rule)]),
+  });
+  const sent = send(url);
+  await expect.poll(registries.asked).toBe(1);
+  registries.answer(REFUSED);
+  expect(await sent).toMatchObject(answerOf(DENIED.response));
+  expect(told).toEqual([['b3f1', ['asking']]]);
+});
