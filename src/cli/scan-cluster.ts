@@ -41,6 +41,7 @@ export async function scanCluster({ api, policy, secrets, namespaces, progress }
     api,
     secrets,
     pullSecretNames: listPullSecrets(policy),
+    nodes: false,
     ...(namespaces.length > 0 && { namespaces: checked.namespaces }),
   });
   const found = await findResources(api, policy.kinds);

@@ -11,6 +11,7 @@ import { listGrants, listNeeds, type Need } from './grants.ts';
 import { build, KUBECTL } from './kustomize.ts';
 import {
   find,
+  hasSwitch,
   isRole,
   isRoleBinding,
   objects,
@@ -88,11 +89,16 @@ describe.runIf(KUBECTL)('in the overlay', () => {
 
 /** What the code needs when it runs as these pods do. */
 function needsOf(manifests: readonly Manifest[]): readonly Need[] {
-  const flags = readFlags(podOf(manifests));
+  const pod = podOf(manifests);
+  const flags = readFlags(pod);
   const secretName = flags.get('tls-secret');
   const webhookConfigurationName = find(manifests, 'ValidatingWebhookConfiguration').metadata.name;
   return [
-    ...accessOf(flags.get('secrets') as SecretsMode, listPullSecrets(loadPolicy(policyText))),
+    ...accessOf({
+      secrets: flags.get('secrets') as SecretsMode,
+      pullSecretNames: listPullSecrets(loadPolicy(policyText)),
+      nodes: hasSwitch(pod, 'watch-nodes'),
+    }),
     EVENT_ACCESS,
     ...(secretName === undefined
       ? []

@@ -177,6 +177,11 @@ export function readFlags({ containers }: PodSpec): ReadonlyMap<string, string> 
   );
 }
 
+/** Whether they are told a flag that has no value. */
+export function hasSwitch({ containers }: PodSpec, name: string): boolean {
+  return containers[0]!.args.includes(`--${name}`);
+}
+
 export function volumeOf({ volumes }: PodSpec, name: string): Volume | undefined {
   return volumes.find((candidate) => candidate.name === name);
 }
@@ -201,15 +206,20 @@ function nameService({ metadata }: Service): string {
 
 /** A policy in what can be compared: a glob is a list of functions. */
 export function describePolicy(policy: Policy): unknown {
-  const { registries, mirrors, rules, exempt, skip, kinds } = policy;
+  const { registries, mirrors, rules, exempt, skip, kinds, probe } = policy;
   return {
-    registries: registries.map(({ hosts, pullSecret }) => [hosts.map(({ text }) => text), pullSecret]),
+    registries: registries.map((registry) => [
+      registry.hosts.map(({ text }) => text),
+      registry.pullSecret,
+      registry.probe,
+    ]),
     mirrors,
     rules: rules.map(({ rule, action, fix, options }) => [rule.id, action, fix, options]),
     namespaces: [exempt.namespaces.length, isExemptNamespace(policy, 'kube-system')],
     images: exempt.images.map(({ text }) => text),
     skip: [[...skip.rules], skip.namespaces.length],
     kinds: [...kinds.keys()],
+    probe,
   };
 }
 

@@ -2,12 +2,15 @@ import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } fr
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { buildProgram } from '../../src/cli/program.ts';
 import { makeCertificates } from '../../src/tls/self-signed.ts';
+import { capturedIo } from '../support/captured-io.ts';
 import { listGrants } from './grants.ts';
 import { build, KUBECTL } from './kustomize.ts';
 import {
   configurationsOf,
   find,
+  hasSwitch,
   mountPathOf,
   objects,
   parseDocuments,
@@ -200,10 +203,23 @@ describe.runIf(KUBECTL)('built by kubectl kustomize', () => {
     expectAsInBase(built, 'webhooks');
   });
 
+  test('nodes: they are watched, with a flag that pullguard knows, and else nothing changes', () => {
+    const built = buildOverlay('nodes');
+    const [{ args: before } = { args: [] }] = podOf(objects).containers;
+    expect(podOf(built).containers[0]!.args).toEqual([...before, '--watch-nodes']);
+    const serve = buildProgram(capturedIo(), () => undefined).commands.find((command) => command.name() === 'serve');
+    const option = serve?.options.find(({ long }) => long === '--watch-nodes');
+    expect(option?.isBoolean()).toBe(true);
+    const more = listGrants(built).filter((grant) => !listGrants(objects).includes(grant));
+    expect(more).toEqual(['cluster: list nodes *', 'cluster: watch nodes *']);
+    expectAsInBase(built, 'webhooks');
+  });
+
   test('components go together: each finds its argument, and its role, after the others', () => {
-    const built = compose('cert-manager', 'secrets-all', 'fail-closed');
+    const built = compose('cert-manager', 'nodes', 'secrets-all', 'fail-closed');
     const flags = readFlags(podOf(built));
     expect([flags.get('secrets'), flags.has('tls-secret'), flags.has('tls-key')]).toEqual(['all', false, true]);
+    expect(hasSwitch(podOf(built), 'watch-nodes')).toBe(true);
     expect(webhooksOf(built).mutating.failurePolicy).toBe('Fail');
   });
 

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { defaultPolicy, loadPolicy } from '../../src/config/load-policy.ts';
 import { buildPolicySchema } from '../../src/config/policy-schema.ts';
+import { probesAny } from '../../src/engine/policy.ts';
 import { RULES } from '../../src/rules/index.ts';
 import { describePolicy, policyGenerator, policyText } from './manifests.ts';
 
@@ -9,7 +10,10 @@ test('the policy sets what it claims to: the defaults, so that installing it cha
   expect(describePolicy(loadPolicy(policyText, 'policy.yaml'))).toEqual(describePolicy(defaultPolicy()));
 });
 
-test('it shows every key, and every rule in the order in which they run', () => {
+/** Set without a registry to ask they are a mistake. */
+const asking = RULES.filter(({ needs }) => needs.includes('registries')).map(({ id }) => id);
+
+test('it shows every key, and every rule that finds something as installed, in the order in which they run', () => {
   const shown = parse(policyText) as Readonly<Record<string, unknown>>;
   const schema = buildPolicySchema(RULES) as { properties: Readonly<Record<string, unknown>> };
   expect(Object.keys(shown).sort()).toEqual(
@@ -17,7 +21,8 @@ test('it shows every key, and every rule in the order in which they run', () => 
       .filter((key) => key !== 'metadata')
       .sort(),
   );
-  expect(Object.keys(shown['rules'] as object)).toEqual(RULES.map(({ id }) => id));
+  const rules = RULES.map(({ id }) => id).filter((id) => !asking.includes(id));
+  expect(Object.keys(shown['rules'] as object)).toEqual(rules);
 });
 
 const samples = readSamples(policyText);
@@ -27,10 +32,21 @@ test.each(samples)('the sample %s can be used as it stands', (_title, sample) =>
   expect(describePolicy(policy)).not.toEqual(describePolicy(defaultPolicy()));
 });
 
+test('a sample has registries asked, and sets the rules that do so', () => {
+  const policies = samples.map(([, sample]) =>
+    loadPolicy(`apiVersion: pullguard.dev/v1alpha1\nkind: Policy\n${sample}`),
+  );
+  const [policy, ...others] = policies.filter((each) => probesAny(each));
+  expect(others).toEqual([]);
+  const set = Object.keys((parse(samples[policies.indexOf(policy!)]![1]) as { rules: object }).rules);
+  expect(set).toEqual(expect.arrayContaining(asking));
+});
+
 test('it has a sample for each key that is empty', () => {
   expect(samples.map(([title]) => title).sort()).toEqual([
     'exempt',
     'mirrors',
+    'registries',
     'registries',
     'rules',
     'skip',

@@ -8,6 +8,8 @@ export type KeptObjectsOptions<Kept> = Readonly<{
   /** The collection's, for messages. */
   path: string;
   keep: (object: KubernetesObject) => Kept | undefined;
+  /** Whether nothing of what is kept has changed: then what was kept before stays, and nobody is told. */
+  isSame?: ((before: Kept, after: Kept) => boolean) | undefined;
   onChange: (key: ObjectKey, kept: Kept | undefined) => void;
   reporter: Reporter;
 }>;
@@ -24,7 +26,7 @@ export type KeptObjects<Kept> = Readonly<{
 }>;
 
 export function createKeptObjects<Kept>(options: KeptObjectsOptions<Kept>): KeptObjects<Kept> {
-  const { path, keep, onChange, reporter } = options;
+  const { path, keep, isSame, onChange, reporter } = options;
   // Neither namespaces nor names have a "/" in them.
   let known = new Map<string, Kept>();
 
@@ -37,10 +39,11 @@ export function createKeptObjects<Kept>(options: KeptObjectsOptions<Kept>): Kept
     put: (object) => {
       const place = placeOf(object);
       if (place === undefined) return;
+      const before = known.get(place);
       const kept = tryToKeep(place, object);
       if (kept !== undefined) {
         known.set(place, kept);
-        tell(place, kept);
+        if (!isUnchanged(before, kept)) tell(place, kept);
       } else if (known.delete(place)) tell(place, undefined);
     },
     drop: (object) => {
@@ -61,7 +64,7 @@ export function createKeptObjects<Kept>(options: KeptObjectsOptions<Kept>): Kept
           const before = known;
           known = listed;
           for (const place of before.keys()) if (!listed.has(place)) tell(place, undefined);
-          for (const [place, kept] of listed) tell(place, kept);
+          for (const [place, kept] of listed) if (!isUnchanged(before.get(place), kept)) tell(place, kept);
         },
       };
     },
@@ -72,11 +75,16 @@ export function createKeptObjects<Kept>(options: KeptObjectsOptions<Kept>): Kept
     try {
       const kept = keep(object);
       reporter.clear(place);
-      return kept;
+      const before = known.get(place);
+      return before !== undefined && kept !== undefined && isSame?.(before, kept) === true ? before : kept;
     } catch (error) {
       reporter.report(place, `cannot read ${nameOf(place)} of ${path}, and goes on without it: ${messageOf(error)}`);
       return undefined;
     }
+  }
+
+  function isUnchanged(before: Kept | undefined, kept: Kept): boolean {
+    return isSame !== undefined && before === kept;
   }
 
   function tell(place: string, kept: Kept | undefined): void {

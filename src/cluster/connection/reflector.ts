@@ -17,9 +17,11 @@ export type ReflectorOptions<Kept> = Readonly<{
   fieldSelector?: string;
   /** What is kept of an object; the object itself is let go, as are those that it returns undefined for. */
   keep: (object: KubernetesObject) => Kept | undefined;
+  /** Whether nothing of what is kept has changed: then what was kept before stays, and nobody is told. */
+  isSame?: ((before: Kept, after: Kept) => boolean) | undefined;
   /**
    * Told after an object came, changed (`kept`) or went (undefined). After each list it is told of every object in it, as
-   * nobody knows which of them changed in the meantime.
+   * without `isSame` nobody knows which of them changed in the meantime.
    */
   onChange?: (key: ObjectKey, kept: Kept | undefined) => void;
   /** Told once of each distinct trouble until it is over; it is tried again by itself. */
@@ -65,12 +67,12 @@ const MAX_FRUITLESS = 5;
  * known stays known without the API server.
  */
 export function startReflector<Kept>(options: ReflectorOptions<Kept>): Reflector<Kept> {
-  const { api, path, fieldSelector, keep, onChange = () => undefined, onError, timing = {} } = options;
+  const { api, path, fieldSelector, keep, isSame, onChange = () => undefined, onError, timing = {} } = options;
   const { idleMs = 150_000, pageTimeoutMs: timeoutMs } = timing;
   const ending = new AbortController();
   const { signal } = ending;
   const reporter = reportOnce(onError);
-  const objects = createKeptObjects({ path, keep, onChange, reporter });
+  const objects = createKeptObjects({ path, keep, isSame, onChange, reporter });
   const backoff = createBackoff(timing.backoff);
   /** Where the next watch goes on; undefined when a list comes first. */
   let version: string | undefined;

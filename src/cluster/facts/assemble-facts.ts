@@ -1,4 +1,4 @@
-import type { Facts, PullSecret, PullSecretFacts, ServiceAccount } from '../../engine/facts.ts';
+import type { Facts, NodeFacts, PullSecret, PullSecretFacts, ServiceAccount } from '../../engine/facts.ts';
 import type { SecretsMode } from './fact-collections.ts';
 import type { NamespaceLabels } from './read-namespace.ts';
 
@@ -12,12 +12,16 @@ export type Store<Kept> = Readonly<{
 /** Without an `objectName`, it holds secrets of any name. */
 export type SecretStore = Store<PullSecret> & Readonly<{ objectName: string | undefined }>;
 
+export type NodeStore = NodeFacts & Readonly<{ hasSynced: () => boolean }>;
+
 export type FactStores = Readonly<{
   mode: SecretsMode;
   secrets: readonly SecretStore[];
   serviceAccounts: Store<ServiceAccount>;
   /** Undefined where nobody goes on asking for them: then no namespace has limits. */
   namespaces: Store<NamespaceLabels> | undefined;
+  /** Undefined where nobody asks for them. */
+  nodes: NodeStore | undefined;
   /** Milliseconds since 1970. */
   now: () => number;
 }>;
@@ -30,7 +34,7 @@ export type FactStores = Readonly<{
  * answer yet, labels may forbid to refuse, and nothing is refused. After each start this is the case for a moment.
  */
 export function assembleFacts(stores: FactStores): Facts {
-  const { mode, secrets, serviceAccounts, namespaces } = stores;
+  const { mode, secrets, serviceAccounts, namespaces, nodes } = stores;
   // Each name is a list of its own, and those that are known are of use without the others.
   const known = secrets.filter((store) => store.hasSynced()).length;
   const knowsSecrets = mode === 'default-secret-only' ? known > 0 : known > 0 && known === secrets.length;
@@ -38,6 +42,7 @@ export function assembleFacts(stores: FactStores): Facts {
     ...(knowsSecrets && { pullSecrets: toPullSecretFacts(stores) }),
     ...(serviceAccounts.hasSynced() && { serviceAccounts: { find: serviceAccounts.find } }),
     ...(namespaces !== undefined && { namespaces: { findLabels: (name) => namespaces.find('', name) } }),
+    ...(nodes?.hasSynced() === true && { nodes: { list: nodes.list } }),
   };
 }
 

@@ -1,7 +1,9 @@
-import type { PullSecret, ServiceAccount } from '../../engine/facts.ts';
+import { isDeepStrictEqual } from 'node:util';
+import type { ClusterNode, PullSecret, ServiceAccount } from '../../engine/facts.ts';
 import type { KubernetesObject } from '../connection/api-server.ts';
 import type { AccessRule } from '../connection/access-rule.ts';
 import { readNamespace, type NamespaceLabels } from './read-namespace.ts';
+import { readNode } from './read-node.ts';
 import { PULL_SECRET_TYPES, readPullSecret } from './read-pull-secret.ts';
 import { readServiceAccount } from './read-service-account.ts';
 
@@ -12,14 +14,29 @@ import { readServiceAccount } from './read-service-account.ts';
 export const SECRETS_MODES = ['default-secret-only', 'all', 'none'] as const;
 export type SecretsMode = (typeof SECRETS_MODES)[number];
 
-/** Objects of the core API, in all namespaces, that facts are made from. */
-export type FactCollection<Kept> = Readonly<{
+/** Objects of the core API, in all namespaces. */
+export type ObjectSelection = Readonly<{
   resource: string;
   fieldSelector?: string;
   /** The name that the field selector is for. */
   objectName?: string;
-  /** What is kept of an object. */
-  keep: (object: KubernetesObject) => Kept;
+}>;
+
+/** Objects that facts are made from. */
+export type FactCollection<Kept> = ObjectSelection &
+  Readonly<{
+    /** What is kept of an object. */
+    keep: (object: KubernetesObject) => Kept;
+    /** Whether nothing of what is kept has changed, where objects change more often than that. */
+    isSame?: (before: Kept, after: Kept) => boolean;
+  }>;
+
+/** Which facts are gathered. */
+export type FactScope = Readonly<{
+  secrets: SecretsMode;
+  /** What `default-secret-only` looks at. */
+  pullSecretNames: readonly string[];
+  nodes: boolean;
 }>;
 
 export const SERVICE_ACCOUNTS: FactCollection<ServiceAccount> = {
@@ -28,6 +45,9 @@ export const SERVICE_ACCOUNTS: FactCollection<ServiceAccount> = {
 };
 
 export const NAMESPACES: FactCollection<NamespaceLabels> = { resource: 'namespaces', keep: readNamespace };
+
+/** Kubelet writes into its Node every few minutes, and mostly what was there before. */
+export const NODES: FactCollection<ClusterNode> = { resource: 'nodes', keep: readNode, isSame: isDeepStrictEqual };
 
 export type SecretCollection = FactCollection<PullSecret>;
 
@@ -49,19 +69,20 @@ export function listSecretCollections(mode: SecretsMode, names: readonly string[
 }
 
 /** Of the collection in all namespaces, or in one. */
-export function pathOf({ resource }: Pick<FactCollection<unknown>, 'resource'>, namespace?: string): string {
+export function pathOf({ resource }: Pick<ObjectSelection, 'resource'>, namespace?: string): string {
   return namespace === undefined ? `/api/v1/${resource}` : `/api/v1/namespaces/${namespace}/${resource}`;
 }
 
 /** What reading facts needs to be allowed, and no more. Who is allowed one name may list and watch with a selector of it. */
-export function accessOf(mode: SecretsMode, names: readonly string[]): readonly AccessRule[] {
+export function accessOf({ secrets: mode, pullSecretNames, nodes }: FactScope): readonly AccessRule[] {
   const rule = { apiGroup: '', verbs: ['list', 'watch'], namespaced: false };
-  const secrets = listSecretCollections(mode, names);
+  const secrets = listSecretCollections(mode, pullSecretNames);
   const resourceNames = secrets.flatMap(({ objectName }) => objectName ?? []);
   const secretRules = [...new Set(secrets.map(({ resource }) => resource))].map((resource) => ({
     ...rule,
     resource,
     ...(resourceNames.length > 0 && { resourceNames }),
   }));
-  return [...[SERVICE_ACCOUNTS, NAMESPACES].map(({ resource }) => ({ ...rule, resource })), ...secretRules];
+  const others = [SERVICE_ACCOUNTS, NAMESPACES, ...(nodes ? [NODES] : [])];
+  return [...others.map(({ resource }) => ({ ...rule, resource })), ...secretRules];
 }

@@ -1,26 +1,25 @@
-import type { FactName, Facts, PullSecret } from '../../engine/facts.ts';
+import type { ClusterNode, FactName, Facts, PullSecret } from '../../engine/facts.ts';
 import type { ApiServer } from '../connection/api-server.ts';
-import { assembleFacts } from './assemble-facts.ts';
+import { assembleFacts, type NodeStore } from './assemble-facts.ts';
 import {
   listSecretCollections,
   NAMESPACES,
+  NODES,
   pathOf,
   SERVICE_ACCOUNTS,
   type FactCollection,
-  type SecretsMode,
+  type FactScope,
 } from './fact-collections.ts';
 import { startReflector, type Reflector } from '../connection/reflector.ts';
 
 export { accessOf, SECRETS_MODES, type SecretsMode } from './fact-collections.ts';
 
-export type WatchFactsOptions = Readonly<{
-  api: ApiServer;
-  secrets: SecretsMode;
-  /** What `default-secret-only` looks at. */
-  pullSecretNames: readonly string[];
-  /** Told once of each distinct trouble until it is over. */
-  onError: (message: string) => void;
-}>;
+export type WatchFactsOptions = FactScope &
+  Readonly<{
+    api: ApiServer;
+    /** Told once of each distinct trouble until it is over. */
+    onError: (message: string) => void;
+  }>;
 
 /** The facts of a cluster, kept up to date in the background. */
 export type FactsSource = Readonly<{
@@ -44,11 +43,13 @@ export type FactAge = Readonly<{
 }>;
 
 /** Starts to watch what rules ask for. Returns at once; an API server that is away is waited for. */
-export function watchFacts({ api, secrets: mode, pullSecretNames, onError }: WatchFactsOptions): FactsSource {
+export function watchFacts(options: WatchFactsOptions): FactsSource {
+  const { api, secrets: mode, pullSecretNames, onError } = options;
   let facts: Facts = {};
   let secrets: readonly SecretWatch[] = [];
   const serviceAccounts = watch(SERVICE_ACCOUNTS);
   const namespaces = watch(NAMESPACES);
+  const nodes = options.nodes ? watchNodes() : undefined;
   let announceSynced = (): void => undefined;
   const synced = new Promise<void>((resolve) => {
     announceSynced = resolve;
@@ -62,6 +63,7 @@ export function watchFacts({ api, secrets: mode, pullSecretNames, onError }: Wat
       ...(secrets.length === 0 ? [] : [toAge('pullSecrets', secrets)]),
       toAge('serviceAccounts', [serviceAccounts]),
       toAge('namespaces', [namespaces]),
+      ...(nodes === undefined ? [] : [toAge('nodes', [nodes])]),
     ],
     synced,
     close: () => {
@@ -83,14 +85,24 @@ export function watchFacts({ api, secrets: mode, pullSecretNames, onError }: Wat
     update();
   }
 
-  function watch<Kept>(collection: FactCollection<Kept>): Reflector<Kept> {
-    const { fieldSelector, keep } = collection;
+  function watchNodes(): NodeStore & Reflector<ClusterNode> {
+    let listed: readonly ClusterNode[] | undefined;
+    const reflector = watch(NODES, () => {
+      listed = undefined;
+    });
+    return { ...reflector, list: () => (listed ??= [...reflector.values()].map(([, node]) => node)) };
+  }
+
+  function watch<Kept>(collection: FactCollection<Kept>, onChange?: () => void): Reflector<Kept> {
+    const { fieldSelector, keep, isSame } = collection;
     const path = pathOf(collection);
     const reflector = startReflector({
       api,
       path,
       keep,
+      isSame,
       onError,
+      ...(onChange !== undefined && { onChange }),
       ...(fieldSelector !== undefined && { fieldSelector }),
     });
     void reflector.synced.then(update);
@@ -98,12 +110,12 @@ export function watchFacts({ api, secrets: mode, pullSecretNames, onError }: Wat
   }
 
   function update(): void {
-    facts = assembleFacts({ mode, secrets, serviceAccounts, namespaces, now: () => api.now().getTime() });
+    facts = assembleFacts({ mode, secrets, serviceAccounts, namespaces, nodes, now: () => api.now().getTime() });
     if (listReflectors().every((reflector) => reflector.hasSynced())) announceSynced();
   }
 
   function listReflectors(): readonly Reflector<unknown>[] {
-    return [serviceAccounts, namespaces, ...secrets];
+    return [serviceAccounts, namespaces, ...(nodes === undefined ? [] : [nodes]), ...secrets];
   }
 }
 

@@ -1,26 +1,26 @@
-import type { Facts } from '../../engine/facts.ts';
+import type { ClusterNode, Facts } from '../../engine/facts.ts';
 import { ApiError, type ApiServer, type KubernetesObject } from '../connection/api-server.ts';
-import { assembleFacts, type Store } from './assemble-facts.ts';
+import { assembleFacts, type NodeStore, type Store } from './assemble-facts.ts';
 import {
   listSecretCollections,
   NAMESPACES,
+  NODES,
   pathOf,
   SERVICE_ACCOUNTS,
   type FactCollection,
-  type SecretsMode,
+  type FactScope,
+  type ObjectSelection,
 } from './fact-collections.ts';
-import { createKeptObjects } from '../connection/kept-objects.ts';
+import { createKeptObjects, type KeptObjects } from '../connection/kept-objects.ts';
 import { listPages } from '../connection/list.ts';
 import { reportOnce } from '../connection/report-once.ts';
 
-export type ListFactsOptions = Readonly<{
-  api: ApiServer;
-  secrets: SecretsMode;
-  /** What `default-secret-only` looks at. */
-  pullSecretNames: readonly string[];
-  /** Asks for these alone, as far as that goes: an account may be allowed no more. All unless told otherwise. */
-  namespaces?: readonly string[];
-}>;
+export type ListFactsOptions = FactScope &
+  Readonly<{
+    api: ApiServer;
+    /** Asks for these alone, as far as that goes: an account may be allowed no more. All unless told otherwise. */
+    namespaces?: readonly string[];
+  }>;
 
 /**
  * The facts of a cluster as they are now, read once. What cannot be listed stays absent; `problems` says why, and without a
@@ -30,6 +30,7 @@ export async function listFacts({
   api,
   secrets: mode,
   pullSecretNames,
+  nodes: asksForNodes,
   namespaces: only,
 }: ListFactsOptions): Promise<Readonly<{ facts: Facts; problems: readonly string[] }>> {
   const problems: string[] = [];
@@ -37,6 +38,7 @@ export async function listFacts({
   // One after the other: the API server has others to serve as well.
   const serviceAccounts = await list(SERVICE_ACCOUNTS);
   const namespaces = await list(NAMESPACES);
+  const nodes = asksForNodes ? await list(NODES) : undefined;
   const secrets = [];
   for (const collection of listSecretCollections(mode, pullSecretNames)) {
     secrets.push({ ...(await list(collection)), objectName: collection.objectName });
@@ -46,11 +48,12 @@ export async function listFacts({
     secrets,
     serviceAccounts,
     namespaces: namespaces.hasSynced() ? namespaces : undefined,
+    nodes: nodes === undefined ? undefined : toNodeStore(nodes),
     now: () => api.now().getTime(),
   });
   return { facts, problems };
 
-  async function list<Kept>(collection: FactCollection<Kept>): Promise<Store<Kept>> {
+  async function list<Kept>(collection: FactCollection<Kept>): Promise<Listed<Kept>> {
     const objects = createKeptObjects({
       path: pathOf(collection),
       keep: collection.keep,
@@ -63,11 +66,18 @@ export async function listFacts({
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       problems.push(describeFailure(collection, error));
-      return { find: objects.find, hasSynced: () => false };
+      return { ...objects, hasSynced: () => false };
     }
     listing.end();
-    return { find: objects.find, hasSynced: () => true };
+    return { ...objects, hasSynced: () => true };
   }
+}
+
+type Listed<Kept> = Store<Kept> & Pick<KeptObjects<Kept>, 'values'>;
+
+function toNodeStore({ values, hasSynced }: Listed<ClusterNode>): NodeStore {
+  const listed = [...values()].map(([, node]) => node);
+  return { list: () => listed, hasSynced };
 }
 
 async function* listObjects(api: ApiServer, queries: readonly ListQuery[]): AsyncGenerator<KubernetesObject> {
@@ -79,21 +89,18 @@ async function* listObjects(api: ApiServer, queries: readonly ListQuery[]): Asyn
 
 type ListQuery = Readonly<{ path: string; fieldSelector?: string | undefined }>;
 
-/** A namespace is no object of itself, and is asked for by its name. */
-function listQueries(
-  collection: FactCollection<unknown>,
-  namespaces: readonly string[] | undefined,
-): readonly ListQuery[] {
-  const { fieldSelector } = collection;
-  if (namespaces === undefined) return [{ path: pathOf(collection), fieldSelector }];
+/** A namespace is in no other, and is asked for by its name. Nodes are in none, and run the pods of all. */
+function listQueries(collection: ObjectSelection, namespaces: readonly string[] | undefined): readonly ListQuery[] {
+  const { fieldSelector, resource } = collection;
+  if (namespaces === undefined || resource === NODES.resource) return [{ path: pathOf(collection), fieldSelector }];
   return namespaces.map((namespace) =>
-    collection.resource === NAMESPACES.resource
+    resource === NAMESPACES.resource
       ? { path: pathOf(collection), fieldSelector: `metadata.name=${namespace}` }
       : { path: pathOf(collection, namespace), fieldSelector },
   );
 }
 
-function describeFailure({ resource, fieldSelector, objectName }: FactCollection<unknown>, error: ApiError): string {
+function describeFailure({ resource, fieldSelector, objectName }: ObjectSelection, error: ApiError): string {
   const which = fieldSelector === undefined ? '' : ` where ${fieldSelector}`;
   const message = `${resource}${which} cannot be listed: ${error.message}`;
   if (error.status !== 403) return message;

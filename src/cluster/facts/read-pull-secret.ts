@@ -3,7 +3,7 @@ import { parseCredentialKey } from '../../image/credential-key.ts';
 import { remember } from '../../image/remember.ts';
 import { readString } from '../../workload/pointer.ts';
 import type { KubernetesObject } from '../connection/api-server.ts';
-import { readDockerConfig, readDockercfg, type DockerEntries } from './read-docker-config.ts';
+import { readDockerConfig, readDockercfg, type DockerEntries, type KeepCredentials } from './read-docker-config.ts';
 
 /** The types that kubelet takes for pull secrets; it passes over all others. */
 export const PULL_SECRET_TYPES = ['kubernetes.io/dockerconfigjson', 'kubernetes.io/dockercfg'] as const;
@@ -18,7 +18,7 @@ export function readPullSecret(object: KubernetesObject): PullSecret {
   const expiresAt = readExpiry(object);
   return {
     type,
-    ...readContent(object, type),
+    ...readContent(object),
     ...(generatedBy !== '' && { generatedBy }),
     ...(expiresAt !== undefined && { expiresAt }),
   };
@@ -29,29 +29,32 @@ const share = remember((text) => text);
 
 type Content = Pick<PullSecret, 'entries' | 'malformed'>;
 
-const NO_ENTRIES: readonly CredentialEntry[] = [];
-
-/** Kubelet passes over a pull secret that holds nothing, as it does over secrets of other types. */
-function readContent(object: KubernetesObject, type: string): Content {
-  const reader = READERS.get(type);
-  const data = reader === undefined ? '' : readString(object, 'data', reader.key);
-  const text = Buffer.from(data, 'base64').toString();
-  if (reader === undefined || text === '') return { entries: NO_ENTRIES };
-  const found = reader.read(text);
-  return typeof found === 'string' ? { entries: NO_ENTRIES, malformed: found } : { entries: shareEntries(found) };
+function readContent(object: KubernetesObject): Content {
+  // Kubelet hands on a password without a user name, but containerd and CRI-O then ask the registry as anybody.
+  const found = readSecretEntries(object, ({ username }) => username !== '');
+  return typeof found === 'string' ? { entries: [], malformed: found } : { entries: shareEntries(found) };
 }
 
-type Reader = Readonly<{ key: string; read: (text: string) => DockerEntries | string }>;
+/**
+ * The entries of a Secret, with what is kept of the credentials in each; or why kubelet cannot read it. Kubelet passes over a
+ * pull secret that holds nothing, as it does over secrets of other types.
+ */
+export function readSecretEntries<Kept>(
+  object: KubernetesObject,
+  keep: KeepCredentials<Kept>,
+): DockerEntries<Kept> | string {
+  const type = readString(object, 'type');
+  const isOld = type === DOCKERCFG;
+  if (!isOld && type !== CONFIG_JSON) return new Map();
+  const text = Buffer.from(readString(object, 'data', isOld ? '.dockercfg' : '.dockerconfigjson'), 'base64').toString();
+  if (text === '') return new Map();
+  return isOld ? readDockercfg(text, keep) : readDockerConfig(text, keep);
+}
 
 const [CONFIG_JSON, DOCKERCFG] = PULL_SECRET_TYPES;
 
-const READERS: ReadonlyMap<string, Reader> = new Map([
-  [CONFIG_JSON, { key: '.dockerconfigjson', read: readDockerConfig }],
-  [DOCKERCFG, { key: '.dockercfg', read: readDockercfg }],
-]);
-
 /** One list for all secrets with the same entries: a cluster has the same `default-secret` in each of its namespaces. */
-function shareEntries(found: DockerEntries): readonly CredentialEntry[] {
+function shareEntries(found: DockerEntries<boolean>): readonly CredentialEntry[] {
   const written = JSON.stringify([...found]);
   // What a key has besides a registry and a path may be a credential, and must not be kept.
   return /[@?#]/.test(written) ? toEntries(written) : toEntriesOnce(written);

@@ -75,6 +75,29 @@ test('a new list takes the place of what was there when it ends, not before', ()
   expect(changes).toEqual(['/goes gone', '/stays b']);
 });
 
+test('what stays the same in all that is kept stays the same object, and is told to nobody', () => {
+  type Kept = Readonly<{ type: string }>;
+  const told: string[] = [];
+  const some = createKeptObjects<Kept>({
+    path: '/api/v1/nodes',
+    keep: (object) => ({ type: readString(object, 'type') }),
+    isSame: (before, after) => before.type === after.type,
+    onChange: ({ name }, kept) => told.push(`${name} ${kept?.type ?? 'gone'}`),
+    reporter: reportOnce(() => undefined),
+  });
+  some.put(objectOf('one', 'a'));
+  const first = some.find('', 'one');
+  some.put(objectOf('one', 'a'));
+  const listing = some.beginList();
+  for (const each of [objectOf('one', 'a'), objectOf('two', 'a')]) listing.add(each);
+  listing.end();
+  expect(some.find('', 'one')).toBe(first);
+  some.put(objectOf('one', 'b'));
+  some.put(objectOf('one', 'a'));
+  expect(told).toEqual(['one a', 'two a', 'one b', 'one a']);
+  expect(some.find('', 'one')).toEqual({ type: 'a' });
+});
+
 test('what has no name is no object', () => {
   const nameless = { type: 'a', metadata: {} };
   list(nameless);

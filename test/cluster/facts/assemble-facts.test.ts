@@ -1,5 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { assembleFacts, type SecretStore, type Store } from '../../../src/cluster/facts/assemble-facts.ts';
+import {
+  assembleFacts,
+  type NodeStore,
+  type SecretStore,
+  type Store,
+} from '../../../src/cluster/facts/assemble-facts.ts';
 import type { SecretsMode } from '../../../src/cluster/facts/fact-collections.ts';
 import type { PullSecret } from '../../../src/engine/facts.ts';
 
@@ -19,7 +24,7 @@ function secretStore(isSynced: boolean, objectName?: string, name = ''): SecretS
 
 function assemble(mode: SecretsMode, secrets: readonly SecretStore[]) {
   const [serviceAccounts, namespaces] = [store<never>(false), store<never>(false)];
-  return assembleFacts({ mode, secrets, serviceAccounts, namespaces, now: () => 1000 });
+  return assembleFacts({ mode, secrets, serviceAccounts, namespaces, nodes: undefined, now: () => 1000 });
 }
 
 describe('pull secrets are a fact when', () => {
@@ -70,15 +75,26 @@ test('the time is what it is when it is asked for', () => {
 
 test('service accounts are a fact once they are listed', () => {
   const account = { pullSecrets: ['a'], enforcesMountableSecrets: false };
-  const stores = { mode: 'none', secrets: [], namespaces: undefined, now: Date.now } as const;
+  const stores = { mode: 'none', secrets: [], namespaces: undefined, nodes: undefined, now: Date.now } as const;
   expect(assembleFacts({ ...stores, serviceAccounts: store(false) })).not.toHaveProperty('serviceAccounts');
   const facts = assembleFacts({ ...stores, serviceAccounts: store(true, 'web/default', account) });
   expect(facts.serviceAccounts?.find('web', 'default')).toBe(account);
   expect(facts.serviceAccounts?.find('web', 'other')).toBeUndefined();
 });
 
+test('nodes are a fact once they are listed, and none where nobody asks for them', () => {
+  const [serviceAccounts, namespaces] = [store<never>(false), store<never>(false)];
+  const list = () => [];
+  const assembleNodes = (nodes: NodeStore | undefined) =>
+    assembleFacts({ mode: 'none', secrets: [], serviceAccounts, namespaces, nodes, now: Date.now }).nodes;
+  expect(assembleNodes(undefined)).toBeUndefined();
+  expect(assembleNodes({ list, hasSynced: () => false })).toBeUndefined();
+  expect(assembleNodes({ list, hasSynced: () => true })?.list).toBe(list);
+});
+
 describe('a namespace may forbid to refuse, and until its labels are known nothing may be refused', () => {
-  const stores = { mode: 'none', secrets: [], serviceAccounts: store<never>(false), now: Date.now } as const;
+  const serviceAccounts = store<never>(false);
+  const stores = { mode: 'none', secrets: [], serviceAccounts, nodes: undefined, now: Date.now } as const;
 
   test('so the fact is there before it has answers', () => {
     const facts = assembleFacts({ ...stores, namespaces: store(false) });

@@ -1,5 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { accessOf, listSecretCollections, pathOf } from '../../../src/cluster/facts/fact-collections.ts';
+import {
+  accessOf,
+  listSecretCollections,
+  pathOf,
+  type SecretsMode,
+} from '../../../src/cluster/facts/fact-collections.ts';
 
 const OTHERS = ['serviceaccounts', 'namespaces'].map((resource) => ({
   apiGroup: '',
@@ -8,9 +13,13 @@ const OTHERS = ['serviceaccounts', 'namespaces'].map((resource) => ({
   namespaced: false,
 }));
 
+function accessFor(secrets: SecretsMode, pullSecretNames: readonly string[], nodes = false) {
+  return accessOf({ secrets, pullSecretNames, nodes });
+}
+
 describe('no more is asked of the cluster than facts are made from', () => {
   test('of secrets, those of the names in the policy', () => {
-    expect(accessOf('default-secret-only', ['default-secret', 'harbor', 'default-secret'])).toEqual([
+    expect(accessFor('default-secret-only', ['default-secret', 'harbor', 'default-secret'])).toEqual([
       ...OTHERS,
       {
         apiGroup: '',
@@ -24,18 +33,23 @@ describe('no more is asked of the cluster than facts are made from', () => {
 
   // A rule of RBAC with no names is one for all of them.
   test('no names, no secrets', () => {
-    expect(accessOf('default-secret-only', [])).toEqual(OTHERS);
+    expect(accessFor('default-secret-only', [])).toEqual(OTHERS);
   });
 
   test('all pull secrets are all secrets, as a role cannot tell types apart', () => {
-    expect(accessOf('all', ['default-secret'])).toEqual([
+    expect(accessFor('all', ['default-secret'])).toEqual([
       ...OTHERS,
       { apiGroup: '', resource: 'secrets', verbs: ['list', 'watch'], namespaced: false },
     ]);
   });
 
   test('none', () => {
-    expect(accessOf('none', ['default-secret'])).toEqual(OTHERS);
+    expect(accessFor('none', ['default-secret'])).toEqual(OTHERS);
+  });
+
+  test('nodes, where they are to be watched', () => {
+    const nodes = { apiGroup: '', resource: 'nodes', verbs: ['list', 'watch'], namespaced: false };
+    expect(accessFor('none', [], true)).toEqual([...OTHERS, nodes]);
   });
 });
 

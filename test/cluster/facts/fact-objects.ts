@@ -1,4 +1,5 @@
-import { accessOf, type SecretsMode } from '../../../src/cluster/facts/facts.ts';
+import { accessOf } from '../../../src/cluster/facts/facts.ts';
+import type { FactScope } from '../../../src/cluster/facts/fact-collections.ts';
 import type { Json } from '../../support/objects.ts';
 import type { SeenRequest, StandInApiServer } from '../../support/stand-in-api-server.ts';
 
@@ -26,7 +27,20 @@ export function namespace(name: string, labels: Readonly<Record<string, string>>
   return { metadata: { name, labels } };
 }
 
-/** Namespaces `web` and `shop`, each with a `default-secret` and the service account `default`, and more in `web`. */
+/** A node with that much space for images, which says at a time that it is well. */
+export function node(name: string, bytes: number, time = '2026-06-01T12:00:00Z'): Json {
+  return {
+    metadata: { name, labels: { 'kubernetes.io/hostname': name } },
+    status: {
+      nodeInfo: { operatingSystem: 'linux', architecture: 'amd64' },
+      allocatable: { 'ephemeral-storage': String(bytes) },
+      conditions: [{ type: 'DiskPressure', status: 'False', lastHeartbeatTime: time }],
+      images: [{ names: ['nginx:1.27'], sizeBytes: 1 }],
+    },
+  };
+}
+
+/** Namespaces `web` and `shop`, each with a `default-secret` and the service account `default`, and more in `web`; and two nodes. */
 export function seedCluster(server: StandInApiServer): void {
   server.seed('/api/v1/namespaces', [namespace('web', { 'pullguard.dev/mode': 'warn', team: 'a' }), namespace('shop')]);
   server.seed('/api/v1/serviceaccounts', [serviceAccount('web/default', ['third']), serviceAccount('shop/default')]);
@@ -36,15 +50,12 @@ export function seedCluster(server: StandInApiServer): void {
     oldPullSecret('web/third', 'third.example.com'),
     opaqueSecret('web/opaque'),
   ]);
+  server.seed('/api/v1/nodes', [node('one', 1000), node('two', 2000)]);
 }
 
-/** What of these requests is beyond what the mode is said to need: `watch secrets metadata.name=x`. */
-export function findForbidden(
-  requests: readonly SeenRequest[],
-  mode: SecretsMode,
-  names: readonly string[],
-): readonly string[] {
-  const rules = accessOf(mode, names);
+/** What of these requests is beyond what these facts are said to need: `watch secrets metadata.name=x`. */
+export function findForbidden(requests: readonly SeenRequest[], scope: FactScope): readonly string[] {
+  const rules = accessOf(scope);
   return requests.flatMap(({ path, query }) => {
     const resource = path.replace('/api/v1/', '');
     const verb = query['watch'] === 'true' ? 'watch' : 'list';

@@ -1,8 +1,9 @@
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { SECRETS_MODES, watchFacts, type FactsSource, type SecretsMode } from '../../../src/cluster/facts/facts.ts';
+import type { FactScope } from '../../../src/cluster/facts/fact-collections.ts';
 import { startStandIn, type StandInApiServer, type StandInOptions } from '../../support/stand-in-api-server.ts';
 import { connectTo } from '../../support/stand-in-connection.ts';
-import { findForbidden, namespace, pullSecret, seedCluster, serviceAccount } from './fact-objects.ts';
+import { findForbidden, namespace, node, pullSecret, seedCluster, serviceAccount } from './fact-objects.ts';
 
 async function startCluster(options: StandInOptions = {}): Promise<StandInApiServer> {
   const server = await startStandIn(options);
@@ -12,9 +13,13 @@ async function startCluster(options: StandInOptions = {}): Promise<StandInApiSer
 }
 
 function watch(server: StandInApiServer, secrets: SecretsMode, names: readonly string[] = ['default-secret']) {
+  return watchScope(server, { secrets, pullSecretNames: names, nodes: false });
+}
+
+function watchScope(server: StandInApiServer, scope: FactScope) {
   const errors: string[] = [];
   const onError = (message: string) => errors.push(message);
-  const source = watchFacts({ api: connectTo(server), secrets, pullSecretNames: names, onError });
+  const source = watchFacts({ api: connectTo(server), ...scope, onError });
   onTestFinished(() => {
     source.close();
   });
@@ -199,17 +204,78 @@ describe('a policy with other names', () => {
 });
 
 describe('a role with what accessOf says is enough, and none of it is for nothing', () => {
-  test.each(SECRETS_MODES)('with secrets %s', async (mode) => {
-    const names = ['default-secret', 'third'];
+  test.each(
+    SECRETS_MODES.flatMap((secrets) =>
+      [false, true].map((nodes) => ({ secrets, pullSecretNames: ['default-secret', 'third'], nodes })),
+    ),
+  )('with secrets $secrets, nodes: $nodes', async (scope) => {
     const server = await startCluster();
-    const { source } = watch(server, mode, names);
+    const { source } = watchScope(server, scope);
     await source.synced;
-    const lists = { none: 2, all: 4, 'default-secret-only': 4 }[mode];
+    const lists = { none: 2, all: 4, 'default-secret-only': 4 }[scope.secrets] + (scope.nodes ? 1 : 0);
     await vi.waitFor(() => {
       expect(server.openWatches()).toBe(lists);
     });
-    expect(findForbidden(server.requests, mode, names)).toEqual([]);
+    expect(findForbidden(server.requests, scope)).toEqual([]);
     expect(server.requests).toHaveLength(2 * lists);
+  });
+});
+
+describe('nodes, if they are to be watched', () => {
+  const scope: FactScope = { secrets: 'none', pullSecretNames: [], nodes: true };
+
+  test('are told, and how old that is; the same list as long as nothing changes that rules see', async () => {
+    const server = await startCluster();
+    const { source } = watchScope(server, scope);
+    await source.synced;
+    const listed = source.current().nodes?.list();
+    expect(listed?.map(({ name, ephemeralStorageBytes }) => [name, ephemeralStorageBytes])).toEqual([
+      ['one', 1000],
+      ['two', 2000],
+    ]);
+    expect(source.ages()).toContainEqual({ fact: 'nodes', seconds: expect.closeTo(0, -2) as unknown, objects: 2 });
+    server.seed('/api/v1/nodes', [node('one', 1000, '2026-06-01T12:05:00Z')]);
+    // Follows on the same watch: once it is there, the one before it is, too.
+    server.seed('/api/v1/nodes', [node('two', 2001)]);
+    await vi.waitFor(() => {
+      expect(source.current().nodes?.list()).not.toBe(listed);
+    });
+    const [one, two] = source.current().nodes?.list() ?? [];
+    expect(one).toBe(listed?.[0]);
+    expect(two?.ephemeralStorageBytes).toBe(2001);
+    expect(source.current().nodes?.list()).toBe(source.current().nodes?.list());
+  });
+
+  test('go when they are gone', async () => {
+    const server = await startCluster();
+    const { source } = watchScope(server, scope);
+    await source.synced;
+    server.remove('/api/v1/nodes/one');
+    await vi.waitFor(() => {
+      expect(
+        source
+          .current()
+          .nodes?.list()
+          .map(({ name }) => name),
+      ).toEqual(['two']);
+    });
+  });
+
+  test('are unknown until they are listed, and cost nothing else', async () => {
+    const server = await startCluster();
+    server.hang('/api/v1/nodes');
+    const { source } = watchScope(server, scope);
+    await vi.waitFor(() => {
+      expect(source.current()).toHaveProperty('serviceAccounts');
+    });
+    expect(source.current()).not.toHaveProperty('nodes');
+  });
+
+  test('are not asked for otherwise', async () => {
+    const { source } = watch(await startCluster(), 'none');
+    await source.synced;
+    expect(source.current()).not.toHaveProperty('nodes');
+    expect(source.ages().map(({ fact }) => fact)).toEqual(['serviceAccounts', 'namespaces']);
   });
 });
 

@@ -13,7 +13,7 @@ async function startCluster(): Promise<StandInApiServer> {
 }
 
 function list(server: StandInApiServer, secrets: SecretsMode, pullSecretNames: readonly string[] = []) {
-  return listFacts({ api: connectTo(server), secrets, pullSecretNames });
+  return listFacts({ api: connectTo(server), secrets, pullSecretNames, nodes: false });
 }
 
 test('a scan knows what a webhook would know', async () => {
@@ -43,6 +43,7 @@ test('an account that may look into one namespace only learns all about that, an
     api: connectTo(server),
     secrets: 'default-secret-only',
     pullSecretNames: ['default-secret'],
+    nodes: false,
     namespaces: ['web'],
   });
   expect(problems).toEqual([]);
@@ -117,8 +118,40 @@ describe('what cannot be listed is told, and the rest is known', () => {
   });
 });
 
-test.each(SECRETS_MODES)('a role with what accessOf says is enough, with secrets %s', async (mode) => {
-  const server = await startCluster();
-  await list(server, mode, ['default-secret']);
-  expect(findForbidden(server.requests, mode, ['default-secret'])).toEqual([]);
+describe('nodes, if they are to be known', () => {
+  const scope = { secrets: 'none', pullSecretNames: [], nodes: true } as const;
+
+  test('are told, also to who looks into one namespace: its pods run on any of them', async () => {
+    const { facts, problems } = await listFacts({
+      api: connectTo(await startCluster()),
+      ...scope,
+      namespaces: ['web'],
+    });
+    expect(problems).toEqual([]);
+    expect(facts.nodes?.list().map(({ name, ephemeralStorageBytes }) => [name, ephemeralStorageBytes])).toEqual([
+      ['one', 1000],
+      ['two', 2000],
+    ]);
+    expect(facts.nodes?.list()).toBe(facts.nodes?.list());
+  });
+
+  test('and are unknown where they may not be listed', async () => {
+    const server = await startCluster();
+    server.failNext({ path: '/api/v1/nodes', status: 403 });
+    const { facts, problems } = await listFacts({ api: connectTo(server), ...scope });
+    expect(problems).toEqual([expect.stringContaining('it takes the verb "list" on nodes')]);
+    expect(facts).not.toHaveProperty('nodes');
+  });
+});
+
+describe('a role with what accessOf says is enough', () => {
+  test.each(SECRETS_MODES.flatMap((secrets) => [false, true].map((nodes) => [secrets, nodes] as const)))(
+    'with secrets %s, nodes: %s',
+    async (secrets, nodes) => {
+      const server = await startCluster();
+      const scope = { secrets, pullSecretNames: ['default-secret'], nodes };
+      await listFacts({ api: connectTo(server), ...scope });
+      expect(findForbidden(server.requests, scope)).toEqual([]);
+    },
+  );
 });

@@ -1,9 +1,14 @@
 import { describe, expect, test } from 'vitest';
+import type { Credentials } from '../../../src/engine/keyring.ts';
 import { readDockerConfig, readDockercfg } from '../../../src/cluster/facts/read-docker-config.ts';
+
+function hasUsername({ username }: Credentials): boolean {
+  return username !== '';
+}
 
 /** What kubelet finds, as an object; or why it finds nothing. */
 function read(json: string): Readonly<Record<string, boolean>> | string {
-  const found = readDockerConfig(json);
+  const found = readDockerConfig(json, hasUsername);
   return typeof found === 'string' ? found : Object.fromEntries(found);
 }
 
@@ -119,14 +124,33 @@ describe('what kubelet cannot read is said in words, without what it holds', () 
   });
 });
 
+describe('user and password are those that kubelet would hand on', () => {
+  test.each<[entry: string, username: string, password: string]>([
+    [`{"auth":"${base64('user:password')}"}`, 'user', 'password'],
+    [`{"auth":"${base64('user:pass:word')}"}`, 'user', 'pass:word'],
+    [`{"auth":"${base64('é:ü')}"}`, 'é', 'ü'],
+    [`{"auth":"${base64('user:')}"}`, 'user', ''],
+    [`{"auth":"${base64(':password')}"}`, '', 'password'],
+    [`{"username":"other","password":"other","auth":"${base64('user:password')}"}`, 'user', 'password'],
+    ['{"username":"user","password":"p\\u00e4ss\\"word"}', 'user', 'päss"word'],
+    ['{"password":"password"}', '', 'password'],
+    ['{}', '', ''],
+  ])('%s: %s, %s', (entry, username, password) => {
+    expect(readDockerConfig(`{"auths":{"a.example":${entry}}}`, (credentials) => credentials)).toEqual(
+      new Map([['a.example', { username, password }]]),
+    );
+  });
+});
+
 test('the older form holds the entries at the top, whatever they are called', () => {
-  const found = readDockercfg('{"auths":{"username":"user"},"r.example.com":{"auth":"dTpw"},"HttpHeaders":{}}');
+  const json = '{"auths":{"username":"user"},"r.example.com":{"auth":"dTpw"},"HttpHeaders":{}}';
+  const found = readDockercfg(json, hasUsername);
   expect(typeof found === 'string' ? found : [...found]).toEqual([
     ['auths', true],
     ['r.example.com', true],
     ['HttpHeaders', false],
   ]);
-  expect(readDockercfg('null')).toEqual(new Map());
+  expect(readDockercfg('null', hasUsername)).toEqual(new Map());
 });
 
 test.each([
@@ -134,7 +158,7 @@ test.each([
   ['["secret"]', '.dockercfg is not an object'],
   ['{"r.example.com":{"auth":"secret"}}', '.dockercfg["r.example.com"].auth is not base64 of "user:password"'],
 ])('the older form: %s', (json, problem) => {
-  expect(readDockercfg(json)).toBe(problem);
+  expect(readDockercfg(json, hasUsername)).toBe(problem);
 });
 
 test('a secret as large as Kubernetes lets it be takes nothing down', () => {

@@ -1,0 +1,120 @@
+import type { Credentials, Keyring, KeyringEntry, ReadKeyring } from '../../engine/keyring.ts';
+import { parseCredentialKey } from '../../image/credential-key.ts';
+import { readString } from '../../workload/pointer.ts';
+import { ApiError, type ApiServer, type KubernetesObject } from '../connection/api-server.ts';
+import { listPages } from '../connection/list.ts';
+import { pathOf, type SecretsMode } from './fact-collections.ts';
+import { readDockerConfig, type DockerEntries } from './read-docker-config.ts';
+import { readSecretEntries } from './read-pull-secret.ts';
+
+export type KeyringReaderOptions = Readonly<{
+  api: ApiServer;
+  secrets: SecretsMode;
+  /** What `default-secret-only` may look at. Asked each time, as a new policy may have others. */
+  pullSecretNames: () => readonly string[];
+}>;
+
+/** An admission waits for it; an API server that takes longer has other troubles than ours. */
+const TIMEOUT_MS = 2000;
+
+/**
+ * Reads pull secrets when somebody asks, and keeps nothing of them. Those that the mode does not allow are not read, and the
+ * keyring is then not complete; nor is it with one that kubelet cannot read, as it then pulls none of the pod's images.
+ *
+ * It rejects when the API server does not answer or does not allow it, with an error that names the secret and holds nothing of it.
+ */
+export function createKeyringReader({ api, secrets, pullSecretNames }: KeyringReaderOptions): ReadKeyring {
+  // For as long as the answer is on its way: a roll-out asks for the same secret a hundred times within a moment.
+  const underWay = new Map<string, Promise<Keyring>>();
+
+  return async (namespace, pullSecrets) => {
+    const keyrings = await Promise.all([...new Set(pullSecrets)].map(async (name) => readSecret(namespace, name)));
+    return {
+      entries: keyrings.flatMap(({ entries }) => entries),
+      isComplete: keyrings.every(({ isComplete }) => isComplete),
+    };
+  };
+
+  async function readSecret(namespace: string, name: string): Promise<Keyring> {
+    // Both are what users wrote, and stand in a path and a selector. No object has such a name.
+    if (!isLabel(namespace) || !isSubdomain(name)) return NOTHING;
+    if (!mayRead(name)) return UNKNOWN;
+    const place = `${namespace}/${name}`;
+    const known = underWay.get(place);
+    if (known !== undefined) return known;
+    const reading = fetchSecret(api, namespace, name)
+      .then(toKeyring)
+      .finally(() => underWay.delete(place));
+    underWay.set(place, reading);
+    return reading;
+  }
+
+  function mayRead(name: string): boolean {
+    return secrets === 'all' || (secrets === 'default-secret-only' && pullSecretNames().includes(name));
+  }
+}
+
+/**
+ * The credentials in the text of a `config.json`, as docker and others write it.
+ *
+ * @returns why it cannot be read, to stand after its name: it holds nothing of the text but the key of an entry, and ends
+ * without a full stop
+ */
+export function readDockerLogins(json: string): readonly KeyringEntry[] | string {
+  const found = readDockerConfig(json, keepAll, 'it');
+  return typeof found === 'string' ? found : toEntries(found);
+}
+
+const NOTHING: Keyring = { entries: [], isComplete: true };
+const UNKNOWN: Keyring = { entries: [], isComplete: false };
+
+/** A list by name, as that is what the watch has the right to: who is granted it by name may not `get`. */
+async function fetchSecret(api: ApiServer, namespace: string, name: string): Promise<KubernetesObject | undefined> {
+  const options = { fieldSelector: `metadata.name=${name}`, timeoutMs: TIMEOUT_MS };
+  try {
+    for await (const { items } of listPages(api, pathOf({ resource: 'secrets' }, namespace), options)) {
+      const found = items.find((item) => readString(item, 'metadata', 'name') === name);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  } catch (error) {
+    // Without its cause, and of errors that are not ours without their words: neither can show what an answer held.
+    throw new Error(`cannot read pull secret "${namespace}/${name}": ${describeFailure(error, name)}`);
+  }
+}
+
+function describeFailure(error: unknown, name: string): string {
+  if (!(error instanceof ApiError)) return error instanceof Error ? error.name : 'unknown cause';
+  if (error.status !== 403) return error.message;
+  return `${error.message}; it takes the verb "list" on secrets, which may be for the name ${name} alone`;
+}
+
+function toKeyring(secret: KubernetesObject | undefined): Keyring {
+  if (secret === undefined) return NOTHING;
+  const found = readSecretEntries(secret, keepAll);
+  return typeof found === 'string' ? UNKNOWN : { entries: toEntries(found), isComplete: true };
+}
+
+function keepAll(credentials: Credentials): Credentials {
+  return credentials;
+}
+
+/** Kubelet hands on a password without a user name, but containerd and CRI-O then ask the registry as anybody. */
+function toEntries(found: DockerEntries<Credentials>): readonly KeyringEntry[] {
+  return [...found].flatMap(([text, credentials]) => {
+    const key = parseCredentialKey(text);
+    return key === undefined || credentials.username === '' ? [] : [{ key, credentials }];
+  });
+}
+
+/** RFC 1123, as for the names of namespaces. */
+function isLabel(text: string): boolean {
+  return text.length <= 63 && LABEL.test(text);
+}
+
+/** RFC 1123, as for the names of secrets. */
+function isSubdomain(text: string): boolean {
+  return text.length <= 253 && text.split('.').every((label) => LABEL.test(label));
+}
+
+const LABEL = /^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?$/;
