@@ -29,10 +29,15 @@ export function listUsedSecrets(workload: Workload, facts: Facts): readonly Used
   if (names === undefined) return undefined;
   const used = new Map<string, UsedSecret>();
   for (const named of names) {
-    // The API server lets an empty name pass, and kubelet passes over it without a word.
-    if (named.name !== '' && !used.has(named.name)) used.set(named.name, lookUp(named, workload, facts));
+    if (isNamed(named) && !used.has(named.name)) used.set(named.name, lookUp(named, workload, facts));
   }
   return [...used.values()];
+}
+
+/** The names of those pull secrets. */
+export function listSecretNames(workload: Workload, facts: Facts): readonly string[] | undefined {
+  const names = listNames(workload, facts);
+  return names && [...new Set(names.filter((named) => isNamed(named)).map(({ name }) => name))];
 }
 
 /** A secret that kubelet can read, whether or not it holds anything of use. */
@@ -87,6 +92,11 @@ function listNames(workload: Workload, { serviceAccounts }: Facts): readonly Nam
 function countTaken({ pullSecrets, isPod }: Workload, account: readonly string[]): number {
   const isTaken = account.every((name, at) => pullSecrets[at] === name);
   return isTaken && (isPod || pullSecrets.length > account.length) ? account.length : 0;
+}
+
+/** The API server lets an empty name pass, and kubelet passes over it without a word. */
+function isNamed({ name }: Named): boolean {
+  return name !== '';
 }
 
 function lookUp({ name, index }: Named, { namespace }: Workload, { pullSecrets }: Facts): UsedSecret {

@@ -2,12 +2,22 @@ import type { Finding } from '../engine/evaluate.ts';
 import { escapeUnprintable, quote } from '../image/quote.ts';
 import { formatFieldPath } from '../workload/pointer.ts';
 
-/** What was found, and what becomes of it: `"nginx": comes from docker.io; its pods get "mirror.example.com/…"`. */
-export function describeFinding(finding: Finding): string {
+/**
+ * What was found, and what becomes of it: `"nginx": comes from docker.io; its pods get "mirror.example.com/…"`. Of the value
+ * that is there now no more than `mostOfValue` characters are shown, or nothing of it when that is 0.
+ */
+export function describeFinding(
+  finding: Finding,
   // Where there is a fix, its address is the one that has to be legible.
-  const value = finding.value === undefined ? '' : `${quote(finding.value, finding.fix === undefined ? 120 : 40)}: `;
-  return escapeUnprintable(`${value}${finding.message}${describeFix(finding)}`);
+  mostOfValue = finding.fix === undefined ? 120 : SHORT_VALUE,
+): string {
+  const { value, message } = finding;
+  const shown = value === undefined || mostOfValue === 0 ? '' : `${quote(value, mostOfValue)}: `;
+  return escapeUnprintable(`${shown}${message}${describeFix(finding)}`);
 }
+
+/** Enough to tell it from others. */
+export const SHORT_VALUE = 40;
 
 /** As the API server words its own field errors: `spec.containers[0].image: Invalid value: "NGINX": repository name …`. */
 export function describeFieldError(finding: Finding): string {

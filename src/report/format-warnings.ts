@@ -1,5 +1,5 @@
 import type { Finding } from '../engine/evaluate.ts';
-import { describeFinding, nameSubject } from './describe-finding.ts';
+import { describeFinding, nameSubject, SHORT_VALUE } from './describe-finding.ts';
 
 /** Above 4,096 characters in all the API server cuts every warning to this and drops the rest (`filters/warning.go`). */
 const MAX_WARNING = 256;
@@ -29,7 +29,18 @@ function formatWarning(finding: Finding): string {
   const rule = ` (${finding.rule})`;
   const workload = { ...finding.workload, name: shorten(finding.workload.name, MAX_NAME) };
   const subject = nameSubject({ workload, ...(finding.label !== undefined && { label: finding.label }) });
-  return shorten(`${subject}: ${describeFinding(finding)}`, MAX_WARNING - rule.length) + rule;
+  const limit = MAX_WARNING - rule.length;
+  let text = `${subject}: ${describeFinding(finding)}`;
+  for (const most of mostOfValues(finding)) {
+    if (text.length <= limit) break;
+    text = `${subject}: ${describeFinding(finding, most)}`;
+  }
+  return shorten(text, limit) + rule;
+}
+
+/** What to do stands last, and is worth more than a long value; where the place says which it is, more than any. */
+function mostOfValues({ label }: Finding): readonly number[] {
+  return label === undefined ? [SHORT_VALUE] : [SHORT_VALUE, 0];
 }
 
 /** Cuts whole code points: half of a pair would not survive the way to kubectl. */

@@ -1,5 +1,6 @@
 import { findMirror } from '../engine/policy.ts';
 import { defineRule, type Problem, type RuleContext } from '../engine/rule.ts';
+import { findMirrorTrouble } from '../engine/verify-mirror.ts';
 import { quote } from '../image/quote.ts';
 import { fitsLength, formatReference } from '../image/reference.ts';
 import type { ImageUse } from '../workload/workload.ts';
@@ -12,25 +13,34 @@ export const mirrorUsed = defineRule({
   defaultAction: 'warn',
   judges: 'images',
   fixable: true,
-  options: {},
+  options: {
+    verify: {
+      type: 'boolean',
+      default: false,
+      description: 'Ask the mirror whether it has the image, and take it from there only if it says so.',
+    },
+  },
   needs: [],
   check: (context) => context.workload.images.flatMap((image) => checkImage(image, context)),
 });
 
 function checkImage(
   { label, pointer, written, parsed, pullPolicy }: ImageUse,
-  { policy }: Pick<RuleContext<unknown>, 'policy'>,
+  context: RuleContext<Readonly<{ verify: boolean }>>,
 ): readonly Problem[] {
   // An image that is never pulled comes from no registry at all; its name is what it was loaded under.
   if (!parsed.ok || pullPolicy === 'Never') return [];
-  const mirrored = findMirror(policy, parsed.reference);
+  const { reference } = parsed;
+  const mirrored = findMirror(context.policy, reference);
   if (mirrored === undefined) return [];
   const place = { label, at: pointer, value: written };
-  const message = `comes from ${parsed.reference.registry}`;
+  const message = `comes from ${reference.registry}`;
   const address = formatReference(mirrored);
   if (!fitsLength(mirrored)) {
     return [{ ...place, message: `${message}; its address on the mirror would be too long`, atMost: 'warn' }];
   }
+  const trouble = context.options.verify ? findMirrorTrouble(reference, mirrored, context) : undefined;
+  if (trouble !== undefined) return [{ ...place, ...trouble, atMost: 'warn' }];
   const fix = {
     edits: [{ op: 'replace', path: pointer, value: address } as const],
     gives: quote(address, address.length),

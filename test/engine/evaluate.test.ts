@@ -279,6 +279,11 @@ test('findings say whose they are', () => {
   ]);
 });
 
+test('a problem that has a remedy of its own keeps it', () => {
+  const { findings } = run([finder('a', { remedy: 'Do this instead.' })]);
+  expect(findings.map(({ remedy }) => remedy)).toEqual(['Do this instead.']);
+});
+
 test.each([null, 7, 'pod', [], {}, { spec: null }, { spec: { containers: 'none' } }])(
   'an object that is no pod has no findings: %j',
   (object) => {

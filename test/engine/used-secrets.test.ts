@@ -3,6 +3,7 @@ import type { Facts, PullSecret } from '../../src/engine/facts.ts';
 import {
   hasEntry,
   isReadable,
+  listSecretNames,
   listUsedSecrets,
   servesForGood,
   servesUntil,
@@ -10,7 +11,7 @@ import {
 } from '../../src/engine/used-secrets.ts';
 import { readReference } from '../../src/image/reference.ts';
 import { WORKLOAD_KINDS } from '../../src/workload/kinds.ts';
-import { readWorkloads } from '../../src/workload/workload.ts';
+import { readWorkloads, type Workload } from '../../src/workload/workload.ts';
 import { factsOf, holding, HOUR, NOW, withoutCredentials } from '../support/facts.ts';
 import { deployment, pod, type Json } from '../support/objects.ts';
 import { policyOf } from '../support/policies.ts';
@@ -18,9 +19,12 @@ import { policyOf } from '../support/policies.ts';
 const [POD, DEPLOYMENT] = [WORKLOAD_KINDS[0]!, WORKLOAD_KINDS.find(({ kind }) => kind === 'Deployment')!];
 
 function list(spec: Json, facts: Facts, isPod = false): readonly UsedSecret[] | undefined {
+  return listUsedSecrets(read(spec, isPod), facts);
+}
+
+function read(spec: Json, isPod: boolean): Workload {
   const object = isPod ? pod('nginx', spec) : deployment('nginx', spec);
-  const [workload] = readWorkloads(object, isPod ? POD : DEPLOYMENT, 'default');
-  return listUsedSecrets(workload!, facts);
+  return readWorkloads(object, isPod ? POD : DEPLOYMENT, 'default')[0]!;
 }
 
 function named(...names: readonly string[]): Json {
@@ -45,6 +49,8 @@ describe('the secrets that are judged are those that kubelet will use', () => {
   ])('%s', (_, spec, expected) => {
     expect(show(list(spec, facts))).toEqual(expected);
     expect(show(list(spec, facts, true))).toEqual(expected);
+    // Who asks a registry needs no more than their names.
+    expect(listSecretNames(read(spec, true), facts)).toEqual(list(spec, facts, true)?.map(({ name }) => name));
   });
 
   test('without facts only its own list is known', () => {

@@ -1,6 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { describeFieldError, describeFinding, formatFaqItems, nameSubject } from '../../src/report/describe-finding.ts';
+import {
+  describeFieldError,
+  describeFinding,
+  formatFaqItems,
+  nameSubject,
+  SHORT_VALUE,
+} from '../../src/report/describe-finding.ts';
 import { finding, missingField } from '../support/finding.ts';
 
 const FIX = { edits: [], gives: '"m.example/library/nginx"' };
@@ -37,6 +43,12 @@ describe('a finding says what is there, what is wrong with it, and what becomes 
     ],
   ])('%s', (_what, found, text) => {
     expect(describeFinding(found)).toBe(text);
+  });
+
+  test('its value is shown as long as there is room for, or not at all', () => {
+    const found = finding({ value: 'v'.repeat(100), message: 'is slow' });
+    expect(describeFinding(found, SHORT_VALUE)).toBe(`"${'v'.repeat(19)}…${'v'.repeat(20)}": is slow`);
+    expect(describeFinding(found, 0)).toBe('is slow');
   });
 
   test('a fix that is made later is told of the pods, or of the pod itself', () => {

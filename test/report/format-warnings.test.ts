@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Finding } from '../../src/engine/evaluate.ts';
 import { formatWarnings } from '../../src/report/format-warnings.ts';
-import { finding } from '../support/finding.ts';
+import { finding, missingField } from '../support/finding.ts';
 
 const warn = (overrides: Partial<Finding> = {}): Finding => finding({ action: 'warn', ...overrides });
 
@@ -29,6 +29,25 @@ describe('an API server that cuts warnings short still lets the rule be read', (
     const [text = ''] = formatWarnings([long]);
     expect(text).toHaveLength(256);
     expect(text).toMatch(/… \(reference-valid\)$/);
+  });
+
+  test.each([
+    ['short, all of it is shown', 'v'.repeat(100), 50, 'v'.repeat(100)],
+    ['long, the value is cut first', 'v'.repeat(100), 120, `${'v'.repeat(19)}…${'v'.repeat(20)}`],
+  ])('where a message is %s', (_, value, length, shown) => {
+    const message = 'm'.repeat(length);
+    expect(formatWarnings([warn({ value, message })])).toEqual([
+      `Deployment/web container "app": "${shown}": ${message} (reference-valid)`,
+    ]);
+  });
+
+  test('where a message needs all the room the value is left out, as the container says which it is', () => {
+    const message = 'm'.repeat(200);
+    expect(formatWarnings([warn({ value: 'v'.repeat(100), message })])).toEqual([
+      `Deployment/web container "app": ${message} (reference-valid)`,
+    ]);
+    const [text = ''] = formatWarnings([missingField({ value: 'harbor', message: 'm'.repeat(250) })]);
+    expect(text).toMatch(/^Deployment\/web: "harbor": m+… \(pull-secret-present\)$/);
   });
 
   test('a long name leaves room for what is wrong', () => {

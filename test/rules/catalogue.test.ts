@@ -15,6 +15,9 @@ test('rules run in an order in which each sees what it needs to', () => {
     'pull-secret-present',
     // What was added is to be usable as well.
     'pull-secret-usable',
+    // Registries are asked about what is pulled in the end, with what the pods then have.
+    'image-pullable',
+    'image-fits',
   ]);
 });
 

@@ -1,12 +1,17 @@
+import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
 import { readManifest } from '../../src/cli/read-manifests.ts';
+import { readNode } from '../../src/cluster/facts/read-node.ts';
 import { readPullSecret } from '../../src/cluster/facts/read-pull-secret.ts';
 import { readServiceAccount } from '../../src/cluster/facts/read-service-account.ts';
 import { defaultPolicy, loadPolicy } from '../../src/config/load-policy.ts';
-import type { Facts } from '../../src/engine/facts.ts';
+import type { Facts, RegistryFacts } from '../../src/engine/facts.ts';
+import type { ImageAnswer } from '../../src/engine/image-answer.ts';
 import type { Policy } from '../../src/engine/policy.ts';
 import type { Rule } from '../../src/engine/rule.ts';
+import { formatReference, readReference, type ImageReference } from '../../src/image/reference.ts';
 import { describeFinding, nameSubject } from '../../src/report/describe-finding.ts';
 import { RULES } from '../../src/rules/index.ts';
 import { isRecord, readString } from '../../src/workload/pointer.ts';
@@ -17,7 +22,10 @@ const PAGES = new URL('../../docs/rules/', import.meta.url);
 
 type Block = Readonly<{ kind: string; text: string }>;
 
-/** The fenced blocks of a page in order: `yaml policy`, `yaml cluster`, `yaml finds` with the `text` it prints, `yaml passes`. */
+/**
+ * The fenced blocks of a page in order: `yaml policy`, `yaml cluster`, `yaml registries`, `yaml finds` with the `text` it
+ * prints, `yaml passes`.
+ */
 function readBlocks(page: string): readonly Block[] {
   return [...page.matchAll(/^```(\S+)(?: (\S+))?\n([\s\S]*?)^```$/gm)].map(
     ([, language = '', kind = language, text = '']) => ({ kind, text }),
@@ -26,21 +34,32 @@ function readBlocks(page: string): readonly Block[] {
 
 type Sample = Readonly<{ policy: Policy; facts: Facts; kind: 'finds' | 'passes'; text: string; printed: string }>;
 
-/** Samples with the policy and the cluster that stand last before them; before the first one no cluster is known. */
+/**
+ * Samples with the policy, the cluster and the registries that stand last before them; before the first ones no cluster is
+ * known, and no registry is asked.
+ */
 function readSamples(page: string): readonly Sample[] {
   const blocks = readBlocks(page);
   let policy = defaultPolicy();
   let facts: Facts = {};
   return blocks.flatMap(({ kind, text }, at): readonly Sample[] => {
     if (kind === 'policy') policy = loadPolicy(text);
-    if (kind === 'cluster') facts = readCluster(text);
+    if (kind === 'cluster') facts = { ...pickRegistries(facts), ...readCluster(text) };
+    if (kind === 'registries') facts = { ...facts, registries: readRegistries(text) };
     if (kind !== 'finds' && kind !== 'passes') return [];
     const next = blocks[at + 1];
     return [{ policy, facts, kind, text, printed: next?.kind === 'text' ? next.text : '' }];
   });
 }
 
-/** A cluster that has these secrets and service accounts in namespace `default`; pages tell of it on 1 June 2026, at noon. */
+function pickRegistries({ registries }: Facts): Facts {
+  return registries === undefined ? {} : { registries };
+}
+
+/**
+ * A cluster that has these secrets and service accounts in namespace `default`, and these nodes if it tells of any; pages tell
+ * of it on 1 June 2026, at noon.
+ */
 function readCluster(text: string): Facts {
   const objects = readManifest(text).objects.map(({ object }) => object as Json);
   const read = <Read>(kind: string, reader: (object: Json) => Read): Record<string, Read> =>
@@ -50,7 +69,44 @@ function readCluster(text: string): Facts {
         .map((object) => [`default/${readString(object, 'metadata', 'name')}`, reader(object)]),
     );
   const secrets = read('Secret', (object) => readPullSecret({ ...object, data: encodeData(object['stringData']) }));
-  return factsOf(secrets, read('ServiceAccount', readServiceAccount));
+  const nodes = objects.filter(({ kind }) => kind === 'Node').map((object) => readNode(object));
+  return {
+    ...factsOf(secrets, read('ServiceAccount', readServiceAccount)),
+    ...(nodes.length > 0 && { nodes: { list: () => nodes } }),
+  };
+}
+
+/**
+ * What a registry says of an image, to anybody or to who has a pull secret: an answer, of which a page may leave out what its
+ * sample has no use for. `endsAt` is a text.
+ */
+type Saying = Readonly<{ image: string; pullSecret?: string; says: Readonly<Record<string, unknown>> }>;
+
+function readRegistries(text: string): RegistryFacts {
+  const sayings = parse(text) as readonly Saying[];
+  return {
+    find: ({ reference, pullSecrets = [] }) => {
+      const saying = sayings.find(
+        ({ image, pullSecret }) =>
+          formatReference(readReference(image)!) === formatReference(reference) &&
+          (pullSecret === undefined || pullSecrets.includes(pullSecret)),
+      );
+      return saying === undefined ? undefined : toAnswer(saying, reference);
+    },
+  };
+}
+
+function toAnswer({ says }: Saying, reference: ImageReference): ImageAnswer {
+  const { registry } = reference;
+  const host = registry === 'docker.io' ? 'registry-1.docker.io' : registry;
+  const answer = {
+    endpoint: /:\d+$/.test(host) ? host : `${host}:443`,
+    digest: `sha256:${createHash('sha256').update(formatReference(reference)).digest('hex')}`,
+    sizes: [],
+    ...says,
+    ...(typeof says['endsAt'] === 'string' && { endsAt: Date.parse(says['endsAt']) }),
+  };
+  return answer as unknown as ImageAnswer;
 }
 
 /** What the API server makes of `stringData`, which a page shows as it can be read. */

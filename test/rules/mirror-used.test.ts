@@ -1,6 +1,11 @@
 import { describe, expect, test } from 'vitest';
+import type { Decision } from '../../src/engine/evaluate.ts';
+import type { ImageAnswer } from '../../src/engine/image-answer.ts';
+import { formatWarnings } from '../../src/report/format-warnings.ts';
+import { FAILURES, failed, pullable, registriesOf } from '../support/answers.ts';
+import { judgeIn } from '../support/facts.ts';
 import { judge } from '../support/judge.ts';
-import { pod } from '../support/objects.ts';
+import { deployment, pod } from '../support/objects.ts';
 import { MIRRORED, policyOf } from '../support/policies.ts';
 
 function rewrite(image: string, policy = MIRRORED, spec = {}): unknown {
@@ -80,4 +85,63 @@ test('an address that would be too long on the mirror is left alone and said', (
   expect(findings.map(({ action, message }) => `${action}: ${message}`)).toEqual([
     'warn: comes from docker.io; its address on the mirror would be too long',
   ]);
+});
+
+describe('a policy that has mirrors verified', () => {
+  const VERIFIED = policyOf(
+    'mirrors: [{ from: docker.io, to: swr.eu-de.otc.t-systems.com/dockerhub }]',
+    'registries: [{ hosts: [swr.eu-de.otc.t-systems.com], pullSecret: default-secret, probe: true }]',
+    'rules: { mirror-used: { action: deny, verify: true }, image-pullable: off, image-fits: off }',
+  );
+  const MIRRORED_NGINX = `${TO}/library/nginx:1.25`;
+
+  function decide(answer: ImageAnswer | undefined, image = 'nginx:1.25', object = pod(image)): Decision {
+    const registries = registriesOf(answer === undefined ? {} : { [MIRRORED_NGINX]: answer });
+    return judgeIn({ registries }, object, { policy: VERIFIED, fixMode: 'apply' });
+  }
+
+  test('takes from them what they have, with the secret for it', () => {
+    const { edits, findings } = decide(pullable());
+    expect(edits.map(({ value }) => value)).toEqual([MIRRORED_NGINX, [{ name: 'default-secret' }]]);
+    expect(findings.map(({ rule, fixed }) => `${rule} ${fixed}`)).toEqual([
+      'mirror-used now',
+      'pull-secret-present now',
+    ]);
+  });
+
+  test.each([undefined, ...FAILURES])(
+    'leaves everything as it is, and refuses nobody, without a yes: %j',
+    (failure) => {
+      const { edits, findings } = decide(failure && failed(failure));
+      expect(edits).toEqual([]);
+      expect(findings.map(({ rule, action, fixed }) => `${rule} ${action} ${fixed}`)).toEqual(['mirror-used warn no']);
+    },
+  );
+
+  test('leaves everything as it is where no registry is asked at all', () => {
+    const { edits, findings } = judge(pod('nginx:1.25'), VERIFIED, 'apply');
+    expect(edits).toEqual([]);
+    expect(findings.map(({ rule, action }) => `${rule} ${action}`)).toEqual(['mirror-used warn']);
+  });
+
+  test('does not ask about what is never pulled, or has no mirror', () => {
+    const registries = registriesOf({});
+    const containers = [
+      { name: 'a', image: 'nginx', imagePullPolicy: 'Never' },
+      { name: 'b', image: 'quay.io/a/b' },
+    ];
+    expect(judgeIn({ registries }, pod('', { containers }), { policy: VERIFIED }).findings).toEqual([]);
+    expect(registries.asked).toEqual([]);
+  });
+
+  test('gives a person the whole command to copy, as names and addresses usually are', () => {
+    const registries = registriesOf({
+      [`${TO}/bitnami/nginx:1.22.0-debian-11-r3`]: failed({ outcome: 'not-found', missing: 'image' }),
+    });
+    const object = deployment('bitnami/nginx:1.22.0-debian-11-r3');
+    const { findings } = judgeIn({ registries }, object, { policy: VERIFIED });
+    expect(formatWarnings(findings)).toEqual([
+      `Deployment/web container "app": is not on its mirror; push it: skopeo copy --all docker://docker.io/bitnami/nginx:1.22.0-debian-11-r3 docker://${TO}/bitnami/nginx:1.22.0-debian-11-r3 (mirror-used)`,
+    ]);
+  });
 });

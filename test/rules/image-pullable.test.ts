@@ -1,0 +1,173 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { Finding } from '../../src/engine/evaluate.ts';
+import type { Facts, NodeFacts } from '../../src/engine/facts.ts';
+import type { FailedPull, ImageAnswer } from '../../src/engine/image-answer.ts';
+import type { Action } from '../../src/engine/rule.ts';
+import { formatWarnings } from '../../src/report/format-warnings.ts';
+import { FAILURES, failed, nodesOf, pullable, registriesOf } from '../support/answers.ts';
+import { factsOf, HOUR, judgeIn, NOW } from '../support/facts.ts';
+import { deployment, type Json } from '../support/objects.ts';
+import { policyOf } from '../support/policies.ts';
+
+const APP = 'harbor.example.com/team/app:v9';
+
+function policy(action: Action): ReturnType<typeof policyOf> {
+  return policyOf(
+    `rules: { image-pullable: ${action}, pull-secret-present: off, pull-secret-usable: off }`,
+    'registries: [{ hosts: [harbor.example.com], pullSecret: harbor, probe: true }]',
+  );
+}
+
+const POLICIES = { audit: policy('audit'), warn: policy('warn'), deny: policy('deny') };
+
+type Options = Readonly<{ action?: Action; nodes?: NodeFacts; spec?: Json }>;
+
+function judge(answers: Readonly<Record<string, ImageAnswer>>, options: Options = {}): readonly Finding[] {
+  const { action = 'deny', nodes, spec = { imagePullSecrets: [{ name: 'harbor' }] } } = options;
+  const facts: Facts = { ...factsOf({}), registries: registriesOf(answers), ...(nodes !== undefined && { nodes }) };
+  return judgeIn(facts, deployment(APP, spec), { policy: POLICIES[action] }).findings.filter(
+    ({ rule }) => rule === 'image-pullable',
+  );
+}
+
+function container(imagePullPolicy?: string, image = APP): Json {
+  return { name: 'app', image, ...(imagePullPolicy !== undefined && { imagePullPolicy }) };
+}
+
+const OF_IMAGE: readonly string[] = ['denied', 'not-found'];
+
+describe.each(FAILURES)('an image with the answer %j', (failure) => {
+  const isOfImage = OF_IMAGE.includes(failure.outcome);
+  const has = nodesOf({}, { images: new Set([APP]) });
+
+  test.each<[action: Action, policy: string | undefined, nodes: NodeFacts | undefined, expected: Action]>([
+    ['audit', undefined, undefined, 'audit'],
+    ['warn', undefined, undefined, 'warn'],
+    // The network, the CAs and the limits of pullguard are not those of the nodes.
+    ['deny', undefined, undefined, isOfImage ? 'deny' : 'warn'],
+    ['deny', 'Always', undefined, isOfImage ? 'deny' : 'warn'],
+    ['deny', 'IfNotPresent', nodesOf({}), isOfImage ? 'deny' : 'warn'],
+    // The pod may well run.
+    ['deny', undefined, has, 'warn'],
+    ['deny', 'IfNotPresent', has, 'warn'],
+    ['deny', 'Always', has, isOfImage ? 'deny' : 'warn'],
+  ])('under %s, pulled %s, is found with what it is worth', (action, pullPolicy, nodes, expected) => {
+    const spec = { containers: [container(pullPolicy)], imagePullSecrets: [{ name: 'harbor' }] };
+    const found = judge({ [APP]: failed(failure) }, { action, spec, ...(nodes !== undefined && { nodes }) });
+    expect(found.map((finding) => finding.action)).toEqual([expected]);
+    const isSoftened = isOfImage && expected === 'warn' && action === 'deny';
+    expect(found[0]!.message.endsWith('; a node has it already')).toBe(isSoftened);
+  });
+
+  test('that is never pulled is nobody’s trouble', () => {
+    expect(judge({ [APP]: failed(failure) }, { spec: { containers: [container('Never')] } })).toEqual([]);
+  });
+
+  test('says what to do about it, and not what to do in general', () => {
+    const [found] = judge({ [APP]: failed(failure) });
+    expect(found!.remedy.length).toBeGreaterThan(60);
+    expect(found!.remedy).not.toMatch(/^Correct the address, name a pull secret/);
+  });
+});
+
+test('an image in several containers is found in each', () => {
+  const containers = ['a', 'b'].map((name) => ({ ...container(), name }));
+  const found = judge(
+    { [APP]: failed({ outcome: 'not-found', missing: 'image' }) },
+    { spec: { containers, initContainers: [{ ...container(), name: 'c' }] } },
+  );
+  expect(found.map(({ label, at, value }) => [label, at, value])).toEqual([
+    ['init container "c"', '/spec/template/spec/initContainers/0/image', APP],
+    ['container "a"', '/spec/template/spec/containers/0/image', APP],
+    ['container "b"', '/spec/template/spec/containers/1/image', APP],
+  ]);
+});
+
+test('what somebody with a key that nobody could read may pull after all is never denied', () => {
+  const actions = (special: Partial<ImageAnswer>): readonly string[] =>
+    judge({ [APP]: { ...failed({ outcome: 'not-found', missing: 'image' }), ...special } as ImageAnswer }).map(
+      ({ action }) => action,
+    );
+  expect(actions({})).toEqual(['deny']);
+  expect(actions({ mayBeHidden: true })).toEqual(['warn']);
+});
+
+test('what nobody knows is not said', () => {
+  expect(judge({})).toEqual([]);
+  const { skipped } = judgeIn({}, deployment(APP), { policy: POLICIES.deny });
+  expect(skipped.map(({ rule }) => rule)).toContain('image-pullable');
+});
+
+test('a limit that ends today is told by the hour, as the cluster’s time is known', () => {
+  const [found] = judge({ [APP]: failed({ outcome: 'rate-limited', endsAt: NOW + HOUR }) });
+  expect(found!.message).toContain('limits pulls until 13:00Z');
+});
+
+describe('an image that is for other platforms than the nodes', () => {
+  const offering = (...platforms: readonly string[]): Readonly<Record<string, ImageAnswer>> => ({
+    [APP]: pullable({ platforms }),
+  });
+  const arm = nodesOf({ platform: 'linux/arm64', labels: { pool: 'arm' } });
+  const mixed = nodesOf({ platform: 'linux/arm64', labels: { pool: 'arm' } }, {});
+
+  test('warns and never denies, as nodes come and go', () => {
+    const found = judge(offering('linux/amd64'), { nodes: arm });
+    expect(found.map(({ action, message }) => `${action} ${message}`)).toEqual([
+      'warn has no image for linux/arm64, which all nodes it may run on are; it has linux/amd64',
+    ]);
+    expect(found[0]!.remedy).toContain('kubernetes.io/arch');
+  });
+
+  test('is found where the nodes that it selects are', () => {
+    const spec = { nodeSelector: { pool: 'arm' } };
+    expect(judge(offering('linux/amd64'), { nodes: mixed, spec })).toHaveLength(1);
+    expect(judge(offering('linux/amd64'), { nodes: mixed })).toEqual([]);
+  });
+
+  test('names the first few of many', () => {
+    const nodes = nodesOf({ platform: 'linux/s390x' }, { platform: 'linux/riscv64' });
+    const [found] = judge(offering('linux/amd64', 'linux/386', 'linux/arm/v7', 'linux/arm64', 'windows/amd64'), {
+      nodes,
+    });
+    expect(found!.message).toBe(
+      'has no image for linux/s390x or linux/riscv64, which all nodes it may run on are; it has linux/amd64, linux/386, linux/arm/v7 and 2 more',
+    );
+  });
+
+  test.each<[what: string, platforms: readonly string[] | undefined, platform: string]>([
+    ['it does not say which it is for', undefined, 'linux/arm64'],
+    ['it says that it is for none', [], 'linux/arm64'],
+    ['one of several is right', ['windows/amd64', 'linux/arm64'], 'linux/arm64'],
+    ['which variant a node is, nobody says', ['linux/arm/v7'], 'linux/arm'],
+    ['amd64 runs 386', ['linux/386'], 'linux/amd64'],
+    ['arm64 runs arm', ['linux/arm/v7'], 'linux/arm64'],
+    ['a node has not said what it is', ['linux/amd64'], ''],
+  ])('is not found where %s', (_, platforms, platform) => {
+    expect(judge({ [APP]: pullable({ platforms }) }, { nodes: nodesOf({ platform }) })).toEqual([]);
+  });
+});
+
+test('the longest names there are leave room for the cause within a warning', () => {
+  const host = `${'h'.repeat(60)}.example.com`;
+  const image = `${host}/${'p'.repeat(250)}:${'t'.repeat(128)}`;
+  const failures = fc.constantFrom<FailedPull>(...FAILURES);
+  const name = fc.stringMatching(/^[a-z]{1,253}$/);
+  fc.assert(
+    fc.property(failures, name, name, (failure, secret, container_) => {
+      const spec = { containers: [{ name: container_, image }], imagePullSecrets: [{ name: secret }] };
+      const found = judge({ [image]: failed(failure, `${host}:443`) }, { action: 'warn', spec });
+      const [text = ''] = formatWarnings(found);
+      expect(text.length).toBeLessThanOrEqual(256);
+      expect(text).toMatch(/ \(image-pullable\)$/);
+    }),
+  );
+});
+
+test.each(FAILURES)('a usual warning arrives whole: %j', (failure) => {
+  const found = judge({ [APP]: failed(failure) }, { action: 'warn' });
+  expect(formatWarnings(found)).toEqual([
+    expect.stringMatching(/^Deployment\/web container "app": .*[^…] \(image-pullable\)$/),
+  ]);
+  expect(formatWarnings(found)[0]).toContain(found[0]!.message);
+});
