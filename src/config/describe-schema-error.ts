@@ -6,6 +6,9 @@ import { joinPointer, type Pointer } from '../workload/pointer.ts';
 /** What is wrong, where; with `key`, it is the member's key that is wrong and not its value. */
 export type SchemaProblem = Readonly<{ pointer: Pointer; part?: 'key'; message: string }>;
 
+/** Notes a problem of what fits the schema, by where it stands. */
+export type Report = (pointer: Pointer, message: string) => void;
+
 /** What we read of what ajv says; with `verbose` it brings the schema and the value along. */
 type SchemaError = Pick<ErrorObject, 'keyword' | 'instancePath' | 'params' | 'message' | 'data' | 'parentSchema'>;
 
@@ -24,11 +27,9 @@ const DESCRIPTIONS: Readonly<Record<string, (error: SchemaError) => string>> = {
   required: describeMissingKey,
   const: ({ params, data }) => `must be ${JSON.stringify(params['allowedValue'])}, is ${show(data)}`,
   enum: describeChoice,
-  type: ({ params, data }) => {
-    const types = [params['type']].flat().map(String);
-    return `must be ${nameTypes(types)}, is ${show(data)}${types.includes('string') ? hintAtOff(data) : ''}`;
-  },
+  type: describeType,
   minimum: ({ params, data }) => `must be ${String(params['limit'])} or more, is ${show(data)}`,
+  maximum: ({ params, data }) => `must be ${String(params['limit'])} or less, is ${show(data)}`,
   minItems: () => 'must not be empty',
   minLength: () => 'must not be empty',
 };
@@ -41,6 +42,14 @@ function describeMissingKey(error: SchemaError): string {
   const key = String(error.params['missingProperty']);
   const value = propertiesOf(error)[key]?.const;
   return `missing key ${quote(key)}${value === undefined ? '' : `; write ${quote(`${key}: ${value}`)}`}`;
+}
+
+function describeType(error: SchemaError): string {
+  const { params, data, parentSchema } = error;
+  const types = [params['type']].flat().map(String);
+  // Not any text will do, so that "a text" would be no help: 250 for 250ms.
+  if ((parentSchema as { pattern?: string } | undefined)?.pattern !== undefined) return describeOther(error);
+  return `must be ${nameTypes(types)}, is ${show(data)}${types.includes('string') ? hintAtOff(data) : ''}`;
 }
 
 function describeChoice({ params, data }: SchemaError): string {

@@ -21,7 +21,7 @@ const EMPTY = `the policy is empty; it begins with "apiVersion: ${POLICY_API_VER
 export function loadPolicy(text: string, source = 'policy'): Policy {
   const lines = new LineCounter();
   const document = parseDocument(text, { ...PARSE_OPTIONS, lineCounter: lines });
-  const read = readDocument(document, text, lines);
+  const read = readDocument(document, text);
   if (!read.ok) throw new PolicyError(source, [read.problem]);
   if (read.content === null) throw new PolicyError(source, [{ line: 1, column: 1, message: EMPTY }]);
   const { policy, problems } = readPolicy(dropNulls(read.content));

@@ -1,4 +1,5 @@
 import { ACTIONS, type Rule } from '../engine/rule.ts';
+import { DURATION_PATTERN } from './parse-duration.ts';
 
 export const POLICY_API_VERSION = 'pullguard.dev/v1alpha1';
 export const POLICY_KIND = 'Policy';
@@ -16,7 +17,9 @@ export function buildPolicySchema(rules: readonly Rule[]): Schema {
       kind: { const: POLICY_KIND },
       // Lets the policy be written like any other Kubernetes object; nothing in it is read.
       metadata: { type: 'object' },
-      registries: listOf(objectOf({ hosts: { ...HOST_LIST, minItems: 1 }, pullSecret: SECRET_NAME }, ['hosts'])),
+      registries: listOf(
+        objectOf({ hosts: { ...HOST_LIST, minItems: 1 }, pullSecret: SECRET_NAME, probe: REGISTRY_PROBE }, ['hosts']),
+      ),
       mirrors: listOf(objectOf({ from: NON_EMPTY, to: NON_EMPTY }, ['from', 'to'])),
       rules: objectOf(Object.fromEntries(rules.map((rule) => [rule.id, buildRuleSchema(rule)]))),
       exempt: objectOf({ namespaces: listOf(NON_EMPTY), images: HOST_LIST }),
@@ -28,6 +31,18 @@ export function buildPolicySchema(rules: readonly Rule[]): Schema {
           'podTemplates',
         ]),
       ),
+      probe: objectOf({
+        wait: DURATION,
+        timeout: DURATION,
+        cache: objectOf({
+          positive: DURATION,
+          negative: DURATION,
+          error: DURATION,
+          entries: integerBetween(1, 1_000_000),
+        }),
+        concurrency: integerBetween(1, 100),
+        dockerHubPerHour: integerBetween(0, 1000),
+      }),
     },
     ['apiVersion', 'kind'],
   );
@@ -53,6 +68,26 @@ const GROUP: Schema = {
   pattern: '^[^/]*$',
 };
 
+/** Milliseconds would fit a number too, but who writes 5 means seconds. */
+const DURATION: Schema = {
+  type: 'string',
+  description: 'a whole number with a unit, such as 250ms, 10s, 5m or 1h',
+  pattern: DURATION_PATTERN,
+};
+
+/** Whether a registry is asked, or an object that says what is allowed in asking it. */
+const REGISTRY_PROBE: Schema = {
+  type: ['boolean', 'object'],
+  if: { type: 'object' },
+  then: objectOf({
+    ca: NON_EMPTY,
+    plainHttp: { type: 'boolean' },
+    tokenHosts: listOf(NON_EMPTY),
+    addresses: listOf(NON_EMPTY),
+    mirrors: listOf(NON_EMPTY),
+  }),
+};
+
 /** Either just the action, or an object with the action, whether to fix, and the rule's own options. */
 function buildRuleSchema({ options, fixable }: Rule): Schema {
   const action: Schema = { enum: ['off', ...ACTIONS] };
@@ -71,4 +106,8 @@ function objectOf(properties: Schema, required: readonly string[] = []): Schema 
 
 function listOf(items: Schema): Schema {
   return { type: 'array', items };
+}
+
+function integerBetween(minimum: number, maximum: number): Schema {
+  return { type: 'integer', minimum, maximum };
 }

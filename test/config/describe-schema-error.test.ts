@@ -90,7 +90,10 @@ describe('no one has to know JSON Schema to mend a policy', () => {
     ['an empty text', { type: 'string', minLength: 1 }, '', ': must not be empty'],
     ['a pattern, in the words of the schema', NAME, 'A', ': must be a name such as abc, is "A"'],
     ['a length, in the words of the schema', NAME, 'abcdef', ': must be a name such as abc, is "abcdef"'],
-    ['anything a schema has no words for', { type: 'number', maximum: 3 }, 4, ': must be <= 3, is 4'],
+    ['a number for a text that has to be more than a text', NAME, 250, ': must be a name such as abc, is 250'],
+    ['too small a number', { type: 'number', minimum: 3 }, 2, ': must be 3 or more, is 2'],
+    ['too large a number', { type: 'number', maximum: 3, description: 'How many.' }, 4, ': must be 3 or less, is 4'],
+    ['anything a schema has no words for', { type: 'number', multipleOf: 3 }, 4, ': must be multiple of 3, is 4'],
     [
       'a value that holds credentials',
       ACTION,

@@ -3,7 +3,9 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { defaultPolicy, loadPolicy } from '../../src/config/load-policy.ts';
 import { PolicyError } from '../../src/config/policy-error.ts';
-import { isExemptNamespace, type Policy } from '../../src/engine/policy.ts';
+import { isExemptNamespace, probesAny, type Policy } from '../../src/engine/policy.ts';
+import { RULES } from '../../src/rules/index.ts';
+import { CA } from './ca-certificate.ts';
 
 const HEAD = 'apiVersion: pullguard.dev/v1alpha1\nkind: Policy\n';
 
@@ -62,7 +64,7 @@ describe('a policy with a mistake is refused whole, and each mistake told with l
       [
         'p:1:13: must be "pullguard.dev/v1alpha1", is "v1"',
         'p:2:7: must be "Policy", is "ConfigMap"',
-        'p:3:1: unknown key "data"; known are apiVersion, kind, metadata, registries, mirrors, rules, exempt, skip, workloads',
+        'p:3:1: unknown key "data"; known are apiVersion, kind, metadata, registries, mirrors, rules, exempt, skip, workloads, probe',
       ],
     ],
     [
@@ -94,7 +96,7 @@ describe('a policy with a mistake is refused whole, and each mistake told with l
       [
         'p:4:3: unknown key "reference-vaild"; did you mean "reference-valid"?',
         'p:5:3: unknown key "pull-secret"; did you mean "pull-secret-present"?',
-        'p:6:3: unknown key "no-root"; known are reference-valid, tag-explicit, mirror-used, service-account-secrets-kept, pull-secret-present, pull-secret-usable',
+        `p:6:3: unknown key "no-root"; known are ${RULES.map(({ id }) => id).join(', ')}`,
       ],
     ],
     [
@@ -141,6 +143,28 @@ describe('a policy with a mistake is refused whole, and each mistake told with l
         'p:5:17: must be the name of a Secret: lower-case letters, digits, "-" and "." between them, at most 253 in all, is "Reg_Cred"',
       ],
     ],
+    [
+      'a time without a unit, and one that is none',
+      `${HEAD}probe:\n  wait: 250\n  timeout: 10 s\n`,
+      [
+        'p:4:9: must be a whole number with a unit, such as 250ms, 10s, 5m or 1h, is 250',
+        'p:5:12: must be a whole number with a unit, such as 250ms, 10s, 5m or 1h, is "10 s"',
+      ],
+    ],
+    [
+      'more than asking may take',
+      `${HEAD}probe:\n  concurrency: 1000\n  cache: { entries: 0 }\n`,
+      ['p:4:16: must be 100 or less, is 1000', 'p:5:21: must be 1 or more, is 0'],
+    ],
+    ['a wait that is too long', `${HEAD}probe:\n  wait: 5m\n`, ['p:4:9: must be 30s or less, is "5m"']],
+    [
+      'asking by a word, and in ways that are none',
+      `${HEAD}registries:\n  - { hosts: [a.example], probe: yes }\n  - { hosts: [b.example], probe: { tokenhosts: [a] } }\n`,
+      [
+        'p:4:34: must be true or false or an object, is "yes"',
+        'p:5:36: unknown key "tokenhosts"; did you mean "tokenHosts"?',
+      ],
+    ],
     ['half a mirror', `${HEAD}mirrors:\n  - from: docker.io\n`, ['p:4:5: missing key "to"']],
     ['a list with a hole', `${HEAD}registries:\n  -\n`, ['p:4:4: must be an object, is empty']],
     [
@@ -168,8 +192,8 @@ describe('a policy with a mistake is refused whole, and each mistake told with l
       'keys that JavaScript has a meaning for',
       `${HEAD}__proto__: {}\nconstructor: {}\n`,
       [
-        'p:3:1: unknown key "__proto__"; known are apiVersion, kind, metadata, registries, mirrors, rules, exempt, skip, workloads',
-        'p:4:1: unknown key "constructor"; known are apiVersion, kind, metadata, registries, mirrors, rules, exempt, skip, workloads',
+        'p:3:1: unknown key "__proto__"; known are apiVersion, kind, metadata, registries, mirrors, rules, exempt, skip, workloads, probe',
+        'p:4:1: unknown key "constructor"; known are apiVersion, kind, metadata, registries, mirrors, rules, exempt, skip, workloads, probe',
       ],
     ],
   ])('%s', (_what, text, mistakes) => {
@@ -191,6 +215,9 @@ describe('a policy with a mistake is refused whole, and each mistake told with l
       `rules: { mirror-used: '${image}' }`,
       `'${image}': 1`,
       `workloads: [{ group: '${image}', kind: A, podTemplates: ['${image}'] }]`,
+      `registries: [{ hosts: [a.example], probe: { tokenHosts: ['${image}'], mirrors: ['${image}'] } }]`,
+      `registries: [{ hosts: [a.example], probe: { addresses: ['${image}'], ca: '${image}' } }]`,
+      `registries: [{ hosts: [a.example], probe: '${image}' }]`,
       `mirrors: *${image}`,
       `mirrors: "${image}`,
       `${image}: 1\n${image}: 1`,
@@ -213,7 +240,7 @@ describe('what a policy leaves out keeps its default', () => {
       mirrors: [],
       rules: [
         'reference-valid deny true {}',
-        'mirror-used warn true {}',
+        'mirror-used warn true {"verify":false}',
         'service-account-secrets-kept warn true {}',
         'pull-secret-present warn true {}',
         'pull-secret-usable warn true {"expiresWithinHours":24,"denyMissing":false}',
@@ -266,7 +293,7 @@ workloads:
     ],
     rules: [
       'tag-explicit deny true {"forbidLatest":true}',
-      'mirror-used warn false {}',
+      'mirror-used warn false {"verify":false}',
       'service-account-secrets-kept warn true {}',
       'pull-secret-present audit true {}',
       'pull-secret-usable warn true {"expiresWithinHours":24,"denyMissing":false}',
@@ -274,6 +301,32 @@ workloads:
     exempt: [2, 'registry.example/base'],
   });
   expect(policy.kinds.get('argoproj.io/Rollout')?.podSpecs).toEqual(['/spec/template/spec']);
+});
+
+test('whom a policy lets be asked is asked as it says, and nobody else', () => {
+  const text = `
+registries:
+  - hosts: [harbor.example.com]
+    pullSecret: harbor
+    probe:
+      ca: |
+        ${CA.replaceAll('\n', '\n        ')}
+      tokenHosts: [auth.example.com]
+      addresses: [10.20.0.0/16, 10.30.0.1]
+  - { hosts: [open.example.com], probe: true }
+probe:
+  wait: 1s
+  cache: { positive: 10m }
+`;
+  const { registries, probe } = loadPolicy(HEAD + text);
+  const plain = { plainHttp: false, tokenHosts: [], addresses: [], mirrors: [] };
+  expect(registries.map((registry) => registry.probe)).toEqual([
+    { ...plain, ca: CA, tokenHosts: ['auth.example.com'], addresses: ['10.20.0.0/16', '10.30.0.1/32'] },
+    plain,
+    undefined,
+  ]);
+  expect(probe).toEqual({ ...defaultPolicy().probe, waitMs: 1000, positiveMs: 600_000 });
+  expect(probesAny(defaultPolicy())).toBe(false);
 });
 
 test.each<[what: string, text: string]>([
@@ -286,7 +339,17 @@ test.each<[what: string, text: string]>([
 });
 
 test('whatever the text, the answer is a policy or a list of mistakes at places in it', () => {
-  const keys = fc.constantFrom('registries', 'mirrors', 'rules', 'exempt', 'workloads', 'hosts', 'from', 'mirror-used');
+  const keys = fc.constantFrom(
+    'registries',
+    'mirrors',
+    'rules',
+    'exempt',
+    'workloads',
+    'hosts',
+    'from',
+    'mirror-used',
+    'probe',
+  );
   const anything = fc.anything({
     key: keys,
     withNullPrototype: false,

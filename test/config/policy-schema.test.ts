@@ -25,7 +25,7 @@ test.each(RULES.map((rule) => [rule.id, rule] as const))('%s can be set in every
 
 test('a new rule is configurable without a change to the schema', () => {
   const rule: Rule = {
-    id: 'image-fits',
+    id: 'new-rule',
     description: '',
     remedy: '',
     faqItems: [],
@@ -37,8 +37,8 @@ test('a new rule is configurable without a change to the schema', () => {
     check: () => [],
   };
   const acceptsNew = compile([rule]);
-  expect(acceptsNew({ rules: { 'image-fits': { limitMiB: 512 } } })).toBe(true);
-  expect(acceptsNew({ rules: { 'image-fits': { limitMiB: 0 } } })).toBe(false);
+  expect(acceptsNew({ rules: { 'new-rule': { limitMiB: 512 } } })).toBe(true);
+  expect(acceptsNew({ rules: { 'new-rule': { limitMiB: 0 } } })).toBe(false);
   expect(acceptsNew({ rules: { 'tag-explicit': 'warn' } })).toBe(false);
 });
 
@@ -46,6 +46,22 @@ describe('the parts of a policy', () => {
   const workload = (members: object) => ({
     workloads: [{ group: 'argoproj.io', kind: 'Rollout', podTemplates: ['/spec/template'], ...members }],
   });
+  const PROBE = {
+    ca: 'a',
+    plainHttp: false,
+    tokenHosts: ['auth.example.com'],
+    addresses: ['10.20.0.0/16'],
+    mirrors: ['mirror.example.com:5000'],
+  };
+  const SETTINGS = {
+    wait: '250ms',
+    timeout: '10s',
+    cache: { positive: '5m', negative: '15s', error: '15s', entries: 10_000 },
+    concurrency: 8,
+    dockerHubPerHour: 20,
+  };
+  const registryProbe = (probe: object) => ({ registries: [{ hosts: ['a.example'], probe }] });
+
   test.each<[what: string, members: object, valid: boolean]>([
     ['nothing but the head', {}, true],
     ['metadata of any shape, as every Kubernetes object has', { metadata: { name: 'a', labels: { a: 'b' } } }, true],
@@ -64,6 +80,31 @@ describe('the parts of a policy', () => {
     ['half a mirror', { mirrors: [{ from: 'docker.io' }] }, false],
     ['exemptions', { exempt: { namespaces: ['a-*'], images: ['a.example/b'] } }, true],
     ['an empty namespace', { exempt: { namespaces: [''] } }, false],
+    ['a registry that is asked', { registries: [{ hosts: ['a.example'], probe: true }] }, true],
+    ['a registry that is not asked', { registries: [{ hosts: ['a.example'], probe: false }] }, true],
+    ['a registry that is asked as it says', registryProbe(PROBE), true],
+    ['a registry of which nothing is said', registryProbe({}), true],
+    ['asking by a word', { registries: [{ hosts: ['a.example'], probe: 'yes' }] }, false],
+    ['asking in a way that is unknown', registryProbe({ insecure: true }), false],
+    ['a CA in a list', registryProbe({ ca: ['a'] }), false],
+    ['an empty CA', registryProbe({ ca: '' }), false],
+    ['plain HTTP by a word', registryProbe({ plainHttp: 'yes' }), false],
+    ['one host where a list belongs', registryProbe({ tokenHosts: 'a.example' }), false],
+    ['an empty address', registryProbe({ addresses: [''] }), false],
+    ['how much asking may take', { probe: SETTINGS }, true],
+    ['nothing of how much', { probe: {} }, true],
+    ['a time without a unit', { probe: { wait: 250 } }, false],
+    ['a time without a unit, in quotes', { probe: { wait: '250' } }, false],
+    ['a time in another unit', { probe: { cache: { positive: '1d' } } }, false],
+    ['a setting that is unknown', { probe: { retries: 3 } }, false],
+    ['no answer kept', { probe: { cache: { entries: 0 } } }, false],
+    ['too many answers kept', { probe: { cache: { entries: 1_000_001 } } }, false],
+    ['nobody at a time', { probe: { concurrency: 0 } }, false],
+    ['a crowd at a time', { probe: { concurrency: 101 } }, false],
+    ['half a probe at a time', { probe: { concurrency: 1.5 } }, false],
+    ['nothing from Docker Hub', { probe: { dockerHubPerHour: 0 } }, true],
+    ['less than nothing from Docker Hub', { probe: { dockerHubPerHour: -1 } }, false],
+    ['more from Docker Hub than it gives', { probe: { dockerHubPerHour: 1001 } }, false],
     ['a kind of the core group', workload({ group: '' }), true],
     ['a group with its version', workload({ group: 'argoproj.io/v1alpha1' }), false],
     ['every element of a list', workload({ podTemplates: ['/spec/*/template'] }), true],

@@ -2,6 +2,7 @@ import { rmSync } from 'node:fs';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { filePolicySource, readPolicyFile } from '../../src/config/policy-source.ts';
 import { watchFiles } from '../../src/config/watch-files.ts';
+import { probesAny } from '../../src/engine/policy.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
 const INTERVAL_MS = 20;
@@ -50,6 +51,19 @@ test('a changed policy is judged by without a restart, and told once', async () 
     });
     expect(told).toEqual(Array.from({ length: count + 1 }, () => 'reloaded'));
   }
+});
+
+test('to let registries be asked is a change like any other', async () => {
+  const { at, write } = tempFolder();
+  const text = `${withTagExplicit('warn')}registries: [{ hosts: [a.example] }]\n`;
+  write('policy.yaml', text);
+  const { source, told } = open(at('policy.yaml'));
+  expect(probesAny(source.current())).toBe(false);
+  write('policy.yaml', text.replace('a.example]', 'a.example], probe: true'));
+  await until(() => {
+    expect(probesAny(source.current())).toBe(true);
+  });
+  expect(told).toEqual(['reloaded']);
 });
 
 test('a mounted ConfigMap that swaps its ..data link is noticed', async () => {
