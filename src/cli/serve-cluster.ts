@@ -3,8 +3,10 @@ import { randomBytes } from 'node:crypto';
 import type { Logger } from 'pino';
 import { createEventRecorder } from '../cluster/events/events.ts';
 import { watchFacts, type SecretsMode } from '../cluster/facts/facts.ts';
+import { createKeyringReader } from '../cluster/facts/read-keyring.ts';
 import type { ManagedCertificate } from '../cluster/certificates/managed-certificate.ts';
 import type { ApiServer } from '../cluster/connection/api-server.ts';
+import type { ReadKeyring } from '../engine/keyring.ts';
 import { listPullSecrets, type Policy } from '../engine/policy.ts';
 import type { Metrics } from '../server/metrics.ts';
 import type { ServerSettings } from '../server/start-server.ts';
@@ -14,6 +16,7 @@ import { reachCluster } from './reach-cluster.ts';
 export type ClusterOptions = ConnectionOptions &
   Readonly<{
     secrets: SecretsMode;
+    watchNodes: boolean;
     /** Name of the Secret with the certificates to manage; undefined leaves certificates to somebody else. */
     tlsSecret?: string;
     webhookConfiguration: string;
@@ -28,6 +31,8 @@ export type ClusterOptions = ConnectionOptions &
 export type JoinedCluster = Readonly<{
   url: string;
   settings: Pick<ServerSettings, 'facts' | 'now' | 'readiness' | 'onDecided'>;
+  /** Reads the pull secrets of pods whose images registries are asked about. */
+  readKeyring: ReadKeyring;
   /** Undefined where somebody else makes the certificates. */
   certificate?: Pick<ManagedCertificate, 'current' | 'onChange'>;
   onPolicyChange: () => void;
@@ -51,7 +56,8 @@ export async function joinCluster(
     logger.error({ problem }, 'cluster trouble');
   };
   const names = (): readonly string[] => listPullSecrets(policy());
-  const facts = watchFacts({ api, secrets: options.secrets, pullSecretNames: names(), onError });
+  const { secrets, watchNodes: nodes } = options;
+  const facts = watchFacts({ api, secrets, pullSecretNames: names(), nodes, onError });
   void facts.synced.then(() => {
     logger.info({ facts: facts.ages().map(({ fact, objects }) => ({ fact, objects })) }, 'cluster known');
   });
@@ -72,6 +78,7 @@ export async function joinCluster(
       // What it makes is judged by the API server's clock; what others made, by this machine's as well.
       ...(certificate !== undefined && { now: api.now, readiness: certificate.readiness }),
     },
+    readKeyring: createKeyringReader({ api, secrets, pullSecretNames: names }),
     ...(certificate !== undefined && { certificate }),
     onPolicyChange: () => {
       facts.setPullSecretNames(names());

@@ -3,7 +3,7 @@ import { isInCluster } from '../cluster/connection/in-cluster.ts';
 import { defaultPolicy } from '../config/load-policy.ts';
 import { filePolicySource, type PolicySource } from '../config/policy-source.ts';
 import type { FactName, Facts } from '../engine/facts.ts';
-import { keepAnswerable } from '../engine/policy.ts';
+import { keepAnswerable, type Policy } from '../engine/policy.ts';
 import { createMetrics, type Metrics } from '../server/metrics.ts';
 import { startServer, type ServerSettings } from '../server/start-server.ts';
 import { validityProblem } from '../tls/source.ts';
@@ -16,6 +16,7 @@ import {
   type CertificateOptions,
 } from './serve-certificate.ts';
 import type { ClusterOptions, JoinedCluster } from './serve-cluster.ts';
+import { explainSilence, openRegistries, type Registries } from './serve-registries.ts';
 
 export type ServeOptions = CertificateOptions &
   ClusterOptions &
@@ -59,15 +60,22 @@ export async function serve(options: ServeOptions): Promise<ExitCode> {
   }
 }
 
-/** What rules can be told of a cluster that is asked with these options. */
-function listGathered({ secrets }: ClusterOptions): readonly FactName[] {
-  return ['namespaces', 'serviceAccounts', ...(secrets === 'none' ? [] : (['pullSecrets'] as const))];
+/** What rules can be told with these options: of a cluster, and of the registries that the policy has asked. */
+function listGathered({ secrets, watchNodes, offline }: ServeOptions, isConnected: boolean): readonly FactName[] {
+  return [
+    ...(isConnected ? (['namespaces', 'serviceAccounts'] as const) : []),
+    ...(isConnected && secrets !== 'none' ? (['pullSecrets'] as const) : []),
+    ...(isConnected && watchNodes ? (['nodes'] as const) : []),
+    ...(!offline ? (['registries'] as const) : []),
+  ];
 }
 
 /** Where no cluster is asked nothing is known, and nobody is told. */
 const NO_CLUSTER: JoinedCluster = {
   url: 'none',
   settings: { facts: (): Facts => ({}) },
+  // Nobody can say what is in the pull secrets that a pod names.
+  readKeyring: async (_namespace, names) => Promise.resolve({ entries: [], isComplete: names.length === 0 }),
   onPolicyChange: () => undefined,
   close: async () => Promise.resolve(),
 };
@@ -80,20 +88,32 @@ async function serveUntilSignal(
 ): Promise<void> {
   const clientCa = options.clientCa === undefined ? undefined : readClientCa(options.clientCa);
   let cluster = NO_CLUSTER;
+  let registries: Registries | undefined;
   const onReload = (): void => {
     cluster.onPolicyChange();
+    registries?.onPolicyChange();
   };
-  const gathered = isConnected ? listGathered(options) : [];
-  const policy = watchPolicy(options.config, { metrics, logger, gathered, onReload });
+  const gathered = listGathered(options, isConnected);
+  const adapt = (policy: Policy): Policy => {
+    const problem = explainSilence(policy, { offline: options.offline, isConnected });
+    if (problem !== undefined) logger.warn({ problem }, 'registries are not asked as the policy says');
+    return keepAnswerable(policy, gathered);
+  };
+  const policy = watchPolicy(options.config, { metrics, logger, adapt, onReload });
   if (isConnected) {
     // Loaded only here: the Kubernetes client takes longer to load than everything else together.
     const { joinCluster } = await import('./serve-cluster.ts');
     cluster = await joinCluster(options, { policy: policy.current, metrics, logger });
   }
+  if (!options.offline) {
+    const { settings, readKeyring } = cluster;
+    registries = openRegistries({ policy: policy.current, facts: settings.facts, readKeyring, metrics, logger });
+  }
   const certificate = cluster.certificate ?? (await openCertificate(options, reportTrouble(metrics, logger)));
   const server = await startServer({
     ...options,
     ...cluster.settings,
+    ...(registries !== undefined && { inquire: registries.inquire }),
     certificate,
     ...(clientCa !== undefined && { clientCa }),
     policy: policy.current,
@@ -123,6 +143,7 @@ async function serveUntilSignal(
   logger.info({ signal, drainSeconds }, 'stopping');
   await server.stop(drainSeconds * 1000);
   policy.close();
+  registries?.close();
   await cluster.close();
   logger.info('stopped');
 }
@@ -142,17 +163,17 @@ function watchPolicy(
   {
     metrics,
     logger,
-    gathered,
+    adapt,
     onReload,
-  }: { metrics: Metrics; logger: Logger; gathered: readonly FactName[]; onReload: () => void },
+  }: { metrics: Metrics; logger: Logger; adapt: (policy: Policy) => Policy; onReload: () => void },
 ): PolicySource {
   if (file === undefined) {
-    const policy = keepAnswerable(defaultPolicy(), gathered);
+    const policy = adapt(defaultPolicy());
     return { current: () => policy, close: () => undefined };
   }
   return explainPolicyErrors(() =>
     filePolicySource(file, {
-      adapt: (policy) => keepAnswerable(policy, gathered),
+      adapt,
       onReload: () => {
         metrics.policyReloads.inc({ result: 'success' });
         logger.info({ file }, 'policy reloaded');

@@ -28,7 +28,8 @@ async function joinStandIn(
   const { logger, lines } = collectLog();
   const metrics = createMetrics();
   const kubeconfig = writeKubeconfig(api, tempFolder().at('kubeconfig'), 'pullguard');
-  const defaults = { secrets: 'default-secret-only', webhookConfiguration: 'pullguard', service: 'pullguard' } as const;
+  const names = { webhookConfiguration: 'pullguard', service: 'pullguard' };
+  const defaults = { secrets: 'default-secret-only', watchNodes: false, ...names } as const;
   const cluster = await joinCluster({ kubeconfig, dnsName: [], ...defaults, ...options }, { policy, metrics, logger });
   onTestFinished(async () => {
     await cluster.close();
@@ -47,6 +48,12 @@ describe('a server in a cluster', () => {
     expect(facts().pullSecrets?.find('shop', 'default-secret')).toBe('absent');
     expect(facts().namespaces?.findLabels('pullguard')).toEqual({});
     expect(await readMetrics()).toMatch(/^pullguard_facts_age_seconds\{fact="serviceAccounts"\} [\d.e-]+$/m);
+  });
+
+  test('knows its nodes if it is to', async () => {
+    const { cluster, readMetrics } = await joinStandIn({ watchNodes: true });
+    expect(cluster.settings.facts().nodes?.list()).toEqual([]);
+    expect(await readMetrics()).toMatch(/^pullguard_facts_age_seconds\{fact="nodes"\} [\d.e-]+$/m);
   });
 
   test('looks at the pull secrets that a new policy names', async () => {
@@ -96,6 +103,6 @@ describe('a server in a cluster', () => {
 test('a kubeconfig that is not there is told as a mistake of the caller’s', async () => {
   const { logger } = collectLog();
   const surroundings = { policy: () => MIRRORED, metrics: createMetrics(), logger };
-  const options = { secrets: 'none', webhookConfiguration: 'a', service: 'a', dnsName: [] } as const;
+  const options = { secrets: 'none', watchNodes: false, webhookConfiguration: 'a', service: 'a', dnsName: [] } as const;
   await expect(joinCluster({ ...options, kubeconfig: '/does/not/exist' }, surroundings)).rejects.toThrow(UsageError);
 });
