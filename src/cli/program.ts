@@ -78,11 +78,15 @@ function addServe(program: Command, finish: Finish): void {
         .default('info'),
     )
     .addOption(
-      new Option('--offline', 'judge by the manifests alone, asking no cluster, not even the one it runs in')
+      new Option(
+        '--offline',
+        'judge by the manifests alone, asking no registry and no cluster, not even the one it runs in',
+      )
         .default(false)
         .conflicts(['kubeconfig', 'context', 'tlsSecret']),
     )
     .addOption(secretsOption())
+    .option('--watch-nodes', 'also watch nodes, for image-fits: disk pressure, space and images that are there', false)
     .addOption(
       new Option(
         '--tls-secret <name>',
@@ -118,9 +122,17 @@ function addImage(program: Command, io: Io, finish: Finish): void {
     .command('image')
     .description('say what image addresses mean, or why they are wrong and what was meant; - reads one a line')
     .argument('<ref...>', 'image addresses')
-    .option('--config <file>', 'policy that says which pull secret and mirror they get (default: the built-in one)')
+    .option(
+      '--config <file>',
+      'policy that says which pull secret and mirror they get, and how registries are asked (default: the built-in one)',
+    )
+    .option('--probe', 'ask the registry of each whether it can be pulled, as kubelet would', false)
+    .option(
+      '--docker-config <file>',
+      'docker config.json with logins to ask with, or what is in a pull secret (default: ask as anybody)',
+    )
     .addOption(outputOption('text', 'json'))
-    .addHelpText('after', EXIT_CODES)
+    .addHelpText('after', `${EXIT_CODES};\nwith --probe also 1 when an image cannot be pulled, or nobody can tell`)
     .action(async (addresses: string[], options: ImageOptions) => {
       const { image } = await import('./image.ts');
       finish(await image(addresses, options, io));

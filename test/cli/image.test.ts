@@ -1,6 +1,11 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import type { ProbeReport } from '../../src/cli/format-probe.ts';
+import { openImageProbe } from '../../src/cli/image-probe.ts';
 import { image, type ImageOptions } from '../../src/cli/image.ts';
 import { UsageError } from '../../src/cli/io.ts';
+import { formatReference, type ImageReference } from '../../src/image/reference.ts';
+import type { ProbeImage, ProbeResult } from '../../src/registry/client/probe-image.ts';
 import { capturedIo } from '../support/captured-io.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
@@ -122,6 +127,176 @@ describe('standard input', () => {
     await expect(image(['-'], { output: 'text' }, io)).rejects.toThrow(
       new UsageError('standard input cannot be read: it is not UTF-8 text; save it as UTF-8'),
     );
+  });
+});
+
+describe('--probe', () => {
+  const OK: ProbeResult = {
+    answer: { endpoint: 'r.example.com:443', outcome: 'ok', digest: DIGEST, sizes: [], platforms: undefined },
+  };
+  const MISSING: ProbeResult = {
+    answer: { endpoint: 'r.example.com:443', outcome: 'not-found', missing: 'image' },
+  };
+  const NOT_ASKED: ProbeResult = { notAsked: 'its address is not allowed' };
+
+  type Answer = (address: string) => ProbeResult | Promise<ProbeResult>;
+
+  /** Runs the command with registries that answer so, and keeps the addresses that they were asked about. */
+  async function probe(
+    addresses: readonly string[],
+    answer: Answer,
+    { output = 'text', ...options }: Partial<ImageOptions> = {},
+  ) {
+    const io = capturedIo();
+    const asked: string[] = [];
+    const opened: (string | undefined)[] = [];
+    const ask = async (reference: ImageReference): Promise<ProbeReport> => {
+      asked.push(formatReference(reference));
+      const result = await answer(formatReference(reference));
+      return { reference, result, login: undefined, pullSecret: undefined, note: undefined, answeredAt: 0 };
+    };
+    const code = await image(addresses, { output, probe: true, ...options }, io, async (_policy, dockerConfig) => {
+      opened.push(dockerConfig);
+      return Promise.resolve(ask);
+    });
+    return { code, asked, opened, ...io.printed };
+  }
+
+  const mirrored = (): string =>
+    tempFolder().write(
+      'policy.yaml',
+      'apiVersion: pullguard.dev/v1alpha1\nkind: Policy\nmirrors: [{ from: docker.io, to: mirror.example.com/hub }]\n',
+    );
+
+  test('what registries say stands below what the address means', async () => {
+    const { stdout } = await probe(['r.example.com/app:1'], () => OK);
+    expect(stdout).toBe(`"r.example.com/app:1"
+  registry    r.example.com
+  repository  app
+  tag         1
+  pullable    yes
+  answered    r.example.com:443, asked anonymously
+  digest      ${DIGEST}
+`);
+  });
+
+  test('the address that pods would get is asked about, and the output says so', async () => {
+    const { asked, stdout } = await probe(['nginx:1', 'r.example.com/app:1'], () => OK, { config: mirrored() });
+    expect(asked).toEqual(['mirror.example.com/hub/library/nginx:1', 'r.example.com/app:1']);
+    expect(stdout.match(/answered .*, the mirror, asked anonymously/g)).toHaveLength(1);
+  });
+
+  test('nobody is asked about an address that is wrong', async () => {
+    const { asked, stdout, code } = await probe(['NGINX', 'https://r.example.com/app'], () => OK);
+    expect(asked).toEqual([]);
+    expect(stdout).not.toContain('pullable');
+    expect(code).toBe(1);
+  });
+
+  test.each<[what: string, addresses: readonly string[], answer: ProbeResult, code: number]>([
+    ['all can be pulled', ['a.example.com/a', 'a.example.com/b'], OK, 0],
+    ['one is wrong', ['a.example.com/a', 'A.example.com/B'], OK, 1],
+    ['one is not there', ['a.example.com/a'], MISSING, 1],
+    ['nobody could say', ['a.example.com/a'], NOT_ASKED, 1],
+  ])('the exit code says whether all can be pulled: %s', async (_what, addresses, answer, code) => {
+    expect((await probe(addresses, () => answer)).code).toBe(code);
+  });
+
+  test('one that is not there is not made up for by the next', async () => {
+    const { code } = await probe(['a.example.com/a', 'a.example.com/b'], (address) =>
+      address.endsWith('/a') ? MISSING : OK,
+    );
+    expect(code).toBe(1);
+  });
+
+  test('-o json has it as a member, null for an address that is wrong', async () => {
+    const { stdout } = await probe(['r.example.com/app:1', 'NGINX'], () => MISSING, { output: 'json' });
+    const [asked, wrong] = stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { image: string; probe: object | null });
+    expect(asked).toMatchObject({ image: 'r.example.com/app:1', probe: { pullable: false, outcome: 'not-found' } });
+    expect(wrong).toMatchObject({ image: 'NGINX', probe: null });
+  });
+
+  test('the output is in the order of the addresses, and one that hangs holds up only a few behind it', async () => {
+    const addresses = Array.from({ length: 20 }, (_, at) => `r.example.com/app-${at}`);
+    let atOnce = 0;
+    let most = 0;
+    const waiting: (() => void)[] = [];
+    const { stdout, asked } = await probe(addresses, async () => {
+      most = Math.max(most, (atOnce += 1));
+      // Those asked last are answered first.
+      await new Promise<void>((resolve) => {
+        waiting.push(resolve);
+        setImmediate(() => waiting.pop()?.());
+      });
+      atOnce -= 1;
+      return OK;
+    });
+    expect([...stdout.matchAll(/^"(.*)"$/gm)].map(([, address]) => address)).toEqual(addresses);
+    expect(asked).toEqual(addresses);
+    expect(most).toBeGreaterThan(1);
+    expect(most).toBeLessThanOrEqual(4);
+  });
+
+  test('the docker config is handed on; without --probe it would do nothing, which is misuse', async () => {
+    expect((await probe(['nginx'], () => OK, { dockerConfig: 'config.json' })).opened).toEqual(['config.json']);
+    await expect(run(['nginx'], { dockerConfig: 'config.json' })).rejects.toThrow(
+      new UsageError('--docker-config has logins for registries, which only --probe asks: give both, or neither'),
+    );
+  });
+
+  test('no password of an address is printed', async () => {
+    const { stdout } = await probe(['https://user:s3cret@r.example.com/app'], () => OK, { output: 'json' });
+    expect(stdout).toContain('***@');
+    expect(stdout).not.toContain('s3cret');
+  });
+});
+
+describe('what docs/image.md shows is what is printed', () => {
+  const page = readFileSync(new URL('../../docs/image.md', import.meta.url), 'utf8');
+  const samples = [...page.matchAll(/^```text\n([\s\S]*?)^```$/gm)].map(([, text = '']) => text);
+  const HOST = 'harbor.example.com';
+  const endpoint = `${HOST}:443`;
+  const digest = /digest +(\S+)/.exec(samples.join(''))?.[1] ?? '';
+
+  /** A registry that has one tag, and gives it to who logs in. */
+  const probeImage: ProbeImage = async ({ reference, credentials }) => {
+    const sizes = [
+      { platform: 'linux/amd64', bytes: 12_900_000 },
+      { platform: 'linux/arm64', bytes: 12_500_000 },
+    ];
+    const found =
+      reference.tag === '1.4'
+        ? ({ outcome: 'ok', digest, sizes, platforms: undefined } as const)
+        : ({ outcome: 'not-found', missing: 'image' } as const);
+    const refused = { outcome: 'denied', asked: 'anonymously', lacks: 'login' } as const;
+    return Promise.resolve({ answer: { endpoint, ...(credentials === undefined ? refused : found) } });
+  };
+
+  async function show(address: string, isLoggedIn: boolean): Promise<string> {
+    const { write } = tempFolder();
+    const head = 'apiVersion: pullguard.dev/v1alpha1\nkind: Policy\n';
+    const config = write('policy.yaml', `${head}registries: [{ hosts: [${HOST}], pullSecret: harbor }]\n`);
+    const dockerConfig = write('config.json', `{"auths":{"${HOST}":{"username":"u","password":"p"}}}`);
+    const io = capturedIo();
+    const options = { output: 'text', probe: true, ...(isLoggedIn ? { dockerConfig } : { config }) } as const;
+    await image([address], options, io, async (policy, logins) =>
+      Promise.resolve(openImageProbe({ policy, dockerConfig: logins }, probeImage)),
+    );
+    return io.printed.stdout;
+  }
+
+  test.each(samples.map((sample) => [sample.split('\n')[0] ?? '', /pullable +(\w+)/.exec(sample)?.[1], sample]))(
+    '%s: %s',
+    async (quoted, _pullable, sample) => {
+      expect(await show(quoted.slice(1, -1), !sample.includes('anonymously'))).toBe(sample);
+    },
+  );
+
+  test('in more than one sample', () => {
+    expect(samples.length).toBeGreaterThan(2);
   });
 });
 

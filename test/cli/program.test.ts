@@ -53,7 +53,7 @@ describe('help', () => {
       ],
     ],
     ['check', ['--config', '-o, --output']],
-    ['image', ['--config', '-o, --output']],
+    ['image', ['--config', '--probe', '--docker-config', '-o, --output']],
     ['certs', ['--dns-name', '--out', '--days', '--force']],
   ])('of %s tells all its options', async (command, options) => {
     const { stdout } = await run(command, '--help');

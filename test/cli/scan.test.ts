@@ -57,6 +57,17 @@ function fillShop(server: StandInApiServer): void {
   ]);
 }
 
+test('a policy that has registries asked is not taken to have been kept to by a scan that asks none', async () => {
+  const policy = `${MIRRORS}registries: [{ hosts: [swr.eu-de.otc.t-systems.com], pullSecret: own, probe: true }]
+rules: { mirror-used: { verify: true } }
+`;
+  const { stdout, stderr } = await run(await startCluster(fillShop), { policy });
+  for (const rule of ['image-pullable', 'image-fits']) {
+    expect(stdout + stderr).toContain(`not checked: ${rule}, which needs answers of registries, and scan asks none\n`);
+  }
+  expect(stdout).toContain('taken from "swr.eu-de.otc.t-systems.com/dockerhub/library/nginx:1.25" if it is there');
+});
+
 test('the table is one that a person can read', async () => {
   vi.stubEnv('NO_COLOR', '1');
   onTestFinished(() => {

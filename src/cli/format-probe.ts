@@ -1,0 +1,173 @@
+import { describeFailure, type FailedAnswer } from '../engine/describe-answer.ts';
+import type { ImageAnswer, PlatformSize, PullableImage } from '../engine/image-answer.ts';
+import { quote } from '../image/quote.ts';
+import type { ImageReference } from '../image/reference.ts';
+import type { ProbeResult } from '../registry/client/probe-image.ts';
+import type { RateLimit } from '../registry/client/rate-limit.ts';
+
+/** What came of asking the registry of an image. */
+export type ProbeReport = Readonly<{
+  /** What was asked about: the image on its mirror, if it has one. */
+  reference: ImageReference;
+  result: ProbeResult;
+  /** The key of the docker config with whose user it was asked; undefined when nobody logged in. */
+  login: string | undefined;
+  /** The pull secret that the policy gives to such images. */
+  pullSecret: string | undefined;
+  /** Why nobody logged in, where that may have helped, and how to. Without a full stop. */
+  note: string | undefined;
+  /** Milliseconds since 1970. */
+  answeredAt: number;
+}>;
+
+/** A name, and what stands beside it. One without a name goes on with what the row above it says. */
+export type Row = readonly [name: string, value: string];
+
+export function isPullable({ result }: ProbeReport): boolean {
+  return 'answer' in result && result.answer.outcome === 'ok';
+}
+
+/** A probe for people. `isMirror`: what was asked is not where the address itself leads. */
+export function listProbe(report: ProbeReport, isMirror: boolean): readonly Row[] {
+  const { result, note } = report;
+  const rows = 'notAsked' in result ? listNotAsked(result.notAsked) : listAnswer(report, result, isMirror);
+  return note === undefined ? rows : [...rows, ...listText('note', note)];
+}
+
+function listNotAsked(why: string): readonly Row[] {
+  const remedy = adviseNotAsked(why);
+  return [['pullable', `not known: ${why}`], ...(remedy === null ? [] : listText('remedy', remedy))];
+}
+
+/** It may be a person's own policy, and it may be that there is none yet. */
+function adviseNotAsked(why: string): string | null {
+  return why.includes('registries[]')
+    ? 'Allow it in the policy that --config names; docs/policy.md shows how, under "Asking registries".'
+    : null;
+}
+
+/**
+ * A text as rows: a sentence a line, and a command a line, as commands are copied. No line is broken, whatever its length.
+ */
+function listText(name: string, text: string): readonly Row[] {
+  const lines = text.split(/(?<=\.) (?=\p{Lu})|(?<=:) (?=(?:curl|kubectl|nslookup|openssl|skopeo) )/u);
+  return lines.map((line, at): Row => [at === 0 ? name : '', line]);
+}
+
+type Answered = Exclude<ProbeResult, Readonly<{ notAsked: string }>>;
+
+function listAnswer(report: ProbeReport, { answer, rateLimit }: Answered, isMirror: boolean): readonly Row[] {
+  const asked = tellAsked(answer, report, isMirror);
+  const limit: readonly Row[] = rateLimit === undefined ? [] : [['rate limit', describeRateLimit(rateLimit)]];
+  return answer.outcome === 'ok'
+    ? [['pullable', 'yes'], asked, ...listImage(answer, report), ...limit]
+    : [...listFailure(answer, report), asked, ...limit];
+}
+
+function listFailure(answer: FailedAnswer, report: ProbeReport): readonly Row[] {
+  const { message, remedy } = describe(answer, report);
+  return [['pullable', `no: ${message}`], ...listText('remedy', remedy)];
+}
+
+function describe(answer: FailedAnswer, report: ProbeReport): { message: string; remedy: string } {
+  const { reference, pullSecret, answeredAt } = report;
+  return describeFailure(answer, reference, { secrets: [], usualSecret: pullSecret, now: answeredAt });
+}
+
+function tellAsked({ endpoint, outcome }: ImageAnswer, { login }: ProbeReport, isMirror: boolean): Row {
+  const who = isMirror ? `${endpoint}, the mirror` : endpoint;
+  const how = login === undefined ? 'anonymously' : `with the user of ${quote(login)}`;
+  // Who cannot be reached has answered nothing.
+  return outcome === 'unreachable' || outcome === 'certificate'
+    ? ['asked', `${who}, ${how}`]
+    : ['answered', `${who}, asked ${how}`];
+}
+
+function listImage({ digest, sizes }: PullableImage, { reference }: ProbeReport): readonly Row[] {
+  const size = `${sizes.map((each) => describeSize(each)).join(', ')} (compressed)`;
+  return [
+    // The address has it already.
+    ...(digest === reference.digest ? [] : [['digest', digest] as const]),
+    ...(sizes.length === 0 ? [] : [['size', size] as const]),
+  ];
+}
+
+/** An image for one platform does not say which that is. */
+function describeSize({ platform, bytes }: PlatformSize): string {
+  const [unit, of] = UNITS.find(([, each]) => bytes >= each) ?? SMALLEST;
+  const size = `${(bytes / of).toFixed(1)} ${unit}`;
+  return platform === '' ? size : `${platform} ${size}`;
+}
+
+const SMALLEST = ['KiB', 2 ** 10] as const;
+const UNITS = [['GiB', 2 ** 30], ['MiB', 2 ** 20], SMALLEST] as const;
+
+/** `97 of 100 pulls left in 6 h`, or as much of it as the registry says. */
+function describeRateLimit({ limit, remaining, windowSeconds }: RateLimit): string {
+  const count = limit === undefined ? String(remaining) : `${remaining} of ${limit}`;
+  return `${count} pulls left${windowSeconds === undefined ? '' : ` in ${describeSeconds(windowSeconds)}`}`;
+}
+
+function describeSeconds(seconds: number): string {
+  if (seconds % 3600 === 0) return `${seconds / 3600} h`;
+  return seconds % 60 === 0 ? `${seconds / 60} min` : `${seconds} s`;
+}
+
+/** A probe for machines, as docs/image.md has it; what there is nothing to say about is null. */
+export type ProbeJson = Readonly<{
+  pullable: boolean | null;
+  outcome: ImageAnswer['outcome'] | 'not-asked';
+  endpoint: string | null;
+  asked: 'anonymously' | 'with-credentials' | null;
+  digest: string | null;
+  sizes: readonly Readonly<{ platform: string | null; bytes: number }>[];
+  platforms: readonly string[] | null;
+  rateLimit: Readonly<{ remaining: number; limit: number | null; windowSeconds: number | null }> | null;
+  message: string | null;
+  remedy: string | null;
+  note: string | null;
+}>;
+
+export function toProbeJson(report: ProbeReport): ProbeJson {
+  const { result, login, note = null } = report;
+  if ('notAsked' in result) {
+    return { ...NOTHING, message: result.notAsked, remedy: adviseNotAsked(result.notAsked), note };
+  }
+  const { answer, rateLimit } = result;
+  return {
+    ...NOTHING,
+    pullable: answer.outcome === 'ok',
+    outcome: answer.outcome,
+    endpoint: answer.endpoint,
+    asked: login === undefined ? 'anonymously' : 'with-credentials',
+    ...(answer.outcome === 'ok' ? toImageJson(answer) : describe(answer, report)),
+    rateLimit: rateLimit === undefined ? null : toLimitJson(rateLimit),
+    note,
+  };
+}
+
+function toImageJson({ digest, sizes, platforms }: PullableImage): Partial<ProbeJson> {
+  return {
+    digest,
+    sizes: sizes.map(({ platform, bytes }) => ({ platform: platform === '' ? null : platform, bytes })),
+    platforms: platforms ?? null,
+  };
+}
+
+function toLimitJson({ remaining, limit, windowSeconds }: RateLimit): ProbeJson['rateLimit'] {
+  return { remaining, limit: limit ?? null, windowSeconds: windowSeconds ?? null };
+}
+
+const NOTHING: ProbeJson = {
+  pullable: null,
+  outcome: 'not-asked',
+  endpoint: null,
+  asked: null,
+  digest: null,
+  sizes: [],
+  platforms: null,
+  rateLimit: null,
+  message: null,
+  remedy: null,
+  note: null,
+};

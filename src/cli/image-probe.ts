@@ -1,0 +1,116 @@
+import type { KeyringEntry } from '../engine/keyring.ts';
+import { findRegistry, type Policy, type RegistryProbe } from '../engine/policy.ts';
+import { quoteFirst } from '../engine/quote-first.ts';
+import { quote } from '../image/quote.ts';
+import type { ImageReference } from '../image/reference.ts';
+import { chooseCredentials } from '../registry/prober/choose-credentials.ts';
+import { createExchange } from '../registry/exchange/exchange.ts';
+import { createProbeImage, type ProbeImage, type ProbeResult } from '../registry/client/probe-image.ts';
+import { findRegistryAddress } from '../registry/client/registry-address.ts';
+import { mayGoWithOthers, pickFailure } from '../registry/prober/weigh-answers.ts';
+import type { ProbeReport } from './format-probe.ts';
+import { loadLogins, type Logins } from './load-logins.ts';
+
+export type ImageProbeOptions = Readonly<{
+  policy: Policy;
+  /** A docker `config.json` with logins; undefined to log in nowhere. */
+  dockerConfig: string | undefined;
+}>;
+
+/** Asks the registry of an image as kubelet would. Never rejects. */
+export type AskRegistry = (reference: ImageReference) => Promise<ProbeReport>;
+
+/** Asks each registry by what the policy says of it. @throws UsageError for logins that cannot be read */
+export function openImageProbe(
+  { policy, dockerConfig }: ImageProbeOptions,
+  probeImage: ProbeImage = createProbeImage(createExchange()),
+): AskRegistry {
+  const logins = dockerConfig === undefined ? undefined : loadLogins(dockerConfig);
+  const { timeoutMs } = policy.probe;
+  return async (reference) => {
+    const { probe: registry = UNNAMED, pullSecret } = findRegistry(policy, reference) ?? {};
+    const attempt = await tryInTurn(chooseLogins(logins, reference), async (login) =>
+      probeImage({ reference, registry, credentials: login?.credentials, platforms: 'all', timeoutMs }),
+    );
+    return {
+      reference,
+      result: attempt.result,
+      login: hasLoggedIn(attempt, reference, registry) ? attempt.login?.key.text : undefined,
+      pullSecret,
+      note: adviseOnLogin(attempt, logins, { reference, pullSecret }),
+      answeredAt: Date.now(),
+    };
+  };
+}
+
+/**
+ * A registry that the policy does not have asked. Whoever types its name wants to know, wherever it is. The webhook asks no
+ * such registry: there the name comes from whoever may create a pod.
+ */
+const UNNAMED: RegistryProbe = { plainHttp: false, tokenHosts: [], addresses: ['0.0.0.0/0', '::/0'], mirrors: [] };
+
+/** What to ask with; undefined to ask as anybody. */
+type Login = KeyringEntry | undefined;
+
+type Attempt = Readonly<{ login: Login; result: ProbeResult }>;
+
+/** In kubelet's order; one at least. */
+function chooseLogins(logins: Logins | undefined, reference: ImageReference): readonly Login[] {
+  const entries = logins?.entries ?? [];
+  const chosen = chooseCredentials({ entries, isComplete: true }, reference);
+  return chosen.credentials.map((one) => entries.find(({ credentials }) => credentials === one));
+}
+
+/** Kubelet goes on with the next login until one will do; what none got is told as the webhook tells it. */
+async function tryInTurn(
+  [login, ...more]: readonly Login[],
+  ask: (login: Login) => Promise<ProbeResult>,
+  failed: readonly Attempt[] = [],
+): Promise<Attempt> {
+  const attempt = { login, result: await ask(login) };
+  if (!mayNeedLogin(attempt)) return attempt;
+  const attempts = [...failed, attempt];
+  if (more.length > 0) return tryInTurn(more, ask, attempts);
+  const picked = pickFailure(attempts.flatMap(({ result }) => ('answer' in result ? result.answer : [])));
+  return attempts.find(({ result }) => 'answer' in result && result.answer === picked) ?? attempt;
+}
+
+function mayNeedLogin({ result }: Attempt): boolean {
+  return 'answer' in result && mayGoWithOthers(result.answer);
+}
+
+/** Mirrors of nodes are asked as anybody, and nobody logs in without a password. */
+function hasLoggedIn(
+  { login, result }: Attempt,
+  { registry: host }: ImageReference,
+  { plainHttp }: RegistryProbe,
+): boolean {
+  if (login === undefined || login.credentials.password === '' || 'notAsked' in result) return false;
+  const { outcome, endpoint } = result.answer;
+  return outcome !== 'ok' || endpoint === findRegistryAddress(host, plainHttp)?.endpoint;
+}
+
+type Asked = Readonly<{ reference: ImageReference; pullSecret: string | undefined }>;
+
+/** Why nobody logged in where that may have helped, and how to. */
+function adviseOnLogin(
+  attempt: Attempt,
+  logins: Logins | undefined,
+  { reference, pullSecret = 'NAME' }: Asked,
+): string | undefined {
+  if (attempt.login !== undefined) return undefined;
+  const take = `--docker-config takes what is in a pull secret: kubectl -n NAMESPACE get secret ${pullSecret} -o jsonpath='{.data.\\.dockerconfigjson}' | base64 -d > config.json`;
+  if (logins?.hasHelper(reference) === true) {
+    return `the docker config leaves this login to a credential helper, which is not run here, nor by kubelet; ${take}`;
+  }
+  if (!mayNeedLogin(attempt)) return undefined;
+  if (logins === undefined) return `nobody logged in; ${take}`;
+  const keys = logins.entries.map(({ key }) => key.text);
+  const image = quote(`${reference.registry}/${reference.repository}`);
+  return keys.length === 0
+    ? `nobody logged in, as the docker config has no login at all; ${take}`
+    : `nobody logged in, as the docker config has no login for ${image}; it has one for ${quoteFirst(keys, MOST_KEYS)}`;
+}
+
+/** Enough to see that a port or a path is not as it should be. */
+const MOST_KEYS = 5;

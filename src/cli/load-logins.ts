@@ -1,0 +1,46 @@
+import { readDockerLogins } from '../cluster/facts/read-keyring.ts';
+import { describeCause, readText } from '../config/read-text.ts';
+import type { KeyringEntry } from '../engine/keyring.ts';
+import { matchCredentialKey, parseCredentialKey } from '../image/credential-key.ts';
+import type { ImageReference } from '../image/reference.ts';
+import { isRecord } from '../workload/pointer.ts';
+import { UsageError } from './io.ts';
+
+/** What a docker `config.json` has to log in with. */
+export type Logins = Readonly<{
+  entries: readonly KeyringEntry[];
+  /** Whether docker would ask a program for the login to the registry of an image. */
+  hasHelper: (reference: ImageReference) => boolean;
+}>;
+
+/** Reads a docker `config.json` as kubelet does. @throws UsageError that shows nothing of what is in it. */
+export function loadLogins(file: string): Logins {
+  const json = readConfig(file);
+  const entries = readDockerLogins(json);
+  if (typeof entries === 'string') throw explain(file, entries);
+  return { entries, hasHelper: findHelpers(json) };
+}
+
+function readConfig(file: string): string {
+  try {
+    return readText(file);
+  } catch (error) {
+    throw explain(file, describeCause(error), error);
+  }
+}
+
+function explain(file: string, cause: string, error?: unknown): UsageError {
+  return new UsageError(
+    `--docker-config ${file} cannot be used: ${cause}; give a config.json as docker login writes it`,
+    { cause: error },
+  );
+}
+
+/** `credsStore` is asked about every registry, those of `credHelpers` about the one that each is for. */
+function findHelpers(json: string): Logins['hasHelper'] {
+  const config: unknown = JSON.parse(json);
+  const { credsStore, credHelpers } = isRecord(config) ? config : {};
+  if (typeof credsStore === 'string' && credsStore !== '') return () => true;
+  const keys = Object.keys(isRecord(credHelpers) ? credHelpers : {}).flatMap((key) => parseCredentialKey(key) ?? []);
+  return (reference) => keys.some((key) => matchCredentialKey(key, reference));
+}

@@ -1,0 +1,195 @@
+import { describe, expect, test } from 'vitest';
+import { openImageProbe } from '../../src/cli/image-probe.ts';
+import type { FailedPull, ImageAnswer } from '../../src/engine/image-answer.ts';
+import type { Policy } from '../../src/engine/policy.ts';
+import { readReference } from '../../src/image/reference.ts';
+import type { ProbeRequest, ProbeResult } from '../../src/registry/client/probe-image.ts';
+import { policyOf } from '../support/policies.ts';
+import { tempFolder } from '../support/temp-folder.ts';
+
+const HOST = 'harbor.example.com';
+const IMAGE = `${HOST}/team/app:1.4`;
+const POLICY = policyOf();
+
+const OK: ImageAnswer = {
+  endpoint: `${HOST}:443`,
+  outcome: 'ok',
+  digest: `sha256:${'0'.repeat(64)}`,
+  sizes: [],
+  platforms: undefined,
+};
+
+const failed = (failure: FailedPull): ProbeResult => ({ answer: { endpoint: `${HOST}:443`, ...failure } });
+const denied = (asked: 'anonymously' | 'with-credentials' = 'with-credentials'): ProbeResult =>
+  failed({ outcome: 'denied', asked, lacks: 'login' });
+const MISSING_REPOSITORY = failed({ outcome: 'not-found', missing: 'repository' });
+const MISSING_IMAGE = failed({ outcome: 'not-found', missing: 'image' });
+const UNREACHABLE = failed({ outcome: 'unreachable', cause: 'timeout' });
+
+type Setting = Readonly<{
+  policy?: Policy;
+  /** The docker config; undefined for none. */
+  config?: object;
+  /** What each user is answered; `''` is nobody. */
+  answers?: Readonly<Record<string, ProbeResult>>;
+}>;
+
+/** Asks a registry that answers by the user name, and keeps what it was asked. */
+async function ask(address: string, { policy = POLICY, config, answers = {} }: Setting = {}) {
+  const requests: ProbeRequest[] = [];
+  const { write } = tempFolder();
+  const dockerConfig = config === undefined ? undefined : write('config.json', JSON.stringify(config));
+  const probe = openImageProbe({ policy, dockerConfig }, async (request) => {
+    requests.push(request);
+    return Promise.resolve(answers[request.credentials?.username ?? ''] ?? { answer: OK });
+  });
+  const report = await probe(readReference(address)!);
+  return { report, requests, users: requests.map(({ credentials }) => credentials?.username ?? '') };
+}
+
+const login = (username: string, password = 'p'): object => ({ username, password });
+
+describe('a registry', () => {
+  test('that the policy does not name is asked over HTTPS with the usual roots, wherever it is', async () => {
+    const { requests } = await ask(IMAGE);
+    expect(requests).toEqual([
+      {
+        reference: { registry: HOST, repository: 'team/app', tag: '1.4' },
+        registry: { plainHttp: false, tokenHosts: [], addresses: ['0.0.0.0/0', '::/0'], mirrors: [] },
+        credentials: undefined,
+        platforms: 'all',
+        timeoutMs: 10_000,
+      },
+    ]);
+  });
+
+  test('that the policy has, but does not have asked, is asked in the same way', async () => {
+    const policy = policyOf(`registries: [{ hosts: [${HOST}], pullSecret: harbor }]`);
+    expect((await ask(IMAGE, { policy })).requests).toEqual((await ask(IMAGE)).requests);
+  });
+
+  test('that the policy has asked is asked as the webhook would, and no longer than the policy says', async () => {
+    const policy = policyOf(
+      `registries: [{ hosts: [${HOST}], probe: { plainHttp: true, addresses: [10.0.0.0/8], tokenHosts: [t.example.com] } }]`,
+      'probe: { timeout: 3s }',
+    );
+    const [request] = (await ask(IMAGE, { policy })).requests;
+    expect(request).toMatchObject({
+      registry: { plainHttp: true, addresses: ['10.0.0.0/8'], tokenHosts: ['t.example.com'] },
+      timeoutMs: 3000,
+    });
+  });
+});
+
+describe('logins are tried as kubelet tries them', () => {
+  const config = {
+    auths: {
+      [HOST]: login('host'),
+      [`${HOST}/team`]: login('team'),
+      [`${HOST}/other`]: login('other'),
+      'ghcr.io': login('ghcr'),
+    },
+  };
+
+  test('the more specific first, and no more once one will do', async () => {
+    const { users, report } = await ask(IMAGE, { config });
+    expect(users).toEqual(['team']);
+    expect(report.login).toBe(`${HOST}/team`);
+  });
+
+  test.each<[what: string, refused: ProbeResult]>([
+    ['denied', denied()],
+    ['told that there is no such repository, which may be a way to say the same', MISSING_REPOSITORY],
+  ])('the next after one that is %s', async (_what, refused) => {
+    const { users, report } = await ask(IMAGE, { config, answers: { team: refused } });
+    expect(users).toEqual(['team', 'host']);
+    expect(report).toMatchObject({ login: HOST, result: { answer: OK } });
+  });
+
+  test('none after an answer that no login would change', async () => {
+    const { users, report } = await ask(IMAGE, { config, answers: { team: UNREACHABLE } });
+    expect(users).toEqual(['team']);
+    expect(report.result).toBe(UNREACHABLE);
+  });
+
+  test('none after a registry that may not be asked', async () => {
+    const notAsked = { notAsked: 'its address is not allowed' };
+    const { users, report } = await ask(IMAGE, { config, answers: { team: notAsked } });
+    expect(users).toEqual(['team']);
+    expect(report).toMatchObject({ result: notAsked, login: undefined });
+  });
+
+  test('never as anybody when all fail; who sees the repository knows best', async () => {
+    const { users, report } = await ask(IMAGE, { config, answers: { team: denied(), host: MISSING_IMAGE } });
+    expect(users).toEqual(['team', 'host']);
+    expect(report).toMatchObject({ login: HOST, result: MISSING_IMAGE, note: undefined });
+  });
+
+  test('as anybody where no key is for the image', async () => {
+    const { users, report } = await ask('quay.io/team/app:1', { config });
+    expect(users).toEqual(['']);
+    expect(report.login).toBeUndefined();
+  });
+
+  test('the one of Docker Hub for an image without a host', async () => {
+    const hub = { auths: { 'https://index.docker.io/v1/': login('hub') } };
+    expect((await ask('nginx', { config: hub })).users).toEqual(['hub']);
+  });
+});
+
+describe('nobody is said to have logged in', () => {
+  const config = { auths: { [HOST]: login('host') } };
+
+  test('when it was a mirror of the nodes that answered, which gets no credentials', async () => {
+    const answers = { host: { answer: { ...OK, endpoint: 'mirror.example.com:443' } } };
+    expect((await ask(IMAGE, { config, answers })).report.login).toBeUndefined();
+  });
+
+  test('without a password, as then nothing is sent', async () => {
+    const without = { auths: { [HOST]: login('host', '') } };
+    const { report } = await ask(IMAGE, { config: without, answers: { host: denied('anonymously') } });
+    expect(report.login).toBeUndefined();
+  });
+});
+
+describe('a note says why nobody logged in', () => {
+  const anonymous = { '': denied('anonymously') };
+
+  test.each<[what: string, config: object | undefined, note: RegExp]>([
+    ['no docker config', undefined, /^nobody logged in; --docker-config takes .* get secret NAME -o jsonpath=/],
+    ['no login in it', { auths: {} }, /has no login at all; --docker-config takes .* > config\.json$/],
+    // Somebody has saved the Secret itself.
+    ['nothing of a docker config', { kind: 'Secret', data: { '.dockerconfigjson': 'e30=' } }, /has no login at all; /],
+    [
+      'a login for another port',
+      { auths: { [`${HOST}:8443`]: login('host'), 'ghcr.io': login('ghcr') } },
+      /^nobody logged in, as the docker config has no login for "harbor\.example\.com\/team\/app"; it has one for "harbor\.example\.com:8443", "ghcr\.io"$/,
+    ],
+    ['a credential helper', { credHelpers: { [HOST]: 'pass' } }, /credential helper, which is not run here/],
+    ['a store that docker left an empty entry for', { auths: { [HOST]: {} }, credsStore: 'x' }, /credential helper/],
+  ])('%s', async (_what, config, note) => {
+    const { report } = await ask(IMAGE, { ...(config !== undefined && { config }), answers: anonymous });
+    expect(report.note).toMatch(note);
+  });
+
+  test('and how to log in with the pull secret that pods get by the policy', async () => {
+    const policy = policyOf(`registries: [{ hosts: [${HOST}], pullSecret: harbor }]`);
+    const { report } = await ask(IMAGE, { policy, answers: anonymous });
+    expect(report.pullSecret).toBe('harbor');
+    expect(report.note).toContain(
+      String.raw`kubectl -n NAMESPACE get secret harbor -o jsonpath='{.data.\.dockerconfigjson}' | base64 -d > config.json`,
+    );
+  });
+
+  test('a helper is told of even if anybody may pull the image: others that it is for may not be public', async () => {
+    expect((await ask(IMAGE, { config: { credsStore: 'desktop' } })).report.note).toMatch(/credential helper/);
+  });
+
+  test.each<[what: string, setting: Setting]>([
+    ['somebody did', { config: { auths: { [HOST]: login('host') }, credsStore: 'x' }, answers: { host: denied() } }],
+    ['it would not have helped', { config: { auths: {} }, answers: { '': UNREACHABLE } }],
+    ['there was no need to', {}],
+  ])('and is not there when %s', async (_what, setting) => {
+    expect((await ask(IMAGE, setting)).report.note).toBeUndefined();
+  });
+});
