@@ -9,6 +9,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeCertificates } from '../src/tls/self-signed.ts';
 import { compare, type Comparison } from './compare.ts';
+import { measureProbing, MOST_MS, type Probing } from './registries.ts';
 import { cleanUp, folder, peakRssMb, ROOT, startPullguard, startScript, type Pullguard } from './processes.ts';
 import { readSamples } from './reviews.ts';
 
@@ -17,6 +18,7 @@ const short = process.argv.includes('--short');
  * A webhook runs for weeks: what counts is what it does once V8 has compiled what is hot, some 20,000 requests later.
  */
 const EFFORT = short ? { rounds: 1, seconds: 1, warmUpSeconds: 0.5 } : { rounds: 7, seconds: 3, warmUpSeconds: 8 };
+const PROBING = { perSecond: short ? 200 : 1000, seconds: short ? 1 : 10 };
 /** Namespaces, each with a `default-secret` and a service account. */
 const CLUSTER_SIZE = short ? 500 : 10_000;
 
@@ -47,7 +49,8 @@ async function main(): Promise<void> {
   writeFileSync(files.cert, cert);
   writeFileSync(files.key, key);
   writeFileSync(files.policy, POLICY);
-  const flags = ['--config', files.policy, '--tls-cert', files.cert, '--tls-key', files.key];
+  const certificate = ['--tls-cert', files.cert, '--tls-key', files.key];
+  const flags = ['--config', files.policy, ...certificate];
 
   const bare = (await startScript('bare-server.ts', [files.cert, files.key])) as { port: number };
   const pullguard = await startPullguard([...flags, '--offline']);
@@ -62,6 +65,7 @@ async function main(): Promise<void> {
     rssMb,
     readyMs: { files: pullguard.readyMs, selfSigned: selfSigned.readyMs },
     withFacts: await measureFacts(pullguard, flags, ca),
+    probing: await measureProbing({ ...PROBING, ca, flags: certificate }),
     node: process.version,
   };
   print(result);
@@ -98,8 +102,9 @@ function print(result: {
   rssMb: number;
   readyMs: { files: number; selfSigned: number };
   withFacts: WithFacts;
+  probing: readonly Probing[];
 }): void {
-  const { rows, rssMb, readyMs, withFacts } = result;
+  const { rows, rssMb, readyMs, withFacts, probing } = result;
   printRows('bare', 'pullguard', rows, ({ sample, ratio }) => ratio >= (WANTED.ratio[sample] ?? 0));
   console.log(`peak RSS ${rssMb} MB${judge(rssMb <= WANTED.rssMb)}`);
   console.log(
@@ -114,6 +119,22 @@ function print(result: {
   console.log(
     `peak RSS ${memory.synced} MB when all was known, ${memory.underLoad} MB under load${judge(memory.underLoad <= WANTED.withFacts.rssMb)}`,
   );
+  console.log(`\n${PROBING.perSecond} admissions a second, with a registry that is asked about their images:`);
+  printProbing(probing);
+}
+
+function printProbing(probing: readonly Probing[]): void {
+  const table = probing.map(({ registry, maxMs, asked, ...row }) => [
+    registry,
+    {
+      ...row,
+      maxMs: `${maxMs}${judge(maxMs <= MOST_MS)}`,
+      images: asked.images,
+      probes: `${asked.head}${judge(asked.head <= asked.images)}`,
+      manifests: asked.get,
+    },
+  ]);
+  console.table(Object.fromEntries(table));
 }
 
 function printRows(

@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import { connect, type TLSSocket } from 'node:tls';
 
 export type LoadResult = Readonly<{ requests: number; failures: number; seconds: number; latencies: Float64Array }>;
@@ -16,10 +17,7 @@ export type Load = Readonly<{
  * bytes made once and answers are only measured, so that the server and not this client is what is busy.
  */
 export async function applyLoad(load: Load): Promise<LoadResult> {
-  const request = Buffer.from(
-    `POST ${load.path}?timeout=10s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n` +
-      `Content-Length: ${Buffer.byteLength(load.body)}\r\n\r\n${load.body}`,
-  );
+  const request = encodeRequest(load.path, load.body);
   const latencies: number[] = [];
   let failures = 0;
   const started = performance.now();
@@ -40,12 +38,63 @@ export async function applyLoad(load: Load): Promise<LoadResult> {
   return { requests: latencies.length, failures, seconds, latencies: Float64Array.from(latencies).sort() };
 }
 
+export type Rate = Omit<Load, 'body' | 'connections'> &
+  Readonly<{
+    /** Sent in turns. */
+    bodies: readonly string[];
+    perSecond: number;
+    /** As many as there can be calls at once. */
+    connections: number;
+  }>;
+
+/**
+ * Sends reviews at a fixed rate, whether or not those before are answered, as a cluster does. A call that finds no free
+ * connection waits for one, and its latency counts from when it was due.
+ */
+export async function applyRate(rate: Rate): Promise<LoadResult> {
+  const requests = rate.bodies.map((body) => encodeRequest(rate.path, body));
+  const free = await Promise.all(Array.from({ length: rate.connections }, async () => open(rate)));
+  const sockets = [...free];
+  const waiting: ((socket: TLSSocket) => void)[] = [];
+  const latencies: number[] = [];
+  let failures = 0;
+  const started = performance.now();
+  const total = Math.round(rate.perSecond * rate.seconds);
+  const calls: Promise<void>[] = [];
+  while (calls.length < total) {
+    const due = Math.min(total, Math.ceil(((performance.now() - started) / 1000) * rate.perSecond));
+    while (calls.length < due) calls.push(call(started + (calls.length / rate.perSecond) * 1000, calls.length));
+    await wait(1);
+  }
+  await Promise.all(calls);
+  const seconds = (performance.now() - started) / 1000;
+  for (const socket of sockets) socket.destroy();
+  return { requests: latencies.length, failures, seconds, latencies: Float64Array.from(latencies).sort() };
+
+  async function call(due: number, at: number): Promise<void> {
+    const socket = free.pop() ?? (await new Promise<TLSSocket>((resolve) => waiting.push(resolve)));
+    const ok = await exchange(socket, requests[at % requests.length] ?? Buffer.alloc(0));
+    latencies.push(performance.now() - due);
+    if (!ok) failures++;
+    const next = waiting.shift();
+    if (next === undefined) free.push(socket);
+    else next(socket);
+  }
+}
+
+function encodeRequest(path: string, body: string): Buffer {
+  return Buffer.from(
+    `POST ${path}?timeout=10s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n` +
+      `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+  );
+}
+
 /** The latency that a share of all requests stay below, in milliseconds. */
 export function percentile(sorted: Float64Array, share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? NaN;
 }
 
-async function open({ port, ca }: Load): Promise<TLSSocket> {
+async function open({ port, ca }: Pick<Load, 'port' | 'ca'>): Promise<TLSSocket> {
   return new Promise((resolve, reject) => {
     const socket = connect({ host: '127.0.0.1', port, ca, servername: 'localhost' }, () => {
       resolve(socket);

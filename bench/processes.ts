@@ -44,6 +44,7 @@ export type Pullguard = Readonly<{
   readyMs: number;
   /** Milliseconds from its start to a line of its log with that message. */
   waitForLog: (message: string) => Promise<number>;
+  stop: () => void;
 }>;
 
 /** Starts the built server with its log in a file, and waits until it is ready. */
@@ -75,6 +76,9 @@ export async function startPullguard(args: readonly string[]): Promise<Pullguard
     waitForLog: async (message) => {
       await findLine(message);
       return Math.round(performance.now() - started);
+    },
+    stop: () => {
+      child.kill('SIGKILL');
     },
   };
 }

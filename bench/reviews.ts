@@ -15,7 +15,22 @@ export function readSamples(): readonly Sample[] {
   ];
 }
 
-type Review = { request: { object: { metadata: Record<string, unknown>; spec: Record<string, unknown> } } };
+/** Reviews of new pods with these images, one each, in namespace `default` and with its `default-secret`. */
+export function podReviews(images: readonly string[]): readonly string[] {
+  const recorded = readReview('pod-create-from-replicaset.json');
+  return images.map((image) => {
+    const review = podReview(recorded, 0);
+    const { spec } = review.request.object;
+    const containers = [{ name: 'app', image, resources: {}, imagePullPolicy: 'IfNotPresent' }];
+    review.request.object.spec = { ...spec, containers, imagePullSecrets: [{ name: 'default-secret' }] };
+    review.request.namespace = review.request.object.metadata['namespace'] = 'default';
+    return JSON.stringify(review);
+  });
+}
+
+type Review = {
+  request: { namespace: string; object: { metadata: Record<string, unknown>; spec: Record<string, unknown> } };
+};
 
 function readReview(name: string): Review {
   return JSON.parse(readFileSync(new URL(name, RECORDED), 'utf8')) as Review;

@@ -1,13 +1,16 @@
-/** The stand-in API server with a large cluster in it, as a process of its own. Says its kubeconfig when it is ready. */
+/**
+ * The stand-in API server with a cluster in it, as a process of its own: so many namespaces, each with a `default-secret`, for
+ * SWR unless other registries are named. Says its kubeconfig when it is ready.
+ */
 import { startStandIn } from '../test/support/stand-in-api-server.ts';
 import { writeKubeconfig } from '../test/support/stand-in-connection.ts';
 
-const [, , count = '', kubeconfig = ''] = process.argv;
+const [, , count = '', kubeconfig = '', ...registries] = process.argv;
 
+const hosts = registries.length > 0 ? registries : ['swr.eu-de.otc.t-systems.com'];
+const auth = Buffer.from('eu-de@AK:secret').toString('base64');
 const SECRET = Buffer.from(
-  JSON.stringify({
-    auths: { 'swr.eu-de.otc.t-systems.com': { auth: Buffer.from('eu-de@AK:secret').toString('base64') } },
-  }),
+  JSON.stringify({ auths: Object.fromEntries(hosts.map((host) => [host, { auth }])) }),
 ).toString('base64');
 
 const names = ['default', ...Array.from({ length: Number(count) - 1 }, (_, at) => `namespace-${at}`)];
