@@ -37,6 +37,7 @@ export type PodSpec = {
   imagePullSecrets?: readonly { name: string }[];
   serviceAccountName?: string;
   nodeName?: string;
+  nodeSelector?: Readonly<Record<string, string>>;
 };
 
 /** An object of a kind. An image alone stands for a pod with one container, `app`. */

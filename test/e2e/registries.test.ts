@@ -1,0 +1,227 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { hasDockerRegistry, startDockerRegistry, USER, type DockerRegistry } from '../support/docker-registry.ts';
+import { makeImage } from '../support/registry-images.ts';
+import { unregister, useCluster } from './fixture.ts';
+import { installManifests, readMetrics, startInCluster } from './in-cluster.ts';
+import { warningsIn } from './kubectl.ts';
+import { make, type PodSpec } from './objects.ts';
+import { findFreePorts, waitFor } from './processes.ts';
+import type { Pullguard } from './pullguard-process.ts';
+
+const cluster = useCluster('registries');
+const { kubectl, apply, get } = cluster;
+
+const MIB = 2 ** 20;
+
+/** The one secret whose content pullguard may read, as it is installed. */
+const SECRET = 'default-secret';
+
+describe.skipIf(!hasDockerRegistry())('images on a real registry, with TLS and a login', () => {
+  let registry: DockerRegistry;
+  let stranger: DockerRegistry;
+  let nobody: string;
+  let pullguard: Pullguard;
+
+  beforeAll(async () => {
+    registry = await startDockerRegistry({ login: true });
+    // Its CA is in no policy.
+    stranger = await startDockerRegistry();
+    const [freePort = 0] = await findFreePorts(1);
+    nobody = `127.0.0.1:${freePort}`;
+    await registry.push('team/app', '1.4', makeImage([1000]));
+    await registry.push('team/large', '1', makeImage([2 * MIB]));
+    await registry.push('hub/library/nginx', '1.25', makeImage([1000]));
+    await installManifests(cluster, 'overlays/nodes');
+    await capAt('warn');
+    pullguard = await startInCluster(cluster, { policy: makePolicy(), flags: ['--watch-nodes'] });
+  });
+
+  afterAll(async () => {
+    await unregister(cluster);
+    await pullguard.stop();
+    await registry.stop();
+    await stranger.stop();
+    const log = pullguard.readLog();
+    expect(
+      log.filter(({ level }) => level >= 50),
+      'errors in the log of pullguard',
+    ).toEqual([]);
+    expect(JSON.stringify(log), 'credentials in the log of pullguard').not.toMatch(secrets());
+  });
+
+  function makePolicy(): object {
+    const addresses = ['127.0.0.0/8'];
+    return {
+      apiVersion: 'pullguard.dev/v1alpha1',
+      kind: 'Policy',
+      registries: [
+        { hosts: [registry.host], pullSecret: SECRET, probe: { ca: registry.ca, addresses } },
+        { hosts: [stranger.host, nobody], probe: { addresses } },
+      ],
+      mirrors: [{ from: 'docker.io', to: `${registry.host}/hub` }],
+      rules: { 'image-pullable': 'deny', 'image-fits': { limitMiB: 1 }, 'mirror-used': { verify: true } },
+      // A test should not have to wait for what it changed.
+      probe: { wait: '2s', cache: { positive: '1s', negative: '1s', error: '1s' } },
+    };
+  }
+
+  function secrets(): RegExp {
+    return new RegExp([USER.password, 'wr0ng-s3cret', encode(USER.password), encode('wr0ng-s3cret')].join('|'));
+  }
+
+  function encode(password: string): string {
+    return Buffer.from(`${USER.username}:${password}`).toString('base64');
+  }
+
+  async function applySecret(password: string): Promise<void> {
+    const config = { auths: { [registry.host]: { auth: encode(password) } } };
+    await apply({
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { name: SECRET },
+      type: 'kubernetes.io/dockerconfigjson',
+      data: { '.dockerconfigjson': Buffer.from(JSON.stringify(config)).toString('base64') },
+    });
+  }
+
+  /** The most that may be done in the namespace of these tests. */
+  async function capAt(mode: 'warn' | 'enforce'): Promise<void> {
+    const { code, stderr } = await kubectl(`label namespace registries pullguard.dev/mode=${mode} --overwrite`);
+    expect(code, stderr).toBe(0);
+  }
+
+  const podOf = (image: string): PodSpec => ({
+    containers: [{ name: 'app', image }],
+    imagePullSecrets: [{ name: SECRET }],
+  });
+
+  let made = 0;
+
+  /** What kubectl prints as it applies a new Deployment. What is known of the cluster and of registries follows by a moment. */
+  async function expectWarnings(spec: PodSpec | string, expected: readonly RegExp[]): Promise<void> {
+    made += 1;
+    const deployment = make('Deployment', `app-${made}`, typeof spec === 'string' ? podOf(spec) : spec);
+    await waitFor(async () => {
+      const warnings = warningsIn(await apply(deployment, '--dry-run=server'));
+      return warnings.length === expected.length && expected.every((text, at) => text.test(warnings[at] ?? ''));
+    }, 5);
+    const applied = await apply(deployment);
+    expect(applied.stdout).toBe(`deployment.apps/app-${made} created\n`);
+    expect(warningsIn(applied)).toEqual(expected.map((text) => expect.stringMatching(text) as string));
+    expect(applied.stdout + applied.stderr).not.toMatch(secrets());
+  }
+
+  test('with the right password there is nothing to say', async () => {
+    await applySecret(USER.password);
+    await expectWarnings(`${registry.host}/team/app:1.4`, []);
+    expect(await readMetrics(pullguard)).toMatch(/^pullguard_probes_total\{outcome="ok"\} [1-9]/m);
+  });
+
+  test('a template is judged with the pull secret that its pods will get', async () => {
+    const spec = { containers: [{ name: 'app', image: `${registry.host}/team/app:1.4` }] };
+    await expectWarnings(spec, [/its pods get "default-secret" \(pull-secret-present\)$/]);
+  });
+
+  test('the secret is read with no more rights than by its name', async () => {
+    const read = async (name: string): Promise<string> => {
+      const flags = '--as=system:serviceaccount:pullguard:pullguard';
+      return (await kubectl(`auth can-i list secrets/${name} ${flags}`)).stdout.trim();
+    };
+    expect([await read(SECRET), await read('another')]).toEqual(['yes', 'no']);
+  });
+
+  test('the wrong password is told, and no longer once the secret is right', async () => {
+    await applySecret('wr0ng-s3cret');
+    const image = `${registry.host}/team/app:1.4`;
+    await expectWarnings(image, [/refuses the user and password of pull secret "default-secret".*\(image-pullable\)$/]);
+    await applySecret(USER.password);
+    await expectWarnings(image, []);
+  });
+
+  test('a tag that is not there', async () => {
+    await expectWarnings(`${registry.host}/team/app:9.9`, [/ has no tag "9\.9" in team\/app.*\(image-pullable\)$/]);
+  });
+
+  test('a certificate of an unknown CA', async () => {
+    await expectWarnings(`${stranger.host}/team/app:1.4`, [/ certificate of .* unknown.*\(image-pullable\)$/]);
+  });
+
+  test('a registry that cannot be reached', async () => {
+    await expectWarnings(`${nobody}/team/app:1.4`, [
+      / cannot be reached .*\(connection refused\).*\(image-pullable\)$/,
+    ]);
+  });
+
+  test('an image that is larger than the limit', async () => {
+    await expectWarnings(`${registry.host}/team/large:1`, [
+      / MiB compressed, more than the limit of 1 MiB.*\(image-fits\)$/,
+    ]);
+  });
+
+  test('what can be pulled by nobody is refused where the policy says so, with the cause and the next step', async () => {
+    await capAt('enforce');
+    try {
+      const deployment = make('Deployment', 'refused', podOf(`${registry.host}/team/app:9.9`));
+      const create = async (flags: string) => kubectl(`create ${flags} -f -`, { stdin: deployment });
+      await waitFor(async () => (await create('--dry-run=server')).code !== 0, 5);
+      expect((await create('--output=name')).stderr).toMatch(
+        /denied the request: spec\.template\.spec\.containers\[0\]\.image: Invalid value: ".*": .* has no tag "9\.9" in team\/app: correct the tag, or push the image \(image-pullable, FAQ check items 3, 5, 7 and 8\)/,
+      );
+    } finally {
+      await capAt('warn');
+    }
+  });
+
+  test('a node that has no space for it', async () => {
+    await applyNode('small', { conditions: [{ type: 'DiskPressure', status: 'True' }] });
+    try {
+      await expectWarnings({ ...podOf(`${registry.host}/team/app:1.4`), nodeSelector: { pool: 'small' } }, [
+        /the only node it may run on, "small", has DiskPressure.*\(image-fits\)$/,
+      ]);
+    } finally {
+      await kubectl('delete node small');
+    }
+  });
+
+  async function applyNode(name: string, status: object): Promise<void> {
+    const node = { apiVersion: 'v1', kind: 'Node', metadata: { name, labels: { pool: name } } };
+    await apply(node);
+    const patch = JSON.stringify({ status });
+    const { code, stderr } = await kubectl(['patch', 'node', name, '--subresource=status', '--patch', patch]);
+    expect(code, stderr).toBe(0);
+  }
+
+  describe('a mirror that is asked whether it has the image', () => {
+    /** Applies a pod that names no pull secret. */
+    async function applyPod(name: string, image: string) {
+      const pod = make('Pod', name, image);
+      await waitFor(async () => warningsIn(await apply(pod, '--dry-run=server')).length > 0, 5);
+      const warnings = warningsIn(await apply(pod));
+      const { spec } = await get(`pod ${name}`);
+      return { warnings, image: spec.containers[0]?.image, pullSecrets: spec.imagePullSecrets ?? [] };
+    }
+
+    test('gives it to the pod if it has, with the pull secret that it needs there', async () => {
+      expect(await applyPod('mirrored', 'nginx:1.25')).toEqual({
+        warnings: [
+          expect.stringMatching(/comes from docker\.io; given .*\(mirror-used\)$/),
+          expect.stringMatching(/given "default-secret" \(pull-secret-present\)$/),
+        ],
+        image: `${registry.host}/hub/library/nginx:1.25`,
+        pullSecrets: [{ name: SECRET }],
+      });
+    });
+
+    test('leaves the pod as it is if it has not, and says how to push it there', async () => {
+      expect(await applyPod('unmirrored', 'redis:7')).toEqual({
+        warnings: [
+          expect.stringContaining(
+            `skopeo copy --all docker://docker.io/library/redis:7 docker://${registry.host}/hub/library/redis:7`,
+          ),
+        ],
+        image: 'redis:7',
+        pullSecrets: [],
+      });
+    });
+  });
+});
