@@ -3,8 +3,12 @@ import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { buildProgram } from '../src/cli/program.ts';
-import { loadPolicy } from '../src/config/load-policy.ts';
+import { defaultPolicy, loadPolicy } from '../src/config/load-policy.ts';
 import { PolicyError } from '../src/config/policy-error.ts';
+import { buildPolicySchema } from '../src/config/policy-schema.ts';
+import type { Policy } from '../src/engine/policy.ts';
+import { RULES } from '../src/rules/index.ts';
+import { isRecord } from '../src/workload/pointer.ts';
 import { capturedIo } from './support/captured-io.ts';
 import { tempFolder } from './support/temp-folder.ts';
 
@@ -186,6 +190,62 @@ describe('samples', () => {
     const [, names = ''] = /import \{ ([^}]*) \} from 'pullguard'/.exec(read('README.md')) ?? [];
     const exported = Object.keys(await import('../src/index.ts'));
     for (const name of [...names.split(', '), 'parseReference', 'evaluate']) expect(exported).toContain(name);
+  });
+});
+
+describe('docs/policy.md', () => {
+  const page = read('docs/policy.md');
+
+  /** The keys of all objects in a schema. */
+  function listKeys(schema: unknown): readonly string[] {
+    if (Array.isArray(schema)) return schema.flatMap((each) => listKeys(each));
+    if (!isRecord(schema)) return [];
+    const own = isRecord(schema['properties']) ? Object.keys(schema['properties']) : [];
+    return [...own, ...Object.values(schema).flatMap((each) => listKeys(each))];
+  }
+
+  test('names every key that a policy may have', () => {
+    const code = [...page.matchAll(/`([^`\n]+)`/g)].flatMap(([, text = '']) => text.split(/[^\w-]+/));
+    const missing = listKeys(buildPolicySchema(RULES)).filter((key) => !code.includes(key));
+    expect(missing).toEqual([]);
+  });
+
+  test('has each rule with its action, and its options with their defaults', () => {
+    const rows = [...page.matchAll(/^\| \[`([a-z-]+)`\].*?\| `(\w+)` +\| (yes|no) +\| (.*?) *\|$/gm)];
+    expect(rows.map(([, ...cells]) => cells)).toEqual(
+      RULES.map(({ id, defaultAction, fixable, options }) => [
+        id,
+        defaultAction,
+        fixable ? 'yes' : 'no',
+        Object.entries(options)
+          .map(([name, { default: value }]) => `\`${name}\` (\`${String(value)}\`)`)
+          .join(', '),
+      ]),
+    );
+  });
+
+  const cost = page.slice(page.indexOf('### What it costs'));
+  const limits = [...cost.matchAll(/^\| `([\w.]+)` +\| `(\w+)` +\| `(\w+)`, `(\w+)` +\|/gm)].map(
+    ([, key = '', usual = '', least = '', most = '']) => ({ key, usual, least, most }),
+  );
+
+  function withSetting(key: string, value: string): Policy {
+    const [first = '', second] = key.split('.');
+    return loadPolicy(`${HEADER}probe: { ${first}: ${second === undefined ? value : `{ ${second}: ${value} }`} }`);
+  }
+
+  test('has all limits of asking', () => {
+    const { probe } = (buildPolicySchema(RULES) as { properties: { probe: { properties: object } } }).properties;
+    expect(new Set(limits.map(({ key }) => key.split('.')[0]))).toEqual(new Set(Object.keys(probe.properties)));
+  });
+
+  test.each(limits)('$key is $usual unless told otherwise, at least $least and at most $most', (limit) => {
+    const { key, usual, least, most } = limit;
+    expect(withSetting(key, usual).probe).toEqual(defaultPolicy().probe);
+    for (const value of [least, most]) expect(withSetting(key, value).probe).not.toEqual(defaultPolicy().probe);
+    const beyond = most.replace(/^\d+/, (digits) => String(Number(digits) + 1));
+    expect(() => withSetting(key, beyond)).toThrow(/ or less, is /);
+    if (!least.startsWith('0')) expect(() => withSetting(key, least.replace(/^\d+/, '0'))).toThrow(/ or more, is /);
   });
 });
 
