@@ -1,5 +1,6 @@
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import type { SecretsMode } from '../cluster/facts/facts.ts';
+import { parseDuration } from '../config/parse-duration.ts';
 
 /** How a command gets at a cluster. */
 export type ConnectionOptions = Readonly<{ kubeconfig?: string; context?: string }>;
@@ -38,12 +39,13 @@ export function parseSeconds(text: string): number {
   return seconds;
 }
 
-const UNITS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+/** Later than that there is no date. */
+const LONGEST_MS = 999_999 * 86_400_000;
 
 /** Milliseconds in `90d`, `12h`, `30m` or `45s`. */
-export function parseDuration(text: string): number {
-  const [, count = '', unit = ''] = /^(\d{1,6})([smhd])$/.exec(text) ?? [];
-  const milliseconds = Number(count) * (UNITS[unit] ?? 0);
-  if (milliseconds === 0) throw new InvalidArgumentError('A duration is a number and s, m, h or d, such as 12h.');
+export function parseLife(text: string): number {
+  const milliseconds = parseDuration(text) ?? 0;
+  if (milliseconds === 0 || milliseconds > LONGEST_MS)
+    throw new InvalidArgumentError('A duration is a number and s, m, h or d, such as 12h.');
   return milliseconds;
 }

@@ -9,7 +9,7 @@ import {
   addConnectionOptions,
   EXIT_CODES,
   outputOption,
-  parseDuration,
+  parseLife,
   parsePort,
   parseSeconds,
   secretsOption,
@@ -95,8 +95,8 @@ function addServe(program: Command, finish: Finish): void {
     )
     .option('--webhook-configuration <name>', 'webhook configurations to keep the caBundle of', 'pullguard')
     .option('--service <name>', 'Service that the webhook configurations name', 'pullguard')
-    .option('--ca-life <duration>', 'life of a CA that it makes in a cluster: 3650d, 24h, 30m, 60s', parseDuration)
-    .option('--certificate-life <duration>', 'life of a certificate that it makes in a cluster', parseDuration)
+    .option('--ca-life <duration>', 'life of a CA that it makes in a cluster: 3650d, 24h, 30m, 60s', parseLife)
+    .option('--certificate-life <duration>', 'life of a certificate that it makes in a cluster', parseLife)
     .action(async (options: Omit<ServeOptions, 'dnsName'> & { dnsName?: string[] }) => {
       const { serve } = await import('./serve.ts');
       finish(await serve({ ...options, dnsName: options.dnsName ?? [] }));

@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from 'commander';
 import { describe, expect, test } from 'vitest';
-import { outputOption, parseDuration, parsePort, parseSeconds, secretsOption } from '../../src/cli/options.ts';
+import { outputOption, parseLife, parsePort, parseSeconds, secretsOption } from '../../src/cli/options.ts';
 import { SECRETS_MODES } from '../../src/cluster/facts/facts.ts';
 
 describe('a duration', () => {
@@ -10,13 +10,13 @@ describe('a duration', () => {
     ['12h', 43_200_000],
     ['3650d', 315_360_000_000],
   ])('%s is what its author means', (text, milliseconds) => {
-    expect(parseDuration(text)).toBe(milliseconds);
+    expect(parseLife(text)).toBe(milliseconds);
   });
 
   test.each(['', '90', 'd', '0s', '1.5h', '-1h', '1h30m', '1 h', '1y', '1H', '9999999d'])(
     'that may mean something else is refused, not guessed: %j',
     (text) => {
-      expect(() => parseDuration(text)).toThrow(InvalidArgumentError);
+      expect(() => parseLife(text)).toThrow(InvalidArgumentError);
     },
   );
 });

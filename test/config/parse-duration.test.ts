@@ -16,7 +16,8 @@ test.each<[text: string, milliseconds: number | undefined]>([
   ['-1s', undefined],
   ['1 s', undefined],
   ['1S', undefined],
-  ['1d', undefined],
+  ['90d', 7_776_000_000],
+  ['1w', undefined],
   ['1h30m', undefined],
   ['1s\n', undefined],
   ['1e3ms', undefined],
@@ -27,7 +28,7 @@ test.each<[text: string, milliseconds: number | undefined]>([
 });
 
 test('any count of any unit', () => {
-  const units = fc.constantFrom(['ms', 1], ['s', 1000], ['m', 60_000], ['h', 3_600_000] as const);
+  const units = fc.constantFrom(['ms', 1], ['s', 1000], ['m', 60_000], ['h', 3_600_000], ['d', 86_400_000] as const);
   fc.assert(
     fc.property(fc.nat({ max: 999_999_999 }), units, (count, [unit, factor]) => {
       expect(parseDuration(`${count}${unit}`)).toBe(count * factor);

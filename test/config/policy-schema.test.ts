@@ -95,7 +95,7 @@ describe('the parts of a policy', () => {
     ['nothing of how much', { probe: {} }, true],
     ['a time without a unit', { probe: { wait: 250 } }, false],
     ['a time without a unit, in quotes', { probe: { wait: '250' } }, false],
-    ['a time in another unit', { probe: { cache: { positive: '1d' } } }, false],
+    ['a time in another unit', { probe: { cache: { positive: '1w' } } }, false],
     ['a setting that is unknown', { probe: { retries: 3 } }, false],
     ['no answer kept', { probe: { cache: { entries: 0 } } }, false],
     ['too many answers kept', { probe: { cache: { entries: 1_000_001 } } }, false],
