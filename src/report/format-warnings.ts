@@ -21,7 +21,10 @@ export function formatWarnings(findings: readonly Finding[]): readonly string[] 
   const left = lines.length - most;
   return left <= 0
     ? lines
-    : [...lines.slice(0, most), `${left} more warnings from pullguard; pullguard check lists all`];
+    : [
+        ...lines.slice(0, most),
+        `${left} more warnings from pullguard; pullguard check lists those that need no cluster`,
+      ];
 }
 
 /** What and where first, the rule last: `Deployment/web container "app": "nginx": comes from docker.io; … (mirror-used)`. */

@@ -37,6 +37,8 @@ export function bindKubectl({ kubectl, kubeconfig, folder }: ControlPlane, names
 export function warningsIn({ stderr }: KubectlResult): readonly string[] {
   return stderr
     .split('\n')
-    .filter((line) => /^Warning: .*(?:\([a-z]+(?:-[a-z]+)+\)|pullguard check lists all)$/.test(line))
+    .filter((line) =>
+      /^Warning: .*(?:\([a-z]+(?:-[a-z]+)+\)|pullguard check lists those that need no cluster)$/.test(line),
+    )
     .map((line) => line.slice('Warning: '.length));
 }

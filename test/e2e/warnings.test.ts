@@ -61,7 +61,7 @@ test('of 20 bad containers as many are told as the API server lets through, all 
   );
   expect(warnings).toHaveLength(16);
   for (const warning of warnings.slice(0, -1)) expectWhole(warning);
-  expect(warnings.at(-1)).toBe('5 more warnings from pullguard; pullguard check lists all');
+  expect(warnings.at(-1)).toBe('5 more warnings from pullguard; pullguard check lists those that need no cluster');
   expect(countRunes(warnings.join(''))).toBeLessThanOrEqual(MAX_TOTAL);
   expect(warningsIn(await apply(make('Deployment', 'many', { containers: makeBad(20) })))).toEqual(warnings);
 });
