@@ -148,7 +148,7 @@ describe.skipIf(!hasDockerRegistry())('images on a real registry, with TLS and a
 
   test('a registry that cannot be reached', async () => {
     await expectWarnings(`${nobody}/team/app:1.4`, [
-      / cannot be reached .*\(connection refused\).*\(image-pullable\)$/,
+      / pullguard cannot reach .*\(connection refused\).*\(image-pullable\)$/,
     ]);
   });
 
