@@ -72,12 +72,13 @@ describe('a server in a cluster', () => {
     const request = requestFor(pod('nginx'), { namespace: 'default' });
     cluster.settings.onDecided?.(request, admit(request, 'mutate', MIRRORED, {}));
     await vi.waitFor(
-      () => {
+      async () => {
         expect(api.list('/api/v1/namespaces/default/events')).toHaveLength(2);
+        // Counted once the answer has come, which is a moment later.
+        expect(await readMetrics()).toContain('pullguard_events_total{result="written"} 2');
       },
       { timeout: 5000 },
     );
-    expect(await readMetrics()).toContain('pullguard_events_total{result="written"} 2');
   });
 
   test('leaves certificates alone unless it is to manage them', async () => {
