@@ -4,12 +4,12 @@
  *     const policy = loadPolicy(await readFile('policy.yaml', 'utf8'), 'policy.yaml');
  *     explainImage('NGINX:1.25', policy).problem?.suggestion; // 'nginx:1.25'
  */
-export { defaultPolicy, loadPolicy } from './config/load-policy.ts';
-export { PolicyError, type PolicyProblem } from './config/policy-error.ts';
+export { defaultPolicy, loadPolicy } from './rules/policy.ts';
+export { PolicyError, type PolicyProblem } from './policy/policy-error.ts';
 export { evaluate, type Decision, type EvaluateInput, type Finding, type FixMode } from './engine/evaluate.ts';
-export type { ConfiguredRule, ImagePrefix, Mirror, Policy, Registry } from './engine/policy.ts';
-export type { Facts } from './engine/facts.ts';
-export type { Action, Fix, Problem, Rule, RuleContext } from './engine/rule.ts';
+export type { Action, ImagePrefix, Mirror, Registry } from './policy/policy.ts';
+export type { Facts } from './pull/facts.ts';
+export type { ConfiguredRule, Fix, Policy, Problem, Rule, RuleContext } from './engine/rule.ts';
 export { parseReference, type ParsedReference } from './image/parse-reference.ts';
 export { formatReference, type ImageReference } from './image/reference.ts';
 export type { ReferenceProblem, ReferenceProblemCode } from './image/diagnose-reference.ts';

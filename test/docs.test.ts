@@ -3,12 +3,12 @@ import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { buildProgram } from '../src/cli/program.ts';
-import { defaultPolicy, loadPolicy } from '../src/config/load-policy.ts';
-import { PolicyError } from '../src/config/policy-error.ts';
-import { buildPolicySchema } from '../src/config/policy-schema.ts';
-import type { Policy } from '../src/engine/policy.ts';
+import { defaultPolicy, loadPolicy } from '../src/rules/policy.ts';
+import { PolicyError } from '../src/policy/policy-error.ts';
+import { buildPolicySchema } from '../src/policy/policy-schema.ts';
+import type { Policy } from '../src/engine/rule.ts';
 import { RULES } from '../src/rules/index.ts';
-import { isRecord } from '../src/workload/pointer.ts';
+import { isRecord } from '../src/text/json.ts';
 import { capturedIo } from './support/captured-io.ts';
 import { tempFolder } from './support/temp-folder.ts';
 

@@ -1,6 +1,6 @@
 import { evaluate, type Decision, type FixMode } from '../engine/evaluate.ts';
-import type { Policy } from '../engine/policy.ts';
-import type { Facts } from '../engine/facts.ts';
+import type { Policy } from '../engine/rule.ts';
+import type { Facts } from '../pull/facts.ts';
 import { findLimits, type Mode } from '../engine/namespace-mode.ts';
 import { isPod, type WorkloadKind } from '../workload/kinds.ts';
 import { judgeChanged } from './judge-changed.ts';

@@ -1,4 +1,4 @@
-import type { RegistryFacts } from '../engine/facts.ts';
+import type { RegistryFacts } from '../pull/facts.ts';
 
 /** What one review asks registries, and whether answers are on their way. */
 export type Inquiry = Readonly<{

@@ -1,6 +1,6 @@
 import type { EvaluateInput } from '../engine/evaluate.ts';
 import type { WorkloadKind } from '../workload/kinds.ts';
-import type { Pointer } from '../workload/pointer.ts';
+import type { Pointer } from '../text/json.ts';
 import { readWorkloads, type ImageUse, type Workload } from '../workload/workload.ts';
 import type { AdmissionRequest } from './review.ts';
 

@@ -1,6 +1,6 @@
 import type { Finding } from '../engine/evaluate.ts';
 import { findLabelProblems } from '../engine/namespace-mode.ts';
-import { isRecord, readPath } from '../workload/pointer.ts';
+import { isRecord, readPath } from '../text/json.ts';
 import { readName } from '../workload/workload.ts';
 import type { AdmissionRequest } from './review.ts';
 

@@ -1,7 +1,8 @@
-import { isExemptNamespace, type Policy } from '../engine/policy.ts';
+import type { Policy } from '../engine/rule.ts';
+import { isExemptNamespace } from '../policy/policy.ts';
 import { findController } from '../workload/controller.ts';
 import { findKind, isPod, type WorkloadKind } from '../workload/kinds.ts';
-import { isRecord, readPath, readString } from '../workload/pointer.ts';
+import { isRecord, readPath, readString } from '../text/json.ts';
 import type { AdmissionRequest } from './review.ts';
 
 /** Why a request is let through without a judgement. */

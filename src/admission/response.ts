@@ -1,7 +1,7 @@
-import { escapeUnprintable } from '../image/quote.ts';
+import { escapeUnprintable } from '../text/quote.ts';
 import { formatDenial } from '../report/format-denial.ts';
 import { formatWarnings } from '../report/format-warnings.ts';
-import { formatFieldPath } from '../workload/pointer.ts';
+import { formatFieldPath } from '../text/json.ts';
 import type { Admission } from './admit.ts';
 import type { AdmissionReview } from './review.ts';
 

@@ -1,4 +1,4 @@
-import { isRecord } from '../workload/pointer.ts';
+import { isRecord } from '../text/json.ts';
 
 /** The versions of AdmissionReview that are understood; they differ in nothing that is read or written here. */
 const API_VERSIONS: readonly unknown[] = ['admission.k8s.io/v1', 'admission.k8s.io/v1beta1'];

@@ -1,15 +1,16 @@
-import type { Position } from '../config/locate.ts';
-import { describeCause, readText } from '../config/read-text.ts';
+import type { Position } from '../manifest/locate.ts';
+import { describeCause, readText } from '../manifest/read-text.ts';
 import { evaluate, type Finding } from '../engine/evaluate.ts';
-import { isExemptNamespace, type Policy } from '../engine/policy.ts';
+import type { Policy } from '../engine/rule.ts';
+import { isExemptNamespace } from '../policy/policy.ts';
 import { findKind, groupOf } from '../workload/kinds.ts';
-import { readString } from '../workload/pointer.ts';
-import { findFiles, type FoundFile } from './find-files.ts';
+import { readString } from '../text/json.ts';
+import { findFiles, type FoundFile } from '../manifest/find-files.ts';
 import { formatCheckJson, formatCheckText } from './format-check.ts';
 import { hideCredentials, type ExitCode, type Io } from './io.ts';
 import { loadConfig } from './load-config.ts';
 import { useColor } from './terminal.ts';
-import { readManifest, type ManifestObject } from './read-manifests.ts';
+import { readManifest, type ManifestObject } from '../manifest/read-manifests.ts';
 
 export type CheckOptions = Readonly<{ config?: string; output: 'text' | 'json' }>;
 

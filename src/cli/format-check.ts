@@ -1,9 +1,9 @@
 import { styleText } from 'node:util';
-import type { Action } from '../engine/rule.ts';
-import { escapeUnprintable } from '../image/quote.ts';
+import type { Action } from '../policy/policy.ts';
+import { escapeUnprintable } from '../text/quote.ts';
 import { describeFinding, nameSubject } from '../report/describe-finding.ts';
-import { redactUserinfo } from '../image/userinfo.ts';
-import { formatFieldPath } from '../workload/pointer.ts';
+import { redactUserinfo } from '../text/redact.ts';
+import { formatFieldPath } from '../text/json.ts';
 import type { CheckResult, LocatedFinding } from './check.ts';
 
 type Style = Parameters<typeof styleText>[0];

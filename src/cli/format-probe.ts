@@ -1,6 +1,6 @@
-import { describeFailure, type FailedAnswer } from '../engine/describe-answer.ts';
-import type { ImageAnswer, PlatformSize, PullableImage } from '../engine/image-answer.ts';
-import { quote } from '../image/quote.ts';
+import { describeFailure, type FailedAnswer } from '../cause/describe-answer.ts';
+import type { ImageAnswer, PlatformSize, PullableImage } from '../cause/image-answer.ts';
+import { quote } from '../text/quote.ts';
 import type { ImageReference } from '../image/reference.ts';
 import type { ProbeResult } from '../registry/client/probe-image.ts';
 import type { RateLimit } from '../registry/client/rate-limit.ts';

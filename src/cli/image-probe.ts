@@ -1,9 +1,10 @@
-import type { KeyringEntry } from '../engine/keyring.ts';
-import { findRegistry, type Policy, type RegistryProbe } from '../engine/policy.ts';
-import { quoteFirst } from '../engine/quote-first.ts';
-import { quote } from '../image/quote.ts';
+import type { KeyringEntry } from '../pull/keyring.ts';
+import type { Policy } from '../engine/rule.ts';
+import { findRegistry, type RegistryProbe } from '../policy/policy.ts';
+import { quoteFirst } from '../text/list.ts';
+import { quote } from '../text/quote.ts';
 import type { ImageReference } from '../image/reference.ts';
-import { chooseCredentials } from '../registry/prober/choose-credentials.ts';
+import { chooseCredentials } from '../pull/choose-credentials.ts';
 import { createExchange } from '../registry/exchange/exchange.ts';
 import { createProbeImage, type ProbeImage, type ProbeResult } from '../registry/client/probe-image.ts';
 import { findRegistryAddress } from '../registry/client/registry-address.ts';

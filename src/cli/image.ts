@@ -1,6 +1,6 @@
-import { describeCause } from '../config/read-text.ts';
-import type { Policy } from '../engine/policy.ts';
-import { quote } from '../image/quote.ts';
+import { describeCause } from '../manifest/read-text.ts';
+import type { Policy } from '../engine/rule.ts';
+import { quote } from '../text/quote.ts';
 import { readReference } from '../image/reference.ts';
 import { explainImage, type ImageExplanation } from '../report/explain-image.ts';
 import { isPullable, listProbe, toProbeJson, type ProbeReport, type Row } from './format-probe.ts';

@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import type { UrlTarget } from '../cluster/install/url-webhooks.ts';
-import { describeCause, readText } from '../config/read-text.ts';
-import { quote } from '../image/quote.ts';
+import { describeCause, readText } from '../manifest/read-text.ts';
+import { quote } from '../text/quote.ts';
 import { UsageError } from './io.ts';
 
 /** Not that of the manifests, so that both can be in one cluster. */

@@ -10,7 +10,7 @@ import {
   type Installation,
   type WebhookManifest,
 } from '../cluster/install/url-webhooks.ts';
-import { describeCause, readText } from '../config/read-text.ts';
+import { describeCause, readText } from '../manifest/read-text.ts';
 import { DEFAULT_NAME, isLoopback, readTarget } from './install-target.ts';
 import { UsageError, type ExitCode, type Io } from './io.ts';
 import type { ConnectionOptions } from './options.ts';

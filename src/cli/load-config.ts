@@ -1,7 +1,7 @@
-import { defaultPolicy, loadPolicy } from '../config/load-policy.ts';
-import { PolicyError } from '../config/policy-error.ts';
-import { readPolicyFile } from '../config/policy-source.ts';
-import type { Policy } from '../engine/policy.ts';
+import { defaultPolicy, loadPolicy } from '../rules/policy.ts';
+import { PolicyError } from '../policy/policy-error.ts';
+import { readPolicyFile } from '../policy/policy-source.ts';
+import type { Policy } from '../engine/rule.ts';
 import { UsageError } from './io.ts';
 
 /** The policy of `--config`, or the default one. @throws UsageError that names every mistake in the file. */

@@ -1,9 +1,9 @@
 import { readDockerLogins } from '../cluster/facts/read-keyring.ts';
-import { describeCause, readText } from '../config/read-text.ts';
-import type { KeyringEntry } from '../engine/keyring.ts';
-import { matchCredentialKey, parseCredentialKey } from '../image/credential-key.ts';
+import { describeCause, readText } from '../manifest/read-text.ts';
+import type { KeyringEntry } from '../pull/keyring.ts';
+import { matchCredentialKey, parseCredentialKey } from '../pull/credential-key.ts';
 import type { ImageReference } from '../image/reference.ts';
-import { isRecord } from '../workload/pointer.ts';
+import { isRecord } from '../text/json.ts';
 import { UsageError } from './io.ts';
 
 /** What a docker `config.json` has to log in with. */

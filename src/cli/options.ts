@@ -1,6 +1,6 @@
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import type { SecretsMode } from '../cluster/facts/facts.ts';
-import { parseDuration } from '../config/parse-duration.ts';
+import { parseDuration } from '../text/duration.ts';
 
 /** How a command gets at a cluster. */
 export type ConnectionOptions = Readonly<{ kubeconfig?: string; context?: string }>;

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
-import { suggestOrList } from '../config/describe-schema-error.ts';
-import { describeCause, readText } from '../config/read-text.ts';
-import { quote } from '../image/quote.ts';
+import { suggestOrList } from '../policy/describe-schema-error.ts';
+import { describeCause, readText } from '../manifest/read-text.ts';
+import { quote } from '../text/quote.ts';
 import { RULES } from '../rules/index.ts';
 import { UsageError, type ExitCode, type Io } from './io.ts';
 

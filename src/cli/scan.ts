@@ -1,11 +1,11 @@
 import type { SecretsMode } from '../cluster/facts/facts.ts';
-import { formatScanJson, formatScanTable } from './format-scan.ts';
+import { formatScanJson, formatScanTable } from '../scan/format-scan.ts';
 import { UsageError, type ExitCode, type Io } from './io.ts';
 import { loadConfig } from './load-config.ts';
 import type { ConnectionOptions } from './options.ts';
 import { createProgress } from './progress.ts';
 import { reachCluster } from './reach-cluster.ts';
-import { scanCluster } from './scan-cluster.ts';
+import { scanCluster } from '../scan/scan-cluster.ts';
 import { findWidth, useColor } from './terminal.ts';
 
 export type ScanOptions = ConnectionOptions &

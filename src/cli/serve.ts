@@ -1,11 +1,12 @@
 import { pino, type DestinationStream, type Logger } from 'pino';
 import { isInCluster } from '../cluster/connection/in-cluster.ts';
-import { defaultPolicy } from '../config/load-policy.ts';
-import { filePolicySource, type PolicySource } from '../config/policy-source.ts';
-import type { FactName, Facts } from '../engine/facts.ts';
-import { keepAnswerable, type Policy } from '../engine/policy.ts';
-import { createMetrics, type Metrics } from '../server/metrics.ts';
-import { startServer, type ServerSettings } from '../server/start-server.ts';
+import { defaultPolicy, loadPolicy } from '../rules/policy.ts';
+import { filePolicySource, type PolicySource } from '../policy/policy-source.ts';
+import type { FactName, Facts } from '../pull/facts.ts';
+import type { Policy } from '../engine/rule.ts';
+import { keepAnswerable } from '../policy/policy.ts';
+import { createMetrics, type Metrics } from '../serve/metrics.ts';
+import { startServer, type ServerSettings } from '../serve/start-server.ts';
 import { validityProblem } from '../tls/source.ts';
 import { UsageError, type ExitCode } from './io.ts';
 import { explainPolicyErrors } from './load-config.ts';
@@ -14,9 +15,9 @@ import {
   openCertificate,
   readClientCa,
   type CertificateOptions,
-} from './serve-certificate.ts';
-import type { ClusterOptions, JoinedCluster } from './serve-cluster.ts';
-import { explainSilence, openRegistries, type Registries } from './serve-registries.ts';
+} from '../serve/serve-certificate.ts';
+import type { ClusterOptions, JoinedCluster } from '../serve/serve-cluster.ts';
+import { explainSilence, openRegistries, type Registries } from '../serve/serve-registries.ts';
 
 export type ServeOptions = CertificateOptions &
   ClusterOptions &
@@ -102,7 +103,7 @@ async function serveUntilSignal(
   const policy = watchPolicy(options.config, { metrics, logger, adapt, onReload });
   if (isConnected) {
     // Loaded only here: the Kubernetes client takes longer to load than everything else together.
-    const { joinCluster } = await import('./serve-cluster.ts');
+    const { joinCluster } = await import('../serve/serve-cluster.ts');
     cluster = await joinCluster(options, { policy: policy.current, metrics, logger });
   }
   if (!options.offline) {
@@ -166,14 +167,14 @@ function watchPolicy(
     adapt,
     onReload,
   }: { metrics: Metrics; logger: Logger; adapt: (policy: Policy) => Policy; onReload: () => void },
-): PolicySource {
+): PolicySource<Policy> {
   if (file === undefined) {
     const policy = adapt(defaultPolicy());
     return { current: () => policy, close: () => undefined };
   }
   return explainPolicyErrors(() =>
     filePolicySource(file, {
-      adapt,
+      load: (text, name) => adapt(loadPolicy(text, name)),
       onReload: () => {
         metrics.policyReloads.inc({ result: 'success' });
         logger.info({ file }, 'policy reloaded');

@@ -1,10 +1,10 @@
 import { applyEdits, type Edit } from '../workload/json-patch.ts';
 import type { WorkloadKind } from '../workload/kinds.ts';
 import { readWorkloads, SKIP_ANNOTATION, type ImageUse, type Workload } from '../workload/workload.ts';
-import type { FactName, Facts } from './facts.ts';
+import type { FactName, Facts } from '../pull/facts.ts';
 import { MOST_SEVERE, NO_LIMITS, type NamespaceLimits } from './namespace-mode.ts';
-import { isExemptImage, type ConfiguredRule, type Policy } from './policy.ts';
-import type { Action, Problem, Rule } from './rule.ts';
+import { isExemptImage, type Action } from '../policy/policy.ts';
+import type { Policy, ConfiguredRule, Problem, Rule } from './rule.ts';
 import { judgeSkips } from './skip.ts';
 
 /**

@@ -1,7 +1,8 @@
-import { quote } from '../image/quote.ts';
-import { joinPointer } from '../workload/pointer.ts';
-import type { Facts } from './facts.ts';
-import type { Action, Problem } from './rule.ts';
+import { quote } from '../text/quote.ts';
+import { joinPointer } from '../text/json.ts';
+import type { Facts } from '../pull/facts.ts';
+import type { Action } from '../policy/policy.ts';
+import type { Problem } from './rule.ts';
 
 /**
  * How far pullguard goes in a namespace, whatever its policy says: nothing is judged; it is noted, and nothing is changed;

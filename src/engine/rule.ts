@@ -1,12 +1,8 @@
 import type { Edit } from '../workload/json-patch.ts';
-import type { Pointer } from '../workload/pointer.ts';
+import type { Pointer } from '../text/json.ts';
 import type { Workload } from '../workload/workload.ts';
-import type { FactName, Facts } from './facts.ts';
-import type { Policy } from './policy.ts';
-
-/** What is done about a finding: note it in the audit log and metrics, tell the user, or refuse the object as well. */
-export const ACTIONS = ['audit', 'warn', 'deny'] as const;
-export type Action = (typeof ACTIONS)[number];
+import type { FactName, Facts } from '../pull/facts.ts';
+import type { Action, Configured, OptionSchemas, PolicyOf } from '../policy/policy.ts';
 
 /** Something a rule found. */
 export type Problem = Readonly<{
@@ -36,9 +32,6 @@ export type RuleContext<Options, Needs extends FactName = never> = Readonly<{
   facts: Facts & Readonly<Required<Pick<Facts, Needs>>>;
 }>;
 
-/** Options of a rule, as JSON Schema properties by name; each has a default, so that a policy may leave it out. */
-export type OptionSchemas = Readonly<Record<string, Readonly<Record<string, unknown> & { default: unknown }>>>;
-
 /** A rule: named for the state we want, pure, and described well enough for help, documentation and messages. */
 export type Rule<Options = Readonly<Record<string, unknown>>, Needs extends FactName = never> = Readonly<{
   id: string;
@@ -58,6 +51,11 @@ export type Rule<Options = Readonly<Record<string, unknown>>, Needs extends Fact
   needs: readonly FactName[];
   check: (context: RuleContext<Options, Needs>) => readonly Problem[];
 }>;
+
+/** What an operator decided, checked and ready to be asked. */
+export type Policy = PolicyOf<Rule>;
+
+export type ConfiguredRule = Configured<Rule>;
 
 /**
  * Types the options that `check` receives by the defaults of their schemas, and its facts by what it needs; erases both for

@@ -1,15 +1,8 @@
-import { matchGlob, type Glob } from '../image/glob.ts';
-import { quote } from '../image/quote.ts';
+import { matchGlob } from '../text/glob.ts';
+import { quote } from '../text/quote.ts';
 import { SKIP_ANNOTATION, type Workload } from '../workload/workload.ts';
-import type { Policy } from './policy.ts';
-import type { Problem } from './rule.ts';
-
-/** What the annotation `pullguard.dev/skip` may switch off, and where. `known` are the ids of all rules, to find typos. */
-export type SkipPolicy = Readonly<{
-  known: readonly string[];
-  rules: ReadonlySet<string>;
-  namespaces: readonly Glob[];
-}>;
+import type { SkipPolicy } from '../policy/policy.ts';
+import type { Policy, Problem } from './rule.ts';
 
 /** The rules that a workload may do without, and what is wrong with those that it asked for besides. */
 export type Skips = Readonly<{ waived: ReadonlySet<string>; problems: readonly Problem[] }>;

@@ -10,7 +10,7 @@ import {
   splitDomain,
   type ReferenceParts,
 } from './grammar.ts';
-import { nameCharacter, quote } from './quote.ts';
+import { nameCharacter, quote } from '../text/quote.ts';
 
 /** Two colons and nothing but hex digits, a zone at most: an IPv6 address, not a host and its port. */
 const BARE_IPV6 = /^[0-9a-f]*(?::[0-9a-f]*){2,}(?:%\w+)?$/i;

@@ -3,9 +3,9 @@ import { diagnoseVersion } from './diagnose-version.ts';
 import { splitReference } from './grammar.ts';
 import { isFilePath, isGitRepository } from './other-address.ts';
 import { findMisprint, findPlaceholder, hasHiddenPlaceholder, isPrintedObject } from './placeholder.ts';
-import { quote } from './quote.ts';
+import { quote } from '../text/quote.ts';
 import { suggestReference } from './suggest-reference.ts';
-import { findUserinfo, redactUserinfo, schemeOf } from './userinfo.ts';
+import { findUserinfo, redactUserinfo, schemeOf } from '../text/redact.ts';
 
 /** Why an address cannot be parsed. The list is closed; `malformed` is what none of the others describes better. */
 export const REFERENCE_PROBLEM_CODES = [

@@ -1,6 +1,6 @@
 import type { Diagnosis } from './diagnose-reference.ts';
 import { DIGEST_LENGTHS, isImageId, isTag, MAX_TAG_LENGTH, type ReferenceParts } from './grammar.ts';
-import { nameCharacter, quote } from './quote.ts';
+import { nameCharacter, quote } from '../text/quote.ts';
 
 /** Says what is wrong with the tag or digest in a reference; undefined when nothing is. */
 export function diagnoseVersion({ path, tag, digest }: ReferenceParts): Diagnosis | undefined {

@@ -1,5 +1,5 @@
 import { normalizeName } from './docker-hub.ts';
-import { matchGlob, parseGlob, type Glob } from './glob.ts';
+import { matchGlob, parseGlob, type Glob } from '../text/glob.ts';
 import { splitDomain } from './grammar.ts';
 import type { ImageReference } from './reference.ts';
 

@@ -1,6 +1,6 @@
 import { diagnoseReference, type ReferenceProblem } from './diagnose-reference.ts';
 import { readReference, type ImageReference } from './reference.ts';
-import { remember } from './remember.ts';
+import { memoize } from '../text/memoize.ts';
 import { suspectReference } from './suspect-reference.ts';
 
 export type ParsedReference =
@@ -21,7 +21,7 @@ export function findSuspicion(written: string): string | undefined {
 
 type Judgement = Readonly<{ parsed: ParsedReference; suspicion: string | undefined }>;
 
-const judge = remember((written: string): Judgement => {
+const judge = memoize((written: string): Judgement => {
   const reference = readReference(written);
   return reference === undefined
     ? { parsed: { ok: false, problem: diagnoseReference(written) }, suspicion: undefined }

@@ -2,7 +2,7 @@ import { splitReference, type ReferenceParts } from './grammar.ts';
 import { isFilePath, isGitRepository, readWebPage } from './other-address.ts';
 import { readReference } from './reference.ts';
 import { suspectReference } from './suspect-reference.ts';
-import { findUserinfo, schemeOf } from './userinfo.ts';
+import { findUserinfo, schemeOf } from '../text/redact.ts';
 
 /** Nobody meant an address longer than this: a host of 253, a repository of 255, a tag of 128 and a digest of 135. */
 const MAX_INTENDED = 800;

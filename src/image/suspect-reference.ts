@@ -2,7 +2,7 @@ import { DOCKER_HUB } from './docker-hub.ts';
 import { DIGEST_LENGTHS, isImageId, splitDomain } from './grammar.ts';
 import { isFileName, readWebPage, registryOfSite } from './other-address.ts';
 import { isStandIn } from './placeholder.ts';
-import { quote } from './quote.ts';
+import { quote } from '../text/quote.ts';
 import type { ImageReference } from './reference.ts';
 
 /** The highest TCP port; the reference grammar takes any digits. */

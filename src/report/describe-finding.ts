@@ -1,6 +1,6 @@
 import type { Finding } from '../engine/evaluate.ts';
-import { escapeUnprintable, quote } from '../image/quote.ts';
-import { formatFieldPath } from '../workload/pointer.ts';
+import { escapeUnprintable, quote } from '../text/quote.ts';
+import { formatFieldPath } from '../text/json.ts';
 
 /**
  * What was found, and what becomes of it: `"nginx": comes from docker.io; its pods get "mirror.example.com/…"`. Of the value

@@ -1,8 +1,8 @@
-import { askAboutImages } from '../engine/asked-images.ts';
-import { findCandidateNodes, type CandidateNodes } from '../engine/candidate-nodes.ts';
-import { formatBytes } from '../engine/format-bytes.ts';
-import { nameNodes } from '../engine/name-nodes.ts';
-import { isMadeOn, listNodePulls, sumBytes, type NodePull } from '../engine/node-pulls.ts';
+import { askAboutImages } from '../pull/asked-images.ts';
+import { findCandidateNodes, type CandidateNodes } from '../pull/candidate-nodes.ts';
+import { formatBytes } from '../text/bytes.ts';
+import { nameNodes } from './name-nodes.ts';
+import { isMadeOn, listNodePulls, sumBytes, type NodePull } from './node-pulls.ts';
 import { defineRule, type Problem } from '../engine/rule.ts';
 import { formatReference } from '../image/reference.ts';
 

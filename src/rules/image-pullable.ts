@@ -1,8 +1,8 @@
-import { askAboutImages, type AskedImage } from '../engine/asked-images.ts';
-import { findCandidateNodes, nameOnNode } from '../engine/candidate-nodes.ts';
-import { describeFailure, type FailedAnswer } from '../engine/describe-answer.ts';
-import type { PullableImage } from '../engine/image-answer.ts';
-import { findPullPolicy } from '../engine/pull-policy.ts';
+import { askAboutImages, type AskedImage } from '../pull/asked-images.ts';
+import { findCandidateNodes, nameOnNode } from '../pull/candidate-nodes.ts';
+import { describeFailure, type FailedAnswer } from '../cause/describe-answer.ts';
+import type { PullableImage } from '../cause/image-answer.ts';
+import { findPullPolicy } from '../pull/pull-policy.ts';
 import { defineRule, type Problem, type RuleContext } from '../engine/rule.ts';
 
 export const imagePullable = defineRule({

@@ -1,7 +1,7 @@
-import { findMirror } from '../engine/policy.ts';
+import { findMirror } from '../policy/policy.ts';
 import { defineRule, type Problem, type RuleContext } from '../engine/rule.ts';
-import { findMirrorTrouble } from '../engine/verify-mirror.ts';
-import { quote } from '../image/quote.ts';
+import { findMirrorTrouble } from './verify-mirror.ts';
+import { quote } from '../text/quote.ts';
 import { fitsLength, formatReference } from '../image/reference.ts';
 import type { ImageUse } from '../workload/workload.ts';
 

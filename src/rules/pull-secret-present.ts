@@ -1,11 +1,11 @@
-import type { Facts, ServiceAccount } from '../engine/facts.ts';
-import { findPullSecret } from '../engine/policy.ts';
-import { listPulledImages, type PulledImage } from '../engine/pulled-images.ts';
+import type { Facts, ServiceAccount } from '../pull/facts.ts';
+import { findPullSecret } from '../policy/policy.ts';
+import { listPulledImages, type PulledImage } from '../pull/pulled-images.ts';
 import { defineRule, type Problem, type RuleContext } from '../engine/rule.ts';
-import { isReadable, listUsedSecrets, servesForGood, type UsedSecret } from '../engine/used-secrets.ts';
-import { quote } from '../image/quote.ts';
-import { joinPointer } from '../workload/pointer.ts';
-import { addPullSecrets } from '../workload/pull-secret.ts';
+import { isReadable, listUsedSecrets, servesForGood, type UsedSecret } from '../pull/used-secrets.ts';
+import { quote } from '../text/quote.ts';
+import { joinPointer } from '../text/json.ts';
+import { addPullSecrets } from './add-pull-secrets.ts';
 import type { Workload } from '../workload/workload.ts';
 
 export const pullSecretPresent = defineRule({

@@ -1,20 +1,20 @@
-import type { PullSecret } from '../engine/facts.ts';
-import { findPullSecret } from '../engine/policy.ts';
-import type { PulledImage } from '../engine/pulled-images.ts';
-import { findPulls, type Pulls } from '../engine/pulls.ts';
-import { quoteFirst } from '../engine/quote-first.ts';
+import type { PullSecret } from '../pull/facts.ts';
+import { findPullSecret } from '../policy/policy.ts';
+import type { PulledImage } from '../pull/pulled-images.ts';
+import { findPulls, type Pulls } from '../pull/pulls.ts';
+import { quoteFirst } from '../text/list.ts';
 import { defineRule, type Problem, type RuleContext } from '../engine/rule.ts';
 import {
-  CCE_SECRET,
   hasEntry,
   hasPullSecretType,
   isCopyFor,
   isRenewed,
   servesUntil,
   type UsedSecret,
-} from '../engine/used-secrets.ts';
-import { quote } from '../image/quote.ts';
-import { joinPointer } from '../workload/pointer.ts';
+} from '../pull/used-secrets.ts';
+import { CCE_SECRET } from '../image/swr.ts';
+import { quote } from '../text/quote.ts';
+import { joinPointer } from '../text/json.ts';
 import type { Workload } from '../workload/workload.ts';
 
 export const pullSecretUsable = defineRule({

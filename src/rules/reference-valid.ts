@@ -1,5 +1,5 @@
 import { defineRule, type Problem } from '../engine/rule.ts';
-import { quote } from '../image/quote.ts';
+import { quote } from '../text/quote.ts';
 import { findSuspicion } from '../image/parse-reference.ts';
 import type { ImageUse } from '../workload/workload.ts';
 

@@ -1,8 +1,8 @@
-import { listPulledImages } from '../engine/pulled-images.ts';
-import { quoteFirst } from '../engine/quote-first.ts';
+import { listPulledImages } from '../pull/pulled-images.ts';
+import { quoteFirst } from '../text/list.ts';
 import { defineRule } from '../engine/rule.ts';
-import { quote } from '../image/quote.ts';
-import { joinPointer } from '../workload/pointer.ts';
+import { quote } from '../text/quote.ts';
+import { joinPointer } from '../text/json.ts';
 
 export const serviceAccountSecretsKept = defineRule({
   id: 'service-account-secrets-kept',

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 
-import { watchFiles } from '../config/watch-files.ts';
+import { watchFiles } from '../manifest/watch-files.ts';
 import { readServingCertificate, type ReadyCertificateSource, type ServingCertificate } from './source.ts';
 
 export type FileSourceOptions = Readonly<{

@@ -1,5 +1,5 @@
 import { groupOf } from './kinds.ts';
-import { readPath, readString } from './pointer.ts';
+import { readPath, readString } from '../text/json.ts';
 
 /** The object that made another one and looks after it. Texts are empty where its reference leaves them out. */
 export type Controller = Readonly<{ apiVersion: string; group: string; kind: string; name: string; uid: string }>;

@@ -1,4 +1,4 @@
-import { splitPointer, type Pointer } from './pointer.ts';
+import { splitPointer, type Pointer } from '../text/json.ts';
 
 /**
  * One operation of a JSON Patch (RFC 6902), as the API server applies it. `add` sets a member, whether it is there or not,

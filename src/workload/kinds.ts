@@ -1,4 +1,4 @@
-import type { Pointer } from './pointer.ts';
+import type { Pointer } from '../text/json.ts';
 
 /** A kind of object that makes pods, and where its pod specs are. */
 export type WorkloadKind = Readonly<{

@@ -1,4 +1,4 @@
-import { isRecord, readPath } from './pointer.ts';
+import { isRecord, readPath } from '../text/json.ts';
 
 /** The fields of a pod spec that say where its pods may run, as they stand there. */
 export type PlacementFields = Readonly<

@@ -1,8 +1,8 @@
-import { remember } from '../image/remember.ts';
+import { memoize } from '../text/memoize.ts';
 import { parseReference, type ParsedReference } from '../image/parse-reference.ts';
 import { isPod, type WorkloadKind } from './kinds.ts';
 import { keepPlacement, type PlacementFields } from './placement.ts';
-import { expandPointer, isRecord, joinPointer, readPointer, readString, type Pointer } from './pointer.ts';
+import { expandPointer, isRecord, joinPointer, readPointer, readString, type Pointer } from '../text/json.ts';
 
 /** One place in a pod spec that names an image. */
 export type ImageUse = Readonly<{
@@ -99,7 +99,7 @@ function readSkips(object: unknown, podSpec: Pointer): readonly SkipRequest[] {
 }
 
 /** The annotation of the object, and of the pod template, which its pods will have; for a pod that is the same place. */
-const listSkipPointers: (podSpec: Pointer) => readonly Pointer[] = remember((podSpec) => {
+const listSkipPointers: (podSpec: Pointer) => readonly Pointer[] = memoize((podSpec) => {
   const holders = new Set(['', podSpec.slice(0, podSpec.lastIndexOf('/'))]);
   return [...holders].map((holder) => joinPointer(holder, 'metadata', 'annotations', SKIP_ANNOTATION));
 });

@@ -3,8 +3,8 @@ import jsonpatch, { type Operation } from 'fast-json-patch';
 import { describe, expect, test } from 'vitest';
 import { admit, type Admission, type Endpoint } from '../../src/admission/admit.ts';
 import { readReview, type AdmissionRequest } from '../../src/admission/review.ts';
-import type { Facts } from '../../src/engine/facts.ts';
-import type { Policy } from '../../src/engine/policy.ts';
+import type { Facts } from '../../src/pull/facts.ts';
+import type { Policy } from '../../src/engine/rule.ts';
 import { deployment, pod, type Json } from '../support/objects.ts';
 import { MIRRORED, policyOf } from '../support/policies.ts';
 

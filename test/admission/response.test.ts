@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { respond, respondToFailure } from '../../src/admission/response.ts';
 import type { AdmissionReview } from '../../src/admission/review.ts';
-import { keepAnswerable } from '../../src/engine/policy.ts';
+import { keepAnswerable } from '../../src/policy/policy.ts';
 import { deployment, pod, type Json } from '../support/objects.ts';
 import { judge } from '../support/judge.ts';
 import { MIRRORED, policyOf } from '../support/policies.ts';

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { isPullable, listProbe, toProbeJson, type ProbeReport } from '../../src/cli/format-probe.ts';
-import type { FailedPull, ImageAnswer, PlatformSize } from '../../src/engine/image-answer.ts';
+import type { FailedPull, ImageAnswer, PlatformSize } from '../../src/cause/image-answer.ts';
 import type { ImageReference } from '../../src/image/reference.ts';
 import type { RateLimit } from '../../src/registry/client/rate-limit.ts';
 import { failed, FAILURES as ALL_FAILURES } from '../support/answers.ts';

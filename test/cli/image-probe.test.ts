@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { openImageProbe } from '../../src/cli/image-probe.ts';
-import type { FailedPull, ImageAnswer } from '../../src/engine/image-answer.ts';
-import type { Policy } from '../../src/engine/policy.ts';
+import type { FailedPull, ImageAnswer } from '../../src/cause/image-answer.ts';
+import type { Policy } from '../../src/engine/rule.ts';
 import { readReference } from '../../src/image/reference.ts';
 import type { ProbeRequest, ProbeResult } from '../../src/registry/client/probe-image.ts';
 import { policyOf } from '../support/policies.ts';

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { UsageError } from '../../src/cli/io.ts';
 import { explainPolicyErrors, loadConfig } from '../../src/cli/load-config.ts';
-import { defaultPolicy } from '../../src/config/load-policy.ts';
+import { defaultPolicy } from '../../src/rules/policy.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
 const HEAD = 'apiVersion: pullguard.dev/v1alpha1\nkind: Policy\n';

@@ -1,9 +1,15 @@
 import { describe, expect, test } from 'vitest';
 import { evaluate, type Decision, type EvaluateInput, type FixMode } from '../../src/engine/evaluate.ts';
-import type { Facts } from '../../src/engine/facts.ts';
+import type { Facts } from '../../src/pull/facts.ts';
 import type { NamespaceLimits } from '../../src/engine/namespace-mode.ts';
-import type { ConfiguredRule, Policy } from '../../src/engine/policy.ts';
-import { defineRule, type Problem, type Rule, type RuleContext } from '../../src/engine/rule.ts';
+import {
+  type Policy,
+  type ConfiguredRule,
+  defineRule,
+  type Problem,
+  type Rule,
+  type RuleContext,
+} from '../../src/engine/rule.ts';
 import { WORKLOAD_KINDS } from '../../src/workload/kinds.ts';
 import type { ImageUse } from '../../src/workload/workload.ts';
 import { judge } from '../support/judge.ts';

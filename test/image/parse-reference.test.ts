@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
 import { parseReference } from '../../src/image/parse-reference.ts';
-import { escapeUnprintable } from '../../src/image/quote.ts';
+import { escapeUnprintable } from '../../src/text/quote.ts';
 import { formatReference, readReference } from '../../src/image/reference.ts';
 import { suspectReference } from '../../src/image/suspect-reference.ts';
 import { anyString, reference, slippedAddress, validAddress } from './arbitraries.ts';

@@ -5,8 +5,8 @@ import { listCertificateAccess } from '../../src/cluster/certificates/certificat
 import { EVENT_ACCESS } from '../../src/cluster/events/events.ts';
 import { accessOf, type SecretsMode } from '../../src/cluster/facts/facts.ts';
 import { LEASE_NAME } from '../../src/cluster/certificates/managed-certificate.ts';
-import { loadPolicy } from '../../src/config/load-policy.ts';
-import { listPullSecrets } from '../../src/engine/policy.ts';
+import { loadPolicy } from '../../src/rules/policy.ts';
+import { listPullSecrets } from '../../src/policy/policy.ts';
 import { listGrants, listNeeds, type Need } from './grants.ts';
 import { build, KUBECTL } from './kustomize.ts';
 import {

@@ -1,11 +1,11 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { loadPolicy } from '../../src/config/load-policy.ts';
-import { listPullSecrets } from '../../src/engine/policy.ts';
+import { loadPolicy } from '../../src/rules/policy.ts';
+import { listPullSecrets } from '../../src/policy/policy.ts';
 import { buildProgram } from '../../src/cli/program.ts';
 import { findLabelProblems } from '../../src/engine/namespace-mode.ts';
-import { createMetrics } from '../../src/server/metrics.ts';
+import { createMetrics } from '../../src/serve/metrics.ts';
 import { capturedIo } from '../support/captured-io.ts';
 import { find, isRole, objects, readBlocks, readText, ROOT, webhooksOf } from './manifests.ts';
 

@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
-import { isExemptNamespace, type Policy } from '../../src/engine/policy.ts';
+import type { Policy } from '../../src/engine/rule.ts';
+import { isExemptNamespace } from '../../src/policy/policy.ts';
 
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 export const BASE = 'manifests/base';

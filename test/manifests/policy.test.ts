@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { defaultPolicy, loadPolicy } from '../../src/config/load-policy.ts';
-import { buildPolicySchema } from '../../src/config/policy-schema.ts';
-import { probesAny } from '../../src/engine/policy.ts';
+import { defaultPolicy, loadPolicy } from '../../src/rules/policy.ts';
+import { buildPolicySchema } from '../../src/policy/policy-schema.ts';
+import { probesAny } from '../../src/policy/policy.ts';
 import { RULES } from '../../src/rules/index.ts';
 import { describePolicy, policyGenerator, policyText } from './manifests.ts';
 

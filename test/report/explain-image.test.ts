@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { defaultPolicy } from '../../src/config/load-policy.ts';
+import { defaultPolicy } from '../../src/rules/policy.ts';
 import { parseReference } from '../../src/image/parse-reference.ts';
 import { explainImage } from '../../src/report/explain-image.ts';
 import { MIRRORED, policyOf } from '../support/policies.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Finding } from '../../src/engine/evaluate.ts';
-import type { ClusterNode, NodeFacts } from '../../src/engine/facts.ts';
-import type { ImageAnswer } from '../../src/engine/image-answer.ts';
+import type { ClusterNode, NodeFacts } from '../../src/pull/facts.ts';
+import type { ImageAnswer } from '../../src/cause/image-answer.ts';
 import { formatWarnings } from '../../src/report/format-warnings.ts';
 import { failed, nodesOf, pullable, registriesOf } from '../support/answers.ts';
 import { judgeIn } from '../support/facts.ts';

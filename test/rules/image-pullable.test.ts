@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Finding } from '../../src/engine/evaluate.ts';
-import type { Facts, NodeFacts } from '../../src/engine/facts.ts';
-import type { FailedPull, ImageAnswer } from '../../src/engine/image-answer.ts';
-import type { Action } from '../../src/engine/rule.ts';
+import type { Facts, NodeFacts } from '../../src/pull/facts.ts';
+import type { FailedPull, ImageAnswer } from '../../src/cause/image-answer.ts';
+import type { Action } from '../../src/policy/policy.ts';
 import { formatWarnings } from '../../src/report/format-warnings.ts';
 import { FAILURES, failed, nodesOf, pullable, registriesOf } from '../support/answers.ts';
 import { factsOf, HOUR, judgeIn, NOW } from '../support/facts.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Decision } from '../../src/engine/evaluate.ts';
-import type { ImageAnswer } from '../../src/engine/image-answer.ts';
+import type { ImageAnswer } from '../../src/cause/image-answer.ts';
 import { formatWarnings } from '../../src/report/format-warnings.ts';
 import { FAILURES, failed, pullable, registriesOf } from '../support/answers.ts';
 import { judgeIn } from '../support/facts.ts';

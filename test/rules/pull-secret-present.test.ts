@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { Facts, PullSecret, ServiceAccount } from '../../src/engine/facts.ts';
+import type { Facts, PullSecret, ServiceAccount } from '../../src/pull/facts.ts';
 import type { Finding } from '../../src/engine/evaluate.ts';
 import { describeFinding } from '../../src/report/describe-finding.ts';
 import { factsOf, holding, HOUR, judgeIn, NOW, withoutCredentials } from '../support/facts.ts';

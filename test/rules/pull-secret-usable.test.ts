@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { Facts, PullSecret } from '../../src/engine/facts.ts';
+import type { Facts, PullSecret } from '../../src/pull/facts.ts';
 import type { Finding } from '../../src/engine/evaluate.ts';
-import type { Policy } from '../../src/engine/policy.ts';
+import type { Policy } from '../../src/engine/rule.ts';
 import { describeFieldError, describeFinding } from '../../src/report/describe-finding.ts';
 import { formatWarnings } from '../../src/report/format-warnings.ts';
-import { formatFieldPath } from '../../src/workload/pointer.ts';
+import { formatFieldPath } from '../../src/text/json.ts';
 import { factsOf, holding, HOUR, judgeIn, NOW, withoutCredentials } from '../support/facts.ts';
 import { deployment, pod, type Json } from '../support/objects.ts';
 import { policyOf } from '../support/policies.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { quote } from '../../src/image/quote.ts';
+import { quote } from '../../src/text/quote.ts';
 import { judge } from '../support/judge.ts';
 import { pod } from '../support/objects.ts';
 import { policyOf } from '../support/policies.ts';

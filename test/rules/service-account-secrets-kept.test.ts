@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { formatWarnings } from '../../src/report/format-warnings.ts';
-import { formatFieldPath } from '../../src/workload/pointer.ts';
+import { formatFieldPath } from '../../src/text/json.ts';
 import { factsOf, holding, judgeIn } from '../support/facts.ts';
 import { deployment, pod, type Json } from '../support/objects.ts';
 import { policyOf } from '../support/policies.ts';

@@ -1,6 +1,6 @@
-import type { FailedAnswer } from '../../src/engine/describe-answer.ts';
-import type { ClusterNode, ImageQuestion, NodeFacts, RegistryFacts } from '../../src/engine/facts.ts';
-import type { FailedPull, ImageAnswer, PullableImage } from '../../src/engine/image-answer.ts';
+import type { FailedAnswer } from '../../src/cause/describe-answer.ts';
+import type { ClusterNode, ImageQuestion, NodeFacts, RegistryFacts } from '../../src/pull/facts.ts';
+import type { FailedPull, ImageAnswer, PullableImage } from '../../src/cause/image-answer.ts';
 import { formatReference, readReference } from '../../src/image/reference.ts';
 
 export const ENDPOINT = 'harbor.example.com:443';

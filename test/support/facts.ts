@@ -1,6 +1,6 @@
 import { evaluate, type Decision, type EvaluateInput } from '../../src/engine/evaluate.ts';
-import type { Facts, PullSecret, ServiceAccount } from '../../src/engine/facts.ts';
-import { parseCredentialKey } from '../../src/image/credential-key.ts';
+import type { Facts, PullSecret, ServiceAccount } from '../../src/pull/facts.ts';
+import { parseCredentialKey } from '../../src/pull/credential-key.ts';
 import { findKind, groupOf } from '../../src/workload/kinds.ts';
 import type { Json } from './objects.ts';
 

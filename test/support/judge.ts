@@ -1,5 +1,5 @@
 import { evaluate, type Decision, type FixMode } from '../../src/engine/evaluate.ts';
-import type { Policy } from '../../src/engine/policy.ts';
+import type { Policy } from '../../src/engine/rule.ts';
 import { findKind, groupOf } from '../../src/workload/kinds.ts';
 import type { Json } from './objects.ts';
 

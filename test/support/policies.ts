@@ -1,5 +1,5 @@
-import { loadPolicy } from '../../src/config/load-policy.ts';
-import type { Policy } from '../../src/engine/policy.ts';
+import { loadPolicy } from '../../src/rules/policy.ts';
+import type { Policy } from '../../src/engine/rule.ts';
 
 /** A policy of the lines given, below the head that every policy has. */
 export function policyOf(...lines: readonly string[]): Policy {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { tabulateKinds, WORKLOAD_KINDS, type WorkloadKind } from '../../src/workload/kinds.ts';
-import { readPointer } from '../../src/workload/pointer.ts';
+import { readPointer } from '../../src/text/json.ts';
 import { readWorkloads, type Workload } from '../../src/workload/workload.ts';
 import { pod } from '../support/objects.ts';
 

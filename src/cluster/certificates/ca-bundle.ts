@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 
-import { readPath, readString } from '../../workload/pointer.ts';
+import { readPath, readString } from '../../text/json.ts';
 import type { KubernetesObject } from '../connection/api-server.ts';
 import type { Term } from './certificate-plan.ts';
 

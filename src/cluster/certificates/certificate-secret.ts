@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
 
 import { readServingCertificate, type ServingCertificate } from '../../tls/source.ts';
-import { isRecord, readPath, readString } from '../../workload/pointer.ts';
+import { isRecord, readPath, readString } from '../../text/json.ts';
 import type { KubernetesObject } from '../connection/api-server.ts';
 import type { Stored, StoredPairs } from './certificate-plan.ts';
 

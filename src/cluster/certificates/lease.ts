@@ -1,4 +1,4 @@
-import { readPath, readString } from '../../workload/pointer.ts';
+import { readPath, readString } from '../../text/json.ts';
 import { ApiError, type ApiServer, type CallOptions, type KubernetesObject } from '../connection/api-server.ts';
 import { reportOnce } from '../connection/report-once.ts';
 

@@ -1,4 +1,4 @@
-import { readString } from '../../workload/pointer.ts';
+import { readString } from '../../text/json.ts';
 import { ApiError, type ApiServer, type KubernetesObject } from '../connection/api-server.ts';
 import {
   holdsAuthority,

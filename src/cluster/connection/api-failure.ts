@@ -1,5 +1,5 @@
 import { STATUS_CODES } from 'node:http';
-import { escapeUnprintable } from '../../image/quote.ts';
+import { escapeUnprintable } from '../../text/quote.ts';
 import { ApiError } from './api-server.ts';
 
 /** Longest text of somebody else's in a message, in characters: what an API server says of a field fits. */

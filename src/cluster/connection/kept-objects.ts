@@ -1,4 +1,4 @@
-import { readString } from '../../workload/pointer.ts';
+import { readString } from '../../text/json.ts';
 import type { KubernetesObject } from './api-server.ts';
 import type { Reporter } from './report-once.ts';
 

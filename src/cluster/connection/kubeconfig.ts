@@ -1,5 +1,5 @@
 import { type Cluster, type Context, KubeConfig, type User } from '@kubernetes/client-node';
-import { escapeUnprintable, quote } from '../../image/quote.ts';
+import { escapeUnprintable, quote } from '../../text/quote.ts';
 
 /**
  * One configuration of one or more kubeconfig files, with a context to use. Of two things of one name the first counts, as

@@ -1,5 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { readPath, readString } from '../../workload/pointer.ts';
+import { readPath, readString } from '../../text/json.ts';
 import { ApiError, type ApiServer, type KubernetesObject, type WatchEvent } from './api-server.ts';
 import { boundText } from './api-failure.ts';
 import { createBackoff, type BackoffOptions } from './backoff.ts';

@@ -1,4 +1,4 @@
-import type { Notice } from './notices.ts';
+import type { Notice } from '../../admission/notices.ts';
 
 /** An Event as the API server has it, as far as it matters to the next one who changes it. */
 export type WrittenEvent = Readonly<{ count: number; lastTimestamp: string; resourceVersion: string }>;

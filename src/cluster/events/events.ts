@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import type { Admission } from '../../admission/admit.ts';
 import type { AdmissionRequest } from '../../admission/review.ts';
-import { readPath, readString } from '../../workload/pointer.ts';
+import { readPath, readString } from '../../text/json.ts';
 import { ApiError, type ApiServer, type CallOptions, type Method } from '../connection/api-server.ts';
 import { createEventBook, type DueEvent, type WrittenEvent } from './event-book.ts';
-import { readNotices, type NoticeOutcome } from './notices.ts';
+import { readNotices, type NoticeOutcome } from '../../admission/notices.ts';
 
 /** What the recorder needs to be allowed, in every namespace. */
 export const EVENT_ACCESS = { apiGroup: '', resource: 'events', verbs: ['create', 'get', 'patch'] } as const;

@@ -1,4 +1,4 @@
-import type { Facts, NodeFacts, PullSecret, PullSecretFacts, ServiceAccount } from '../../engine/facts.ts';
+import type { Facts, NodeFacts, PullSecret, PullSecretFacts, ServiceAccount } from '../../pull/facts.ts';
 import type { SecretsMode } from './fact-collections.ts';
 import type { NamespaceLabels } from './read-namespace.ts';
 

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { ClusterNode, PullSecret, ServiceAccount } from '../../engine/facts.ts';
+import type { ClusterNode, PullSecret, ServiceAccount } from '../../pull/facts.ts';
 import type { KubernetesObject } from '../connection/api-server.ts';
 import type { AccessRule } from '../connection/access-rule.ts';
 import { readNamespace, type NamespaceLabels } from './read-namespace.ts';

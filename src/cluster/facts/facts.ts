@@ -1,4 +1,4 @@
-import type { ClusterNode, FactName, Facts, PullSecret } from '../../engine/facts.ts';
+import type { ClusterNode, FactName, Facts, PullSecret } from '../../pull/facts.ts';
 import type { ApiServer } from '../connection/api-server.ts';
 import { assembleFacts, type NodeStore } from './assemble-facts.ts';
 import {

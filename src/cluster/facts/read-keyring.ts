@@ -1,10 +1,10 @@
-import type { Credentials, Keyring, KeyringEntry, ReadKeyring } from '../../engine/keyring.ts';
-import { parseCredentialKey } from '../../image/credential-key.ts';
-import { readString } from '../../workload/pointer.ts';
+import type { Credentials, Keyring, KeyringEntry, ReadKeyring } from '../../pull/keyring.ts';
+import { parseCredentialKey } from '../../pull/credential-key.ts';
+import { readString } from '../../text/json.ts';
 import { ApiError, type ApiServer, type KubernetesObject } from '../connection/api-server.ts';
 import { listPages } from '../connection/list.ts';
 import { pathOf, type SecretsMode } from './fact-collections.ts';
-import { readDockerConfig, type DockerEntries } from './read-docker-config.ts';
+import { readDockerConfig, type DockerEntries } from '../../pull/read-docker-config.ts';
 import { readSecretEntries } from './read-pull-secret.ts';
 
 export type KeyringReaderOptions = Readonly<{

@@ -1,5 +1,5 @@
-import { remember } from '../../image/remember.ts';
-import { isRecord, readPath } from '../../workload/pointer.ts';
+import { memoize } from '../../text/memoize.ts';
+import { isRecord, readPath } from '../../text/json.ts';
 import type { KubernetesObject } from '../connection/api-server.ts';
 
 export type NamespaceLabels = Readonly<Record<string, string>>;
@@ -14,4 +14,4 @@ export function readNamespace(object: KubernetesObject): NamespaceLabels {
 }
 
 /** One object for all namespaces with the same labels, as most have none. */
-const share = remember((written) => JSON.parse(written) as NamespaceLabels);
+const share = memoize((written) => JSON.parse(written) as NamespaceLabels);

@@ -1,7 +1,7 @@
-import type { ClusterNode } from '../../engine/facts.ts';
+import type { ClusterNode } from '../../pull/facts.ts';
 import { formatReference, readReference } from '../../image/reference.ts';
-import { remember } from '../../image/remember.ts';
-import { isRecord, readPath, readString } from '../../workload/pointer.ts';
+import { memoize } from '../../text/memoize.ts';
+import { isRecord, readPath, readString } from '../../text/json.ts';
 import type { KubernetesObject } from '../connection/api-server.ts';
 import { readQuantity } from './read-quantity.ts';
 
@@ -46,12 +46,12 @@ function readNames(image: unknown): readonly string[] {
 }
 
 /** One string for all nodes, as a thousand of them have the same images. */
-const normalizeOnce = remember((name) => {
+const normalizeOnce = memoize((name) => {
   const reference = readReference(name);
   return reference === undefined ? undefined : formatReference(reference);
 });
 
-const share = remember((text) => text);
+const share = memoize((text) => text);
 
 function listOf(object: KubernetesObject, member: 'conditions' | 'images'): readonly unknown[] {
   const list = readPath(object, 'status', member);

@@ -1,9 +1,14 @@
-import type { CredentialEntry, PullSecret } from '../../engine/facts.ts';
-import { parseCredentialKey } from '../../image/credential-key.ts';
-import { remember } from '../../image/remember.ts';
-import { readString } from '../../workload/pointer.ts';
+import type { CredentialEntry, PullSecret } from '../../pull/facts.ts';
+import { parseCredentialKey } from '../../pull/credential-key.ts';
+import { memoize } from '../../text/memoize.ts';
+import { readString } from '../../text/json.ts';
 import type { KubernetesObject } from '../connection/api-server.ts';
-import { readDockerConfig, readDockercfg, type DockerEntries, type KeepCredentials } from './read-docker-config.ts';
+import {
+  readDockerConfig,
+  readDockercfg,
+  type DockerEntries,
+  type KeepCredentials,
+} from '../../pull/read-docker-config.ts';
 
 /** The types that kubelet takes for pull secrets; it passes over all others. */
 export const PULL_SECRET_TYPES = ['kubernetes.io/dockerconfigjson', 'kubernetes.io/dockercfg'] as const;
@@ -25,7 +30,7 @@ export function readPullSecret(object: KubernetesObject): PullSecret {
 }
 
 /** One string for all secrets that say the same. */
-const share = remember((text) => text);
+const share = memoize((text) => text);
 
 type Content = Pick<PullSecret, 'entries' | 'malformed'>;
 
@@ -60,7 +65,7 @@ function shareEntries(found: DockerEntries<boolean>): readonly CredentialEntry[]
   return /[@?#]/.test(written) ? toEntries(written) : toEntriesOnce(written);
 }
 
-const toEntriesOnce = remember((written) => toEntries(written));
+const toEntriesOnce = memoize((written) => toEntries(written));
 
 function toEntries(written: string): readonly CredentialEntry[] {
   return (JSON.parse(written) as readonly [text: string, hasCredentials: boolean][]).flatMap(

@@ -1,6 +1,6 @@
-import type { ServiceAccount } from '../../engine/facts.ts';
-import { remember } from '../../image/remember.ts';
-import { isRecord, readPath, readString } from '../../workload/pointer.ts';
+import type { ServiceAccount } from '../../pull/facts.ts';
+import { memoize } from '../../text/memoize.ts';
+import { isRecord, readPath, readString } from '../../text/json.ts';
 import type { KubernetesObject } from '../connection/api-server.ts';
 
 /** What is known of a ServiceAccount. Never throws: what has not the shape it should have is passed over. */
@@ -17,4 +17,4 @@ export function readServiceAccount(object: KubernetesObject): ServiceAccount {
 const TRUE = /^(?:1|t|T|true|TRUE|True)$/;
 
 /** One object for all service accounts that say the same, as most say nothing at all. */
-const share = remember((written) => JSON.parse(written) as ServiceAccount);
+const share = memoize((written) => JSON.parse(written) as ServiceAccount);

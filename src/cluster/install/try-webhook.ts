@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { request } from 'node:https';
 import { TLSSocket } from 'node:tls';
-import { escapeUnprintable, quote } from '../../image/quote.ts';
-import { readPath, readString } from '../../workload/pointer.ts';
+import { escapeUnprintable, quote } from '../../text/quote.ts';
+import { readPath, readString } from '../../text/json.ts';
 
 /** `ca` is PEM. */
 export type WebhookAddress = Readonly<{ url: string; ca: string }>;

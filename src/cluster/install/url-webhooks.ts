@@ -1,4 +1,4 @@
-import { readPath, readString } from '../../workload/pointer.ts';
+import { readPath, readString } from '../../text/json.ts';
 import { ApiError, type ApiServer, type KubernetesObject } from '../connection/api-server.ts';
 
 /** The two kinds of object that have the API server call a webhook, in the order in which they are made. */

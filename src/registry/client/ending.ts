@@ -1,5 +1,5 @@
-import type { FailedPull } from '../../engine/image-answer.ts';
-import { quote } from '../../image/quote.ts';
+import type { FailedPull } from '../../cause/image-answer.ts';
+import { quote } from '../../text/quote.ts';
 import type { ExchangeFailure } from '../exchange/exchange-error.ts';
 import { endpointOf } from './registry-address.ts';
 

@@ -1,4 +1,4 @@
-import type { FailedPull } from '../../engine/image-answer.ts';
+import type { FailedPull } from '../../cause/image-answer.ts';
 import { readErrorBody, type RefusalReason } from './error-body.ts';
 import type { ExchangeResponse } from '../exchange/exchange.ts';
 import type { Reply } from './follow-redirects.ts';

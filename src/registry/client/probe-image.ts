@@ -1,9 +1,9 @@
-import type { ImageAnswer, PullableImage } from '../../engine/image-answer.ts';
-import type { RegistryProbe } from '../../engine/policy.ts';
+import type { ImageAnswer, PullableImage } from '../../cause/image-answer.ts';
+import type { RegistryProbe } from '../../policy/policy.ts';
 import { DOCKER_HUB } from '../../image/docker-hub.ts';
-import { quote } from '../../image/quote.ts';
+import { quote } from '../../text/quote.ts';
 import type { ImageReference } from '../../image/reference.ts';
-import type { Credentials } from '../../engine/keyring.ts';
+import type { Credentials } from '../../pull/keyring.ts';
 import { isEnding, MAX_HOST, type Ending } from './ending.ts';
 import type { Exchange } from '../exchange/exchange.ts';
 import { isMeasured, measureImage } from './measure-image.ts';

@@ -1,6 +1,6 @@
-import type { RegistryProbe } from '../../engine/policy.ts';
+import type { RegistryProbe } from '../../policy/policy.ts';
 import { chooseChallenge, isForOthers } from './challenge.ts';
-import type { Credentials } from '../../engine/keyring.ts';
+import type { Credentials } from '../../pull/keyring.ts';
 import { isEnding, type Ending } from './ending.ts';
 import { MAX_ERROR_BYTES } from './error-body.ts';
 import type { Exchange, ExchangeRequest } from '../exchange/exchange.ts';

@@ -1,5 +1,5 @@
-import type { RegistryProbe } from '../../engine/policy.ts';
-import { quote } from '../../image/quote.ts';
+import type { RegistryProbe } from '../../policy/policy.ts';
+import { quote } from '../../text/quote.ts';
 import { MAX_HOST, type Ending } from './ending.ts';
 import { endpointOf, findAddress } from './registry-address.ts';
 

@@ -1,4 +1,4 @@
-import type { FailedPull } from '../../engine/image-answer.ts';
+import type { FailedPull } from '../../cause/image-answer.ts';
 import { broken, isEnding, type Ending } from './ending.ts';
 import { readErrorBody } from './error-body.ts';
 import type { Exchange, ExchangeRequest, ExchangeResponse } from '../exchange/exchange.ts';

@@ -1,5 +1,5 @@
 import { BlockList, isIP } from 'node:net';
-import { rememberOf } from '../../image/remember.ts';
+import { memoizeByObject } from '../../text/memoize.ts';
 
 /**
  * Whether pullguard may connect to an address: one that is reachable in the whole internet, or that is in a CIDR that the policy
@@ -28,7 +28,7 @@ function isAllowedIPv4(address: string, allowed: BlockList): boolean {
 /** What is allowed, each family by itself: Node holds IPv4 addresses against ranges of IPv6 too, and finds all in `::/0`. */
 type Ranges = Readonly<{ ipv4: BlockList; ipv6: BlockList }>;
 
-const rangesOf = rememberOf((allowed: readonly string[]): Ranges => {
+const rangesOf = memoizeByObject((allowed: readonly string[]): Ranges => {
   const ipv4 = new BlockList();
   const ipv6 = new BlockList();
   for (const { address, bits } of allowed.map((cidr) => parseCidr(cidr))) {

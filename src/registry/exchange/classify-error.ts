@@ -1,4 +1,4 @@
-import type { CertificateProblem, UnreachableCause } from '../../engine/image-answer.ts';
+import type { CertificateProblem, UnreachableCause } from '../../cause/image-answer.ts';
 import { ExchangeError, type ExchangeFailure } from './exchange-error.ts';
 
 /** What an error of Node's resolver, sockets, TLS or HTTP means. Nothing of its text is kept, as it may be the registry's. */

@@ -1,6 +1,6 @@
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
-import type { RegistryProbe } from '../../engine/policy.ts';
+import type { RegistryProbe } from '../../policy/policy.ts';
 import { guardLookup, type ResolveHost } from './guarded-lookup.ts';
 import { createTrust } from './trust.ts';
 

@@ -1,4 +1,4 @@
-import type { CertificateProblem, UnreachableCause } from '../../engine/image-answer.ts';
+import type { CertificateProblem, UnreachableCause } from '../../cause/image-answer.ts';
 
 /** Why there is no response. Texts are ours, without a full stop. */
 export type ExchangeFailure =

@@ -1,7 +1,7 @@
 import { promises as dns } from 'node:dns';
 import type { IncomingHttpHeaders } from 'node:http';
 import { isIP } from 'node:net';
-import type { RegistryProbe } from '../../engine/policy.ts';
+import type { RegistryProbe } from '../../policy/policy.ts';
 import { isAllowedAddress } from './addresses.ts';
 import { createConnections } from './connections.ts';
 import { ExchangeError } from './exchange-error.ts';

@@ -1,5 +1,5 @@
-import type { ImageAnswer, PullableImage } from '../../engine/image-answer.ts';
-import type { ProbeSettings } from '../../engine/policy.ts';
+import type { ImageAnswer, PullableImage } from '../../cause/image-answer.ts';
+import type { ProbeSettings } from '../../policy/policy.ts';
 import { createRecentMap } from './recent-map.ts';
 
 /** What was said of an image. No answer: it may not be asked about. */

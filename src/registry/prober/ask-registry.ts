@@ -1,8 +1,8 @@
-import type { ImageAnswer } from '../../engine/image-answer.ts';
-import type { Policy, RegistryProbe } from '../../engine/policy.ts';
+import type { ImageAnswer } from '../../cause/image-answer.ts';
+import type { PolicySections, RegistryProbe } from '../../policy/policy.ts';
 import { DOCKER_HUB } from '../../image/docker-hub.ts';
 import type { ImageReference } from '../../image/reference.ts';
-import type { Credentials } from '../../engine/keyring.ts';
+import type { Credentials } from '../../pull/keyring.ts';
 import type { HubBudget } from './hub-budget.ts';
 import type { Limiter } from './limiter.ts';
 import { hasFetched, planManifests } from './plan-manifests.ts';
@@ -38,7 +38,7 @@ export type ProbeEvent = Readonly<{ registry: string; seconds: number; result: P
 export type AskRegistry = (session: Session, target: Target) => Promise<ImageAnswer | undefined>;
 
 type Surroundings = Readonly<{
-  policy: () => Policy;
+  policy: () => PolicySections;
   probeImage: ProbeImage;
   platforms: () => readonly string[];
   onProbed: (event: ProbeEvent) => void;

@@ -1,4 +1,4 @@
-import type { ImageAnswer } from '../../engine/image-answer.ts';
+import type { ImageAnswer } from '../../cause/image-answer.ts';
 import { createRecentMap } from './recent-map.ts';
 
 /** One image may be at fault; so many different ones in a row are the registry. */

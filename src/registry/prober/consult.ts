@@ -1,7 +1,7 @@
-import type { ImageAnswer } from '../../engine/image-answer.ts';
+import type { ImageAnswer } from '../../cause/image-answer.ts';
 import type { AskRegistry, ProbeEvent, Target } from './ask-registry.ts';
-import { chooseCredentials } from './choose-credentials.ts';
-import type { Credentials, Keyring, ReadKeyring } from '../../engine/keyring.ts';
+import { chooseCredentials } from '../../pull/choose-credentials.ts';
+import type { Credentials, Keyring, ReadKeyring } from '../../pull/keyring.ts';
 import { ANONYMOUS, fingerprintOf, type Fingerprint } from './fingerprint.ts';
 import { createLimiter } from './limiter.ts';
 import type { Pull } from './pull.ts';

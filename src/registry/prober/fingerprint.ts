@@ -1,5 +1,5 @@
 import { createHmac, randomBytes } from 'node:crypto';
-import type { Credentials } from '../../engine/keyring.ts';
+import type { Credentials } from '../../pull/keyring.ts';
 
 /** Stands for a text in keys: the same text gives the same one, and nobody gets from it to the text. */
 export type Fingerprint = (text: string) => string;

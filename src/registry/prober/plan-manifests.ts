@@ -1,4 +1,4 @@
-import type { PullableImage } from '../../engine/image-answer.ts';
+import type { PullableImage } from '../../cause/image-answer.ts';
 import { isMeasured } from '../client/measure-image.ts';
 import type { ProbeRequest, ProbeResult } from '../client/probe-image.ts';
 

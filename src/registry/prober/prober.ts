@@ -1,9 +1,9 @@
 import type { Inquiry } from '../../admission/inquiry.ts';
-import type { ImageAnswer } from '../../engine/image-answer.ts';
-import type { Policy } from '../../engine/policy.ts';
+import type { ImageAnswer } from '../../cause/image-answer.ts';
+import type { PolicySections } from '../../policy/policy.ts';
 import { createAskRegistry, describeBug, type ProbeEvent } from './ask-registry.ts';
 import { createConsult } from './consult.ts';
-import type { ReadKeyring } from '../../engine/keyring.ts';
+import type { ReadKeyring } from '../../pull/keyring.ts';
 import { createFingerprint } from './fingerprint.ts';
 import { createHubBudget } from './hub-budget.ts';
 import { createLimiter } from './limiter.ts';
@@ -16,7 +16,7 @@ import { openSession, type Session } from './session.ts';
 export type { ProbeEvent } from './ask-registry.ts';
 
 export type ProberOptions = Readonly<{
-  policy: () => Policy;
+  policy: () => PolicySections;
   probeImage: ProbeImage;
   readKeyring: ReadKeyring;
   /** Platforms of the cluster's nodes; called for each probe. */

@@ -1,5 +1,5 @@
-import type { ImageQuestion } from '../../engine/facts.ts';
-import { findRegistry, type Policy, type RegistryProbe } from '../../engine/policy.ts';
+import type { ImageQuestion } from '../../pull/facts.ts';
+import { findRegistry, type PolicySections, type RegistryProbe } from '../../policy/policy.ts';
 import { formatReference, type ImageReference } from '../../image/reference.ts';
 
 /** Names of Kubernetes objects are no longer: there is no secret with a longer one. */
@@ -30,7 +30,10 @@ export function toServer({ registry }: ImageReference): string {
 }
 
 /** Undefined when the registry may not be asked, or when there can be no such image. */
-export function readPull({ reference, namespace, pullSecrets }: ImageQuestion, policy: Policy): Pull | undefined {
+export function readPull(
+  { reference, namespace, pullSecrets }: ImageQuestion,
+  policy: PolicySections,
+): Pull | undefined {
   const registry = findRegistry(policy, reference)?.probe;
   if (registry === undefined) return undefined;
   const image = formatReference(reference);

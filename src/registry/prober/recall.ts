@@ -1,5 +1,5 @@
-import type { ImageAnswer } from '../../engine/image-answer.ts';
-import type { ProbeSettings } from '../../engine/policy.ts';
+import type { ImageAnswer } from '../../cause/image-answer.ts';
+import type { ProbeSettings } from '../../policy/policy.ts';
 import { ANONYMOUS, type Fingerprint } from './fingerprint.ts';
 import type { Pull } from './pull.ts';
 import { toAnswerKey, type Access, type Session } from './session.ts';

@@ -1,5 +1,5 @@
-import type { ImageAnswer } from '../../engine/image-answer.ts';
-import type { ProbeSettings } from '../../engine/policy.ts';
+import type { ImageAnswer } from '../../cause/image-answer.ts';
+import type { ProbeSettings } from '../../policy/policy.ts';
 import { createAnswerCache, type AnswerCache } from './answer-cache.ts';
 import { createCircuitBreaker, type CircuitBreaker } from './circuit-breaker.ts';
 import { createRecentMap, type RecentMap } from './recent-map.ts';

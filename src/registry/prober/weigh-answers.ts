@@ -1,4 +1,4 @@
-import type { ImageAnswer } from '../../engine/image-answer.ts';
+import type { ImageAnswer } from '../../cause/image-answer.ts';
 
 /** Whether kubelet goes on with the next credentials after this, and we with it. What is left out fails with any. */
 export function mayGoWithOthers({ outcome }: ImageAnswer): boolean {

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import type { KubernetesObject } from '../../../src/cluster/connection/api-server.ts';
 import { createKeptObjects, type KeptObjects } from '../../../src/cluster/connection/kept-objects.ts';
 import { reportOnce } from '../../../src/cluster/connection/report-once.ts';
-import { readString } from '../../../src/workload/pointer.ts';
+import { readString } from '../../../src/text/json.ts';
 
 let objects: KeptObjects<string>;
 let changes: string[];

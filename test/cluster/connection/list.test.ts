@@ -1,7 +1,7 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { ApiServer } from '../../../src/cluster/connection/api-server.ts';
 import { listPages, type ListOptions } from '../../../src/cluster/connection/list.ts';
-import { readString } from '../../../src/workload/pointer.ts';
+import { readString } from '../../../src/text/json.ts';
 import { startStandIn, type StandInApiServer } from '../../support/stand-in-api-server.ts';
 import { connectTo } from '../../support/stand-in-connection.ts';
 

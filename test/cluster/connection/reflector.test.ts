@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { startReflector, type Reflector, type ReflectorOptions } from '../../../src/cluster/connection/reflector.ts';
-import { readString } from '../../../src/workload/pointer.ts';
+import { readString } from '../../../src/text/json.ts';
 import type { Json } from '../../support/objects.ts';
 import { startStandIn, type SeenRequest, type StandInApiServer } from '../../support/stand-in-api-server.ts';
 import { connectTo } from '../../support/stand-in-connection.ts';

@@ -7,7 +7,7 @@ import {
   type EventResult,
 } from '../../../src/cluster/events/events.ts';
 import type { Finding } from '../../../src/engine/evaluate.ts';
-import { readString } from '../../../src/workload/pointer.ts';
+import { readString } from '../../../src/text/json.ts';
 import { requestFor } from '../../support/admission-request.ts';
 import { finding } from '../../support/finding.ts';
 import { pod, type Json } from '../../support/objects.ts';

@@ -6,7 +6,7 @@ import {
   type Store,
 } from '../../../src/cluster/facts/assemble-facts.ts';
 import type { SecretsMode } from '../../../src/cluster/facts/fact-collections.ts';
-import type { PullSecret } from '../../../src/engine/facts.ts';
+import type { PullSecret } from '../../../src/pull/facts.ts';
 
 const SECRET: PullSecret = { type: 'kubernetes.io/dockercfg', entries: [] };
 

@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { ApiError, type ApiServer, type CallOptions } from '../../../src/cluster/connection/api-server.ts';
 import { accessOf, type SecretsMode } from '../../../src/cluster/facts/fact-collections.ts';
 import { createKeyringReader, readDockerLogins } from '../../../src/cluster/facts/read-keyring.ts';
-import type { Keyring, ReadKeyring } from '../../../src/engine/keyring.ts';
+import type { Keyring, ReadKeyring } from '../../../src/pull/keyring.ts';
 import type { Json } from '../../support/objects.ts';
 import { startStandIn, type StandInApiServer } from '../../support/stand-in-api-server.ts';
 import { connectTo } from '../../support/stand-in-connection.ts';

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { KubernetesObject } from '../../../src/cluster/connection/api-server.ts';
 import { readPullSecret } from '../../../src/cluster/facts/read-pull-secret.ts';
-import { matchCredentialKey } from '../../../src/image/credential-key.ts';
+import { matchCredentialKey } from '../../../src/pull/credential-key.ts';
 
 const CONFIG_JSON = 'kubernetes.io/dockerconfigjson';
 const DOCKERCFG = 'kubernetes.io/dockercfg';

@@ -6,10 +6,10 @@ import forge from 'node-forge';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { tryWebhook } from '../../../src/cluster/install/try-webhook.ts';
 import { makeCertificates, type Certificates } from '../../../src/tls/self-signed.ts';
-import { createApp } from '../../../src/server/app.ts';
-import { createMetrics } from '../../../src/server/metrics.ts';
-import { collectLog, serveLocally } from '../../server/helpers.ts';
-import { makeClientCertificates } from '../../server/client-certificates.ts';
+import { createApp } from '../../../src/serve/app.ts';
+import { createMetrics } from '../../../src/serve/metrics.ts';
+import { collectLog, serveLocally } from '../../serve/helpers.ts';
+import { makeClientCertificates } from '../../serve/client-certificates.ts';
 import { MIRRORED } from '../../support/policies.ts';
 import { serveWebhook } from '../../support/webhook-server.ts';
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { RegistryProbe } from '../../../src/engine/policy.ts';
+import type { RegistryProbe } from '../../../src/policy/policy.ts';
 import { readReference } from '../../../src/image/reference.ts';
 import { createExchange } from '../../../src/registry/exchange/exchange.ts';
 import { createProbeImage, type ProbeRequest, type ProbeResult } from '../../../src/registry/client/probe-image.ts';

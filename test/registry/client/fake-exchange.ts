@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import type { RegistryProbe } from '../../../src/engine/policy.ts';
+import type { RegistryProbe } from '../../../src/policy/policy.ts';
 import { ExchangeError, type ExchangeFailure } from '../../../src/registry/exchange/exchange-error.ts';
 import type { Exchange, ExchangeRequest } from '../../../src/registry/exchange/exchange.ts';
 import { findAddress } from '../../../src/registry/client/registry-address.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { FailedPull } from '../../../src/engine/image-answer.ts';
+import type { FailedPull } from '../../../src/cause/image-answer.ts';
 import { judgeRefusal, type Asker } from '../../../src/registry/client/judge-refusal.ts';
 
 const NOW = Date.UTC(2026, 5, 1, 12);

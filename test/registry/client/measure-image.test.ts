@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { PlatformSize } from '../../../src/engine/image-answer.ts';
+import type { PlatformSize } from '../../../src/cause/image-answer.ts';
 import { broken } from '../../../src/registry/client/ending.ts';
 import {
   isMeasured,

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import type { RegistryProbe } from '../../../src/engine/policy.ts';
+import type { RegistryProbe } from '../../../src/policy/policy.ts';
 import { createExchange } from '../../../src/registry/exchange/exchange.ts';
 import { createProbeImage, type ProbeRequest, type ProbeResult } from '../../../src/registry/client/probe-image.ts';
 import { startFaultRegistry, type Answer, type FaultRegistry } from '../../support/fault-registry.ts';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test, vi } from 'vitest';
-import type { PullableImage } from '../../../src/engine/image-answer.ts';
-import type { RegistryProbe } from '../../../src/engine/policy.ts';
+import type { PullableImage } from '../../../src/cause/image-answer.ts';
+import type { RegistryProbe } from '../../../src/policy/policy.ts';
 import { readReference } from '../../../src/image/reference.ts';
 import { ExchangeError } from '../../../src/registry/exchange/exchange-error.ts';
 import type { Exchange, ExchangeResponse } from '../../../src/registry/exchange/exchange.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { ImageAnswer } from '../../../src/engine/image-answer.ts';
+import type { ImageAnswer } from '../../../src/cause/image-answer.ts';
 import { createAnswerCache, type AnswerCache } from '../../../src/registry/prober/answer-cache.ts';
 import {
   BROKEN,

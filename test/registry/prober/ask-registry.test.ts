@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { ImageAnswer } from '../../../src/engine/image-answer.ts';
-import type { Policy } from '../../../src/engine/policy.ts';
+import type { ImageAnswer } from '../../../src/cause/image-answer.ts';
+import type { PolicySections } from '../../../src/policy/policy.ts';
 import {
   createAskRegistry,
   type AskRegistry,
@@ -26,7 +26,7 @@ import {
 } from './probing.ts';
 
 type Options = Readonly<{
-  policy?: Policy;
+  policy?: PolicySections;
   platforms?: () => readonly string[];
   most?: number;
 }>;

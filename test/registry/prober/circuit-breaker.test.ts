@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { ImageAnswer } from '../../../src/engine/image-answer.ts';
+import type { ImageAnswer } from '../../../src/cause/image-answer.ts';
 import { createCircuitBreaker } from '../../../src/registry/prober/circuit-breaker.ts';
 import {
   BROKEN,

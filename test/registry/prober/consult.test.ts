@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import type { ImageAnswer } from '../../../src/engine/image-answer.ts';
+import type { ImageAnswer } from '../../../src/cause/image-answer.ts';
 import type { ProbeEvent, Target } from '../../../src/registry/prober/ask-registry.ts';
 import { createConsult } from '../../../src/registry/prober/consult.ts';
-import type { Keyring, ReadKeyring } from '../../../src/engine/keyring.ts';
+import type { Keyring, ReadKeyring } from '../../../src/pull/keyring.ts';
 import { createFingerprint } from '../../../src/registry/prober/fingerprint.ts';
 import { readPull, type Pull } from '../../../src/registry/prober/pull.ts';
 import { openSession, type Session } from '../../../src/registry/prober/session.ts';

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import type { ImageQuestion } from '../../../src/engine/facts.ts';
-import type { ImageAnswer } from '../../../src/engine/image-answer.ts';
-import type { ProbeSettings } from '../../../src/engine/policy.ts';
-import type { Keyring } from '../../../src/engine/keyring.ts';
+import type { ImageQuestion } from '../../../src/pull/facts.ts';
+import type { ImageAnswer } from '../../../src/cause/image-answer.ts';
+import type { ProbeSettings } from '../../../src/policy/policy.ts';
+import type { Keyring } from '../../../src/pull/keyring.ts';
 import type { ProbeRequest } from '../../../src/registry/client/probe-image.ts';
 import { createProber, type ProbeEvent } from '../../../src/registry/prober/prober.ts';
 import {

@@ -1,10 +1,10 @@
-import type { ImageQuestion } from '../../../src/engine/facts.ts';
-import type { ImageAnswer, PullableImage } from '../../../src/engine/image-answer.ts';
-import type { Policy, ProbeSettings, RegistryProbe } from '../../../src/engine/policy.ts';
-import { parseCredentialKey } from '../../../src/image/credential-key.ts';
+import type { ImageQuestion } from '../../../src/pull/facts.ts';
+import type { ImageAnswer, PullableImage } from '../../../src/cause/image-answer.ts';
+import type { PolicySections, ProbeSettings, RegistryProbe } from '../../../src/policy/policy.ts';
+import { parseCredentialKey } from '../../../src/pull/credential-key.ts';
 import { parseHostPattern } from '../../../src/image/host-pattern.ts';
 import { readReference, type ImageReference } from '../../../src/image/reference.ts';
-import type { Credentials, Keyring } from '../../../src/engine/keyring.ts';
+import type { Credentials, Keyring } from '../../../src/pull/keyring.ts';
 import type { ProbeImage, ProbeRequest, ProbeResult } from '../../../src/registry/client/probe-image.ts';
 import { policyOf } from '../../support/policies.ts';
 
@@ -23,7 +23,7 @@ export const SETTINGS: ProbeSettings = {
 };
 
 /** Asks the registries of example.com and Docker Hub, and no others. */
-export function probingPolicy(settings: Partial<ProbeSettings> = {}): Policy {
+export function probingPolicy(settings: Partial<ProbeSettings> = {}): PolicySections {
   const hosts = ['*.example.com', 'docker.io'].map((text) => parseHostPattern(text)!);
   return { ...policyOf(), registries: [{ hosts, probe: REGISTRY }], probe: { ...SETTINGS, ...settings } };
 }

@@ -1,0 +1,114 @@
+import type { Admission } from './admit.ts';
+import { namespaceOf } from './pass.ts';
+import type { AdmissionRequest } from './review.ts';
+import type { Finding } from '../engine/evaluate.ts';
+import { describeFinding, nameSubject } from '../report/describe-finding.ts';
+import { findController, type Controller } from '../workload/controller.ts';
+import { formatFieldPath, readPath, readString } from '../text/json.ts';
+
+export type NoticeOutcome = 'denied' | 'fixed';
+
+/** What a notice is about, as an Event names it. `uid` is there only for what exists; `namespace` may be empty. */
+export type InvolvedObject = Readonly<{
+  apiVersion: string;
+  kind: string;
+  namespace: string;
+  name: string;
+  uid?: string;
+}>;
+
+/** What people are told of one admission, one owner and one rule. At most 1024 bytes of `message`, without credentials. */
+export type Notice = Readonly<{ involved: InvolvedObject; outcome: NoticeOutcome; rule: string; message: string }>;
+
+/**
+ * What an admission has to tell: for each rule that denied the object or fixed it, one notice. What is only warned of or
+ * noted has been told elsewhere, and a dry run changed nothing.
+ */
+export function readNotices(request: AdmissionRequest, { findings }: Pick<Admission, 'findings'>): readonly Notice[] {
+  if (findings.length === 0 || request.dryRun) return NONE;
+  const groups = groupFindings(findings);
+  if (groups.size === 0) return NONE;
+  const owner = findController(request.object);
+  const involved = owner === undefined ? identifyObject(request) : identifyOwner(owner, request);
+  if (!isNamed(involved)) return NONE;
+  return [...groups.values()].map(({ outcome, rule, first, others }) => {
+    const subject = owner === undefined ? '' : `${nameSubject({ workload: first.workload })}: `;
+    return { involved, outcome, rule, message: describe(subject, first, others) };
+  });
+}
+
+const NONE: readonly Notice[] = [];
+
+type Group = { outcome: NoticeOutcome; rule: string; first: Finding; others: number };
+
+function groupFindings(findings: readonly Finding[]): ReadonlyMap<string, Group> {
+  const groups = new Map<string, Group>();
+  for (const finding of findings) {
+    const outcome = finding.action === 'deny' ? 'denied' : finding.fixed === 'now' ? 'fixed' : undefined;
+    if (outcome === undefined) continue;
+    const { rule } = finding;
+    const group = groups.get(`${outcome} ${rule}`);
+    if (group === undefined) groups.set(`${outcome} ${rule}`, { outcome, rule, first: finding, others: 0 });
+    else group.others++;
+  }
+  return groups;
+}
+
+/** Pods come and go by the hundred; their owner stays, and is where people look. */
+function identifyOwner({ apiVersion, kind, name, uid }: Controller, request: AdmissionRequest): InvolvedObject {
+  return { apiVersion, kind, namespace: namespaceOf(request), name, ...(uid !== '' && { uid }) };
+}
+
+function identifyObject(request: AdmissionRequest): InvolvedObject {
+  return {
+    apiVersion: readString(request.object, 'apiVersion'),
+    kind: request.kind.kind,
+    namespace: namespaceOf(request),
+    name: nameObject(request),
+    // A new object has a uid already when it is judged, and another one at each try: nothing that exists has it.
+    ...(request.operation !== 'CREATE' && readUid(readPath(request.object, 'metadata'))),
+  };
+}
+
+function readUid(holder: unknown): Readonly<{ uid?: string }> {
+  const uid = readString(holder, 'uid');
+  return uid === '' ? {} : { uid };
+}
+
+/**
+ * The object's name; `web-*` for a new one that is named from the prefix `web-`. `/mutate` sees no name yet and `/validate`
+ * another one at each try, so it would never be the same object. With its asterisk it cannot be taken for another one, as
+ * the prefix without its dash could: there may well be a pod `web`.
+ */
+function nameObject({ object, name, operation }: AdmissionRequest): string {
+  const given = readString(object, 'metadata', 'name') || name;
+  const prefix = readString(object, 'metadata', 'generateName');
+  const isGenerated = operation === 'CREATE' && prefix !== '' && (given === '' || given.startsWith(prefix));
+  return isGenerated ? `${prefix}*` : given;
+}
+
+/** Kubernetes names nothing longer than this: what claims to be was sent by no API server. */
+const LONGEST_NAME = 253;
+
+function isNamed({ apiVersion, kind, namespace, name, uid = '' }: InvolvedObject): boolean {
+  const texts = [apiVersion, kind, namespace, name, uid];
+  return kind !== '' && name !== '' && texts.every((text) => text.length <= LONGEST_NAME);
+}
+
+/** As long as the `note` of the newer Event API may be, which some tools convert to. */
+const MAX_MESSAGE_BYTES = 1024;
+
+/** `spec.containers[0].image: "NGINX": repository name must be lowercase (reference-valid, and 2 more)`. */
+function describe(subject: string, finding: Finding, others: number): string {
+  const end = others === 0 ? ` (${finding.rule})` : ` (${finding.rule}, and ${others} more)`;
+  const text = `${subject}${formatFieldPath(finding.at)}: ${describeFinding(finding)}`;
+  return `${cutToBytes(text, MAX_MESSAGE_BYTES - Buffer.byteLength(end))}${end}`;
+}
+
+function cutToBytes(text: string, limit: number): string {
+  const bytes = Buffer.from(text);
+  if (bytes.length <= limit) return text;
+  const start = bytes.subarray(0, limit - Buffer.byteLength('…')).toString();
+  // A character that was cut through reads as U+FFFD.
+  return `${start.replace(/\uFFFD$/, '')}…`;
+}

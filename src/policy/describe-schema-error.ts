@@ -1,0 +1,123 @@
+import type { ErrorObject } from 'ajv';
+import leven from 'leven';
+import { quote } from '../text/quote.ts';
+import { joinPointer, type Pointer } from '../text/json.ts';
+
+/** What is wrong, where; with `key`, it is the member's key that is wrong and not its value. */
+export type SchemaProblem = Readonly<{ pointer: Pointer; part?: 'key'; message: string }>;
+
+/** Notes a problem of what fits the schema, by where it stands. */
+export type Report = (pointer: Pointer, message: string) => void;
+
+/** What we read of what ajv says; with `verbose` it brings the schema and the value along. */
+type SchemaError = Pick<ErrorObject, 'keyword' | 'instancePath' | 'params' | 'message' | 'data' | 'parentSchema'>;
+
+/** Says in words what ajv found. Undefined for errors that only say that another error made a branch fail. */
+export function describeSchemaError(error: SchemaError): SchemaProblem | undefined {
+  const pointer = error.instancePath;
+  const { additionalProperty: unknown } = error.params as { additionalProperty?: string };
+  if (error.keyword === 'if') return undefined;
+  if (unknown !== undefined) {
+    return { pointer: joinPointer(pointer, unknown), part: 'key', message: describeUnknownKey(unknown, error) };
+  }
+  return { pointer, message: (DESCRIPTIONS[error.keyword] ?? describeOther)(error) };
+}
+
+const DESCRIPTIONS: Readonly<Record<string, (error: SchemaError) => string>> = {
+  required: describeMissingKey,
+  const: ({ params, data }) => `must be ${JSON.stringify(params['allowedValue'])}, is ${show(data)}`,
+  enum: describeChoice,
+  type: describeType,
+  minimum: ({ params, data }) => `must be ${String(params['limit'])} or more, is ${show(data)}`,
+  maximum: ({ params, data }) => `must be ${String(params['limit'])} or less, is ${show(data)}`,
+  minItems: () => 'must not be empty',
+  minLength: () => 'must not be empty',
+};
+
+function describeUnknownKey(key: string, error: SchemaError): string {
+  return `unknown key ${quote(key)}${suggestOrList(key, Object.keys(propertiesOf(error)))}`;
+}
+
+function describeMissingKey(error: SchemaError): string {
+  const key = String(error.params['missingProperty']);
+  const value = propertiesOf(error)[key]?.const;
+  return `missing key ${quote(key)}${value === undefined ? '' : `; write ${quote(`${key}: ${value}`)}`}`;
+}
+
+function describeType(error: SchemaError): string {
+  const { params, data, parentSchema } = error;
+  const types = [params['type']].flat().map(String);
+  // Not any text will do, so that "a text" would be no help: 250 for 250ms.
+  if ((parentSchema as { pattern?: string } | undefined)?.pattern !== undefined) return describeOther(error);
+  return `must be ${nameTypes(types)}, is ${show(data)}${types.includes('string') ? hintAtOff(data) : ''}`;
+}
+
+function describeChoice({ params, data }: SchemaError): string {
+  const allowed = (params['allowedValues'] as readonly unknown[]).map(String);
+  const hint = typeof data === 'string' ? suggest(data, allowed) : hintAtOff(data);
+  return `must be one of ${allowed.join(', ')}, is ${show(data)}${hint}`;
+}
+
+/** A schema says in its description what its pattern and lengths are for. */
+function describeOther({ keyword, message = keyword, parentSchema, data }: SchemaError): string {
+  const { description } = (parentSchema ?? {}) as { description?: string };
+  return `${description === undefined ? message : `must be ${description}`}, is ${show(data)}`;
+}
+
+/** `; did you mean "mirrors"?` where a known word is close: a third of its letters away, as long but for its end, or with letters swapped. */
+export function suggest(word: string, known: readonly string[]): string {
+  const [closest] = known
+    .map((candidate) => ({ candidate, distance: measureDistance(word.toLowerCase(), candidate.toLowerCase()) }))
+    .filter(({ candidate, distance }) => distance <= Math.max(1, Math.floor(candidate.length / 3)))
+    .sort((left, right) => left.distance - right.distance);
+  return closest === undefined ? '' : `; did you mean ${quote(closest.candidate)}?`;
+}
+
+/** The suggestion, or failing that all there is to choose from. */
+export function suggestOrList(word: string, known: readonly string[]): string {
+  const suggestion = suggest(word, known);
+  if (suggestion !== '' || known.length === 0) return suggestion;
+  return known.length === 1 ? `; only ${known.join('')} is known` : `; known are ${known.join(', ')}`;
+}
+
+/** Letters to change; one where a word is cut short or its letters are in another order. */
+function measureDistance(word: string, candidate: string): number {
+  const sameLetters = sortLetters(word) === sortLetters(candidate);
+  const isStart = word.length >= 3 && candidate.startsWith(word);
+  return sameLetters || isStart ? Math.min(1, leven(word, candidate)) : leven(word, candidate);
+}
+
+function sortLetters(word: string): string {
+  return Array.from(word).sort().join('');
+}
+
+type Properties = Readonly<Record<string, Readonly<{ const?: string }>>>;
+
+function propertiesOf({ parentSchema }: SchemaError): Properties {
+  return (parentSchema as { properties?: Properties } | undefined)?.properties ?? {};
+}
+
+/** To YAML 1.1, and so to many a tool, `off` without quotes is the boolean. */
+function hintAtOff(value: unknown): string {
+  return value === false ? '; if that was off, write "off" in quotes' : '';
+}
+
+const TYPE_NAMES: Readonly<Record<string, string>> = {
+  array: 'a list',
+  boolean: 'true or false',
+  integer: 'a whole number',
+  number: 'a number',
+  object: 'an object',
+  string: 'a text',
+};
+
+function nameTypes(types: readonly string[]): string {
+  return types.map((type) => TYPE_NAMES[type] ?? type).join(' or ');
+}
+
+function show(value: unknown): string {
+  if (value === null || value === undefined) return 'empty';
+  if (Array.isArray(value)) return 'a list';
+  if (typeof value === 'object') return 'an object';
+  return typeof value === 'string' ? quote(value, 60) : JSON.stringify(value);
+}

@@ -1,0 +1,62 @@
+import { describeCause, readText } from '../manifest/read-text.ts';
+import { watchFiles } from '../manifest/watch-files.ts';
+
+/** The policy to judge by now: the last good one, whatever has become of its file since. */
+export type PolicySource<Policy> = Readonly<{ current: () => Policy; close: () => void }>;
+
+export type PolicySourceOptions<Policy> = Readonly<{
+  /** Makes of the text of a file the policy to judge by. @throws PolicyError */
+  load: (text: string, file: string) => Policy;
+  /** Told after a changed file became the policy. */
+  onReload: () => void;
+  /** Told of a changed file that cannot be used, with file, line and column where there are any. */
+  onError: (message: string) => void;
+  /** How often to look, in milliseconds; 1000 unless told otherwise. */
+  intervalMs?: number;
+}>;
+
+/**
+ * A policy kept in a file, taken over when the file changes.
+ *
+ * @throws PolicyError or Error naming the file when there is no good policy to start with.
+ */
+export function filePolicySource<Policy>(
+  file: string,
+  { load, onReload, onError, intervalMs }: PolicySourceOptions<Policy>,
+): PolicySource<Policy> {
+  let text = readPolicyFile(file);
+  let policy = load(text, file);
+  let lastProblem: string | undefined;
+
+  const close = watchFiles([file], reload, intervalMs);
+  // What changed between the first look at the file and the start of the watch.
+  reload();
+  return { current: () => policy, close };
+
+  function reload(): void {
+    try {
+      const changed = readPolicyFile(file);
+      if (changed === text) {
+        lastProblem = undefined;
+        return;
+      }
+      policy = load(changed, file);
+      text = changed;
+      lastProblem = undefined;
+      onReload();
+    } catch (error) {
+      const problem = error instanceof Error ? error.message : String(error);
+      if (problem !== lastProblem) onError(problem);
+      lastProblem = problem;
+    }
+  }
+}
+
+/** @throws Error naming the file and the cause. */
+export function readPolicyFile(file: string): string {
+  try {
+    return readText(file);
+  } catch (error) {
+    throw new Error(`cannot read policy ${file}: ${describeCause(error)}`, { cause: error });
+  }
+}

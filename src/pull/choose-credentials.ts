@@ -1,0 +1,47 @@
+import { matchCredentialKey, type CredentialKey } from './credential-key.ts';
+import { parseUrl } from './parse-url.ts';
+import type { ImageReference } from '../image/reference.ts';
+import type { Credentials, Keyring } from './keyring.ts';
+
+/** Each of them is a login at the registry, and too many failed ones lock an account. */
+const MOST_TRIED = 5;
+
+export type ChosenCredentials = Readonly<{
+  /** To be tried in turn; undefined for none at all, as anybody. Never empty. */
+  credentials: readonly (Credentials | undefined)[];
+  /** Whether these are all that kubelet would try. */
+  isSure: boolean;
+}>;
+
+/**
+ * What kubelet pulls an image with (`pkg/credentialprovider/keyring.go`, `Lookup`): the credentials of all keys that match,
+ * those of more specific keys first, and within a key in the order of the secrets; those of the default registry only if no
+ * other key matches; nothing at all if none does. With a match it never falls back to nothing.
+ */
+export function chooseCredentials({ entries, isComplete }: Keyring, reference: ImageReference): ChosenCredentials {
+  const matching = entries.filter(({ key }) => matchCredentialKey(key, reference));
+  const particular = matching.filter(({ key }) => !key.isDefaultRegistry);
+  const chosen = particular.length > 0 ? particular : matching;
+  // Kubelet sorts its keys backwards, so that the one with the longer path comes first. Sorting keeps what is equal in order.
+  const sorted = chosen
+    .map(({ key, credentials }) => ({ key: toIndexKey(key), credentials }))
+    .sort((a, b) => (a.key === b.key ? 0 : a.key < b.key ? 1 : -1));
+  const different = dropRepeated(sorted.map(({ credentials }) => credentials));
+  return {
+    credentials: different.length === 0 ? [undefined] : different.slice(0, MOST_TRIED),
+    isSure: isComplete && different.length <= MOST_TRIED,
+  };
+}
+
+/** A key as kubelet has it in its index: without the scheme, and without the version that docker writes. */
+function toIndexKey({ text }: CredentialKey): string {
+  const url = parseUrl(/^https?:\/\//.test(text) ? text : `https://${text}`);
+  if (url === undefined) return text;
+  const path = url.path.replace(/^\/v[12]\//, '/');
+  return path === '/' ? url.host : url.host + path;
+}
+
+/** A copy of a secret under another name fails as the first one did. */
+function dropRepeated(all: readonly Credentials[]): readonly Credentials[] {
+  return [...new Map(all.map((one) => [JSON.stringify([one.username, one.password]), one])).values()];
+}

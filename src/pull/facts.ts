@@ -1,0 +1,98 @@
+import type { CredentialKey } from './credential-key.ts';
+import type { ImageReference } from '../image/reference.ts';
+import type { ImageAnswer } from '../cause/image-answer.ts';
+
+/**
+ * What the cluster told us, as rules ask for it. Everything may be out of date by a moment. An absent member is unknown:
+ * rules that need it are skipped, never left to guess.
+ */
+export type Facts = Readonly<{
+  pullSecrets?: PullSecretFacts;
+  serviceAccounts?: ServiceAccountFacts;
+  namespaces?: NamespaceFacts;
+  registries?: RegistryFacts;
+  nodes?: NodeFacts;
+}>;
+
+export type FactName = keyof Facts;
+
+export type PullSecretFacts = Readonly<{
+  /** `absent` when the cluster has none; undefined when that is not known, as nobody may watch secrets of this name. */
+  find: (namespace: string, name: string) => PullSecret | 'absent' | undefined;
+  /** Whether secrets of all types are seen. If not, an absent one may be there with a type that is no pull secret's. */
+  seesEveryType: boolean;
+  /** The time to compare `expiresAt` with, in milliseconds since 1970. */
+  now: () => number;
+}>;
+
+/** What is known of a pull secret: nothing of it is a credential. */
+export type PullSecret = Readonly<{
+  /** `kubernetes.io/dockerconfigjson`, `kubernetes.io/dockercfg`, or one that kubelet passes over. */
+  type: string;
+  /** What it holds credentials for; empty when its type is not a pull secret's. */
+  entries: readonly CredentialEntry[];
+  /** Why kubelet cannot read it, and then pulls none of the pod's images; absent when it can. Ends without a full stop. */
+  malformed?: string;
+  /** Label `secret-generated-by`: `cce` for the one that CCE makes and renews, and for copies of it. */
+  generatedBy?: string;
+  /** When its credentials end, if it says so. Milliseconds since 1970. */
+  expiresAt?: number;
+}>;
+
+/** One entry of `auths`. */
+export type CredentialEntry = Readonly<{
+  key: CredentialKey;
+  /** Without a user name and password kubelet asks the registry as anybody. */
+  hasCredentials: boolean;
+}>;
+
+export type ServiceAccountFacts = Readonly<{
+  /** Undefined when there is none, or when it is too new to be known. */
+  find: (namespace: string, name: string) => ServiceAccount | undefined;
+}>;
+
+export type ServiceAccount = Readonly<{
+  /** Names in its `imagePullSecrets`, in order. */
+  pullSecrets: readonly string[];
+  /** `kubernetes.io/enforce-mountable-secrets`: the API server refuses pods that name a pull secret it does not list. */
+  enforcesMountableSecrets: boolean;
+}>;
+
+export type NamespaceFacts = Readonly<{
+  /** Its labels; undefined when it is too new to be known, or when namespaces have not been listed yet. */
+  findLabels: (name: string) => Readonly<Record<string, string>> | undefined;
+}>;
+
+export type RegistryFacts = Readonly<{
+  /**
+   * What the registry says of an image to who has these pull secrets. Undefined when nobody knows: the registry may not be
+   * asked, or has not answered yet. In an admission the same review is judged again if it answers in time.
+   */
+  find: (question: ImageQuestion) => ImageAnswer | undefined;
+}>;
+
+export type ImageQuestion = Readonly<{
+  reference: ImageReference;
+  namespace: string;
+  /** Names of the pod's pull secrets, in order; undefined when nobody knows which it has. */
+  pullSecrets: readonly string[] | undefined;
+}>;
+
+export type NodeFacts = Readonly<{
+  /** The same list until something about a node has changed. */
+  list: () => readonly ClusterNode[];
+}>;
+
+/** What is known of a node. */
+export type ClusterNode = Readonly<{
+  name: string;
+  labels: Readonly<Record<string, string>>;
+  /** `linux/arm64`: the platform of the images that it runs. */
+  platform: string;
+  isUnschedulable: boolean;
+  hasDiskPressure: boolean;
+  /** Its allocatable ephemeral storage; undefined when it does not say. */
+  ephemeralStorageBytes: number | undefined;
+  /** Names of the images that are on it, as `formatReference` writes them. Kubelet names no more than 50. */
+  images: ReadonlySet<string>;
+}>;

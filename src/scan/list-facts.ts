@@ -1,0 +1,109 @@
+import type { ClusterNode, Facts } from '../pull/facts.ts';
+import { ApiError, type ApiServer, type KubernetesObject } from '../cluster/connection/api-server.ts';
+import { assembleFacts, type NodeStore, type Store } from '../cluster/facts/assemble-facts.ts';
+import {
+  listSecretCollections,
+  NAMESPACES,
+  NODES,
+  pathOf,
+  SERVICE_ACCOUNTS,
+  type FactCollection,
+  type FactScope,
+  type ObjectSelection,
+} from '../cluster/facts/fact-collections.ts';
+import { createKeptObjects, type KeptObjects } from '../cluster/connection/kept-objects.ts';
+import { listPages } from '../cluster/connection/list.ts';
+import { reportOnce } from '../cluster/connection/report-once.ts';
+
+export type ListFactsOptions = FactScope &
+  Readonly<{
+    api: ApiServer;
+    /** Asks for these alone, as far as that goes: an account may be allowed no more. All unless told otherwise. */
+    namespaces?: readonly string[];
+  }>;
+
+/**
+ * The facts of a cluster as they are now, read once. What cannot be listed stays absent; `problems` says why, and without a
+ * full stop.
+ */
+export async function listFacts({
+  api,
+  secrets: mode,
+  pullSecretNames,
+  nodes: asksForNodes,
+  namespaces: only,
+}: ListFactsOptions): Promise<Readonly<{ facts: Facts; problems: readonly string[] }>> {
+  const problems: string[] = [];
+  const reporter = reportOnce((problem) => problems.push(problem));
+  // One after the other: the API server has others to serve as well.
+  const serviceAccounts = await list(SERVICE_ACCOUNTS);
+  const namespaces = await list(NAMESPACES);
+  const nodes = asksForNodes ? await list(NODES) : undefined;
+  const secrets = [];
+  for (const collection of listSecretCollections(mode, pullSecretNames)) {
+    secrets.push({ ...(await list(collection)), objectName: collection.objectName });
+  }
+  const facts = assembleFacts({
+    mode,
+    secrets,
+    serviceAccounts,
+    namespaces: namespaces.hasSynced() ? namespaces : undefined,
+    nodes: nodes === undefined ? undefined : toNodeStore(nodes),
+    now: () => api.now().getTime(),
+  });
+  return { facts, problems };
+
+  async function list<Kept>(collection: FactCollection<Kept>): Promise<Listed<Kept>> {
+    const objects = createKeptObjects({
+      path: pathOf(collection),
+      keep: collection.keep,
+      onChange: () => undefined,
+      reporter,
+    });
+    const listing = objects.beginList();
+    try {
+      for await (const item of listObjects(api, listQueries(collection, only))) listing.add(item);
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      problems.push(describeFailure(collection, error));
+      return { ...objects, hasSynced: () => false };
+    }
+    listing.end();
+    return { ...objects, hasSynced: () => true };
+  }
+}
+
+type Listed<Kept> = Store<Kept> & Pick<KeptObjects<Kept>, 'values'>;
+
+function toNodeStore({ values, hasSynced }: Listed<ClusterNode>): NodeStore {
+  const listed = [...values()].map(([, node]) => node);
+  return { list: () => listed, hasSynced };
+}
+
+async function* listObjects(api: ApiServer, queries: readonly ListQuery[]): AsyncGenerator<KubernetesObject> {
+  for (const { path, fieldSelector } of queries) {
+    const pages = listPages(api, path, fieldSelector === undefined ? {} : { fieldSelector });
+    for await (const { items } of pages) yield* items;
+  }
+}
+
+type ListQuery = Readonly<{ path: string; fieldSelector?: string | undefined }>;
+
+/** A namespace is in no other, and is asked for by its name. Nodes are in none, and run the pods of all. */
+function listQueries(collection: ObjectSelection, namespaces: readonly string[] | undefined): readonly ListQuery[] {
+  const { fieldSelector, resource } = collection;
+  if (namespaces === undefined || resource === NODES.resource) return [{ path: pathOf(collection), fieldSelector }];
+  return namespaces.map((namespace) =>
+    resource === NAMESPACES.resource
+      ? { path: pathOf(collection), fieldSelector: `metadata.name=${namespace}` }
+      : { path: pathOf(collection, namespace), fieldSelector },
+  );
+}
+
+function describeFailure({ resource, fieldSelector, objectName }: ObjectSelection, error: ApiError): string {
+  const which = fieldSelector === undefined ? '' : ` where ${fieldSelector}`;
+  const message = `${resource}${which} cannot be listed: ${error.message}`;
+  if (error.status !== 403) return message;
+  const limit = objectName === undefined ? '' : `, which may be for the name ${objectName} alone`;
+  return `${message}; it takes the verb "list" on ${resource}${limit}`;
+}

@@ -1,0 +1,159 @@
+import { ApiError, type ApiServer } from '../cluster/connection/api-server.ts';
+import { checkNamespaces } from './check-namespaces.ts';
+import type { SecretsMode } from '../cluster/facts/facts.ts';
+import { collectionPath, findResources, nameResource, type Resource } from './find-resources.ts';
+import { listFacts } from './list-facts.ts';
+import { listWorkloads } from './list-workloads.ts';
+import type { Policy } from '../engine/rule.ts';
+import { listPullSecrets } from '../policy/policy.ts';
+import { isPod, type WorkloadKind } from '../workload/kinds.ts';
+import { UsageError } from '../cli/io.ts';
+import type { Progress } from '../cli/progress.ts';
+import { describeRefusal } from '../cli/reach-cluster.ts';
+import { createTally, type Findings, type Tally } from './scan-tally.ts';
+
+export type ScanInput = Readonly<{
+  api: ApiServer;
+  policy: Policy;
+  secrets: SecretsMode;
+  /** All when there are none. */
+  namespaces: readonly string[];
+  progress: Progress;
+}>;
+
+/** All that was learned from the cluster. Messages say what, why and what to do, and end without a full stop. */
+export type ScanResult = Findings &
+  Readonly<{
+    /** What could not be listed. */
+    errors: readonly string[];
+    /** Kinds that the cluster does not have: `Rollout.argoproj.io`. */
+    notServed: readonly string[];
+    /** Why facts are missing. */
+    unknown: readonly string[];
+  }>;
+
+/** Judges what is in a cluster, a page at a time. @throws UsageError when the cluster cannot be asked at all. */
+export async function scanCluster({ api, policy, secrets, namespaces, progress }: ScanInput): Promise<ScanResult> {
+  const refusal = await findRefusal(api);
+  if (refusal !== undefined) throw new UsageError(describeRefusal(refusal, 'get of /version'));
+  progress.show('pull secrets, service accounts and namespaces');
+  const checked = await checkNamespaces(api, namespaces);
+  const { facts, problems: unknown } = await listFacts({
+    api,
+    secrets,
+    pullSecretNames: listPullSecrets(policy),
+    nodes: false,
+    ...(namespaces.length > 0 && { namespaces: checked.namespaces }),
+  });
+  const found = await findResources(api, policy.kinds);
+  const tally = createTally(policy, facts);
+  const collections = listCollections(found.resources, namespaces.length === 0 ? undefined : checked.namespaces);
+  const { errors, notServed } = await readAll(collections, api, tally, progress);
+  const doubtful = checked.unsure.filter((name) => errors.length === 0 && !tally.hasSeen(name));
+  return {
+    ...tally.finish(),
+    errors: [...checked.problems, ...found.problems, ...errors, ...doubtful.map((name) => describeDoubt(name))],
+    notServed: [...new Set([...found.notServed, ...notServed].map((kind) => nameKind(kind)))],
+    unknown,
+  };
+}
+
+/** Why no list can be had, as nobody answers or we are not let in: rather than to find out with each of them. */
+async function findRefusal(api: ApiServer): Promise<ApiError | undefined> {
+  try {
+    await api.call('GET', '/version');
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    return error.status === undefined || error.status === 401 ? error : undefined;
+  }
+}
+
+function describeDoubt(namespace: string): string {
+  return `namespace "${namespace}" has no workloads or is not there; which of the two, this account may not ask`;
+}
+
+function nameKind({ group, kind }: WorkloadKind): string {
+  return group === '' ? kind : `${kind}.${group}`;
+}
+
+/** Objects of a kind, in one namespace or in all. */
+type Collection = Readonly<{ resource: Resource; namespace: string | undefined }>;
+
+/** Pods come last: what made them has to be known by then. */
+function listCollections(
+  resources: readonly Resource[],
+  namespaces: readonly string[] | undefined,
+): readonly Collection[] {
+  const ordered = [...resources].sort((left, right) => Number(isPod(left.kind)) - Number(isPod(right.kind)));
+  if (namespaces === undefined) return ordered.map((resource) => ({ resource, namespace: undefined }));
+  return ordered
+    .filter(({ isNamespaced }) => isNamespaced)
+    .flatMap((resource) => namespaces.map((namespace) => ({ resource, namespace })));
+}
+
+type Missed = Readonly<{ errors: readonly string[]; notServed: readonly WorkloadKind[] }>;
+
+/** Reads one collection after the other, as the API server has others to serve as well. What fails is left out and told. */
+async function readAll(
+  collections: readonly Collection[],
+  api: ApiServer,
+  tally: Tally,
+  progress: Progress,
+): Promise<Missed> {
+  const errors: string[] = [];
+  const notServed: WorkloadKind[] = [];
+  for (const [at, collection] of collections.entries()) {
+    const { kind } = collection.resource;
+    const error = await readCollection(collection, api, tally, progress);
+    // Where there are no pods, there is something else than an API server.
+    if (error?.status === 404 && !isPod(kind)) notServed.push(kind);
+    else if (error !== undefined) errors.push(describeError(collection, error));
+    // An answer may have been too long or too late; only where there is none at all, the others would wait as long.
+    if (error !== undefined && error.status === undefined && (await findRefusal(api)) !== undefined) {
+      errors.push(...describeRest(collections.slice(at + 1)));
+      break;
+    }
+  }
+  return { errors, notServed };
+}
+
+async function readCollection(
+  collection: Collection,
+  api: ApiServer,
+  tally: Tally,
+  progress: Progress,
+): Promise<ApiError | undefined> {
+  const { resource, namespace } = collection;
+  const what = nameCollection(collection);
+  progress.show(what);
+  let done = 0;
+  try {
+    for await (const { objects, remaining } of listWorkloads(api, collectionPath(resource, namespace))) {
+      for (const object of objects) tally.add(object, resource.kind);
+      done += objects.length;
+      progress.show(what, done, remaining);
+    }
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    return error;
+  }
+}
+
+function nameCollection({ resource, namespace }: Collection): string {
+  return namespace === undefined ? nameResource(resource) : `${nameResource(resource)} in namespace "${namespace}"`;
+}
+
+function describeError(collection: Collection, error: ApiError): string {
+  const what = `${nameCollection(collection)} cannot be listed`;
+  // Says who and what at length, once for each kind.
+  if (error.reason !== 'Forbidden') return `${what}: ${error.message}`;
+  const role = collection.namespace === undefined ? 'a ClusterRole' : 'a Role in that namespace';
+  return `${what}: this account lacks the verb "list" on ${nameResource(collection.resource)}; give it that in ${role}`;
+}
+
+function describeRest(collections: readonly Collection[]): readonly string[] {
+  if (collections.length === 0) return [];
+  return [`not tried after that: ${collections.map((collection) => nameCollection(collection)).join(', ')}`];
+}

@@ -1,0 +1,137 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Logger } from 'pino';
+import { admit, type Admission, type Endpoint } from '../admission/admit.ts';
+import { admitWhenAnswered } from '../admission/admit-when-answered.ts';
+import type { Inquiry } from '../admission/inquiry.ts';
+import { createTurns } from '../admission/take-turns.ts';
+import { respond, respondToFailure } from '../admission/response.ts';
+import { readReview, type AdmissionRequest, type AdmissionReview } from '../admission/review.ts';
+import type { Facts } from '../pull/facts.ts';
+import type { Policy } from '../engine/rule.ts';
+import { readTimeoutOf } from './deadline.ts';
+import { HttpProblem, sendJson } from './http-problem.ts';
+import { logDecision } from './log-decision.ts';
+import { countAdmission, type Metrics, type Outcome } from './metrics.ts';
+
+export type ReviewOptions = Readonly<{
+  policy: () => Policy;
+  facts: () => Facts;
+  metrics: Metrics;
+  logger: Logger;
+  /** What a review asks registries; undefined when none may be asked. */
+  inquire?: () => Inquiry | undefined;
+  /** Told of each decided review, after it was answered. */
+  onDecided?: (request: AdmissionRequest, admission: Admission) => void;
+}>;
+
+/** A webhook call whose body has been read. */
+export type Call = Readonly<{
+  endpoint: Endpoint;
+  request: IncomingMessage;
+  response: ServerResponse;
+  /** When its head came, by `performance.now()`. */
+  cameAt: number;
+}>;
+
+/**
+ * Answers a review, or says why the body is none. Done when it returns; or, when registries have been asked, later: the
+ * promise rejects when we have a bug.
+ */
+export type AnswerReview = (call: Call, body: unknown) => HttpProblem | Promise<void> | undefined;
+
+/** Of the time that the API server waits, for the answer to be written and to arrive. Milliseconds. */
+const SPARE_MS = 200;
+
+/**
+ * The most bytes of bodies whose reviews wait for registries at a time; who finds no room is answered by what is known.
+ * Parsed, a body is up to fifty times its size, and with the largest that may come meanwhile that still fits into 256 MiB.
+ * Reviews of the usual 4 kB are 250 of them.
+ */
+const MAX_WAITING_BYTES = 1024 * 1024;
+
+export function createAnswerReview(options: ReviewOptions): AnswerReview {
+  let waitingBytes = 0;
+  const takeTurn = createTurns();
+
+  return (call, body) => {
+    const started = performance.now();
+    const read = readReview(body);
+    if (!read.ok) return new HttpProblem(400, read.problem);
+    const { review } = read;
+    const inquiry = options.inquire?.();
+    if (inquiry === undefined) {
+      finish({ ...call, review, started }, decide(review, call.endpoint, options), options);
+      return undefined;
+    }
+    return answerWithRegistries({ ...call, review, started }, inquiry);
+  };
+
+  function answerWithRegistries(call: ReadCall, inquiry: Inquiry): Promise<void> | undefined {
+    const bytes = countBytes(call.request);
+    const decided = admitWhenAnswered({
+      decide: () => decide(call.review, call.endpoint, options, inquiry),
+      inquiry,
+      takeTurn,
+      waitMs: () => (waitingBytes + bytes > MAX_WAITING_BYTES ? 0 : limitWait(call, options.policy())),
+    });
+    if (!(decided instanceof Promise)) {
+      finish(call, decided, options);
+      return undefined;
+    }
+    waitingBytes += bytes;
+    return decided
+      .finally(() => (waitingBytes -= bytes))
+      .then((last) => {
+        finish(call, last, options);
+      });
+  }
+}
+
+type ReadCall = Call & Readonly<{ review: AdmissionReview; started: number }>;
+
+/** API servers say how long a body is, and send it as it is. What others send may be any size. */
+function countBytes({ headers }: IncomingMessage): number {
+  const length = headers['content-length'];
+  return length === undefined || headers['content-encoding'] !== undefined ? Infinity : Number(length);
+}
+
+function limitWait({ request, cameAt }: Call, { probe }: Policy): number {
+  return Math.min(probe.waitMs, readTimeoutOf(request) - SPARE_MS - (performance.now() - cameAt));
+}
+
+type Decided = Readonly<{ text: string; outcome: Outcome; admission?: Admission; error?: unknown }>;
+
+/** Decides a review; whatever goes wrong in doing so lets the object pass, with a word to its author. */
+function decide(
+  review: AdmissionReview,
+  endpoint: Endpoint,
+  { policy, facts }: ReviewOptions,
+  inquiry?: Inquiry,
+): Decided {
+  try {
+    const known = inquiry === undefined ? facts() : { ...facts(), registries: inquiry.registries };
+    const admission = admit(review.request, endpoint, policy(), known);
+    const answer = respond(review, admission);
+    return { text: JSON.stringify(answer), outcome: nameOutcome(admission, answer.response.allowed), admission };
+  } catch (error) {
+    return { text: JSON.stringify(respondToFailure(review)), outcome: 'error', error };
+  }
+}
+
+function nameOutcome({ pass, edits }: Admission, allowed: boolean): Outcome {
+  if (pass !== undefined) return 'passed';
+  if (!allowed) return 'denied';
+  return edits.length > 0 ? 'patched' : 'allowed';
+}
+
+function finish({ endpoint, review, response, started }: ReadCall, decided: Decided, options: ReviewOptions): void {
+  const { metrics, logger, onDecided } = options;
+  const { request } = review;
+  sendJson(response, 200, decided.text);
+  const seconds = (performance.now() - started) / 1000;
+  metrics.duration.observe({ endpoint }, seconds);
+  countAdmission(metrics, endpoint, request, decided);
+  if (decided.error !== undefined) metrics.errors.inc({ where: 'admission' });
+  logDecision(logger, { endpoint, request, seconds, ...decided });
+  if (decided.admission !== undefined) onDecided?.(request, decided.admission);
+}

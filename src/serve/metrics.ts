@@ -1,0 +1,224 @@
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { Admission, Endpoint } from '../admission/admit.ts';
+import type { AdmissionRequest } from '../admission/review.ts';
+import type { ImageAnswer } from '../cause/image-answer.ts';
+import { DOCKER_HUB } from '../image/docker-hub.ts';
+import { WORKLOAD_KINDS } from '../workload/kinds.ts';
+import { createTally } from './tally.ts';
+
+/** What came of a request: `passed` was not judged, `invalid` was no AdmissionReview, `overloaded` found no room for its body. */
+export type Outcome = 'allowed' | 'patched' | 'denied' | 'passed' | 'error' | 'invalid' | 'overloaded';
+
+/** Labels must stay few whatever is sent: kinds of other people's making count as one. */
+const KNOWN_KINDS: ReadonlySet<string> = new Set([...WORKLOAD_KINDS.map(({ kind }) => kind), 'Namespace']);
+
+/** From a tenth of a millisecond, about what a decision takes, to the 10 s after which every API server has given up. */
+const DURATION_BUCKETS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1, 10];
+
+/** How much is known of the cluster; `seconds` since that was last confirmed, undefined until it was known at all. */
+export type FactState = Readonly<{ fact: string; seconds: number | undefined; objects: number }>;
+
+export type ClusterState = Readonly<{
+  facts: () => readonly FactState[];
+  /** Undefined where no certificates are managed. */
+  isLeader: () => boolean | undefined;
+}>;
+
+/** What is kept of what registries said, and how many are being asked. */
+export type RegistriesState = Readonly<{ answers: number; inFlight: number }>;
+
+/** What came of asking a registry about an image. */
+export type Probed = Readonly<{
+  registry: string;
+  seconds: number;
+  result: Readonly<{ answer: ImageAnswer; rateLimit?: Readonly<{ remaining: number }> } | { notAsked: string }>;
+}>;
+
+/** From an answer next door to the 10 s after which a policy gives up unless it says otherwise. */
+const PROBE_BUCKETS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+
+export type Metrics = ReturnType<typeof createMetrics>;
+
+/** Everything pullguard counts, in a registry of its own. */
+// eslint-disable-next-line @typescript-eslint/explicit-module-boundary-types -- the type is the list of what it returns
+export function createMetrics() {
+  const registry = new Registry();
+  const registers = [registry];
+  collectDefaultMetrics({ register: registry });
+  const requests = createTally({
+    name: 'pullguard_admission_requests_total',
+    help: 'Webhook calls, by endpoint, kind of object and outcome.',
+    labelNames: ['endpoint', 'kind', 'outcome'],
+    registers,
+  });
+  const duration = new Histogram({
+    name: 'pullguard_admission_duration_seconds',
+    help: 'Time taken to decide a review and write its answer, once its body is read, waiting for registries included, in seconds.',
+    labelNames: ['endpoint'] as const,
+    buckets: DURATION_BUCKETS,
+    registers,
+  });
+  const findings = createTally({
+    name: 'pullguard_findings_total',
+    help: 'What rules found, by rule and by the action taken.',
+    labelNames: ['rule', 'action'],
+    registers,
+  });
+  const fixes = createTally({
+    name: 'pullguard_fixes_total',
+    help: 'Problems fixed in pods, by rule.',
+    labelNames: ['rule'],
+    registers,
+  });
+  const skips = createTally({
+    name: 'pullguard_rules_skipped_total',
+    help: 'Rules that did not judge a review, by rule and reason: a fact that is not known, or the annotation that asked for it.',
+    labelNames: ['rule', 'reason'],
+    registers,
+  });
+  const errors = new Counter({
+    name: 'pullguard_errors_total',
+    help: 'Failures of pullguard itself, by where: admission (the object passed), certificate, cluster, policy, tls (handshakes).',
+    labelNames: ['where'] as const,
+    registers,
+  });
+  const certificateExpiry = new Gauge({
+    name: 'pullguard_certificate_expiry_timestamp_seconds',
+    help: 'When the serving certificate expires, in seconds since 1970.',
+    registers,
+  });
+  const policyReloads = new Counter({
+    name: 'pullguard_policy_reloads_total',
+    help: 'Changes of the policy file noticed, by result: success, or failure (the last good policy stays).',
+    labelNames: ['result'] as const,
+    registers,
+  });
+  let cluster: ClusterState = { facts: () => [], isLeader: () => undefined };
+  /** Has what is known of a cluster measured whenever somebody looks. */
+  const measureCluster = (state: ClusterState): void => {
+    cluster = state;
+  };
+  const age = new Gauge({
+    name: 'pullguard_facts_age_seconds',
+    help: 'Time since the API server last confirmed what is known of the cluster, by fact, in seconds; none before the first list.',
+    labelNames: ['fact'] as const,
+    registers,
+    collect: () => {
+      for (const { fact, seconds } of cluster.facts()) if (seconds !== undefined) age.set({ fact }, seconds);
+    },
+  });
+  const objects = new Gauge({
+    name: 'pullguard_facts_objects',
+    help: 'Objects of the cluster that are known, by fact.',
+    labelNames: ['fact'] as const,
+    registers,
+    collect: () => {
+      for (const { fact, objects: count } of cluster.facts()) objects.set({ fact }, count);
+    },
+  });
+  const leader = new Gauge({
+    name: 'pullguard_leader',
+    help: '1 in the replica that renews the certificates, 0 in the others, and where somebody else does.',
+    registers,
+    collect: () => {
+      leader.set(cluster.isLeader() === true ? 1 : 0);
+    },
+  });
+  const events = createTally({
+    name: 'pullguard_events_total',
+    help: 'Kubernetes Events about denied and fixed owners, by result: written, dropped (too many), failed.',
+    labelNames: ['result'],
+    registers,
+  });
+  const probes = createTally({
+    name: 'pullguard_probes_total',
+    help: 'Questions to registries about images, by outcome; not-asked where the policy does not allow it.',
+    labelNames: ['outcome'],
+    registers,
+  });
+  const probeDuration = new Histogram({
+    name: 'pullguard_probe_duration_seconds',
+    help: 'Time taken to ask a registry about an image, however many requests it took, in seconds.',
+    buckets: PROBE_BUCKETS,
+    registers,
+  });
+  let registries = (): RegistriesState => ({ answers: 0, inFlight: 0 });
+  /** Has what is known of registries measured whenever somebody looks. */
+  const measureRegistries = (state: () => RegistriesState): void => {
+    registries = state;
+  };
+  const answers = new Gauge({
+    name: 'pullguard_registry_answers',
+    help: 'Answers of registries that are kept.',
+    registers,
+    collect: () => {
+      answers.set(registries().answers);
+    },
+  });
+  const inFlight = new Gauge({
+    name: 'pullguard_probes_in_flight',
+    help: 'Questions to registries that are not answered yet.',
+    registers,
+    collect: () => {
+      inFlight.set(registries().inFlight);
+    },
+  });
+  const hubPulls = new Gauge({
+    name: 'pullguard_docker_hub_pulls_remaining',
+    help: 'Pulls that Docker Hub last said it still allows; none before it said so.',
+    registers,
+  });
+  // Nothing is not zero, which would be an alarm.
+  hubPulls.remove();
+  for (const where of ['admission', 'certificate', 'cluster', 'policy', 'tls']) errors.inc({ where }, 0);
+  for (const result of ['success', 'failure']) policyReloads.inc({ result }, 0);
+  return {
+    registry,
+    requests,
+    duration,
+    findings,
+    fixes,
+    skips,
+    errors,
+    certificateExpiry,
+    policyReloads,
+    measureCluster,
+    events,
+    probes,
+    probeDuration,
+    measureRegistries,
+    hubPulls,
+  };
+}
+
+/** Counts one answered review. */
+export function countAdmission(
+  { requests, findings, fixes, skips }: Metrics,
+  endpoint: Endpoint,
+  request: AdmissionRequest,
+  { outcome, admission }: { outcome: Outcome; admission?: Admission },
+): void {
+  const kind = KNOWN_KINDS.has(request.kind.kind) ? request.kind.kind : 'other';
+  requests.inc({ endpoint, kind, outcome });
+  if (admission === undefined) return;
+  for (const { rule, action, fixed } of admission.findings) {
+    findings.inc({ rule, action });
+    if (fixed === 'now') fixes.inc({ rule });
+  }
+  for (const { rule, missing } of admission.skipped) {
+    for (const fact of missing) skips.inc({ rule, reason: fact });
+  }
+  for (const rule of admission.waived) skips.inc({ rule, reason: 'annotation' });
+}
+
+/** Counts one question to a registry. */
+export function countProbe({ probes, probeDuration, hubPulls }: Metrics, { registry, seconds, result }: Probed): void {
+  if ('notAsked' in result) {
+    probes.inc({ outcome: 'not-asked' });
+    return;
+  }
+  const { answer, rateLimit } = result;
+  probes.inc({ outcome: answer.outcome });
+  probeDuration.observe(seconds);
+  if (registry === DOCKER_HUB && rateLimit !== undefined) hubPulls.set(rateLimit.remaining);
+}

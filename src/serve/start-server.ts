@@ -1,0 +1,211 @@
+import { createServer as createHttpServer, STATUS_CODES, type Server, type ServerResponse } from 'node:http';
+import { createServer as createHttpsServer, type ServerOptions } from 'node:https';
+import type { AddressInfo, Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { setTimeout as wait } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import type { Policy } from '../engine/rule.ts';
+import type { Facts } from '../pull/facts.ts';
+import { validityProblem, type CertificateSource, type ServingCertificate } from '../tls/source.ts';
+import { createAdminApp } from './admin-app.ts';
+import { createApp, type AppOptions } from './app.ts';
+import { formatProblem } from './http-problem.ts';
+import type { Metrics } from './metrics.ts';
+
+/** Go's HTTP client, which the API server uses, keeps idle connections for 90 s: closing one earlier kills a call on its way. */
+const KEEP_ALIVE_MS = 120_000;
+/** The head of a request, and a TLS handshake, are a few packets: who needs longer is not an API server. */
+const HEAD_TIMEOUT_MS = 10_000;
+/** The longest that an API server waits for a webhook. */
+const REQUEST_TIMEOUT_MS = 30_000;
+/** How often Node looks for requests that are over these times; its own 30 s would add as much to each. */
+const CHECK_INTERVAL_MS = 2000;
+/** How often we look whether the last call is answered. */
+const LAST_CALL_INTERVAL_MS = 20;
+
+export type ServerSettings = Readonly<{
+  host: string;
+  /** 0 for any free port; the same for `adminPort`. */
+  port: number;
+  adminPort: number;
+  /** May have none yet: then every handshake fails, and the server is not ready. */
+  certificate: Pick<CertificateSource, 'onChange'> & Readonly<{ current: () => ServingCertificate | undefined }>;
+  /** PEM certificates of the CAs that may call the webhook; undefined lets anybody. */
+  clientCa?: string;
+  policy: () => Policy;
+  facts: () => Facts;
+  metrics: Metrics;
+  logger: Logger;
+  /** The clock that certificates are judged by; this machine's unless told otherwise. */
+  now?: () => Date;
+  /** Why calls should not come here yet, besides what the server knows itself; undefined when they may. */
+  readiness?: () => string | undefined;
+  /** What a review asks registries; undefined when none may be asked. */
+  inquire?: NonNullable<AppOptions['inquire']>;
+  /** Told of each decided review, after it was answered. */
+  onDecided?: NonNullable<AppOptions['onDecided']>;
+}>;
+
+export type RunningServer = Readonly<{
+  port: number;
+  adminPort: number;
+  /**
+   * Ends gracefully: not ready at once, every answer asks its client to reconnect elsewhere; after `drainMs` no new
+   * connections; resolves when the last call is answered.
+   */
+  stop: (drainMs: number) => Promise<void>;
+}>;
+
+/** @throws Error when a port cannot be had. */
+export async function startServer(settings: ServerSettings): Promise<RunningServer> {
+  const { certificate, metrics, logger, clientCa, now = () => new Date() } = settings;
+  let draining = false;
+  const webhook = createHttpsServer(
+    toTlsOptions(certificate.current(), clientCa),
+    createApp({ ...settings, draining: () => draining }),
+  );
+  const readiness = (): string | undefined => {
+    if (draining) return 'shutting down';
+    const serving = certificate.current();
+    const problem = serving === undefined ? undefined : validityProblem(serving, now());
+    return problem ?? settings.readiness?.() ?? (serving === undefined ? 'there is no certificate yet' : undefined);
+  };
+  const admin = createHttpServer(
+    { connectionsCheckingInterval: CHECK_INTERVAL_MS },
+    createAdminApp({ metrics, readiness }),
+  );
+  for (const server of [webhook, admin]) {
+    limitTimes(server);
+    server.on('clientError', refuseMalformed);
+  }
+  const unanswered = trackUnanswered(webhook);
+  const connections = trackConnections([webhook, admin]);
+  const measureExpiry = (serving: ServingCertificate | undefined): void => {
+    if (serving !== undefined) metrics.certificateExpiry.set(serving.notAfter.getTime() / 1000);
+  };
+  measureExpiry(certificate.current());
+  certificate.onChange((changed) => {
+    webhook.setSecureContext(toTlsOptions(changed, clientCa));
+    measureExpiry(changed);
+    logger.info({ notAfter: changed.notAfter }, 'certificate reloaded');
+  });
+  webhook.on('tlsClientError', (error) => {
+    metrics.errors.inc({ where: 'tls' });
+    logger.debug({ code: (error as NodeJS.ErrnoException).code, reason: error.message }, 'TLS handshake failed');
+  });
+
+  await listen(webhook, settings.port, settings.host);
+  try {
+    await listen(admin, settings.adminPort, settings.host);
+  } catch (error) {
+    webhook.close();
+    throw error;
+  }
+  return {
+    port: portOf(webhook),
+    adminPort: portOf(admin),
+    stop: async (drainMs) => {
+      draining = true;
+      for (const response of unanswered) if (!response.headersSent) response.setHeader('Connection', 'close');
+      await wait(drainMs);
+      const closed = Promise.all([close(webhook), close(admin)]);
+      while (unanswered.size > 0) await wait(LAST_CALL_INTERVAL_MS);
+      for (const connection of connections) connection.destroy();
+      await closed;
+    },
+  };
+}
+
+/** Without a certificate every handshake fails, until there is one. */
+function toTlsOptions(serving: ServingCertificate | undefined, clientCa: string | undefined): ServerOptions {
+  return {
+    ...(serving !== undefined && { cert: serving.cert, key: serving.key }),
+    minVersion: 'TLSv1.2',
+    handshakeTimeout: HEAD_TIMEOUT_MS,
+    connectionsCheckingInterval: CHECK_INTERVAL_MS,
+    ...(clientCa !== undefined && { ca: clientCa, requestCert: true, rejectUnauthorized: true }),
+  };
+}
+
+function limitTimes(server: Server): void {
+  server.keepAliveTimeout = KEEP_ALIVE_MS;
+  server.headersTimeout = HEAD_TIMEOUT_MS;
+  server.requestTimeout = REQUEST_TIMEOUT_MS;
+}
+
+async function listen(server: Server, port: number, host: string): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+}
+
+/** Takes no more connections, and closes those that wait for another call. Resolves when none is left. */
+async function close(server: Server): Promise<void> {
+  await new Promise<void>((resolve) => {
+    server.close(() => {
+      resolve();
+    });
+  });
+}
+
+/**
+ * All open connections. Node closes the idle ones of a server that ends, but takes one on which no call has come yet for
+ * busy, does not see one in its TLS handshake at all, and waits for both without end.
+ */
+function trackConnections(servers: readonly Server[]): ReadonlySet<Socket> {
+  const connections = new Set<Socket>();
+  for (const server of servers) {
+    server.on('connection', (connection) => {
+      connections.add(connection);
+      connection.once('close', () => connections.delete(connection));
+    });
+  }
+  return connections;
+}
+
+/** The calls that are not answered yet. One listener for all: a closure a call would cost more than the rest of this. */
+function trackUnanswered(server: Server): ReadonlySet<ServerResponse> {
+  const unanswered = new Set<ServerResponse>();
+  function forget(this: ServerResponse): void {
+    unanswered.delete(this);
+  }
+  server.on('request', (_request, response) => {
+    unanswered.add(response);
+    response.on('close', forget);
+  });
+  return unanswered;
+}
+
+const CODES: Readonly<Record<string, number>> = { HPE_HEADER_OVERFLOW: 431, ERR_HTTP_REQUEST_TIMEOUT: 408 };
+
+const MALFORMED: Readonly<Record<number, string>> = {
+  400: 'this is not HTTP as RFC 9112 has it',
+  408: 'the request did not arrive in time',
+  431: 'the address and headers of the request are too long',
+};
+
+/** Answers what is not even a request, as `sendProblem` does those that are. Failed TLS handshakes come here as well. */
+function refuseMalformed(error: NodeJS.ErrnoException, socket: Duplex): void {
+  const { code: cause = '' } = error;
+  if (!socket.writable || !/^HPE_|^ERR_HTTP_/.test(cause)) {
+    socket.destroy();
+    return;
+  }
+  const code = CODES[cause] ?? 400;
+  const text = formatProblem(code, MALFORMED[code] ?? '');
+  const head = [
+    `HTTP/1.1 ${code} ${STATUS_CODES[code] ?? ''}`,
+    'Content-Type: application/json',
+    `Content-Length: ${Buffer.byteLength(text)}`,
+    'Connection: close',
+  ];
+  socket.end(`${head.join('\r\n')}\r\n\r\n${text}`, () => socket.destroy());
+}
+
+function portOf(server: Server): number {
+  return (server.address() as AddressInfo).port;
+}

@@ -1,0 +1,58 @@
+import { redactUserinfo } from './redact.ts';
+
+/** Longest text quoted in a message, in characters: a full host, path and tag as people write them fits. */
+const MAX_QUOTED = 120;
+
+/** How much of the end is shown of a text that is too long: enough to recognise a tag or a digest. */
+const TAIL = 20;
+
+/**
+ * An address, or a part of one, as messages show it: in double quotes, credentials hidden, everything that does not print
+ * escaped (one control character makes the API server drop a whole warning), never more than `limit` characters between
+ * the quotes: the middle of an endless text is left out. `NGINX:1.25` → `"NGINX:1.25"`.
+ */
+export function quote(written: string, limit = MAX_QUOTED): string {
+  // Nearly every address is plain; the rest of this would be most of what an admission costs.
+  if (written.length <= limit && PLAIN.test(written)) return `"${written}"`;
+  const text = redactUserinfo(written);
+  const shown = text.length <= limit ? text : `${text.slice(0, limit - TAIL - 1)}…${text.slice(-TAIL)}`;
+  const escaped = escapeUnprintable(shown.replaceAll(/["\\]/g, '\\$&'));
+  return `"${escaped.length <= limit ? escaped : cutEscaped(escaped, limit)}"`;
+}
+
+/** Printable ASCII without what needs escaping, and without the "@" that credentials would stand before. */
+const PLAIN = /^[ !#-?A-[\]-~]*$/;
+
+const PRINTABLE_ASCII = /^[ -~]*$/;
+
+/** One character as messages show it: quoted, or named where quotes and escapes would make a riddle of it. */
+export function nameCharacter(char: string): string {
+  return CHARACTERS[char] ?? quote(char);
+}
+
+const CHARACTERS: Readonly<Record<string, string>> = {
+  '"': 'a quotation mark',
+  "'": 'an apostrophe',
+  '\\': 'a backslash',
+};
+
+/** `\n` and friends by name, other control, format and separator characters and lone surrogates as `\u00a0`. */
+export function escapeUnprintable(text: string): string {
+  if (PRINTABLE_ASCII.test(text)) return text;
+  return text.replaceAll(
+    /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}]|(?! )\p{Zs}/gu,
+    (char) => NAMED[char] ?? escapeCode(char),
+  );
+}
+
+const NAMED: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
+
+function escapeCode(char: string): string {
+  const code = (char.codePointAt(0) ?? 0).toString(16).padStart(4, '0');
+  return code.length > 4 ? `\\u{${code}}` : `\\u${code}`;
+}
+
+/** Escaping made the text too long: its start, not cut in the middle of an escape. */
+function cutEscaped(escaped: string, limit: number): string {
+  return `${escaped.slice(0, limit - 1).replace(/(?:\\+[^\\]{0,8}|[\uD800-\uDBFF])$/, '')}…`;
+}

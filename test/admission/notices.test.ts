@@ -1,0 +1,178 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { admit, type Endpoint } from '../../src/admission/admit.ts';
+import { readReview, type AdmissionRequest } from '../../src/admission/review.ts';
+import { readNotices } from '../../src/admission/notices.ts';
+import type { Finding } from '../../src/engine/evaluate.ts';
+import { requestFor } from '../support/admission-request.ts';
+import { finding } from '../support/finding.ts';
+import { pod, recordedReview, type Json } from '../support/objects.ts';
+import { policyOf } from '../support/policies.ts';
+
+const POLICY = policyOf(
+  'mirrors: [{ from: swr.eu-de.otc.t-systems.com/k8s-dev, to: mirror.example.com }]',
+  'rules: { reference-valid: deny, mirror-used: { action: warn, fix: true }, tag-explicit: audit }',
+);
+
+describe('an admission as the API server sent it', () => {
+  test.each<[review: string, endpoint: Endpoint, notices: readonly object[]]>([
+    [
+      'pod-create-from-replicaset',
+      'mutate',
+      [
+        {
+          involved: {
+            apiVersion: 'apps/v1',
+            kind: 'ReplicaSet',
+            namespace: 'default',
+            name: 'dep-6cfb479985',
+            uid: '91fbc935-7a37-4bed-8ddf-231215f0a7cc',
+          },
+          outcome: 'fixed',
+          rule: 'mirror-used',
+          message: expect.stringMatching(
+            /^Pod\/dep-6cfb479985-\*: spec\.containers\[0\]\.image: .*; given "mirror\.example\.com\/nginx:1\.25" \(mirror-used\)$/,
+          ) as string,
+        },
+      ],
+    ],
+    [
+      'statefulset-create-uppercase-image',
+      'validate',
+      [
+        {
+          involved: { apiVersion: 'apps/v1', kind: 'StatefulSet', namespace: 'default', name: 'sts' },
+          outcome: 'denied',
+          rule: 'reference-valid',
+          message: expect.stringMatching(
+            /^spec\.template\.spec\.containers\[0\]\.image: .*lowercase.* \(reference-valid\)$/,
+          ) as string,
+        },
+      ],
+    ],
+    ['deployment-create', 'validate', []],
+  ])('%s at /%s', (name, endpoint, notices) => {
+    const request = requestOf(recordedReview(name));
+    expect(readNotices(request, admit(request, endpoint, POLICY, {}))).toEqual(notices);
+  });
+});
+
+describe('the object that people look at', () => {
+  const OWNER = { apiVersion: 'apps/v1', kind: 'ReplicaSet', name: 'web-7d9f', uid: 'u1', controller: true };
+
+  test.each<[why: string, request: Partial<AdmissionRequest>, metadata: Json, involved: object]>([
+    ['its own name', {}, { name: 'web' }, { kind: 'Pod', name: 'web' }],
+    [
+      'its controller, with the uid by which `kubectl describe` finds Events',
+      {},
+      { generateName: 'web-7d9f-', ownerReferences: [{ ...OWNER, controller: false, name: 'other' }, OWNER] },
+      { apiVersion: 'apps/v1', kind: 'ReplicaSet', name: 'web-7d9f', uid: 'u1' },
+    ],
+    [
+      'not an owner that does not control it',
+      {},
+      { name: 'web', ownerReferences: [{ ...OWNER, controller: false }] },
+      {},
+    ],
+    ['not the uid of an object that a denial keeps from existing', {}, { name: 'web', uid: 'made-for-this-try' }, {}],
+    ['the uid of one that exists', { operation: 'UPDATE' }, { name: 'web', uid: 'u2' }, { uid: 'u2' }],
+    ['a prefix is no name: another pod may have it', {}, { generateName: 'web-' }, { name: 'web-*' }],
+    [
+      'at /validate a generated name is there, another one at each try',
+      { name: 'web-x7k2p' },
+      { generateName: 'web-', name: 'web-x7k2p' },
+      { name: 'web-*' },
+    ],
+    [
+      'once generated, a name stays',
+      { operation: 'UPDATE' },
+      { generateName: 'web-', name: 'web-x7k2p', uid: 'u3' },
+      { name: 'web-x7k2p', uid: 'u3' },
+    ],
+    ['a name that was given besides a prefix', {}, { generateName: 'job-', name: 'web' }, { name: 'web' }],
+    ['only the request may say the name', { name: 'web' }, {}, { name: 'web' }],
+    [
+      'only the request may say the namespace',
+      { namespace: 'team' },
+      { name: 'web', namespace: undefined },
+      { namespace: 'team' },
+    ],
+  ])('%s', (_why, request, metadata, involved) => {
+    const [notice] = readNotices(requestFor({ metadata: { namespace: 'default', ...metadata } }, request), denied());
+    expect(notice?.involved).toEqual({
+      apiVersion: 'v1',
+      kind: 'Pod',
+      namespace: 'default',
+      name: 'web',
+      ...involved,
+    });
+  });
+
+  test.each<[why: string, metadata: Json]>([
+    ['no name at all', {}],
+    ['a name longer than Kubernetes has any', { name: 'x'.repeat(254) }],
+    ['an owner without a name', { name: 'web', ownerReferences: [{ kind: 'ReplicaSet', controller: true }] }],
+  ])('nothing is told about what has %s', (_why, metadata) => {
+    expect(readNotices(requestFor({ metadata }), denied())).toEqual([]);
+  });
+});
+
+describe('what is told', () => {
+  test('one notice for each rule and outcome, whatever the number of containers', () => {
+    const findings = [
+      finding({ at: '/spec/containers/0/image', value: 'NGINX' }),
+      finding({ at: '/spec/containers/1/image', value: 'REDIS' }),
+      finding({ at: '/spec/containers/2/image' }),
+      finding({ rule: 'pull-secret-present', action: 'warn', fixed: 'now' }),
+    ];
+    const notices = readNotices(requestFor(pod('NGINX')), { findings });
+    expect(notices.map(({ outcome, rule }) => `${outcome} ${rule}`)).toEqual([
+      'denied reference-valid',
+      'fixed pull-secret-present',
+    ]);
+    expect(notices[0]?.message).toBe(
+      'spec.containers[0].image: "NGINX": repository name must be lowercase (reference-valid, and 2 more)',
+    );
+  });
+
+  test.each<[why: string, request: Partial<AdmissionRequest>, overrides: Partial<Finding>]>([
+    ['a warning, which its author has read', {}, { action: 'warn' }],
+    ['a note for the audit log', {}, { action: 'audit' }],
+    ['a fix that its pods will get', {}, { action: 'warn', fixed: 'later' }],
+    ['a dry run', { dryRun: true }, {}],
+  ])('nothing of %s', (_why, request, overrides) => {
+    expect(readNotices(requestFor(pod('NGINX'), request), denied(overrides))).toEqual([]);
+  });
+
+  test('no message holds a password, however the image was written', () => {
+    const [notice] = readNotices(
+      requestFor(pod('x')),
+      denied({ value: 'https://me:hunter2@registry.example.com/app' }),
+    );
+    expect(notice?.message).not.toContain('hunter2');
+  });
+
+  test('no message is longer than 1024 bytes, cut between characters, and its rule is always legible', () => {
+    fc.assert(
+      fc.property(
+        fc.string({ unit: fc.constantFrom('a', 'é', '€', '😀'), minLength: 200, maxLength: 1500 }),
+        (message) => {
+          const [notice] = readNotices(requestFor(pod('x')), denied({ message }));
+          expect(Buffer.byteLength(notice!.message)).toBeLessThanOrEqual(1024);
+          expect(notice!.message).not.toMatch(/\uFFFD/);
+          expect(notice!.message).toMatch(/ \(reference-valid\)$/);
+        },
+      ),
+    );
+  });
+});
+
+function denied(overrides: Partial<Finding> = {}) {
+  return { findings: [finding(overrides)] };
+}
+
+function requestOf(review: unknown): AdmissionRequest {
+  const read = readReview(review);
+  if (!read.ok) throw new Error(read.problem);
+  return read.review.request;
+}

@@ -1,0 +1,169 @@
+import { describe, expect, test } from 'vitest';
+import type { Credentials } from '../../src/pull/keyring.ts';
+import { readDockerConfig, readDockercfg } from '../../src/pull/read-docker-config.ts';
+
+function hasUsername({ username }: Credentials): boolean {
+  return username !== '';
+}
+
+/** What kubelet finds, as an object; or why it finds nothing. */
+function read(json: string): Readonly<Record<string, boolean>> | string {
+  const found = readDockerConfig(json, hasUsername);
+  return typeof found === 'string' ? found : Object.fromEntries(found);
+}
+
+function base64(text: string): string {
+  return Buffer.from(text).toString('base64');
+}
+
+/** Answers of kubelet's own code, linked into a program and asked for these and for 37,000 generated texts. */
+describe('an entry has credentials as kubelet and container runtimes see it', () => {
+  test.each<[entry: string, hasCredentials: boolean]>([
+    [`{"auth":"${base64('user:password')}"}`, true],
+    [`{"auth":"${base64('user:')}"}`, true],
+    [`{"auth":"${base64('user:pass:word')}"}`, true],
+    [`{"auth":"${base64('é:ü')}"}`, true],
+    // Without padding, over several lines, with bits to spare.
+    ['{"auth":"dTpw"}', true],
+    ['{"auth":"dTpwdw"}', true],
+    ['{"auth":"dTpwdw=="}', true],
+    ['{"auth":"dTp\\nwdw=\\r\\n=\\n"}', true],
+    ['{"auth":"dTpwdx=="}', true],
+    // Nobody.
+    [`{"auth":"${base64(':')}"}`, false],
+    [`{"auth":"${base64(':password')}"}`, false],
+    ['{}', false],
+    ['null', false],
+    ['{"password":"password"}', false],
+    ['{"identitytoken":"token","registrytoken":"token"}', false],
+    // The fields apart, which count where there is no auth.
+    ['{"username":"user","password":"password"}', true],
+    ['{"username":"user","password":"password","auth":""}', true],
+    ['{"username":"user"}', true],
+    [`{"username":"user","password":"password","auth":"${base64(':')}"}`, false],
+    // Upper and lower case are the same, and so is the long s.
+    ['{"UserName":"user"}', true],
+    ['{"uſername":"user"}', true],
+    [`{"AUTH":"${base64('user:password')}"}`, true],
+    ['{"user name":"user"}', false],
+    // The last counts, but for null, which is as if it were not there.
+    [`{"auth":"${base64('user:password')}","Auth":"${base64(':')}"}`, false],
+    [`{"auth":"${base64('user:password')}","auth":null}`, true],
+    ['{"username":"user","username":""}', false],
+    ['{"x":1,"username":"user"}', true],
+  ])('%s: %s', (entry, hasCredentials) => {
+    expect(read(`{"auths":{"registry.example.com":${entry}}}`)).toEqual({ 'registry.example.com': hasCredentials });
+  });
+});
+
+describe('what stands twice counts as it does to Go', () => {
+  const user = '{"username":"user"}';
+
+  test.each<[json: string, found: Readonly<Record<string, boolean>>]>([
+    [`{"auths":{"a":${user},"a":{}}}`, { a: false }],
+    [`{"auths":{"a":${user},"a":null}}`, { a: false }],
+    [`{"auths":{"a":${user}},"Auths":{"b":{}},"AUTHS":{"a":{}}}`, { a: false, b: false }],
+    [`{"auths":{"a":${user}},"auths":null}`, {}],
+    [`{"auths":{"a":${user}},"auths":null,"auths":{"b":${user}}}`, { b: true }],
+    ['{"auths":{}}', {}],
+    ['{"auths":null,"credsStore":"desktop","HttpHeaders":{"User-Agent":"Docker","X":null}}', {}],
+    [`{"a":${user},"credHelpers":{"b":"c"}}`, {}],
+    ['null', {}],
+    [' {\n}\t', {}],
+  ])('%s', (json, found) => {
+    expect(read(json)).toEqual(found);
+  });
+});
+
+describe('what kubelet cannot read is said in words, without what it holds', () => {
+  test.each<[json: string, problem: string]>([
+    ['secret', '.dockerconfigjson is not JSON'],
+    ['{"auths":{"secret":', '.dockerconfigjson is not JSON'],
+    ["{'auths':{}}", '.dockerconfigjson is not JSON'],
+    ['\uFEFF{"auths":{}}', '.dockerconfigjson is not JSON'],
+    ['["secret"]', '.dockerconfigjson is not an object'],
+    ['"secret"', '.dockerconfigjson is not an object'],
+    ['{"auths":"secret"}', 'auths is not an object'],
+    ['{"auths":[{"secret":1}]}', 'auths is not an object'],
+    ['{"AUTHS":1,"auths":{}}', 'auths is not an object'],
+    ['{"auths":{"r.example.com":"secret"}}', 'auths["r.example.com"] is not an object'],
+    ['{"auths":{"r.example.com":{"auth":1}}}', 'auths["r.example.com"].auth is not text'],
+    ['{"auths":{"r.example.com":{"Password":1234}}}', 'auths["r.example.com"].password is not text'],
+    ['{"auths":{"r.example.com":{"username":["secret"]}}}', 'auths["r.example.com"].username is not text'],
+    ['{"auths":{"r.example.com":{"email":true}}}', 'auths["r.example.com"].email is not text'],
+    ['{"auths":{"a":{"auth":1},"a":{}}}', 'auths["a"].auth is not text'],
+    ['{"auths":{"a":{}},"auths":{"b":{"auth":1}}}', 'auths["b"].auth is not text'],
+    ['{"httpheaders":{"X-Secret":1}}', 'HttpHeaders is not an object of texts'],
+    ['{"HttpHeaders":"secret"}', 'HttpHeaders is not an object of texts'],
+    // A key as messages show any address: credentials in it hidden, never endless.
+    ['{"auths":{"https://user:secret@r.example.com/v1/":1}}', 'auths["r.example.com"] is not an object'],
+    ['{"auths":{"r.example.com?token=secret":1}}', 'auths["r.example.com"] is not an object'],
+    ['{"auths":{"user:secr et@r.example.com?secret":1}}', 'auths["***@r.example.com"] is not an object'],
+    [`{"auths":{"${'a'.repeat(200)}":1}}`, `auths["${'a'.repeat(99)}…${'a'.repeat(20)}"] is not an object`],
+  ])('%s', (json, problem) => {
+    expect(read(json)).toBe(problem);
+  });
+
+  test.each([
+    base64('userpassword'),
+    'user:password',
+    `${base64('user:passwor')}=`,
+    'dTpwd',
+    'dTpwdw=',
+    'dTpwdw===',
+    '=dTpw',
+    'dTpw dw==',
+    ' dTpw',
+    'dTpw\\u00a0',
+    'dTp_',
+    '====',
+    '\\n',
+  ])('auth %j', (auth) => {
+    const problem = 'auths["r.example.com"].auth is not base64 of "user:password"';
+    expect(read(`{"auths":{"r.example.com":{"auth":"${auth}"}}}`)).toBe(problem);
+  });
+});
+
+describe('user and password are those that kubelet would hand on', () => {
+  test.each<[entry: string, username: string, password: string]>([
+    [`{"auth":"${base64('user:password')}"}`, 'user', 'password'],
+    [`{"auth":"${base64('user:pass:word')}"}`, 'user', 'pass:word'],
+    [`{"auth":"${base64('é:ü')}"}`, 'é', 'ü'],
+    [`{"auth":"${base64('user:')}"}`, 'user', ''],
+    [`{"auth":"${base64(':password')}"}`, '', 'password'],
+    [`{"username":"other","password":"other","auth":"${base64('user:password')}"}`, 'user', 'password'],
+    ['{"username":"user","password":"p\\u00e4ss\\"word"}', 'user', 'päss"word'],
+    ['{"password":"password"}', '', 'password'],
+    ['{}', '', ''],
+  ])('%s: %s, %s', (entry, username, password) => {
+    expect(readDockerConfig(`{"auths":{"a.example":${entry}}}`, (credentials) => credentials)).toEqual(
+      new Map([['a.example', { username, password }]]),
+    );
+  });
+});
+
+test('the older form holds the entries at the top, whatever they are called', () => {
+  const json = '{"auths":{"username":"user"},"r.example.com":{"auth":"dTpw"},"HttpHeaders":{}}';
+  const found = readDockercfg(json, hasUsername);
+  expect(typeof found === 'string' ? found : [...found]).toEqual([
+    ['auths', true],
+    ['r.example.com', true],
+    ['HttpHeaders', false],
+  ]);
+  expect(readDockercfg('null', hasUsername)).toEqual(new Map());
+});
+
+test.each([
+  ['secret', '.dockercfg is not JSON'],
+  ['["secret"]', '.dockercfg is not an object'],
+  ['{"r.example.com":{"auth":"secret"}}', '.dockercfg["r.example.com"].auth is not base64 of "user:password"'],
+])('the older form: %s', (json, problem) => {
+  expect(readDockercfg(json, hasUsername)).toBe(problem);
+});
+
+test('a secret as large as Kubernetes lets it be takes nothing down', () => {
+  const megabyte = 'dTpw'.repeat(250_000);
+  expect(read(`{"auths":{"a":{"auth":"${megabyte}"}}}`)).toEqual({ a: true });
+  expect(read(`{"auths":{"a":{"auth":"${megabyte}."}}}`)).toContain('is not base64');
+  expect(read(`{"x":${'['.repeat(9000)}${']'.repeat(9000)},"auths":{}}`)).toEqual({});
+});

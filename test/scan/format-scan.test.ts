@@ -1,0 +1,205 @@
+import { stripVTControlCharacters } from 'node:util';
+import { describe, expect, test } from 'vitest';
+import { formatScanJson, formatScanTable } from '../../src/scan/format-scan.ts';
+import type { ScanResult } from '../../src/scan/scan-cluster.ts';
+import type { Finding } from '../../src/engine/evaluate.ts';
+import type { Owner } from '../../src/scan/owners.ts';
+import { groupFindings } from '../../src/scan/group-findings.ts';
+import { finding, missingField } from '../support/finding.ts';
+
+const ownerOf = (kind: string, name: string, group = 'apps'): Owner => ({ group, kind, name });
+
+const MIRRORED: Partial<Finding> = {
+  rule: 'mirror-used',
+  action: 'warn',
+  value: 'nginx:1.25',
+  message: 'comes from docker.io',
+  remedy: 'Write the address of the image on the mirror.',
+  fix: { edits: [], gives: '"swr.eu-de.otc.t-systems.com/dockerhub/library/nginx:1.25"' },
+};
+
+const EMPTY: ScanResult = {
+  groups: [],
+  errors: [],
+  notServed: [],
+  unknown: [],
+  skipped: [],
+  counts: { workloads: 0, pods: 0, unfixedPods: 0, leftOut: 0 },
+};
+
+function resultOf(...added: readonly (readonly [Owner, 'template' | 'pod', ...Finding[]])[]): ScanResult {
+  const groups = groupFindings();
+  for (const [owner, place, ...findings] of added) {
+    groups.add({ namespace: 'shop', owner, isPod: place === 'pod' }, findings);
+  }
+  return { ...EMPTY, groups: groups.list() };
+}
+
+const WEB = ownerOf('Deployment', 'web');
+
+const RESULT: ScanResult = {
+  ...resultOf(
+    [ownerOf('Deployment', 'checkout'), 'template', finding()],
+    [WEB, 'template', finding({ ...MIRRORED, fixed: 'later' })],
+    [WEB, 'pod', finding({ ...MIRRORED, fixed: 'now' })],
+    [WEB, 'pod', finding({ ...MIRRORED, fixed: 'now' })],
+    [ownerOf('Pod', 'debug', ''), 'pod', missingField({ label: 'container "app"' })],
+    [ownerOf('CronJob', 'dump', 'batch'), 'template', finding({ action: 'audit' })],
+  ),
+  errors: ['jobs.batch cannot be listed: forbidden; it takes the verb "list" on jobs.batch, in a ClusterRole'],
+  notServed: ['Rollout.argoproj.io'],
+  unknown: ['secrets may not be listed'],
+  skipped: [{ rule: 'pull-secret-usable', missing: ['pullSecrets', 'serviceAccounts'] }],
+  counts: { workloads: 41, pods: 97, unfixedPods: 2, leftOut: 12 },
+};
+
+const plain = (result: ScanResult, width?: number): string => formatScanTable(result, { color: false, width });
+
+describe('for people', () => {
+  test('a terminal of 120 columns shows who is concerned, what would happen and why', () => {
+    const text = plain(RESULT, 120);
+    expect(text).toBe(
+      `NAMESPACE   WORKLOAD              RESULT    PODS   RULE                  MESSAGE
+shop        CronJob/dump          audited   -      reference-valid       container "app": "NGINX:1.25": repository name
+                                                                         must be lowercase
+shop        Deployment/checkout   denied    -      reference-valid       container "app": "NGINX:1.25": repository name
+                                                                         must be lowercase
+shop        Deployment/web        unfixed   2      mirror-used           container "app": "nginx:1.25": comes from
+                                                                         docker.io; a new pod gets
+                                                                         "swr.eu-de.otc.t-systems.com/dockerhub/library/
+                                                                         nginx:1.25"
+shop        Deployment/web        fixed     -      mirror-used           container "app": "nginx:1.25": comes from
+                                                                         docker.io; its pods get
+                                                                         "swr.eu-de.otc.t-systems.com/dockerhub/library/
+                                                                         nginx:1.25"
+shop        Pod/debug             warned    1      pull-secret-present   container "app": needs its registry's pull
+                                                                         secret
+
+unfixed: let in without pullguard or before this policy; new pods are fixed, as kubectl rollout restart makes them
+not checked: pull-secret-usable, which needs pull secrets and service accounts
+not known: secrets may not be listed
+not in this cluster: Rollout.argoproj.io
+error: jobs.batch cannot be listed: forbidden; it takes the verb "list" on jobs.batch, in a ClusterRole
+41 workloads and 97 pods checked, 12 objects exempt: 1 denied, 1 warned, 1 fixed, 1 audited, 2 pods unfixed, 1 error
+`,
+    );
+  });
+
+  test('in a file or a pipe a finding is a line, to look for words in', () => {
+    const lines = plain(RESULT).split('\n');
+    expect(lines[4]).toBe(
+      'shop        Deployment/web        fixed     -      mirror-used           container "app": "nginx:1.25": comes from docker.io; its pods get "swr.eu-de.otc.t-systems.com/dockerhub/library/nginx:1.25"',
+    );
+    expect(lines).toHaveLength(14);
+  });
+
+  test.each<[what: string, counts: Partial<ScanResult['counts']>, line: string]>([
+    ['an empty cluster', {}, 'nothing found: 0 workloads and 0 pods checked\n'],
+    ['one of each', { workloads: 1, pods: 1 }, 'nothing found: 1 workload and 1 pod checked\n'],
+    ['nothing but exempt ones', { leftOut: 1 }, 'nothing found: 0 workloads and 0 pods checked, 1 object exempt\n'],
+  ])('a clean result is one plain line: %s', (_what, counts, line) => {
+    expect(plain({ ...EMPTY, counts: { ...EMPTY.counts, ...counts } }, 120)).toBe(line);
+  });
+
+  test('what could not be read is not taken for a clean result', () => {
+    expect(plain({ ...EMPTY, errors: ['pods cannot be listed: forbidden'] })).toBe(
+      `error: pods cannot be listed: forbidden
+0 workloads and 0 pods checked: 0 denied, 1 error
+`,
+    );
+  });
+
+  test('colour marks the word that matters, and changes nothing else', () => {
+    const colored = formatScanTable(RESULT, { color: true, width: 120 });
+    expect(stripVTControlCharacters(colored)).toBe(plain(RESULT, 120));
+    for (const word of ['31mdenied', '33munfixed', '33mwarned', '32mfixed', '90maudited', '31merror']) {
+      expect(colored).toContain(`\u001b[${word}\u001b[39m`);
+    }
+    expect(plain(RESULT, 120)).not.toContain('\u001b');
+  });
+
+  test('a name that would repaint the terminal, or fake a line, is shown and not obeyed', () => {
+    const evil = 'a\n\u001b[2Jfine';
+    const { groups } = resultOf([ownerOf('Pod', evil, ''), 'pod', finding({ message: evil, label: evil })]);
+    const text = plain({ ...EMPTY, groups, errors: [evil], unknown: [evil], notServed: [evil] });
+    expect(text.split('\n')).toHaveLength(8);
+    expect(text.replaceAll('\n', '')).not.toMatch(/\p{Cc}/u);
+  });
+
+  test('an object in no namespace leaves no hole in its row', () => {
+    const groups = groupFindings();
+    groups.add({ namespace: '', owner: WEB, isPod: false }, [finding()]);
+    expect(plain({ ...EMPTY, groups: groups.list() })).toMatch(/^- +Deployment\/web /m);
+  });
+});
+
+describe('for programs', () => {
+  type Document = Record<'findings' | 'unfixed', Record<string, unknown>[]> & Record<string, unknown>;
+  const parse = (result: ScanResult): Document => JSON.parse(formatScanJson(result)) as Document;
+
+  test('everything a person sees is in the JSON, in parts', () => {
+    const { findings, unfixed, ...rest } = parse(RESULT);
+    expect(findings.map(({ action, fixed }) => [action, fixed])).toEqual([
+      ['audit', 'no'],
+      ['deny', 'no'],
+      ['warn', 'later'],
+      ['warn', 'no'],
+    ]);
+    expect(findings[1]).toEqual({
+      namespace: 'shop',
+      owner: { group: 'apps', kind: 'Deployment', name: 'checkout' },
+      part: 'container "app"',
+      field: 'spec.template.spec.containers[0].image',
+      value: 'NGINX:1.25',
+      rule: 'reference-valid',
+      action: 'deny',
+      fixed: 'no',
+      message: '"NGINX:1.25": repository name must be lowercase',
+      remedy: 'Write it in lower case.',
+    });
+    expect(findings[3]).toMatchObject({ owner: { group: '', kind: 'Pod', name: 'debug' }, pods: 1 });
+    expect(unfixed).toEqual([
+      {
+        namespace: 'shop',
+        owner: { group: 'apps', kind: 'Deployment', name: 'web' },
+        pods: 2,
+        part: 'container "app"',
+        field: 'spec.template.spec.containers[0].image',
+        value: 'nginx:1.25',
+        rule: 'mirror-used',
+        message:
+          '"nginx:1.25": comes from docker.io; a new pod gets "swr.eu-de.otc.t-systems.com/dockerhub/library/nginx:1.25"',
+        remedy: 'Run "kubectl -n shop rollout restart deployment/web".',
+      },
+    ]);
+    expect(rest).toEqual({
+      errors: RESULT.errors,
+      notServed: ['Rollout.argoproj.io'],
+      unknown: ['secrets may not be listed'],
+      skipped: [{ rule: 'pull-secret-usable', missing: ['pullSecrets', 'serviceAccounts'] }],
+      summary: { workloads: 41, pods: 97, unfixedPods: 2, leftOut: 12, denied: 1, warned: 1, fixed: 1, audited: 1 },
+    });
+  });
+
+  test('nothing found is a document too', () => {
+    expect(parse(EMPTY)).toMatchObject({ findings: [], unfixed: [], errors: [], summary: { workloads: 0, denied: 0 } });
+  });
+
+  test.each<[owner: Owner, remedy: string]>([
+    [ownerOf('StatefulSet', 'db'), 'Run "kubectl -n shop rollout restart statefulset/db".'],
+    [ownerOf('DaemonSet', 'agent'), 'Run "kubectl -n shop rollout restart daemonset/agent".'],
+    [ownerOf('Pod', 'debug', ''), 'Delete the pod, and create it again.'],
+    [ownerOf('CronJob', 'dump', 'batch'), 'Delete the pods; CronJob/dump makes new ones.'],
+    [ownerOf('Rollout', 'web', 'argoproj.io'), 'Delete the pods; Rollout/web makes new ones.'],
+  ])('of unfixed pods of %j it says how to get new ones', (owner, remedy) => {
+    expect(parse(resultOf([owner, 'pod', finding({ ...MIRRORED, fixed: 'now' })])).unfixed[0]?.['remedy']).toBe(remedy);
+  });
+
+  test('credentials are in no field of it, and in no cell of the table', () => {
+    for (const fixed of ['no', 'now', 'later'] as const) {
+      const result = resultOf([WEB, 'pod', finding({ ...MIRRORED, value: 'me:s3cret@host.example/app', fixed })]);
+      expect(formatScanJson(result) + plain(result)).not.toContain('s3cret');
+      expect(plain(result)).toContain('***@host.example/app');
+    }
+  });
+});

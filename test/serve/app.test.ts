@@ -1,0 +1,529 @@
+import fc from 'fast-check';
+import request from 'supertest';
+import { describe, expect, test } from 'vitest';
+import { type Policy, defineRule } from '../../src/engine/rule.ts';
+import { deployment, pod, recordedNames, recordedReview } from '../support/objects.ts';
+import { MIRRORED, policyOf } from '../support/policies.ts';
+import {
+  answerOf,
+  connectRaw,
+  parseAnswer,
+  FINE,
+  FINE_ANSWER,
+  problemOf,
+  rawPost,
+  readCounter,
+  reviewOf,
+  serveApp,
+} from './helpers.ts';
+
+const SECRET = 's3cr3t';
+
+describe('reviews', () => {
+  const golden = [
+    {
+      name: 'a new pod is moved to the mirror and given its pull secret',
+      path: '/mutate',
+      review: reviewOf(pod('nginx:1.25')),
+      response: {
+        uid: 'b3f1',
+        allowed: true,
+        patchType: 'JSONPatch',
+        patch: [
+          {
+            op: 'replace',
+            path: '/spec/containers/0/image',
+            value: 'swr.eu-de.otc.t-systems.com/dockerhub/library/nginx:1.25',
+          },
+          { op: 'add', path: '/spec/imagePullSecrets', value: [{ name: 'default-secret' }] },
+        ],
+        warnings: [
+          'Pod/web container "app": "nginx:1.25": comes from docker.io; given "swr.eu-de.otc.t-systems.com/dockerhub/library/nginx:1.25" (mirror-used)',
+          `Pod/web container "app": "swr.eu-de.otc.t-systems.com/dockerhub/library/nginx:1.25" needs its registry's pull secret; given "default-secret" (pull-secret-present)`,
+        ],
+        auditAnnotations: {
+          findings: 'mirror-used:warn:spec.containers[0].image, pull-secret-present:warn:spec.imagePullSecrets',
+          fixed: 'mirror-used, pull-secret-present',
+        },
+      },
+    },
+    {
+      name: 'the pull secret is added after the one of the service account',
+      path: '/mutate',
+      review: reviewOf(pod('swr.eu-de.otc.t-systems.com/team/app:1', { imagePullSecrets: [{ name: 'third' }] })),
+      response: {
+        uid: 'b3f1',
+        allowed: true,
+        patchType: 'JSONPatch',
+        patch: [{ op: 'add', path: '/spec/imagePullSecrets/-', value: { name: 'default-secret' } }],
+        warnings: [
+          `Pod/web container "app": "swr.eu-de.otc.t-systems.com/team/app:1" needs its registry's pull secret; given "default-secret" (pull-secret-present)`,
+        ],
+        auditAnnotations: {
+          findings: 'pull-secret-present:warn:spec.imagePullSecrets',
+          fixed: 'pull-secret-present',
+        },
+      },
+    },
+    {
+      name: 'a template is never patched',
+      path: '/mutate',
+      review: reviewOf(deployment('nginx:1.25')),
+      response: { uid: 'b3f1', allowed: true },
+    },
+    {
+      name: 'the author of a template is told what will be done to its pods',
+      path: '/validate',
+      review: reviewOf(deployment('nginx:1.25')),
+      response: {
+        uid: 'b3f1',
+        allowed: true,
+        warnings: [
+          'Deployment/web container "app": "nginx:1.25": comes from docker.io; its pods get "swr.eu-de.otc.t-systems.com/dockerhub/library/nginx:1.25" (mirror-used)',
+          `Deployment/web container "app": "swr.eu-de.otc.t-systems.com/dockerhub/library/nginx:1.25" needs its registry's pull secret; its pods get "default-secret" (pull-secret-present)`,
+        ],
+        auditAnnotations: {
+          findings:
+            'mirror-used:warn:spec.template.spec.containers[0].image, pull-secret-present:warn:spec.template.spec.imagePullSecrets',
+        },
+      },
+    },
+    {
+      name: 'an address that nothing can parse is denied',
+      path: '/validate',
+      review: reviewOf(deployment('NGINX:1.25')),
+      response: {
+        uid: 'b3f1',
+        allowed: false,
+        status: {
+          code: 403,
+          reason: 'Forbidden',
+          message:
+            'spec.template.spec.containers[0].image: Invalid value: "NGINX:1.25": repository name must be lowercase; did you mean "nginx:1.25"? (reference-valid, FAQ check item 2)',
+        },
+        auditAnnotations: { findings: 'reference-valid:deny:spec.template.spec.containers[0].image' },
+      },
+    },
+    {
+      name: 'a deletion passes',
+      path: '/validate',
+      review: reviewOf(pod('NGINX'), { operation: 'DELETE', object: null, oldObject: pod('NGINX') }),
+      response: { uid: 'b3f1', allowed: true },
+    },
+    {
+      name: 'a subresource passes',
+      path: '/validate',
+      review: reviewOf(deployment('NGINX'), { operation: 'UPDATE', subResource: 'scale' }),
+      response: { uid: 'b3f1', allowed: true },
+    },
+  ];
+
+  test.each(golden)('$name', async ({ path, review, response }) => {
+    const { url } = await serveApp();
+    const answer = await request(url).post(`${path}?timeout=3s`).send(review);
+    expect([answer.status, answer.type]).toEqual([200, 'application/json']);
+    expect(decodePatch(answer.body)).toEqual(answerOf(response));
+  });
+
+  test('a v1beta1 review is answered as v1beta1', async () => {
+    const { url } = await serveApp();
+    const answer = await request(url)
+      .post('/mutate')
+      .send({ ...FINE, apiVersion: 'admission.k8s.io/v1beta1' });
+    expect(answer.body).toEqual(answerOf({ uid: 'b3f1', allowed: true }, 'admission.k8s.io/v1beta1'));
+  });
+
+  test.each(recordedNames())('%s, recorded from an API server, is answered with its uid', async (name) => {
+    const { url, lines } = await serveApp();
+    const review = recordedReview(name);
+    for (const path of ['/mutate', '/validate']) {
+      const answer = await request(url).post(path).send(review);
+      expect(answer.status).toBe(200);
+      expect(answer.body).toMatchObject({ apiVersion: review.apiVersion, response: { uid: review.request.uid } });
+    }
+    expect(lines.map(({ msg }) => msg)).toEqual(['decided', 'decided']);
+  });
+
+  test.each(['application/json', 'application/json; charset=utf-8', 'Application/JSON;charset="UTF-8"; q=1'])(
+    'the content type %s is taken',
+    async (type) => {
+      const { url } = await serveApp();
+      const answer = await request(url).post('/mutate').set('Content-Type', type).send(JSON.stringify(FINE));
+      expect(answer.body).toEqual(FINE_ANSWER);
+    },
+  );
+});
+
+describe('odd reviews are answered like any other', () => {
+  const deep = (levels: number) => `${'['.repeat(levels)}${']'.repeat(levels)}`;
+  const splice = (review: object, from: string, to: string) => JSON.stringify(review).replace(from, to);
+  const PROTO = '{"__proto__":{"polluted":1},"constructor":{"prototype":{"polluted":1}},"toString":1}';
+
+  const odd = [
+    { name: 'nested 100,000 deep', body: splice(FINE, '"dryRun"', `"deep":${deep(100_000)},"dryRun"`) },
+    { name: 'an object nested 100,000 deep', body: splice(FINE, '"spec":{', `"spec":{"deep":${deep(100_000)},`) },
+    {
+      name: '200,000 empty containers',
+      body: splice(FINE, '"containers":[', `"containers":[${'{},'.repeat(200_000)}`),
+    },
+    {
+      name: 'a million numbers for containers',
+      body: splice(FINE, '"containers":[', `"containers":[${'1,'.repeat(1e6)}`),
+    },
+    { name: '__proto__ in the review', body: splice(FINE, '"dryRun"', `"__proto__":${PROTO},"dryRun"`) },
+    { name: '__proto__ in the spec', body: splice(FINE, '"spec":{', `"spec":{"__proto__":${PROTO},`) },
+    { name: '__proto__ for a container', body: splice(FINE, '"containers":[', `"containers":[${PROTO},`) },
+    { name: '__proto__ for the kind', body: splice(FINE, '"kind":"Pod"', '"kind":"__proto__"') },
+    { name: 'constructor for the group', body: splice(FINE, '"group":""', '"group":"constructor"') },
+    { name: 'a key twice, of which the last counts', body: splice(FINE, '"uid"', '"uid":"first","uid"') },
+    { name: 'an escaped half of a character', body: splice(FINE, '"web"', String.raw`"\ud800"`) },
+    { name: 'numbers for texts', body: JSON.stringify(numbersForTexts()) },
+    {
+      name: 'nothing but a uid',
+      body: '{"kind":"AdmissionReview","apiVersion":"admission.k8s.io/v1","request":{"uid":"b3f1"}}',
+    },
+  ];
+
+  test.each(odd)('$name', async ({ body }) => {
+    const { url } = await serveApp();
+    for (const path of ['/mutate', '/validate']) {
+      const answer = await request(url).post(path).set('Content-Type', 'application/json').send(body);
+      expect(answer.body).toEqual(FINE_ANSWER);
+    }
+    expect(Object.getOwnPropertyNames(Object.prototype)).not.toContain('polluted');
+    expect(({} as { polluted?: unknown }).polluted).toBeUndefined();
+  });
+
+  /** Everything but what makes it a review is a number. */
+  function numbersForTexts(): object {
+    const turn = (value: unknown): unknown => {
+      if (Array.isArray(value)) return value.map(turn);
+      if (typeof value !== 'object' || value === null) return 7;
+      return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, turn(member)]));
+    };
+    return { ...FINE, request: { ...(turn(FINE.request) as object), uid: 'b3f1' } };
+  }
+});
+
+test('whatever object is sent, the answer is a review with its uid, and no failure of ours', async () => {
+  const { url, lines } = await serveApp();
+  const anything = fc.jsonValue({ maxDepth: 4 });
+  const keys = fc.constantFrom(
+    'metadata',
+    'spec',
+    'template',
+    'containers',
+    'image',
+    'imagePullSecrets',
+    'name',
+    '__proto__',
+  );
+  const shapes = fc.letrec((tie) => ({
+    node: fc.oneof(
+      { maxDepth: 5 },
+      anything,
+      fc.dictionary(keys, tie('node')),
+      fc.array(tie('node'), { maxLength: 3 }),
+    ),
+  }));
+  await fc.assert(
+    fc.asyncProperty(shapes.node, anything, fc.constantFrom('Pod', 'CronJob'), async (object, odd, kind) => {
+      const fields = { object, oldObject: odd, kind: { group: kind === 'Pod' ? '' : 'batch', kind }, name: odd };
+      for (const operation of ['CREATE', 'UPDATE']) {
+        for (const path of ['/mutate', '/validate']) {
+          const answer = await request(url)
+            .post(path)
+            .send(reviewOf({}, { ...fields, operation }));
+          expect(answer.body).toMatchObject({ response: { uid: 'b3f1' } });
+        }
+      }
+    }),
+    { numRuns: 60 },
+  );
+  expect(lines.filter(({ level }) => level > 30)).toEqual([]);
+});
+
+describe('what is no review is refused in one clear JSON, and the next request works', () => {
+  const VERSIONS = 'admission.k8s.io/v1 or admission.k8s.io/v1beta1';
+  const json = { 'Content-Type': 'application/json' };
+  const review = JSON.stringify(FINE);
+
+  const badRequests = [
+    ['not JSON', `{"password":"${SECRET}"`, 'the body is not valid JSON'],
+    ['text after the JSON', `${review}${SECRET}`, 'the body is not valid JSON'],
+    ['a byte order mark', `\uFEFF${review}`, 'the body is not valid JSON'],
+    ['a list', '[]', 'the body is not a JSON object'],
+    ['null', 'null', 'the body is not a JSON object'],
+    ['a text', `"${SECRET}"`, 'the body is not a JSON object'],
+    ['an empty object', '{}', `the body is not an AdmissionReview of ${VERSIONS}`],
+    ['another version', review.replace('k8s.io/v1', 'k8s.io/v2'), `the body is not an AdmissionReview of ${VERSIONS}`],
+    ['another kind', review.replace('AdmissionReview', 'Pod'), `the body is not an AdmissionReview of ${VERSIONS}`],
+    ['a null request', review.replace(/"request":.*/, '"request":null}'), 'the AdmissionReview has no request'],
+    ['a list for the request', review.replace(/"request":.*/, '"request":[]}'), 'the AdmissionReview has no request'],
+    ['only inherited members', `{"__proto__":${review}}`, `the body is not an AdmissionReview of ${VERSIONS}`],
+    ...['null', '7', '""', '{}', '["b3f1"]'].map((uid) => [
+      `${uid} for the uid`,
+      review.replace('"b3f1"', uid),
+      'the AdmissionReview has no request.uid',
+    ]),
+    ['no uid', review.replace('"uid"', '"id"'), 'the AdmissionReview has no request.uid'],
+    ['an empty body', '', 'the body is empty'],
+  ].map(([name = '', body, message = '']) => ({
+    name,
+    body,
+    headers: json,
+    refusal: problemOf(400, 'BadRequest', message),
+  }));
+
+  const wrongTypes = [
+    undefined,
+    'text/plain',
+    'application/x-www-form-urlencoded',
+    'application/jsonp',
+    'application/vnd.kubernetes.protobuf',
+    'application/json+patch',
+    ';',
+  ].map((type) => ({
+    name: `the content type ${type ?? 'left out'}`,
+    body: review,
+    headers: { ...(type !== undefined && { 'Content-Type': type }) },
+    refusal: problemOf(
+      415,
+      'UnsupportedMediaType',
+      'an AdmissionReview is sent with the content type application/json',
+    ),
+  }));
+
+  const wrongCharsets = ['utf-16', 'iso-8859-1', '"utf-16"', SECRET].map((charset) => ({
+    name: `the charset ${charset}`,
+    body: review,
+    headers: { 'Content-Type': `application/json; charset=${charset}` },
+    refusal: problemOf(415, 'UnsupportedMediaType', 'the charset is not supported; JSON is sent in UTF-8'),
+  }));
+
+  test.each([...badRequests, ...wrongTypes, ...wrongCharsets])('$name', async ({ body, headers, refusal }) => {
+    const { url, port, lines, metrics } = await serveApp();
+    for (const path of ['/mutate', '/validate']) {
+      const answer = await sendRaw(port, path, body ?? '', headers);
+      expect(answer).toEqual({ code: refusal['code'], body: refusal });
+    }
+    const next = await request(url).post('/mutate').send(FINE);
+    expect(next.body).toEqual(FINE_ANSWER);
+    const { code, message } = refusal;
+    expect(lines).toMatchObject([
+      { level: 40, msg: 'refused', endpoint: 'mutate', code, problem: message },
+      { level: 40, msg: 'refused', endpoint: 'validate', code, problem: message },
+      { level: 30, msg: 'decided' },
+    ]);
+    expect(JSON.stringify(lines)).not.toContain(SECRET);
+    const labels = { endpoint: 'mutate', kind: 'other', outcome: 'invalid' };
+    expect(await readCounter(metrics, 'pullguard_admission_requests_total', labels)).toBe(1);
+  });
+
+  test('bytes that are no UTF-8', async () => {
+    const { port } = await serveApp();
+    const { socket, until } = await connectRaw(port);
+    const body = Buffer.concat([Buffer.from('{"kind":"'), Buffer.from([0xc3, 0x28, 0xff]), Buffer.from('"}')]);
+    socket.write(rawPost('/mutate', '', { 'Content-Length': body.length }));
+    socket.write(body);
+    expect(parseAnswer(await until(/\}$/))).toEqual({
+      code: 400,
+      body: problemOf(400, 'BadRequest', 'the body is not valid UTF-8'),
+    });
+  });
+
+  test.each(['GET', 'HEAD', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const)('the method %s', async (method) => {
+    const { url } = await serveApp();
+    for (const path of ['/mutate', '/validate']) {
+      const answer = await request(url)[method.toLowerCase() as 'get'](path);
+      const refusal = problemOf(405, 'MethodNotAllowed', `${path} takes AdmissionReviews by POST`);
+      expect([answer.status, answer.get('Allow')]).toEqual([405, 'POST']);
+      if (method !== 'HEAD') expect(answer.body).toEqual(refusal);
+    }
+    expect((await request(url).post('/mutate').send(FINE)).body).toEqual(FINE_ANSWER);
+  });
+
+  test.each([
+    '/',
+    '/mutate/x',
+    '/metrics',
+    '/healthz',
+    '/%',
+    '/%00',
+    '/..%2fmutate',
+    `/${'a'.repeat(500)}`,
+    '/?timeout=3s',
+  ])('the address %s', async (path) => {
+    const { url } = await serveApp();
+    for (const answer of [await request(url).get(path), await request(url).post(path).send(FINE)]) {
+      expect(answer.body).toEqual(
+        problemOf(404, 'NotFound', 'nothing is served here; the API server calls /mutate and /validate'),
+      );
+      expect([answer.status, answer.get('X-Powered-By')]).toEqual([404, undefined]);
+    }
+    expect((await request(url).post('/mutate').send(FINE)).body).toEqual(FINE_ANSWER);
+  });
+});
+
+describe('HTTP as clients other than the API server speak it', () => {
+  const review = JSON.stringify(FINE);
+  const answer = JSON.stringify(FINE_ANSWER);
+
+  test('pipelined requests are answered in their order, refused ones too', async () => {
+    const { port } = await serveApp();
+    const { socket, until } = await connectRaw(port);
+    const second = JSON.stringify(reviewOf(pod('registry.example.com/app:1'), { uid: 'second' }));
+    socket.write(rawPost('/mutate', review) + rawPost('/validate', '{') + rawPost('/validate', second));
+    const received = await until(/"uid":"second"/);
+    expect(received.match(/HTTP\/1.1 [^\r]*|"uid":"\w+"/g)).toEqual([
+      'HTTP/1.1 200 OK',
+      '"uid":"b3f1"',
+      'HTTP/1.1 400 Bad Request',
+      'HTTP/1.1 200 OK',
+      '"uid":"second"',
+    ]);
+  });
+
+  test('a client that asks first is told to continue', async () => {
+    const { port } = await serveApp();
+    const { socket, until } = await connectRaw(port);
+    socket.write(rawPost('/mutate', '', { Expect: '100-continue', 'Content-Length': Buffer.byteLength(review) }));
+    expect(await until(/\r\n\r\n$/)).toBe('HTTP/1.1 100 Continue\r\n\r\n');
+    socket.write(review);
+    expect(await until(/\}$/)).toContain(answer);
+  });
+
+  test('HTTP/1.0 is answered, and its connection ended', async () => {
+    const { port } = await serveApp();
+    const { socket, ended } = await connectRaw(port);
+    socket.write(rawPost('/mutate', review).replace('HTTP/1.1', 'HTTP/1.0'));
+    expect(await ended).toContain(answer);
+  });
+
+  test('while draining, every answer asks to close the connection', async () => {
+    let draining = false;
+    const { url } = await serveApp({ draining: () => draining });
+    const ask = async () => {
+      const answers = [
+        await request(url).post('/mutate').set('Connection', 'keep-alive').send(FINE),
+        await request(url).get('/nothing').set('Connection', 'keep-alive'),
+      ];
+      return answers.map((each) => each.get('Connection'));
+    };
+    expect(await ask()).toEqual(['keep-alive', 'keep-alive']);
+    draining = true;
+    expect(await ask()).toEqual(['close', 'close']);
+  });
+});
+
+describe('a failure of our own lets the object pass, and is not hidden', () => {
+  const failing = (error: unknown): Policy => {
+    const rule = defineRule({
+      id: 'failing',
+      description: '',
+      remedy: '',
+      faqItems: [],
+      defaultAction: 'deny',
+      judges: 'images',
+      fixable: false,
+      options: {},
+      needs: [],
+      check: () => {
+        throw error;
+      },
+    });
+    return { ...MIRRORED, rules: [{ rule, action: 'deny', fix: false, options: {} }] };
+  };
+
+  const failures = [
+    { name: 'a rule throws', options: { policy: () => failing(new Error('a bug')) }, logged: 'a bug' },
+    { name: 'a rule throws what is no error', options: { policy: () => failing('a bug') }, logged: 'a bug' },
+    { name: 'the policy throws', options: { policy: () => fail('no policy') }, logged: 'no policy' },
+    { name: 'the facts throw', options: { facts: () => fail('no facts') }, logged: 'no facts' },
+  ];
+
+  test.each(failures)('$name', async ({ options, logged }) => {
+    const { url, lines, metrics } = await serveApp(options);
+    const answer = await request(url)
+      .post('/validate')
+      .send(reviewOf(pod('NGINX'), { uid: 'u-1' }));
+    expect(answer.status).toBe(200);
+    expect(answer.body).toEqual(
+      answerOf({
+        uid: 'u-1',
+        allowed: true,
+        warnings: ['pullguard failed and let this Pod pass unjudged; its log has the error under uid u-1'],
+        auditAnnotations: { error: 'internal' },
+      }),
+    );
+    expect(lines).toMatchObject([
+      { level: 50, msg: 'failed, and let the object pass', uid: 'u-1', outcome: 'error', endpoint: 'validate' },
+    ]);
+    expect(JSON.stringify(lines[0]?.['err'])).toContain(logged);
+    expect(await readCounter(metrics, 'pullguard_errors_total', { where: 'admission' })).toBe(1);
+    const labels = { endpoint: 'validate', kind: 'Pod', outcome: 'error' };
+    expect(await readCounter(metrics, 'pullguard_admission_requests_total', labels)).toBe(1);
+  });
+
+  test('a failure outside a decision is a 500 without a stack, counted and logged', async () => {
+    const { url, lines, metrics } = await serveApp({ draining: () => fail(`secret ${SECRET}`) });
+    const answer = await request(url).post('/mutate').send(FINE);
+    expect([answer.status, answer.body]).toEqual([
+      500,
+      problemOf(500, 'InternalError', 'pullguard failed; see its log'),
+    ]);
+    expect(lines).toMatchObject([{ level: 50, msg: 'request failed', path: '/mutate' }]);
+    expect(await readCounter(metrics, 'pullguard_errors_total', { where: 'admission' })).toBe(1);
+  });
+
+  function fail(message: string): never {
+    throw new Error(message);
+  }
+});
+
+describe('credentials in image addresses', () => {
+  const image = `user:${SECRET}@registry.example.com/app:1`;
+  const volume = { name: 'data', image: { reference: image } };
+  const spec = {
+    initContainers: [{ name: 'init', image }],
+    ephemeralContainers: [{ name: 'debug', image }],
+    volumes: [volume],
+  };
+  const objects = [pod(image, spec), deployment(image, spec), pod(`https://${image}`), pod(`user:${SECRET}@nginx:1:2`)];
+
+  test.each(['deny', 'warn', 'audit'])('are in no answer, line or metric when the action is %s', async (action) => {
+    const policy = policyOf(`rules: { reference-valid: ${action}, tag-explicit: ${action} }`);
+    const { url, lines, metrics } = await serveApp({ policy: () => policy });
+    for (const object of objects) {
+      for (const path of ['/mutate', '/validate']) {
+        const answer = await request(url).post(path).send(reviewOf(object));
+        expect(JSON.stringify([answer.body, answer.headers])).not.toContain(SECRET);
+      }
+    }
+    expect(lines).toHaveLength(2 * objects.length);
+    expect(JSON.stringify(lines)).toContain('***@registry.example.com/app:1');
+    expect(JSON.stringify(lines)).not.toContain(SECRET);
+    expect(await metrics.registry.metrics()).not.toContain(SECRET);
+  });
+});
+
+function decodePatch(body: unknown): unknown {
+  const { response, ...rest } = body as { response: { patch?: string } };
+  if (response.patch === undefined) return body;
+  const patch = JSON.parse(Buffer.from(response.patch, 'base64').toString()) as unknown;
+  return { ...rest, response: { ...response, patch } };
+}
+
+/** Sends exactly these headers, which an HTTP client would complete. */
+async function sendRaw(
+  port: number,
+  path: string,
+  body: string,
+  headers: Readonly<Record<string, string>>,
+): Promise<unknown> {
+  const { socket, until } = await connectRaw(port);
+  const type = headers['Content-Type'];
+  const typeLine = type === undefined ? '' : `Content-Type: ${type}\r\n`;
+  socket.write(rawPost(path, body).replace(/Content-Type: .*\r\n/, typeLine));
+  return parseAnswer(await until(/\}$/));
+}

@@ -1,0 +1,195 @@
+import request from 'supertest';
+import { describe, expect, test } from 'vitest';
+import type { ImageAnswer } from '../../src/cause/image-answer.ts';
+import { countProbe, createMetrics, type Probed } from '../../src/serve/metrics.ts';
+import { deployment, pod } from '../support/objects.ts';
+import { FINE, readCounter, reviewOf, serveApp } from './helpers.ts';
+
+/** Dashboards and alerts are written against these. */
+const OWN_METRICS = {
+  pullguard_admission_requests_total: ['counter', ['endpoint', 'kind', 'outcome']],
+  pullguard_admission_duration_seconds: ['histogram', ['endpoint']],
+  pullguard_findings_total: ['counter', ['rule', 'action']],
+  pullguard_fixes_total: ['counter', ['rule']],
+  pullguard_errors_total: ['counter', ['where']],
+  pullguard_certificate_expiry_timestamp_seconds: ['gauge', []],
+  pullguard_policy_reloads_total: ['counter', ['result']],
+  pullguard_rules_skipped_total: ['counter', ['rule', 'reason']],
+  pullguard_facts_age_seconds: ['gauge', ['fact']],
+  pullguard_facts_objects: ['gauge', ['fact']],
+  pullguard_events_total: ['counter', ['result']],
+  pullguard_leader: ['gauge', []],
+  pullguard_probes_total: ['counter', ['outcome']],
+  pullguard_probe_duration_seconds: ['histogram', []],
+  pullguard_registry_answers: ['gauge', []],
+  pullguard_probes_in_flight: ['gauge', []],
+  pullguard_docker_hub_pulls_remaining: ['gauge', []],
+};
+
+test('names, types and labels are those that dashboards and alerts know', () => {
+  const { registry } = createMetrics();
+  const own = registry.getMetricsAsArray().filter(({ name }) => name.startsWith('pullguard_'));
+  const described = own.map((metric) => {
+    const { labelNames, type } = metric as unknown as { labelNames: string[]; type: string };
+    return [metric.name, [type, labelNames]];
+  });
+  expect(Object.fromEntries(described)).toEqual(OWN_METRICS);
+});
+
+test('what an alert looks for is there from the start, as a counter that appears with its first count shows no increase', async () => {
+  const text = await createMetrics().registry.metrics();
+  expect(text.split('\n').filter((line) => /^pullguard_(errors|policy_reloads)_total/.test(line))).toEqual([
+    'pullguard_errors_total{where="admission"} 0',
+    'pullguard_errors_total{where="certificate"} 0',
+    'pullguard_errors_total{where="cluster"} 0',
+    'pullguard_errors_total{where="policy"} 0',
+    'pullguard_errors_total{where="tls"} 0',
+    'pullguard_policy_reloads_total{result="success"} 0',
+    'pullguard_policy_reloads_total{result="failure"} 0',
+  ]);
+  expect(text).toContain('process_resident_memory_bytes');
+});
+
+test('two servers in one process count apart', async () => {
+  const [one, other] = [createMetrics(), createMetrics()];
+  one.errors.inc({ where: 'policy' });
+  expect(await readCounter(other, 'pullguard_errors_total', { where: 'policy' })).toBe(0);
+});
+
+test('requests, findings and fixes are counted by what came of them', async () => {
+  const { url, metrics } = await serveApp();
+  const reviews = [
+    ['/mutate', reviewOf(pod('nginx'))],
+    ['/validate', reviewOf(deployment('NGINX'))],
+    ['/validate', FINE],
+    ['/validate', reviewOf(pod('nginx'), { operation: 'DELETE' })],
+    ['/mutate', {}],
+  ] as const;
+  for (const [path, review] of reviews) await request(url).post(path).send(review);
+  const lines = (await metrics.registry.metrics()).split('\n');
+  expect(lines.filter((line) => /^pullguard_(admission_requests|findings|fixes)/.test(line))).toEqual([
+    'pullguard_admission_requests_total{endpoint="mutate",kind="Pod",outcome="patched"} 1',
+    'pullguard_admission_requests_total{endpoint="validate",kind="Deployment",outcome="denied"} 1',
+    'pullguard_admission_requests_total{endpoint="validate",kind="Pod",outcome="allowed"} 1',
+    'pullguard_admission_requests_total{endpoint="validate",kind="Pod",outcome="passed"} 1',
+    'pullguard_admission_requests_total{endpoint="mutate",kind="other",outcome="invalid"} 1',
+    'pullguard_findings_total{rule="mirror-used",action="warn"} 1',
+    'pullguard_findings_total{rule="pull-secret-present",action="warn"} 1',
+    'pullguard_findings_total{rule="reference-valid",action="deny"} 1',
+    'pullguard_fixes_total{rule="mirror-used"} 1',
+    'pullguard_fixes_total{rule="pull-secret-present"} 1',
+  ]);
+  expect(lines).toContain('pullguard_admission_duration_seconds_count{endpoint="validate"} 3');
+});
+
+test('whatever kinds are sent, they make no more than one series, or Prometheus would fill up', async () => {
+  const { url, metrics } = await serveApp();
+  const hostile = [
+    '__proto__',
+    'constructor',
+    'toString',
+    'a"b',
+    'a\nb',
+    '{x="y"} 1',
+    7,
+    null,
+    { a: 1 },
+    'x'.repeat(9999),
+  ];
+  for (const kind of [...hostile, ...Array.from({ length: 20 }, (_, at) => `Kind${at}`)]) {
+    for (const field of [
+      { kind: { group: 'x', kind } },
+      { kind },
+      { operation: kind },
+      { namespace: kind },
+      { subResource: kind },
+    ]) {
+      await request(url).post('/mutate').send(reviewOf({}, field));
+    }
+  }
+  const series = (await metrics.registry.metrics())
+    .split('\n')
+    .filter((line) => line.startsWith('pullguard_admission'));
+  expect(series[0]).toBe('pullguard_admission_requests_total{endpoint="mutate",kind="other",outcome="passed"} 150');
+  // Of durations 12 buckets, a sum and a count.
+  expect(series).toHaveLength(1 + 14);
+});
+
+test('what is known of the cluster is measured when somebody looks, and has no age before it is known', async () => {
+  const { registry, measureCluster } = createMetrics();
+  const facts = () => [
+    { fact: 'namespaces', seconds: 3, objects: 12 },
+    { fact: 'pullSecrets', seconds: undefined, objects: 0 },
+  ];
+  measureCluster({ facts, isLeader: () => true });
+  const lines = (await registry.metrics()).split('\n').filter((line) => /^pullguard_(facts|leader)/.test(line));
+  expect(lines).toEqual([
+    'pullguard_facts_age_seconds{fact="namespaces"} 3',
+    'pullguard_facts_objects{fact="namespaces"} 12',
+    'pullguard_facts_objects{fact="pullSecrets"} 0',
+    'pullguard_leader 1',
+  ]);
+});
+
+describe('what registries are asked', () => {
+  const endpoint = 'registry.example.com:443';
+  const answers: readonly ImageAnswer[] = [
+    { endpoint, outcome: 'ok', digest: 'sha256:one', sizes: [], platforms: undefined },
+    { endpoint, outcome: 'denied', asked: 'anonymously', lacks: 'login' },
+    { endpoint, outcome: 'not-found', missing: 'image' },
+    { endpoint, outcome: 'certificate', problem: 'unknown' },
+    { endpoint, outcome: 'unreachable', cause: 'timeout' },
+    { endpoint, outcome: 'rate-limited', endsAt: undefined },
+    { endpoint, outcome: 'broken', said: 'HTTP 503' },
+  ];
+  const probed = (result: Probed['result'], registry = 'registry.example.com'): Probed => ({
+    registry,
+    seconds: 0.07,
+    result,
+  });
+  const linesOf = async (metrics: ReturnType<typeof createMetrics>, pattern: RegExp): Promise<readonly string[]> =>
+    (await metrics.registry.metrics()).split('\n').filter((line) => pattern.test(line));
+
+  test('is counted by what came of it, and timed if it was asked', async () => {
+    const metrics = createMetrics();
+    for (const answer of answers) countProbe(metrics, probed({ answer }));
+    countProbe(metrics, probed({ notAsked: 'its address 10.0.0.1 is not allowed' }));
+    expect(await linesOf(metrics, /^pullguard_probes_total/)).toEqual(
+      [...answers.map(({ outcome }) => outcome), 'not-asked'].map(
+        (outcome) => `pullguard_probes_total{outcome="${outcome}"} 1`,
+      ),
+    );
+    expect(await linesOf(metrics, /^pullguard_probe_duration_seconds_(bucket{le="0.(05|1)"}|count)/)).toEqual([
+      'pullguard_probe_duration_seconds_bucket{le="0.05"} 0',
+      'pullguard_probe_duration_seconds_bucket{le="0.1"} 7',
+      'pullguard_probe_duration_seconds_count 7',
+    ]);
+  });
+
+  test('is one series each however many registries there are', async () => {
+    const metrics = createMetrics();
+    const [answer] = answers;
+    for (let at = 0; at < 100; at++) countProbe(metrics, probed({ answer: answer! }, `registry-${at}.example.com`));
+    expect(await linesOf(metrics, /^pullguard_probes_total/)).toEqual(['pullguard_probes_total{outcome="ok"} 100']);
+  });
+
+  test('and kept is measured when somebody looks', async () => {
+    const metrics = createMetrics();
+    const pattern = /^pullguard_(registry_answers|probes_in_flight)/;
+    expect(await linesOf(metrics, pattern)).toEqual(['pullguard_registry_answers 0', 'pullguard_probes_in_flight 0']);
+    metrics.measureRegistries(() => ({ answers: 12, inFlight: 3 }));
+    expect(await linesOf(metrics, pattern)).toEqual(['pullguard_registry_answers 12', 'pullguard_probes_in_flight 3']);
+  });
+
+  test('of Docker Hub shows what remains, once it has said so: nothing would be an alarm', async () => {
+    const metrics = createMetrics();
+    const [answer] = answers;
+    const look = async () => linesOf(metrics, /^pullguard_docker_hub/);
+    countProbe(metrics, probed({ answer: answer!, rateLimit: { remaining: 3 } }));
+    countProbe(metrics, probed({ answer: answer! }, 'docker.io'));
+    expect(await look()).toEqual([]);
+    countProbe(metrics, probed({ answer: answer!, rateLimit: { remaining: 76 } }, 'docker.io'));
+    countProbe(metrics, probed({ answer: answer! }, 'docker.io'));
+    expect(await look()).toEqual(['pullguard_docker_hub_pulls_remaining 76']);
+  });
+});

@@ -1,0 +1,109 @@
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { admit } from '../../src/admission/admit.ts';
+import { UsageError } from '../../src/cli/io.ts';
+import { joinCluster, type ClusterOptions, type JoinedCluster } from '../../src/serve/serve-cluster.ts';
+import type { Policy } from '../../src/engine/rule.ts';
+import { createMetrics } from '../../src/serve/metrics.ts';
+import { collectLog, type LogLine } from './helpers.ts';
+import { requestFor } from '../support/admission-request.ts';
+import { pod } from '../support/objects.ts';
+import { MIRRORED, policyOf } from '../support/policies.ts';
+import { startStandIn, type StandInApiServer } from '../support/stand-in-api-server.ts';
+import { writeKubeconfig } from '../support/stand-in-connection.ts';
+import { tempFolder } from '../support/temp-folder.ts';
+
+type Joined = Readonly<{
+  cluster: JoinedCluster;
+  api: StandInApiServer;
+  lines: readonly LogLine[];
+  readMetrics: () => Promise<string>;
+}>;
+
+async function joinStandIn(
+  options: Partial<ClusterOptions> = {},
+  policy: () => Policy = () => MIRRORED,
+): Promise<Joined> {
+  const api = await startStandIn();
+  api.seed('/api/v1/namespaces', [{ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'pullguard' } }]);
+  const { logger, lines } = collectLog();
+  const metrics = createMetrics();
+  const kubeconfig = writeKubeconfig(api, tempFolder().at('kubeconfig'), 'pullguard');
+  const names = { webhookConfiguration: 'pullguard', service: 'pullguard' };
+  const defaults = { secrets: 'default-secret-only', watchNodes: false, ...names } as const;
+  const cluster = await joinCluster({ kubeconfig, dnsName: [], ...defaults, ...options }, { policy, metrics, logger });
+  onTestFinished(async () => {
+    await cluster.close();
+    await api.stop();
+  });
+  await vi.waitFor(() => {
+    expect(lines.map(({ msg }) => msg)).toContain('cluster known');
+  });
+  return { cluster, api, lines, readMetrics: async () => metrics.registry.metrics() };
+}
+
+describe('a server in a cluster', () => {
+  test('knows what rules ask for, and measures how old that is', async () => {
+    const { cluster, readMetrics } = await joinStandIn();
+    const { facts } = cluster.settings;
+    expect(facts().pullSecrets?.find('shop', 'default-secret')).toBe('absent');
+    expect(facts().namespaces?.findLabels('pullguard')).toEqual({});
+    expect(await readMetrics()).toMatch(/^pullguard_facts_age_seconds\{fact="serviceAccounts"\} [\d.e-]+$/m);
+  });
+
+  test('knows its nodes if it is to', async () => {
+    const { cluster, readMetrics } = await joinStandIn({ watchNodes: true });
+    expect(cluster.settings.facts().nodes?.list()).toEqual([]);
+    expect(await readMetrics()).toMatch(/^pullguard_facts_age_seconds\{fact="nodes"\} [\d.e-]+$/m);
+  });
+
+  test('looks at the pull secrets that a new policy names', async () => {
+    let policy = MIRRORED;
+    const { cluster } = await joinStandIn({}, () => policy);
+    expect(cluster.settings.facts().pullSecrets?.find('shop', 'harbor')).toBeUndefined();
+    policy = policyOf('registries: [{ hosts: [harbor.example.com], pullSecret: harbor }]');
+    cluster.onPolicyChange();
+    await vi.waitFor(() => {
+      expect(cluster.settings.facts().pullSecrets?.find('shop', 'harbor')).toBe('absent');
+    });
+  });
+
+  test('tells of what it fixed by an Event, and counts it', async () => {
+    const { cluster, api, readMetrics } = await joinStandIn();
+    const request = requestFor(pod('nginx'), { namespace: 'default' });
+    cluster.settings.onDecided?.(request, admit(request, 'mutate', MIRRORED, {}));
+    await vi.waitFor(
+      async () => {
+        expect(api.list('/api/v1/namespaces/default/events')).toHaveLength(2);
+        // Counted once the answer has come, which is a moment later.
+        expect(await readMetrics()).toContain('pullguard_events_total{result="written"} 2');
+      },
+      { timeout: 5000 },
+    );
+  });
+
+  test('leaves certificates alone unless it is to manage them', async () => {
+    const { cluster, api } = await joinStandIn();
+    expect(cluster.certificate).toBeUndefined();
+    expect(cluster.settings.readiness).toBeUndefined();
+    expect(api.requests.filter(({ path }) => path.includes('/leases') || path.includes('webhookconf'))).toEqual([]);
+  });
+
+  test('is given a certificate for its Service, and says that it leads', async () => {
+    const { cluster, api, readMetrics } = await joinStandIn({ tlsSecret: 'own', service: 'guard' });
+    await vi.waitFor(
+      async () => {
+        expect(cluster.certificate?.current()).toBeDefined();
+        expect(await readMetrics()).toContain('pullguard_leader 1');
+      },
+      { timeout: 10_000 },
+    );
+    expect(api.get('/api/v1/namespaces/pullguard/secrets/own')).toBeDefined();
+  });
+});
+
+test('a kubeconfig that is not there is told as a mistake of the caller’s', async () => {
+  const { logger } = collectLog();
+  const surroundings = { policy: () => MIRRORED, metrics: createMetrics(), logger };
+  const options = { secrets: 'none', watchNodes: false, webhookConfiguration: 'a', service: 'a', dnsName: [] } as const;
+  await expect(joinCluster({ ...options, kubeconfig: '/does/not/exist' }, surroundings)).rejects.toThrow(UsageError);
+});
