@@ -1,0 +1,15 @@
+/** An RFC 1123 subdomain, as the names of most objects of Kubernetes are, Secrets among them. */
+export const SUBDOMAIN_PATTERN = '^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$';
+export const MAX_SUBDOMAIN = 253;
+
+const SUBDOMAIN = new RegExp(SUBDOMAIN_PATTERN);
+const LABEL = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
+
+export function isSubdomain(text: string): boolean {
+  return text.length <= MAX_SUBDOMAIN && SUBDOMAIN.test(text);
+}
+
+/** An RFC 1123 label, as the name of a namespace is. */
+export function isLabel(text: string): boolean {
+  return text.length <= 63 && LABEL.test(text);
+}
