@@ -1,5 +1,13 @@
-import { describeFailure, type FailedAnswer } from '../cause/describe-answer.ts';
-import type { ImageAnswer, PlatformSize, PullableImage } from '../cause/image-answer.ts';
+import {
+  outcomeOf,
+  type FailedAnswer,
+  type ImageAnswer,
+  type PlatformSize,
+  type PullableImage,
+} from '../cause/answer.ts';
+import { causeOf, type Outcome } from '../cause/causes.ts';
+import { describeFailure } from '../cause/describe.ts';
+import { describeNotAsked, isForPolicy, type NotAsked } from '../cause/not-asked.ts';
 import { quote } from '../text/quote.ts';
 import type { ImageReference } from '../image/reference.ts';
 import type { ProbeResult } from '../registry/client/probe-image.ts';
@@ -34,14 +42,14 @@ export function listProbe(report: ProbeReport, isMirror: boolean): readonly Row[
   return note === undefined ? rows : [...rows, ...listText('note', note)];
 }
 
-function listNotAsked(why: string): readonly Row[] {
+function listNotAsked(why: NotAsked): readonly Row[] {
   const remedy = adviseNotAsked(why);
-  return [['pullable', `not known: ${why}`], ...(remedy === null ? [] : listText('remedy', remedy))];
+  return [['pullable', `not known: ${describeNotAsked(why)}`], ...(remedy === null ? [] : listText('remedy', remedy))];
 }
 
 /** It may be a person's own policy, and it may be that there is none yet. */
-function adviseNotAsked(why: string): string | null {
-  return why.includes('registries[]')
+function adviseNotAsked(why: NotAsked): string | null {
+  return isForPolicy(why)
     ? 'Allow it in the policy that --config names; docs/policy.md shows how, under "Asking registries".'
     : null;
 }
@@ -54,7 +62,7 @@ function listText(name: string, text: string): readonly Row[] {
   return lines.map((line, at): Row => [at === 0 ? name : '', line]);
 }
 
-type Answered = Exclude<ProbeResult, Readonly<{ notAsked: string }>>;
+type Answered = Exclude<ProbeResult, Readonly<{ notAsked: NotAsked }>>;
 
 function listAnswer(report: ProbeReport, { answer, rateLimit }: Answered, isMirror: boolean): readonly Row[] {
   const asked = tellAsked(answer, report, isMirror);
@@ -74,11 +82,12 @@ function describe(answer: FailedAnswer, report: ProbeReport): { message: string;
   return describeFailure(answer, reference, { secrets: [], usualSecret: pullSecret, now: answeredAt });
 }
 
-function tellAsked({ endpoint, outcome }: ImageAnswer, { login }: ProbeReport, isMirror: boolean): Row {
+function tellAsked(answer: ImageAnswer, { login }: ProbeReport, isMirror: boolean): Row {
+  const { endpoint } = answer;
   const who = isMirror ? `${endpoint}, the mirror` : endpoint;
   const how = login === undefined ? 'anonymously' : `with the user of ${quote(login)}`;
   // Who cannot be reached has answered nothing.
-  return outcome === 'unreachable' || outcome === 'certificate'
+  return answer.outcome === 'failed' && causeOf(answer.cause).about === 'way'
     ? ['asked', `${who}, ${how}`]
     : ['answered', `${who}, asked ${how}`];
 }
@@ -116,7 +125,7 @@ function describeSeconds(seconds: number): string {
 /** A probe for machines, as docs/image.md has it; what there is nothing to say about is null. */
 export type ProbeJson = Readonly<{
   pullable: boolean | null;
-  outcome: ImageAnswer['outcome'] | 'not-asked';
+  outcome: 'ok' | Outcome | 'not-asked';
   endpoint: string | null;
   asked: 'anonymously' | 'with-credentials' | null;
   digest: string | null;
@@ -131,13 +140,13 @@ export type ProbeJson = Readonly<{
 export function toProbeJson(report: ProbeReport): ProbeJson {
   const { result, login, note = null } = report;
   if ('notAsked' in result) {
-    return { ...NOTHING, message: result.notAsked, remedy: adviseNotAsked(result.notAsked), note };
+    return { ...NOTHING, message: describeNotAsked(result.notAsked), remedy: adviseNotAsked(result.notAsked), note };
   }
   const { answer, rateLimit } = result;
   return {
     ...NOTHING,
     pullable: answer.outcome === 'ok',
-    outcome: answer.outcome,
+    outcome: outcomeOf(answer),
     endpoint: answer.endpoint,
     asked: login === undefined ? 'anonymously' : 'with-credentials',
     ...(answer.outcome === 'ok' ? toImageJson(answer) : describe(answer, report)),

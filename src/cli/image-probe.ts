@@ -72,7 +72,10 @@ async function tryInTurn(
   if (!mayNeedLogin(attempt)) return attempt;
   const attempts = [...failed, attempt];
   if (more.length > 0) return tryInTurn(more, ask, attempts);
-  const picked = pickFailure(attempts.flatMap(({ result }) => ('answer' in result ? result.answer : [])));
+  const failures = attempts.flatMap(({ result }) =>
+    'answer' in result && mayGoWithOthers(result.answer) ? result.answer : [],
+  );
+  const picked = pickFailure(failures);
   return attempts.find(({ result }) => 'answer' in result && result.answer === picked) ?? attempt;
 }
 

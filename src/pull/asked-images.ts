@@ -1,7 +1,7 @@
 import type { ImageReference } from '../image/reference.ts';
 import type { ImageUse, Workload } from '../workload/workload.ts';
 import type { Facts, RegistryFacts } from './facts.ts';
-import type { ImageAnswer } from '../cause/image-answer.ts';
+import type { ImageAnswer } from '../cause/answer.ts';
 import { listSecretNames } from './used-secrets.ts';
 
 /** An image in one of the places that name it, and what its registry says of it. */

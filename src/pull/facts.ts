@@ -1,6 +1,6 @@
 import type { CredentialKey } from './credential-key.ts';
 import type { ImageReference } from '../image/reference.ts';
-import type { ImageAnswer } from '../cause/image-answer.ts';
+import type { ImageAnswer } from '../cause/answer.ts';
 
 /**
  * What the cluster told us, as rules ask for it. Everything may be out of date by a moment. An absent member is unknown:

@@ -1,7 +1,8 @@
 import { askAboutImages, type AskedImage } from '../pull/asked-images.ts';
 import { findCandidateNodes, nameOnNode } from '../pull/candidate-nodes.ts';
-import { describeFailure, type FailedAnswer } from '../cause/describe-answer.ts';
-import type { PullableImage } from '../cause/image-answer.ts';
+import type { FailedAnswer, PullableImage } from '../cause/answer.ts';
+import { causeOf } from '../cause/causes.ts';
+import { describeFailure } from '../cause/describe.ts';
 import { findPullPolicy } from '../pull/pull-policy.ts';
 import { defineRule, type Problem, type RuleContext } from '../engine/rule.ts';
 
@@ -44,12 +45,13 @@ function findTrouble(image: AskedImage, secrets: readonly string[], context: Con
 }
 
 /** Whether the registry speaks of the image, and not somebody on the way there of the registry. */
-function isOfImage({ outcome }: FailedAnswer): boolean {
-  return outcome === 'denied' || outcome === 'not-found';
+function isOfImage({ cause }: FailedAnswer): boolean {
+  const { about } = causeOf(cause);
+  return about === 'image' || about === 'credentials';
 }
 
 function mayBeHidden(answer: FailedAnswer): boolean {
-  return answer.outcome === 'not-found' && answer.mayBeHidden === true;
+  return 'mayBeHidden' in answer && answer.mayBeHidden === true;
 }
 
 /** Whether the pod may run on a node without the image being pulled. */

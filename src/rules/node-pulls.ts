@@ -1,7 +1,7 @@
 import type { AskedImage } from '../pull/asked-images.ts';
 import { nameOnNode, type CandidateNodes } from '../pull/candidate-nodes.ts';
 import type { ClusterNode } from '../pull/facts.ts';
-import type { PlatformSize } from '../cause/image-answer.ts';
+import type { PlatformSize } from '../cause/answer.ts';
 import { findPullPolicy } from '../pull/pull-policy.ts';
 
 /** What a node downloads for an image that its registry has. */

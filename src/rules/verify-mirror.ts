@@ -2,7 +2,9 @@ import { quote } from '../text/quote.ts';
 import { formatReference, type ImageReference } from '../image/reference.ts';
 import type { Workload } from '../workload/workload.ts';
 import { formatCopyCommand } from './copy-command.ts';
-import { describeFailure, nameCause, type FailedAnswer } from '../cause/describe-answer.ts';
+import type { FailedAnswer } from '../cause/answer.ts';
+import { causeOf } from '../cause/causes.ts';
+import { describeFailure, nameCause } from '../cause/describe.ts';
 import type { Facts } from '../pull/facts.ts';
 import { findPullSecret, findRegistry } from '../policy/policy.ts';
 import type { Policy, Problem } from '../engine/rule.ts';
@@ -79,18 +81,17 @@ function describeAnswer(answer: FailedAnswer, { original, mirrored, remedy }: Pa
   const push =
     command.length <= MAX_COMMAND ? `push it: ${command}` : `push it there as ${quote(formatReference(mirrored))}`;
   const copy = `${command} (log in first: skopeo login ${mirrored.registry})`;
-  switch (answer.outcome) {
-    case 'not-found':
+  switch (causeOf(answer.cause).about) {
+    case 'image':
       return { message: `is not on its mirror; ${push}`, remedy: `Copy it there: ${copy}` };
-    case 'denied':
+    case 'credentials':
       return {
         message: `cannot be pulled from its mirror, or is not there; ${push}`,
         remedy: `If the mirror does not have it yet: ${copy}. If it has: ${remedy}`,
       };
-    case 'certificate':
-    case 'unreachable':
-    case 'rate-limited':
-    case 'broken':
+    case 'way':
+    case 'registry':
+    case 'node':
       return {
         message: `comes from ${original.registry}; its mirror does not work now (${nameCause(answer)}), so it is not taken from there`,
         remedy,

@@ -1,7 +1,8 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Admission, Endpoint } from '../admission/admit.ts';
 import type { AdmissionRequest } from '../admission/review.ts';
-import type { ImageAnswer } from '../cause/image-answer.ts';
+import { outcomeOf, type ImageAnswer } from '../cause/answer.ts';
+import type { NotAsked } from '../cause/not-asked.ts';
 import { DOCKER_HUB } from '../image/docker-hub.ts';
 import { WORKLOAD_KINDS } from '../workload/kinds.ts';
 import { createTally } from './tally.ts';
@@ -31,7 +32,7 @@ export type RegistriesState = Readonly<{ answers: number; inFlight: number }>;
 export type Probed = Readonly<{
   registry: string;
   seconds: number;
-  result: Readonly<{ answer: ImageAnswer; rateLimit?: Readonly<{ remaining: number }> } | { notAsked: string }>;
+  result: Readonly<{ answer: ImageAnswer; rateLimit?: Readonly<{ remaining: number }> } | { notAsked: NotAsked }>;
 }>;
 
 /** From an answer next door to the 10 s after which a policy gives up unless it says otherwise. */
@@ -218,7 +219,7 @@ export function countProbe({ probes, probeDuration, hubPulls }: Metrics, { regis
     return;
   }
   const { answer, rateLimit } = result;
-  probes.inc({ outcome: answer.outcome });
+  probes.inc({ outcome: outcomeOf(answer) });
   probeDuration.observe(seconds);
   if (registry === DOCKER_HUB && rateLimit !== undefined) hubPulls.set(rateLimit.remaining);
 }

@@ -1,3 +1,5 @@
+import { outcomeOf } from '../cause/answer.ts';
+import { describeNotAsked } from '../cause/not-asked.ts';
 import type { Logger } from 'pino';
 import type { Inquiry } from '../admission/inquiry.ts';
 import type { Facts } from '../pull/facts.ts';
@@ -84,10 +86,10 @@ function reportProbes(logger: Logger): (event: ProbeEvent) => void {
   let began = -Infinity;
   return ({ registry, seconds, result }) => {
     if ('answer' in result) {
-      logger.debug({ registry, seconds, outcome: result.answer.outcome }, 'registry asked');
+      logger.debug({ registry, seconds, outcome: outcomeOf(result.answer) }, 'registry asked');
       return;
     }
-    const { notAsked: problem } = result;
+    const problem = describeNotAsked(result.notAsked);
     const cause = `${registry}: ${problem}`;
     const now = performance.now();
     if (now - began > MINUTE_MS) {

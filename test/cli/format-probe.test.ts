@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { isPullable, listProbe, toProbeJson, type ProbeReport } from '../../src/cli/format-probe.ts';
-import type { FailedPull, ImageAnswer, PlatformSize } from '../../src/cause/image-answer.ts';
+import { outcomeOf, type FailedPull, type ImageAnswer, type PlatformSize } from '../../src/cause/answer.ts';
 import type { ImageReference } from '../../src/image/reference.ts';
+import type { ProbeResult } from '../../src/registry/client/probe-image.ts';
 import type { RateLimit } from '../../src/registry/client/rate-limit.ts';
 import { failed, FAILURES as ALL_FAILURES } from '../support/answers.ts';
 
@@ -12,6 +13,8 @@ const REFERENCE: ImageReference = { registry: 'harbor.example.com', repository: 
 const NOW = Date.UTC(2026, 5, 1, 12);
 
 const OK: ImageAnswer = { endpoint: ENDPOINT, outcome: 'ok', digest: DIGEST, sizes: [], platforms: undefined };
+
+const NOT_ASKED: ProbeResult = { notAsked: { why: 'bug', error: 'TypeError' } };
 
 const UNKNOWN = { login: undefined, pullSecret: undefined, note: undefined };
 
@@ -28,15 +31,15 @@ function print(report: ProbeReport, isMirror = false): string {
 }
 
 const FAILURES: readonly FailedPull[] = [
-  { outcome: 'denied', asked: 'anonymously', lacks: 'login' },
-  { outcome: 'denied', asked: 'with-credentials', lacks: 'access' },
-  { outcome: 'not-found', missing: 'image' },
-  { outcome: 'certificate', problem: 'unknown' },
-  { outcome: 'certificate', problem: 'expired' },
-  { outcome: 'certificate', problem: 'wrong-name' },
-  { outcome: 'unreachable', cause: 'timeout' },
-  { outcome: 'rate-limited', endsAt: NOW + 3_600_000 },
-  { outcome: 'broken', said: 'HTTP 503' },
+  { outcome: 'failed', cause: 'credentials-missing' },
+  { outcome: 'failed', cause: 'access-denied' },
+  { outcome: 'failed', cause: 'image-not-found' },
+  { outcome: 'failed', cause: 'unknown-ca' },
+  { outcome: 'failed', cause: 'certificate-expired' },
+  { outcome: 'failed', cause: 'certificate-wrong-host' },
+  { outcome: 'failed', cause: 'timeout' },
+  { outcome: 'failed', cause: 'rate-limited', endsAt: NOW + 3_600_000 },
+  { outcome: 'failed', cause: 'server-error', fault: { what: 'status', number: 503 } },
 ];
 
 describe('for people', () => {
@@ -86,7 +89,7 @@ rate limit  97 of 100 pulls left in 6 h`,
   });
 
   test('a failure has its cause, and what to do in lines of their own', () => {
-    const text = print(reportOf({ endpoint: ENDPOINT, outcome: 'certificate', problem: 'unknown' }));
+    const text = print(reportOf({ endpoint: ENDPOINT, outcome: 'failed', cause: 'unknown-ca' }));
     const [pullable, ...more] = text.split('\n');
     expect(pullable).toMatch(/^pullable {4}no: the certificate of harbor\.example\.com:443 .* unknown/);
     expect(more[0]).toMatch(/^remedy {6}\S/);
@@ -105,31 +108,35 @@ rate limit  97 of 100 pulls left in 6 h`,
   });
 
   test('a secret that the policy gives to such images is the one to make again', () => {
-    const denied = failed({ outcome: 'denied', asked: 'with-credentials', lacks: 'login' });
+    const denied = failed({ outcome: 'failed', cause: 'credentials-refused' });
     expect(print(reportOf(denied, { pullSecret: 'harbor' }))).toMatch(
       /^ {12}kubectl -n NAMESPACE delete secret harbor .* create secret docker-registry harbor /m,
     );
   });
 
   test('an hour that is named is one from when the answer came', () => {
-    const text = print(reportOf({ endpoint: ENDPOINT, outcome: 'rate-limited', endsAt: NOW + 3_600_000 }));
+    const text = print(
+      reportOf({ endpoint: ENDPOINT, outcome: 'failed', cause: 'rate-limited', endsAt: NOW + 3_600_000 }),
+    );
     expect(text).toContain('until 13:00Z');
   });
 
   test.each(FAILURES)('who did not answer is not said to have answered: $outcome', (failure) => {
     const text = print(reportOf({ endpoint: ENDPOINT, ...failure }));
-    const isSilent = failure.outcome === 'unreachable' || failure.outcome === 'certificate';
+    const isSilent = ['unreachable', 'certificate'].includes(outcomeOf(failure));
     expect(/^answered/m.test(text)).toBe(!isSilent);
     expect(/^asked/m.test(text)).toBe(isSilent);
   });
 
   test('what was not asked is neither a yes nor a no, and says why', () => {
-    const report = { ...reportOf(OK), result: { notAsked: 'its address is not allowed' }, note: 'look at the policy' };
-    expect(print(report)).toBe('pullable    not known: its address is not allowed\nnote        look at the policy');
+    const report = { ...reportOf(OK), result: NOT_ASKED, note: 'look at the policy' };
+    expect(print(report)).toBe(
+      'pullable    not known: pullguard failed while it asked (TypeError)\nnote        look at the policy',
+    );
   });
 
   test('what the policy does not allow is put right there, also by who has none yet', () => {
-    const result = { notAsked: 'its tokens come from "t", which registries[].probe.tokenHosts does not name' };
+    const result: ProbeResult = { notAsked: { why: 'token-host-not-named', host: 't' } };
     const report = { ...reportOf(OK), result };
     expect(print(report)).toMatch(/^remedy {6}Allow it in the policy that --config names; docs\/policy\.md/m);
     expect(toProbeJson(report).remedy).toMatch(/^Allow it in the policy/);
@@ -138,7 +145,7 @@ rate limit  97 of 100 pulls left in 6 h`,
 
 test('only an image that is there counts as pullable', () => {
   expect(isPullable(reportOf(OK))).toBe(true);
-  expect(isPullable({ ...reportOf(OK), result: { notAsked: 'no' } })).toBe(false);
+  expect(isPullable({ ...reportOf(OK), result: NOT_ASKED })).toBe(false);
   for (const failure of FAILURES) expect(isPullable(reportOf({ endpoint: ENDPOINT, ...failure }))).toBe(false);
 });
 
@@ -183,14 +190,14 @@ describe('for machines', () => {
 
   test('what was not asked has the same keys', () => {
     const asked = toProbeJson(reportOf(OK));
-    const json = toProbeJson({ ...reportOf(OK), result: { notAsked: 'its address is not allowed' } });
+    const json = toProbeJson({ ...reportOf(OK), result: NOT_ASKED });
     expect(Object.keys(json)).toEqual(Object.keys(asked));
     expect(json).toMatchObject({
       pullable: null,
       outcome: 'not-asked',
       endpoint: null,
       asked: null,
-      message: 'its address is not allowed',
+      message: 'pullguard failed while it asked (TypeError)',
     });
   });
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { openImageProbe } from '../../src/cli/image-probe.ts';
-import type { FailedPull, ImageAnswer } from '../../src/cause/image-answer.ts';
+import type { FailedPull, ImageAnswer } from '../../src/cause/answer.ts';
 import type { Policy } from '../../src/engine/rule.ts';
 import { readReference } from '../../src/image/reference.ts';
 import type { ProbeRequest, ProbeResult } from '../../src/registry/client/probe-image.ts';
@@ -21,10 +21,10 @@ const OK: ImageAnswer = {
 
 const failed = (failure: FailedPull): ProbeResult => ({ answer: { endpoint: `${HOST}:443`, ...failure } });
 const denied = (asked: 'anonymously' | 'with-credentials' = 'with-credentials'): ProbeResult =>
-  failed({ outcome: 'denied', asked, lacks: 'login' });
-const MISSING_REPOSITORY = failed({ outcome: 'not-found', missing: 'repository' });
-const MISSING_IMAGE = failed({ outcome: 'not-found', missing: 'image' });
-const UNREACHABLE = failed({ outcome: 'unreachable', cause: 'timeout' });
+  failed({ outcome: 'failed', cause: asked === 'anonymously' ? 'credentials-missing' : 'credentials-refused' });
+const MISSING_REPOSITORY = failed({ outcome: 'failed', cause: 'repository-not-found' });
+const MISSING_IMAGE = failed({ outcome: 'failed', cause: 'image-not-found' });
+const UNREACHABLE = failed({ outcome: 'failed', cause: 'timeout' });
 
 type Setting = Readonly<{
   policy?: Policy;
@@ -113,7 +113,7 @@ describe('logins are tried as kubelet tries them', () => {
   });
 
   test('none after a registry that may not be asked', async () => {
-    const notAsked = { notAsked: 'its address is not allowed' };
+    const notAsked: ProbeResult = { notAsked: { why: 'bug', error: 'TypeError' } };
     const { users, report } = await ask(IMAGE, { config, answers: { team: notAsked } });
     expect(users).toEqual(['team']);
     expect(report).toMatchObject({ result: notAsked, login: undefined });

@@ -135,9 +135,9 @@ describe('--probe', () => {
     answer: { endpoint: 'r.example.com:443', outcome: 'ok', digest: DIGEST, sizes: [], platforms: undefined },
   };
   const MISSING: ProbeResult = {
-    answer: { endpoint: 'r.example.com:443', outcome: 'not-found', missing: 'image' },
+    answer: { endpoint: 'r.example.com:443', outcome: 'failed', cause: 'image-not-found' },
   };
-  const NOT_ASKED: ProbeResult = { notAsked: 'its address is not allowed' };
+  const NOT_ASKED: ProbeResult = { notAsked: { why: 'bug', error: 'TypeError' } };
 
   type Answer = (address: string) => ProbeResult | Promise<ProbeResult>;
 
@@ -270,8 +270,8 @@ describe('what docs/image.md shows is what is printed', () => {
     const found =
       reference.tag === '1.4'
         ? ({ outcome: 'ok', digest, sizes, platforms: undefined } as const)
-        : ({ outcome: 'not-found', missing: 'image' } as const);
-    const refused = { outcome: 'denied', asked: 'anonymously', lacks: 'login' } as const;
+        : ({ outcome: 'failed', cause: 'image-not-found' } as const);
+    const refused = { outcome: 'failed', cause: 'credentials-missing' } as const;
     return Promise.resolve({ answer: { endpoint, ...(credentials === undefined ? refused : found) } });
   };
 

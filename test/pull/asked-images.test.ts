@@ -22,7 +22,7 @@ const CONTAINERS = [
 test('each image that is pulled is asked about once, and each place that names it is told the answer', () => {
   const registries = registriesOf({
     'harbor.example.com/app:v1': pullable(),
-    'harbor.example.com/loaded:v1': failed({ outcome: 'not-found', missing: 'image' }),
+    'harbor.example.com/loaded:v1': failed({ outcome: 'failed', cause: 'image-not-found' }),
   });
   const { images } = askAboutImages(read({ containers: CONTAINERS }), { registries });
   expect(registries.asked.map(({ reference }) => reference.repository)).toEqual(['app', 'new']);

@@ -8,7 +8,7 @@ import { readPullSecret } from '../../src/cluster/facts/read-pull-secret.ts';
 import { readServiceAccount } from '../../src/cluster/facts/read-service-account.ts';
 import { defaultPolicy, loadPolicy } from '../../src/rules/policy.ts';
 import type { Facts, RegistryFacts } from '../../src/pull/facts.ts';
-import type { ImageAnswer } from '../../src/cause/image-answer.ts';
+import type { ImageAnswer } from '../../src/cause/answer.ts';
 import type { Policy, Rule } from '../../src/engine/rule.ts';
 import { formatReference, readReference, type ImageReference } from '../../src/image/reference.ts';
 import { describeFinding, nameSubject } from '../../src/report/describe-finding.ts';

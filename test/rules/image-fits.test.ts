@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Finding } from '../../src/engine/evaluate.ts';
 import type { ClusterNode, NodeFacts } from '../../src/pull/facts.ts';
-import type { ImageAnswer } from '../../src/cause/image-answer.ts';
+import type { ImageAnswer } from '../../src/cause/answer.ts';
 import { formatWarnings } from '../../src/report/format-warnings.ts';
 import { failed, nodesOf, pullable, registriesOf } from '../support/answers.ts';
 import { judgeIn } from '../support/facts.ts';
@@ -117,7 +117,7 @@ describe('nothing is said of an image', () => {
   test.each<[what: string, answers: Readonly<Record<string, ImageAnswer>>]>([
     ['that nobody knows', {}],
     ['that nobody has measured', { [APP]: pullable() }],
-    ['that cannot be pulled', { [APP]: failed({ outcome: 'not-found', missing: 'image' }) }],
+    ['that cannot be pulled', { [APP]: failed({ outcome: 'failed', cause: 'image-not-found' }) }],
   ])('%s', (_, answers) => {
     expect(say(answers, { nodes: nodesOf({ ephemeralStorageBytes: 1 }) })).toEqual([]);
   });

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Finding } from '../../src/engine/evaluate.ts';
 import type { Facts, NodeFacts } from '../../src/pull/facts.ts';
-import type { FailedPull, ImageAnswer } from '../../src/cause/image-answer.ts';
+import type { FailedPull, ImageAnswer } from '../../src/cause/answer.ts';
 import type { Action } from '../../src/policy/policy.ts';
 import { formatWarnings } from '../../src/report/format-warnings.ts';
 import { FAILURES, failed, nodesOf, pullable, registriesOf } from '../support/answers.ts';
@@ -74,7 +74,7 @@ describe.each(FAILURES)('an image with the answer %j', (failure) => {
 test('an image in several containers is found in each', () => {
   const containers = ['a', 'b'].map((name) => ({ ...container(), name }));
   const found = judge(
-    { [APP]: failed({ outcome: 'not-found', missing: 'image' }) },
+    { [APP]: failed({ outcome: 'failed', cause: 'image-not-found' }) },
     { spec: { containers, initContainers: [{ ...container(), name: 'c' }] } },
   );
   expect(found.map(({ label, at, value }) => [label, at, value])).toEqual([
@@ -86,7 +86,7 @@ test('an image in several containers is found in each', () => {
 
 test('what somebody with a key that nobody could read may pull after all is never denied', () => {
   const actions = (special: Partial<ImageAnswer>): readonly string[] =>
-    judge({ [APP]: { ...failed({ outcome: 'not-found', missing: 'image' }), ...special } as ImageAnswer }).map(
+    judge({ [APP]: { ...failed({ outcome: 'failed', cause: 'image-not-found' }), ...special } as ImageAnswer }).map(
       ({ action }) => action,
     );
   expect(actions({})).toEqual(['deny']);
@@ -100,7 +100,7 @@ test('what nobody knows is not said', () => {
 });
 
 test('a limit that ends today is told by the hour, as the cluster’s time is known', () => {
-  const [found] = judge({ [APP]: failed({ outcome: 'rate-limited', endsAt: NOW + HOUR }) });
+  const [found] = judge({ [APP]: failed({ outcome: 'failed', cause: 'rate-limited', endsAt: NOW + HOUR }) });
   expect(found!.message).toContain('limits pulls until 13:00Z');
 });
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Decision } from '../../src/engine/evaluate.ts';
-import type { ImageAnswer } from '../../src/cause/image-answer.ts';
+import type { ImageAnswer } from '../../src/cause/answer.ts';
 import { formatWarnings } from '../../src/report/format-warnings.ts';
 import { FAILURES, failed, pullable, registriesOf } from '../support/answers.ts';
 import { judgeIn } from '../support/facts.ts';
@@ -136,7 +136,7 @@ describe('a policy that has mirrors verified', () => {
 
   test('gives a person the whole command to copy, as names and addresses usually are', () => {
     const registries = registriesOf({
-      [`${TO}/bitnami/nginx:1.22.0-debian-11-r3`]: failed({ outcome: 'not-found', missing: 'image' }),
+      [`${TO}/bitnami/nginx:1.22.0-debian-11-r3`]: failed({ outcome: 'failed', cause: 'image-not-found' }),
     });
     const object = deployment('bitnami/nginx:1.22.0-debian-11-r3');
     const { findings } = judgeIn({ registries }, object, { policy: VERIFIED });

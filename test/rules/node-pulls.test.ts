@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { askAboutImages } from '../../src/pull/asked-images.ts';
 import { findCandidateNodes } from '../../src/pull/candidate-nodes.ts';
 import type { NodeFacts } from '../../src/pull/facts.ts';
-import type { ImageAnswer } from '../../src/cause/image-answer.ts';
+import type { ImageAnswer } from '../../src/cause/answer.ts';
 import { isMadeOn, listNodePulls, sumBytes, type NodePull } from '../../src/rules/node-pulls.ts';
 import { WORKLOAD_KINDS } from '../../src/workload/kinds.ts';
 import { readWorkloads } from '../../src/workload/workload.ts';
@@ -42,7 +42,7 @@ describe('an image is as large as it is for the node that needs most of it', () 
 });
 
 test('only what can be pulled is', () => {
-  const answers = { 'gone:v1': failed({ outcome: 'not-found', missing: 'image' }), 'app:v1': pullable() };
+  const answers = { 'gone:v1': failed({ outcome: 'failed', cause: 'image-not-found' }), 'app:v1': pullable() };
   const containers = ['gone:v1', 'app:v1', 'unknown:v1'].map((image) => ({ name: image, image }));
   expect(list(containers, answers).map(({ image }) => image.use.written)).toEqual(['app:v1']);
 });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Facts } from '../../src/pull/facts.ts';
-import type { ImageAnswer } from '../../src/cause/image-answer.ts';
+import type { ImageAnswer } from '../../src/cause/answer.ts';
 import type { Policy } from '../../src/engine/rule.ts';
 import { findMirrorTrouble, type MirrorTrouble } from '../../src/rules/verify-mirror.ts';
 import { readReference } from '../../src/image/reference.ts';
@@ -44,20 +44,20 @@ describe('a person reads why, and what to do', () => {
   const COMMAND = `skopeo copy --all docker://docker.io/bitnami/redis:7 docker://${TO}/bitnami/redis:7`;
 
   test.each<[what: string, answer: ImageAnswer | undefined, text: string]>([
-    ['not there', failed({ outcome: 'not-found', missing: 'image' }), `is not on its mirror; push it: ${COMMAND}`],
+    ['not there', failed({ outcome: 'failed', cause: 'image-not-found' }), `is not on its mirror; push it: ${COMMAND}`],
     [
       'denied',
-      failed({ outcome: 'denied', asked: 'with-credentials', lacks: 'access' }),
+      failed({ outcome: 'failed', cause: 'access-denied' }),
       `cannot be pulled from its mirror, or is not there; push it: ${COMMAND}`,
     ],
     [
       'out of reach',
-      failed({ outcome: 'unreachable', cause: 'timeout' }),
+      failed({ outcome: 'failed', cause: 'timeout' }),
       'comes from docker.io; its mirror does not work now (timeout), so it is not taken from there',
     ],
     [
       'with a bad certificate',
-      failed({ outcome: 'certificate', problem: 'expired' }),
+      failed({ outcome: 'failed', cause: 'certificate-expired' }),
       'comes from docker.io; its mirror does not work now (certificate has expired or is not yet valid), so it is not taken from there',
     ],
     ['silent so far', undefined, 'comes from docker.io; its mirror has not said yet whether it has it'],
@@ -84,7 +84,7 @@ describe('a person reads why, and what to do', () => {
 
   test('with the whole command in the remedy, and none in a message that would be cut in the middle of it', () => {
     const image = `bitnami/redis@sha256:${'a'.repeat(64)}`;
-    const { message, remedy } = trouble(failed({ outcome: 'not-found', missing: 'image' }), { image })!;
+    const { message, remedy } = trouble(failed({ outcome: 'failed', cause: 'image-not-found' }), { image })!;
     expect(message).toMatch(/^is not on its mirror; push it there as "harbor\.example\.com\/.*"$/);
     expect(remedy).toBe(
       `Copy it there: skopeo copy --all --preserve-digests docker://docker.io/${image} docker://${TO}/${image} (log in first: skopeo login harbor.example.com)`,
@@ -92,7 +92,7 @@ describe('a person reads why, and what to do', () => {
   });
 
   test('with the remedy for a secret that is refused', () => {
-    const { remedy } = trouble(failed({ outcome: 'denied', asked: 'with-credentials', lacks: 'login' }))!;
+    const { remedy } = trouble(failed({ outcome: 'failed', cause: 'credentials-refused' }))!;
     expect(remedy).toContain('delete secret harbor');
   });
 });

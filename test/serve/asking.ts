@@ -1,5 +1,5 @@
 import type { Inquiry } from '../../src/admission/inquiry.ts';
-import type { ImageAnswer } from '../../src/cause/image-answer.ts';
+import type { ImageAnswer } from '../../src/cause/answer.ts';
 import type { ProbeSettings } from '../../src/policy/policy.ts';
 import { type Policy, defineRule } from '../../src/engine/rule.ts';
 import { MIRRORED } from '../support/policies.ts';
@@ -19,7 +19,7 @@ const asking = defineRule({
     images.flatMap(({ parsed, pointer, written }) => {
       if (!parsed.ok) return [];
       const answer = facts.registries.find({ reference: parsed.reference, namespace, pullSecrets: [] });
-      return answer?.outcome === 'denied' ? [{ message: 'is denied', at: pointer, value: written }] : [];
+      return answer?.outcome === 'failed' ? [{ message: 'is denied', at: pointer, value: written }] : [];
     }),
 });
 
@@ -34,9 +34,8 @@ export const FOREVER_MS = 600_000;
 
 export const REFUSED: ImageAnswer = {
   endpoint: 'registry.example.com:443',
-  outcome: 'denied',
-  asked: 'anonymously',
-  lacks: 'login',
+  outcome: 'failed',
+  cause: 'credentials-missing',
 };
 
 export type HeldRegistries = Readonly<{

@@ -1,6 +1,7 @@
+import { outcomeOf } from '../../src/cause/answer.ts';
 import request from 'supertest';
 import { describe, expect, test } from 'vitest';
-import type { ImageAnswer } from '../../src/cause/image-answer.ts';
+import type { ImageAnswer } from '../../src/cause/answer.ts';
 import { countProbe, createMetrics, type Probed } from '../../src/serve/metrics.ts';
 import { deployment, pod } from '../support/objects.ts';
 import { FINE, readCounter, reviewOf, serveApp } from './helpers.ts';
@@ -135,12 +136,12 @@ describe('what registries are asked', () => {
   const endpoint = 'registry.example.com:443';
   const answers: readonly ImageAnswer[] = [
     { endpoint, outcome: 'ok', digest: 'sha256:one', sizes: [], platforms: undefined },
-    { endpoint, outcome: 'denied', asked: 'anonymously', lacks: 'login' },
-    { endpoint, outcome: 'not-found', missing: 'image' },
-    { endpoint, outcome: 'certificate', problem: 'unknown' },
-    { endpoint, outcome: 'unreachable', cause: 'timeout' },
-    { endpoint, outcome: 'rate-limited', endsAt: undefined },
-    { endpoint, outcome: 'broken', said: 'HTTP 503' },
+    { endpoint, outcome: 'failed', cause: 'credentials-missing' },
+    { endpoint, outcome: 'failed', cause: 'image-not-found' },
+    { endpoint, outcome: 'failed', cause: 'unknown-ca' },
+    { endpoint, outcome: 'failed', cause: 'timeout' },
+    { endpoint, outcome: 'failed', cause: 'rate-limited', endsAt: undefined },
+    { endpoint, outcome: 'failed', cause: 'server-error', fault: { what: 'status', number: 503 } },
   ];
   const probed = (result: Probed['result'], registry = 'registry.example.com'): Probed => ({
     registry,
@@ -153,9 +154,9 @@ describe('what registries are asked', () => {
   test('is counted by what came of it, and timed if it was asked', async () => {
     const metrics = createMetrics();
     for (const answer of answers) countProbe(metrics, probed({ answer }));
-    countProbe(metrics, probed({ notAsked: 'its address 10.0.0.1 is not allowed' }));
+    countProbe(metrics, probed({ notAsked: { why: 'bug', error: 'TypeError' } }));
     expect(await linesOf(metrics, /^pullguard_probes_total/)).toEqual(
-      [...answers.map(({ outcome }) => outcome), 'not-asked'].map(
+      [...answers.map((answer) => outcomeOf(answer)), 'not-asked'].map(
         (outcome) => `pullguard_probes_total{outcome="${outcome}"} 1`,
       ),
     );

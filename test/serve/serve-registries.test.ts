@@ -2,7 +2,7 @@ import { pino } from 'pino';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { explainSilence, openRegistries, type Registries } from '../../src/serve/serve-registries.ts';
 import type { Facts } from '../../src/pull/facts.ts';
-import type { ImageAnswer } from '../../src/cause/image-answer.ts';
+import type { ImageAnswer } from '../../src/cause/answer.ts';
 import type { Policy } from '../../src/engine/rule.ts';
 import { readReference } from '../../src/image/reference.ts';
 import { createMetrics } from '../../src/serve/metrics.ts';

@@ -1,28 +1,28 @@
-import type { FailedAnswer } from '../../src/cause/describe-answer.ts';
+import type { FailedAnswer } from '../../src/cause/answer.ts';
 import type { ClusterNode, ImageQuestion, NodeFacts, RegistryFacts } from '../../src/pull/facts.ts';
-import type { FailedPull, ImageAnswer, PullableImage } from '../../src/cause/image-answer.ts';
+import type { FailedPull, ImageAnswer, PullableImage } from '../../src/cause/answer.ts';
 import { formatReference, readReference } from '../../src/image/reference.ts';
 
 export const ENDPOINT = 'harbor.example.com:443';
 
 /** One of each failure that there is. */
 export const FAILURES: readonly FailedPull[] = [
-  { outcome: 'denied', asked: 'with-credentials', lacks: 'login' },
-  { outcome: 'denied', asked: 'with-credentials', lacks: 'access' },
-  { outcome: 'denied', asked: 'anonymously', lacks: 'login' },
-  { outcome: 'denied', asked: 'anonymously', lacks: 'access' },
-  { outcome: 'not-found', missing: 'repository' },
-  { outcome: 'not-found', missing: 'image' },
-  { outcome: 'certificate', problem: 'unknown' },
-  { outcome: 'certificate', problem: 'expired' },
-  { outcome: 'certificate', problem: 'wrong-name' },
-  { outcome: 'unreachable', cause: 'dns' },
-  { outcome: 'unreachable', cause: 'no-route' },
-  { outcome: 'unreachable', cause: 'refused' },
-  { outcome: 'unreachable', cause: 'reset' },
-  { outcome: 'unreachable', cause: 'timeout' },
-  { outcome: 'rate-limited', endsAt: undefined },
-  { outcome: 'broken', said: 'HTTP 503' },
+  { outcome: 'failed', cause: 'credentials-refused' },
+  { outcome: 'failed', cause: 'access-denied' },
+  { outcome: 'failed', cause: 'credentials-missing' },
+  { outcome: 'failed', cause: 'anonymous-denied' },
+  { outcome: 'failed', cause: 'repository-not-found' },
+  { outcome: 'failed', cause: 'image-not-found' },
+  { outcome: 'failed', cause: 'unknown-ca' },
+  { outcome: 'failed', cause: 'certificate-expired' },
+  { outcome: 'failed', cause: 'certificate-wrong-host' },
+  { outcome: 'failed', cause: 'no-such-host' },
+  { outcome: 'failed', cause: 'no-route' },
+  { outcome: 'failed', cause: 'connection-refused' },
+  { outcome: 'failed', cause: 'connection-reset' },
+  { outcome: 'failed', cause: 'timeout' },
+  { outcome: 'failed', cause: 'rate-limited', endsAt: undefined },
+  { outcome: 'failed', cause: 'server-error', fault: { what: 'status', number: 503 } },
 ];
 
 export function failed(failure: FailedPull, endpoint = ENDPOINT): FailedAnswer {

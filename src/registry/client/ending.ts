@@ -1,28 +1,27 @@
-import type { FailedPull } from '../../cause/image-answer.ts';
-import { quote } from '../../text/quote.ts';
+import { failBy, outcomeOf, type FailedPull } from '../../cause/answer.ts';
+import type { Fault } from '../../cause/fault.ts';
+import type { NotAsked } from '../../cause/not-asked.ts';
 import type { ExchangeFailure } from '../exchange/exchange-error.ts';
 import { endpointOf } from './registry-address.ts';
 
 /** Where asking ended before there was an image: it cannot be pulled, or the policy does not allow to ask on. */
 export type Ending =
   /** `endpoint` is who was asked, where that is not the registry itself. */
-  Readonly<{ failure: FailedPull; endpoint?: string }> | Readonly<{ notAsked: string }>;
+  Readonly<{ failure: FailedPull; endpoint?: string }> | Readonly<{ notAsked: NotAsked }>;
 
 export function isEnding(result: object): result is Ending {
   return 'failure' in result || 'notAsked' in result;
 }
 
-/** @param said text of ours, without a full stop */
-export function broken(said: string): Ending {
-  return { failure: { outcome: 'broken', said } };
+/** It does not do what a registry does; a number as the fault has it. */
+export function broken(what: Fault['what'], number?: number): Ending {
+  return { failure: failBy(what, number) };
 }
 
 /** No response came from a host that the policy names: the registry, or the service that gives its tokens. */
 export function toEnding(failure: ExchangeFailure, url: URL): Ending {
-  if (failure.outcome !== 'forbidden-address') return { failure, endpoint: endpointOf(url) };
-  return {
-    notAsked: `${url.hostname} has the address ${failure.address}, which registries[].probe.addresses does not allow`,
-  };
+  if (failure.outcome === 'failed') return { failure, endpoint: endpointOf(url) };
+  return { notAsked: { why: 'address-not-allowed', host: url.hostname, address: failure.address } };
 }
 
 /**
@@ -30,19 +29,10 @@ export function toEnding(failure: ExchangeFailure, url: URL): Ending {
  * and to say that the registry itself cannot be reached would be wrong.
  */
 export function toEndingElsewhere(failure: ExchangeFailure, url: URL): Ending {
-  switch (failure.outcome) {
-    case 'forbidden-address':
-      return {
-        notAsked: `it redirects to ${quote(url.host, MAX_HOST)}, which has the address ${failure.address}; no redirect is followed into a private network`,
-      };
-    case 'certificate':
-      return broken('it redirects to another host, whose certificate is not accepted');
-    case 'unreachable':
-      return broken('it redirects to another host, which cannot be reached');
-    case 'broken':
-      return broken('it redirects to another host, whose answer makes no sense');
+  if (failure.outcome !== 'failed') {
+    return { notAsked: { why: 'redirect-to-private-network', host: url.host, address: failure.address } };
   }
+  const outcome = outcomeOf(failure);
+  if (outcome === 'certificate') return broken('elsewhere-certificate');
+  return broken(outcome === 'unreachable' ? 'elsewhere-unreachable' : 'elsewhere-nonsense');
 }
-
-/** Hosts that registries name are shown at most so long, in characters. */
-export const MAX_HOST = 80;

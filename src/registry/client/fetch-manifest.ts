@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { isDigest } from '../../image/grammar.ts';
 import { broken, isEnding, type Ending } from './ending.ts';
 import type { ExchangeResponse } from '../exchange/exchange.ts';
-import { readManifest, type Manifest, type ManifestProblem } from './manifest.ts';
+import { readManifest, type Manifest } from './manifest.ts';
 import type { RegistryClient } from './registry-client.ts';
 
 /** A manifest that was fetched; its text has this digest. */
@@ -27,22 +27,17 @@ export async function fetchManifest(
   const { body, headers } = reply.response;
   // Of what is asked for by its digest containerd knows the kind from where it has the digest.
   const manifest = readManifest(body, expected === undefined ? headers['content-type'] : undefined);
-  return typeof manifest === 'string' ? broken(PROBLEMS[manifest]) : { digest, manifest };
+  return typeof manifest === 'string' ? broken(`${manifest}-manifest`) : { digest, manifest };
 }
 
 /** The digest that a registry gives a manifest; undefined when it gives none. */
 export function readDigest({ headers }: ExchangeResponse): string | Ending | undefined {
   const written = headers['docker-content-digest'];
   if (written === undefined) return undefined;
-  return typeof written === 'string' && isDigest(written) ? written : broken('it gives a malformed digest');
+  return typeof written === 'string' && isDigest(written) ? written : broken('malformed-digest');
 }
 
-const OTHER_DIGEST = broken('it answers with another digest');
-
-export const PROBLEMS: Readonly<Record<ManifestProblem, string>> = {
-  malformed: 'its manifest is malformed',
-  foreign: 'its manifest is of no kind that containerd takes',
-};
+const OTHER_DIGEST = broken('other-digest');
 
 /** The digest that was expected, whatever the registry gives, or else what it gives, or the text has; the text must have it. */
 function verifyDigest(response: ExchangeResponse, expected: string | undefined): string | Ending {

@@ -35,7 +35,7 @@ export async function followRedirects(
     if (isElsewhere && staysBecause !== undefined) return staysBecause;
     request = isElsewhere ? leave(request, url) : { ...request, url };
   }
-  return broken(`it redirects more than ${MAX_REDIRECTS} times`);
+  return broken('redirects-on', MAX_REDIRECTS);
 }
 
 /** Sends a request and follows nothing. */
@@ -61,15 +61,11 @@ function readLocation({ headers: { location } }: ExchangeResponse, from: URL, pl
   return url.username === '' && url.password === '' ? url : USER_IN_ADDRESS;
 }
 
-const NOWHERE = broken('it redirects to nowhere');
+const NOWHERE = broken('redirects-nowhere');
 
-const PLAIN_HTTP: Ending = {
-  notAsked: 'it redirects to plain HTTP, which registries[].probe.plainHttp does not allow',
-};
+const PLAIN_HTTP: Ending = { notAsked: { why: 'redirect-to-plain-http' } };
 
-const USER_IN_ADDRESS: Ending = {
-  notAsked: 'it redirects to an address with a user name or password in it, which is not asked',
-};
+const USER_IN_ADDRESS: Ending = { notAsked: { why: 'redirect-with-user' } };
 
 function leave({ headers, registry, ...request }: ExchangeRequest, url: URL): ExchangeRequest {
   const others = Object.entries(headers).filter(([name]) => name !== 'Authorization');

@@ -1,4 +1,4 @@
-import type { FailedPull } from '../../cause/image-answer.ts';
+import { failBy, failWith, type FailedPull } from '../../cause/answer.ts';
 import { readErrorBody, type RefusalReason } from './error-body.ts';
 import type { ExchangeResponse } from '../exchange/exchange.ts';
 import type { Reply } from './follow-redirects.ts';
@@ -18,14 +18,14 @@ export function judgeRefusal({ response, isElsewhere }: Reply, asker: Asker): Fa
   const { status, headers, body } = response;
   const reason = status < 400 ? undefined : readErrorBody(body);
   if (status === 429 || reason === 'rate-limited') {
-    return { outcome: 'rate-limited', endsAt: readRetryAfter(headers, asker.now) };
+    return { outcome: 'failed', cause: 'rate-limited', endsAt: readRetryAfter(headers, asker.now) };
   }
   if (isElsewhere) return judgeElsewhere(status, reason);
   switch (reason) {
     case 'no-repository':
-      return { outcome: 'not-found', missing: 'repository' };
+      return notFound('repository-not-found');
     case 'no-image':
-      return { outcome: 'not-found', missing: 'image' };
+      return notFound('image-not-found');
     case 'login':
       return deny(asker, 'login');
     case 'denied':
@@ -37,18 +37,23 @@ export function judgeRefusal({ response, isElsewhere }: Reply, asker: Asker): Fa
 
 /** Some registries do nothing but redirect, and what is not there is not there. Who is denied was never told who asks. */
 function judgeElsewhere(status: number, reason: RefusalReason | undefined): FailedPull {
-  if (status === 404) return { outcome: 'not-found', missing: reason === 'no-repository' ? 'repository' : 'image' };
-  return { outcome: 'broken', said: `it redirects to another host, which answers with HTTP ${status}` };
+  if (status === 404) return notFound(reason === 'no-repository' ? 'repository-not-found' : 'image-not-found');
+  return failBy('elsewhere-status', status);
 }
 
 function judgeStatus({ status }: ExchangeResponse, asker: Asker): FailedPull {
   // Who was given a token is who they say, or anybody; it just does not let them pull this.
   if (status === 401) return deny(asker, asker.login === 'bearer' ? 'access' : 'login');
   if (status === 403) return deny(asker, 'access');
-  if (status === 404) return { outcome: 'not-found', missing: 'image' };
-  return { outcome: 'broken', said: `HTTP ${status}` };
+  if (status === 404) return notFound('image-not-found');
+  return failBy('status', status);
 }
 
 function deny({ hasCredentials }: Asker, lacks: 'login' | 'access'): FailedPull {
-  return { outcome: 'denied', asked: hasCredentials ? 'with-credentials' : 'anonymously', lacks };
+  if (lacks === 'login') return failWith(hasCredentials ? 'credentials-refused' : 'credentials-missing');
+  return failWith(hasCredentials ? 'access-denied' : 'anonymous-denied');
+}
+
+function notFound(cause: 'repository-not-found' | 'image-not-found'): FailedPull {
+  return { outcome: 'failed', cause };
 }

@@ -1,4 +1,4 @@
-import type { PlatformSize, PullableImage } from '../../cause/image-answer.ts';
+import type { PlatformSize, PullableImage } from '../../cause/answer.ts';
 import { isEnding, type Ending } from './ending.ts';
 import { fetchManifest } from './fetch-manifest.ts';
 import type { IndexEntry, Manifest } from './manifest.ts';

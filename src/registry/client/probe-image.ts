@@ -1,10 +1,10 @@
-import type { ImageAnswer, PullableImage } from '../../cause/image-answer.ts';
+import { outcomeOf, type ImageAnswer, type PullableImage } from '../../cause/answer.ts';
+import { notAskedByBug, type NotAsked } from '../../cause/not-asked.ts';
 import type { RegistryProbe } from '../../policy/policy.ts';
 import { DOCKER_HUB } from '../../image/docker-hub.ts';
-import { quote } from '../../text/quote.ts';
 import type { ImageReference } from '../../image/reference.ts';
 import type { Credentials } from '../../pull/keyring.ts';
-import { isEnding, MAX_HOST, type Ending } from './ending.ts';
+import { isEnding, type Ending } from './ending.ts';
 import type { Exchange } from '../exchange/exchange.ts';
 import { isMeasured, measureImage } from './measure-image.ts';
 import type { RateLimit } from './rate-limit.ts';
@@ -26,7 +26,7 @@ export type ProbeRequest = Readonly<{
 }>;
 
 /** What came of asking. A registry is not asked where the policy does not allow it: `notAsked` says why, for operators. */
-export type ProbeResult = Readonly<{ answer: ImageAnswer; rateLimit?: RateLimit } | { notAsked: string }>;
+export type ProbeResult = Readonly<{ answer: ImageAnswer; rateLimit?: RateLimit } | { notAsked: NotAsked }>;
 
 /** Asks the registry of an image whether it can be pulled, as containerd would. Never rejects. */
 export type ProbeImage = (request: ProbeRequest) => Promise<ProbeResult>;
@@ -41,8 +41,7 @@ export function createProbeImage(exchange: Exchange, now: () => number = Date.no
     try {
       return await askAll(exchange, request, now);
     } catch (error) {
-      // A mistake of ours. Its message may hold anything that was sent, so only its name is told.
-      return { notAsked: `pullguard failed while it asked (${error instanceof Error ? error.name : 'unknown error'})` };
+      return { notAsked: notAskedByBug(error) };
     }
   };
 }
@@ -54,7 +53,7 @@ async function askAll(exchange: Exchange, request: ProbeRequest, now: () => numb
   const { repository } = reference;
   const address = findRegistryAddress(reference.registry, plainHttp);
   if (address === undefined) {
-    return { notAsked: `there can be no host of the name ${quote(reference.registry, MAX_HOST)}` };
+    return { notAsked: { why: 'impossible-host', host: reference.registry } };
   }
   const common = { exchange, repository, registry, now };
   const deadline = performance.now() + timeoutMs;
@@ -82,14 +81,13 @@ async function askAll(exchange: Exchange, request: ProbeRequest, now: () => numb
   return open !== undefined && 'answer' in last && last.answer.outcome !== 'ok' ? open : last;
 }
 
-type Open = Readonly<{ notAsked: string }>;
+type Open = Readonly<{ notAsked: NotAsked }>;
 
 /** Whether a node may get the image from a mirror all the same: containerd shows mirrors the user and password as well. */
 function findOpen(result: ProbeResult, host: string, credentials: Credentials | undefined): Open | undefined {
-  const name = `its mirror ${quote(host, MAX_HOST)}`;
-  if ('notAsked' in result) return { notAsked: `${name} may have it, but ${result.notAsked}` };
-  const wantsLogin = credentials !== undefined && result.answer.outcome === 'denied';
-  return wantsLogin ? { notAsked: `${name} wants a login, and mirrors are never given one` } : undefined;
+  if ('notAsked' in result) return { notAsked: { why: 'mirror-not-asked', host, because: result.notAsked } };
+  const wantsLogin = credentials !== undefined && outcomeOf(result.answer) === 'denied';
+  return wantsLogin ? { notAsked: { why: 'mirror-wants-login', host } } : undefined;
 }
 
 /** A mirror that hangs leaves those after it their part of the time, or the registry would be said to be out of reach. */

@@ -60,14 +60,12 @@ const MAX_MANIFEST_BYTES = 4 * 1024 * 1024;
 /** Longer headers no registry takes; it would refuse them, or hang up, as if it did not work. */
 const MAX_LOGIN_LENGTH = 16 * 1024;
 
-const LONG_LOGIN: Ending = { notAsked: 'the user and password in a pull secret are longer than any registry takes' };
+const LONG_LOGIN: Ending = { notAsked: { why: 'long-credentials' } };
 
-const LOGIN_ELSEWHERE: Ending = { notAsked: 'it redirects to another host, which wants a login; nobody logs in there' };
+const LOGIN_ELSEWHERE: Ending = { notAsked: { why: 'redirect-wants-login' } };
 
 /** containerd asks for what the registry wants besides; with it a registry could get hold of tokens for the images of others. */
-const TOKEN_FOR_OTHERS: Ending = {
-  notAsked: 'it wants a token for another repository than that of the image, which is not asked for',
-};
+const TOKEN_FOR_OTHERS: Ending = { notAsked: { why: 'token-for-other-repository' } };
 
 export function createRegistryClient(options: ClientOptions): RegistryClient {
   const { exchange, address, isDockerHub, namespace, repository, registry, credentials, deadline, now } = options;

@@ -1,7 +1,7 @@
 import type { ImageReference } from '../../image/reference.ts';
 import { broken, isEnding, type Ending } from './ending.ts';
 import { isOtherThanJson, MAX_ERROR_BYTES } from './error-body.ts';
-import { fetchManifest, PROBLEMS, readDigest } from './fetch-manifest.ts';
+import { fetchManifest, readDigest } from './fetch-manifest.ts';
 import type { Reply } from './follow-redirects.ts';
 import { isForeign, type Manifest } from './manifest.ts';
 import type { RegistryClient } from './registry-client.ts';
@@ -27,7 +27,7 @@ export async function resolveImage(
   const found = status === 200 ? readHead(client, head, reference) : await judgeHead(client, head, name);
   if (found !== undefined) return found;
   if (mayFetch || !client.isDockerHub) return fetchManifest(client, name, reference.digest);
-  return status === 200 ? broken('it gives no digest') : client.judge(head);
+  return status === 200 ? broken('no-digest') : client.judge(head);
 }
 
 /** What was wrong for a moment is right the next time, and containerd asks once more too. */
@@ -45,11 +45,11 @@ function readHead(
 ): ResolvedImage | Ending | undefined {
   // The pull itself would be refused.
   if (client.isDockerHub && client.rateLimit()?.remaining === 0) {
-    return { failure: { outcome: 'rate-limited', endsAt: undefined } };
+    return { failure: { outcome: 'failed', cause: 'rate-limited', endsAt: undefined } };
   }
-  if (isForeign(response.headers['content-type'])) return broken(PROBLEMS.foreign);
+  if (isForeign(response.headers['content-type'])) return broken('foreign-manifest');
   // containerd then takes it for empty.
-  if (response.headers['content-length'] === '0') return broken('it says that its manifest is empty');
+  if (response.headers['content-length'] === '0') return broken('empty-manifest');
   const given = readDigest(response);
   // A digest that is asked for is what counts: containerd looks at the text, and not at what the header says of it.
   if (given !== undefined && reference.digest !== undefined) return { digest: reference.digest };
@@ -72,7 +72,7 @@ async function explain(client: RegistryClient, head: Reply, name: string): Promi
   const isTrouble = status >= 500 && head.response.status < 500;
   if (status < 400 || isTrouble) return client.judge(head);
   const isNoRegistry = status === 404 && isWebServer(head, reply) && !(await isRegistry(client));
-  return isNoRegistry ? broken('no registry answers there') : client.judge(reply);
+  return isNoRegistry ? broken('no-registry') : client.judge(reply);
 }
 
 /** Whether nothing in what it says is of a registry. */

@@ -1,6 +1,5 @@
 import type { RegistryProbe } from '../../policy/policy.ts';
-import { quote } from '../../text/quote.ts';
-import { MAX_HOST, type Ending } from './ending.ts';
+import type { Ending } from './ending.ts';
 import { endpointOf, findAddress } from './registry-address.ts';
 
 /** Docker Hub gives its tokens at a host of its own, which need not be named. */
@@ -19,18 +18,16 @@ export type RealmPolicy = Pick<RegistryProbe, 'plainHttp' | 'tokenHosts'> &
  */
 export function checkRealm(realm: string, policy: RealmPolicy): URL | Ending {
   const url = /^https?:\/\//i.test(realm) && URL.canParse(realm) ? new URL(realm) : undefined;
-  if (url === undefined) return { notAsked: 'its tokens come from something that is no address of HTTPS' };
+  if (url === undefined) return { notAsked: { why: 'token-from-no-address' } };
   if (url.username !== '' || url.password !== '') {
-    return { notAsked: 'its tokens come from an address with a user name or password in it, which is not asked' };
+    return { notAsked: { why: 'token-with-user' } };
   }
-  const host = quote(url.host, MAX_HOST);
+  const { host } = url;
   if (url.protocol !== 'https:' && !policy.plainHttp) {
-    return {
-      notAsked: `its tokens come from ${host} over plain HTTP, which registries[].probe.plainHttp does not allow`,
-    };
+    return { notAsked: { why: 'token-over-plain-http', host } };
   }
   if (!isAllowed(url, policy)) {
-    return { notAsked: `its tokens come from ${host}, which registries[].probe.tokenHosts does not name` };
+    return { notAsked: { why: 'token-host-not-named', host } };
   }
   url.hash = '';
   return url;

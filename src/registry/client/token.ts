@@ -1,4 +1,4 @@
-import type { FailedPull } from '../../cause/image-answer.ts';
+import { failBy, failWith, type FailedPull } from '../../cause/answer.ts';
 import { broken, isEnding, type Ending } from './ending.ts';
 import { readErrorBody } from './error-body.ts';
 import type { Exchange, ExchangeRequest, ExchangeResponse } from '../exchange/exchange.ts';
@@ -46,11 +46,11 @@ export async function fetchToken(
   if (isEnding(reply)) return reply;
   if (reply.response.status !== 200) return { failure: judgeRefusal(reply.response, request) };
   const token = readToken(reply.response.body);
-  return token === undefined ? broken('its token service gives no token') : { token };
+  return token === undefined ? broken('no-token') : { token };
 }
 
 /** containerd goes there, and shows the password. */
-const SENT_ELSEWHERE: Ending = { notAsked: 'its token service redirects to another host, where nobody logs in' };
+const SENT_ELSEWHERE: Ending = { notAsked: { why: 'token-redirects' } };
 
 function toTokenUrl({ realm, service, repository }: TokenRequest): URL {
   const url = new URL(realm);
@@ -62,15 +62,15 @@ function toTokenUrl({ realm, service, repository }: TokenRequest): URL {
 function judgeRefusal({ status, headers, body }: ExchangeResponse, { authorization, now }: TokenRequest): FailedPull {
   const reason = readErrorBody(body);
   if (status === 429 || reason === 'rate-limited') {
-    return { outcome: 'rate-limited', endsAt: readRetryAfter(headers, now()) };
+    return { outcome: 'failed', cause: 'rate-limited', endsAt: readRetryAfter(headers, now()) };
   }
   const isLoggedIn = authorization !== undefined;
   const isRefused = status === 401 || status === 403 || reason === 'login' || reason === 'denied';
   // Some services call a wrong password a bad request.
   if (isRefused || (status === 400 && isLoggedIn)) {
-    return { outcome: 'denied', asked: isLoggedIn ? 'with-credentials' : 'anonymously', lacks: 'login' };
+    return failWith(isLoggedIn ? 'credentials-refused' : 'credentials-missing');
   }
-  return { outcome: 'broken', said: `its token service answers with HTTP ${status}` };
+  return failBy('token-status', status);
 }
 
 /** `token` and `access_token` are the same, and services write either or both. What no header can hold is no token. */

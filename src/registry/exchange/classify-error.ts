@@ -1,4 +1,4 @@
-import type { CertificateProblem, UnreachableCause } from '../../cause/image-answer.ts';
+import { failBy, failWith } from '../../cause/answer.ts';
 import { ExchangeError, type ExchangeFailure } from './exchange-error.ts';
 
 /** What an error of Node's resolver, sockets, TLS or HTTP means. Nothing of its text is kept, as it may be the registry's. */
@@ -9,10 +9,11 @@ export function classifyError(error: unknown): ExchangeFailure {
   const known = FAILURES.get(code);
   if (known !== undefined) return known;
   // Whatever else it says of a name, such as EINVAL of one that is too long, it is not known.
-  if (syscall === 'getaddrinfo') return { outcome: 'unreachable', cause: 'dns' };
-  if (code.startsWith('HPE_')) return { outcome: 'broken', said: 'its answer is not HTTP' };
-  if (code === 'EPROTO' || code.startsWith('ERR_SSL_')) return { outcome: 'broken', said: describeTls(code + message) };
-  return { outcome: 'broken', said: 'the connection to it failed' };
+  if (syscall === 'getaddrinfo') return failWith('no-such-host');
+  if (code.startsWith('HPE_')) return failBy('not-http');
+  if (code === 'EPROTO' || code.startsWith('ERR_SSL_'))
+    return failBy(isOtherProtocol(code + message) ? 'no-tls' : 'other-tls');
+  return failBy('connection-failed');
 }
 
 function asNodeError(error: unknown): Partial<NodeJS.ErrnoException> {
@@ -20,14 +21,13 @@ function asNodeError(error: unknown): Partial<NodeJS.ErrnoException> {
 }
 
 /** Node says EPROTO for all that goes wrong in TLS, and OpenSSL's own words tell more. */
-function describeTls(text: string): string {
-  const isOtherProtocol = /wrong.version.number|packet.length.too.long|http.request/i.test(text);
-  return isOtherProtocol ? 'it does not speak TLS' : 'it and pullguard cannot agree on TLS';
+function isOtherProtocol(text: string): boolean {
+  return /wrong.version.number|packet.length.too.long|http.request/i.test(text);
 }
 
 /** What Node says of certificates (`ncrypto`, `X509Pointer::ErrorCode`), and what of that means something else is left out. */
-const CERTIFICATES: Readonly<Record<CertificateProblem, readonly string[]>> = {
-  unknown: [
+const CODES = {
+  'unknown-ca': [
     'CERT_CHAIN_TOO_LONG',
     'CERT_REJECTED',
     'CERT_REVOKED',
@@ -55,27 +55,18 @@ const CERTIFICATES: Readonly<Record<CertificateProblem, readonly string[]>> = {
     // All for which Node has no name, such as keys that are too small and digests that are too weak.
     'UNSPECIFIED',
   ],
-  expired: ['CERT_HAS_EXPIRED', 'CERT_NOT_YET_VALID'],
-  'wrong-name': ['ERR_TLS_CERT_ALTNAME_INVALID', 'ERR_TLS_CERT_ALTNAME_FORMAT', 'HOSTNAME_MISMATCH'],
-};
-
-const CAUSES: Readonly<Record<UnreachableCause, readonly string[]>> = {
-  dns: ['ENOTFOUND'],
+  'certificate-expired': ['CERT_HAS_EXPIRED', 'CERT_NOT_YET_VALID'],
+  'certificate-wrong-host': ['ERR_TLS_CERT_ALTNAME_INVALID', 'ERR_TLS_CERT_ALTNAME_FORMAT', 'HOSTNAME_MISMATCH'],
+  'no-such-host': ['ENOTFOUND'],
   // A firewall or network policy that refuses is heard as one of the last two.
   'no-route': ['EHOSTUNREACH', 'ENETUNREACH', 'ENETDOWN', 'EHOSTDOWN', 'EADDRNOTAVAIL', 'EACCES', 'EPERM'],
-  refused: ['ECONNREFUSED'],
-  reset: ['ECONNRESET', 'EPIPE', 'ECONNABORTED'],
+  'connection-refused': ['ECONNREFUSED'],
+  'connection-reset': ['ECONNRESET', 'EPIPE', 'ECONNABORTED'],
   timeout: ['ETIMEDOUT'],
-};
+} as const;
 
-const FAILURES: ReadonlyMap<string, ExchangeFailure> = new Map([
-  ...listCodes(CERTIFICATES, (problem): ExchangeFailure => ({ outcome: 'certificate', problem })),
-  ...listCodes(CAUSES, (cause): ExchangeFailure => ({ outcome: 'unreachable', cause })),
-]);
-
-function listCodes<Kind extends string>(
-  codes: Readonly<Record<Kind, readonly string[]>>,
-  toFailure: (kind: Kind) => ExchangeFailure,
-): readonly (readonly [code: string, failure: ExchangeFailure])[] {
-  return (Object.keys(codes) as Kind[]).flatMap((kind) => codes[kind].map((code) => [code, toFailure(kind)] as const));
-}
+const FAILURES: ReadonlyMap<string, ExchangeFailure> = new Map(
+  (Object.keys(CODES) as (keyof typeof CODES)[]).flatMap((cause) =>
+    CODES[cause].map((code) => [code, failWith(cause)] as const),
+  ),
+);

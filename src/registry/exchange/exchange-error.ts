@@ -1,10 +1,8 @@
-import type { CertificateProblem, UnreachableCause } from '../../cause/image-answer.ts';
+import type { FailedPull } from '../../cause/answer.ts';
 
-/** Why there is no response. Texts are ours, without a full stop. */
+/** Why there is no response. */
 export type ExchangeFailure =
-  | Readonly<{ outcome: 'certificate'; problem: CertificateProblem }>
-  | Readonly<{ outcome: 'unreachable'; cause: UnreachableCause }>
-  | Readonly<{ outcome: 'broken'; said: string }>
+  | FailedPull
   /** Its address is one that the policy does not allow. */
   | Readonly<{ outcome: 'forbidden-address'; address: string }>;
 
@@ -14,7 +12,7 @@ export class ExchangeError extends Error {
   readonly failure: ExchangeFailure;
 
   constructor(failure: ExchangeFailure) {
-    super(`the exchange failed: ${failure.outcome}`);
+    super(`the exchange failed: ${failure.outcome === 'failed' ? failure.cause : failure.outcome}`);
     this.failure = failure;
   }
 }

@@ -1,3 +1,4 @@
+import { failBy } from '../../cause/answer.ts';
 import { promises as dns } from 'node:dns';
 import type { IncomingHttpHeaders } from 'node:http';
 import { isIP } from 'node:net';
@@ -51,18 +52,13 @@ export function createExchange({ resolve = resolveBySystem, limits }: ExchangeOp
 
 /** @throws ExchangeError for what must not be sent. */
 function checkRequest({ url, headers, registry }: ExchangeRequest): 'http:' | 'https:' {
-  if (url.protocol !== 'http:' && url.protocol !== 'https:') throw broken('it names an address that is not of HTTP');
-  if (!Object.values(headers).every((value) => /^[ -~]*$/.test(value)))
-    throw broken('it asks to be sent something that no header can hold');
+  if (url.protocol !== 'http:' && url.protocol !== 'https:') throw new ExchangeError(failBy('odd-address'));
+  if (!Object.values(headers).every((value) => /^[ -~]*$/.test(value))) throw new ExchangeError(failBy('odd-header'));
   const host = bareHost(url);
   // An address is connected to without a lookup. A URL has no other spelling for it: `127.1` and `0x7f.1` are 127.0.0.1 there.
   if (isIP(host) !== 0 && !isAllowedAddress(host, registry.addresses))
     throw new ExchangeError({ outcome: 'forbidden-address', address: host });
   return url.protocol;
-}
-
-function broken(said: string): ExchangeError {
-  return new ExchangeError({ outcome: 'broken', said });
 }
 
 function resolveBySystem(host: string): ReturnType<ResolveHost> {

@@ -31,5 +31,5 @@ function forbidden(address: string): ExchangeError {
 }
 
 function notFound(): ExchangeError {
-  return new ExchangeError({ outcome: 'unreachable', cause: 'dns' });
+  return new ExchangeError({ outcome: 'failed', cause: 'no-such-host' });
 }

@@ -1,3 +1,5 @@
+import { failBy } from '../../cause/answer.ts';
+import type { Fault } from '../../cause/fault.ts';
 import type { IncomingMessage } from 'node:http';
 import { ExchangeError } from './exchange-error.ts';
 import type { ExchangeResponse } from './exchange.ts';
@@ -13,7 +15,7 @@ export type Incoming = Pick<IncomingMessage, 'headers' | 'statusCode' | 'complet
 export async function readResponse(incoming: Incoming, maxBytes: number): Promise<ExchangeResponse> {
   const { headers, statusCode: status = 0 } = incoming;
   const encoding = headers['content-encoding'] ?? '';
-  if (!/^(?:identity)?$/i.test(encoding)) throw broken('its answer is compressed, which nobody asked for');
+  if (!/^(?:identity)?$/i.test(encoding)) throw broken('compressed');
   return { status, headers, body: await readBody(incoming, maxBytes) };
 }
 
@@ -23,7 +25,7 @@ async function readBody(incoming: Incoming, maxBytes: number): Promise<Buffer> {
   try {
     for await (const chunk of incoming) {
       const needed = length + chunk.length;
-      if (needed > maxBytes) throw broken(`its answer is longer than ${describeBytes(maxBytes)}`);
+      if (needed > maxBytes) throw broken('too-long', maxBytes);
       // Copied and not kept: a chunk of one byte, of which there can be millions, takes hundreds.
       if (needed > body.length) body = grow(body, Math.min(Math.max(2 * body.length, needed), maxBytes));
       chunk.copy(body, length);
@@ -37,20 +39,15 @@ async function readBody(incoming: Incoming, maxBytes: number): Promise<Buffer> {
 }
 
 function endedEarly(): ExchangeError {
-  return broken('its answer ended early');
+  return broken('ended-early');
 }
 
-function broken(said: string): ExchangeError {
-  return new ExchangeError({ outcome: 'broken', said });
+function broken(what: Fault['what'], number?: number): ExchangeError {
+  return new ExchangeError(failBy(what, number));
 }
 
 function grow(body: Buffer, size: number): Buffer<ArrayBuffer> {
   const grown = Buffer.allocUnsafe(size);
   body.copy(grown);
   return grown;
-}
-
-function describeBytes(bytes: number): string {
-  if (bytes % (1024 * 1024) === 0) return `${bytes / 1024 / 1024} MiB`;
-  return bytes % 1024 === 0 ? `${bytes / 1024} KiB` : `${bytes} bytes`;
 }

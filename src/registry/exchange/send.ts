@@ -1,3 +1,4 @@
+import { failBy } from '../../cause/answer.ts';
 import { request as requestHttp, type Agent, type ClientRequest, type RequestOptions } from 'node:http';
 import { request as requestHttps, type RequestOptions as TlsRequestOptions } from 'node:https';
 import { isIP, type Socket } from 'node:net';
@@ -49,7 +50,7 @@ export async function send(
       // Nothing more is to be done then, least of all to send it again: giving up is heard here as a reset.
       if (isSettled) return;
       const failure = classifyError(error);
-      const isReset = failure.outcome === 'unreachable' && failure.cause === 'reset';
+      const isReset = failure.outcome === 'failed' && failure.cause === 'connection-reset';
       // Who reads the answer is told as well, and knows how much of it there is.
       if (isReset && hasAnswer) return;
       if (isReset && outgoing.reusedSocket) settle(send(request, { kept: fresh, fresh }, limits));
@@ -88,9 +89,9 @@ export async function send(
   });
 }
 
-const TIMEOUT: ExchangeFailure = { outcome: 'unreachable', cause: 'timeout' };
-const NOT_HTTP: ExchangeFailure = { outcome: 'broken', said: 'its answer is not HTTP' };
-const OTHER_PROTOCOL: ExchangeFailure = { outcome: 'broken', said: 'it went over to another protocol' };
+const TIMEOUT: ExchangeFailure = { outcome: 'failed', cause: 'timeout' };
+const NOT_HTTP = failBy('not-http');
+const OTHER_PROTOCOL = failBy('other-protocol');
 
 function openRequest({ url, method, headers }: ExchangeRequest, agent: Agent): ClientRequest {
   const host = bareHost(url);

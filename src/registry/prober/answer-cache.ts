@@ -1,4 +1,5 @@
-import type { ImageAnswer, PullableImage } from '../../cause/image-answer.ts';
+import type { ImageAnswer, PullableImage } from '../../cause/answer.ts';
+import { causeOf } from '../../cause/causes.ts';
 import type { ProbeSettings } from '../../policy/policy.ts';
 import { createRecentMap } from './recent-map.ts';
 
@@ -51,7 +52,7 @@ export function createAnswerCache(settings: () => ProbeSettings, now: () => numb
 }
 
 function saysNothingOfImage(answer: ImageAnswer | undefined): boolean {
-  return answer === undefined || ['unreachable', 'broken', 'rate-limited'].includes(answer.outcome);
+  return answer === undefined || (answer.outcome === 'failed' && causeOf(answer.cause).isTransient);
 }
 
 function limitLife(
@@ -59,20 +60,20 @@ function limitLife(
   { positiveMs, negativeMs, errorMs }: ProbeSettings,
   now: number,
 ): Pick<KeptAnswer, 'until' | 'renewAt'> {
-  switch (answer?.outcome) {
-    case 'ok':
-      return { until: now + positiveMs, renewAt: now + positiveMs / 2 };
-    case 'denied':
-    case 'not-found':
-      return { until: now + negativeMs, renewAt: now + negativeMs };
-    case 'rate-limited': {
-      const leftMs = Math.min(Math.max((answer.endsAt ?? 0) - now, errorMs), positiveMs);
-      return { until: now + leftMs, renewAt: now + leftMs };
+  if (answer?.outcome === 'ok') return { until: now + positiveMs, renewAt: now + positiveMs / 2 };
+  const until = now + believeFor();
+  return { until, renewAt: until };
+
+  function believeFor(): number {
+    switch (answer?.outcome === 'failed' ? causeOf(answer.cause).believed : 'error') {
+      case 'negative':
+        return negativeMs;
+      case 'error':
+        return errorMs;
+      case 'until-reset': {
+        const endsAt = answer !== undefined && 'endsAt' in answer ? answer.endsAt : undefined;
+        return Math.min(Math.max((endsAt ?? 0) - now, errorMs), positiveMs);
+      }
     }
-    case 'certificate':
-    case 'unreachable':
-    case 'broken':
-    case undefined:
-      return { until: now + errorMs, renewAt: now + errorMs };
   }
 }

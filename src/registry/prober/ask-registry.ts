@@ -1,4 +1,5 @@
-import type { ImageAnswer } from '../../cause/image-answer.ts';
+import type { ImageAnswer } from '../../cause/answer.ts';
+import { notAskedByBug } from '../../cause/not-asked.ts';
 import type { PolicySections, RegistryProbe } from '../../policy/policy.ts';
 import { DOCKER_HUB } from '../../image/docker-hub.ts';
 import type { ImageReference } from '../../image/reference.ts';
@@ -97,11 +98,6 @@ async function send(session: Session, target: Target, surroundings: Surroundings
     if (isHub && 'answer' in result && result.rateLimit !== undefined) budget.note(result.rateLimit);
     return result;
   } catch (error) {
-    return describeBug(error);
+    return { notAsked: notAskedByBug(error) };
   }
-}
-
-/** A mistake of ours, whose message may hold anything. Operators are to know of it, and it must not stop anything else. */
-export function describeBug(error: unknown): Readonly<{ notAsked: string }> {
-  return { notAsked: `pullguard failed before it asked (${error instanceof Error ? error.name : 'unknown error'})` };
 }

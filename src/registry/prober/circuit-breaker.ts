@@ -1,4 +1,5 @@
-import type { ImageAnswer } from '../../cause/image-answer.ts';
+import type { ImageAnswer } from '../../cause/answer.ts';
+import { causeOf } from '../../cause/causes.ts';
 import { createRecentMap } from './recent-map.ts';
 
 /** One image may be at fault; so many different ones in a row are the registry. */
@@ -42,7 +43,7 @@ export function createCircuitBreaker(now: () => number): CircuitBreaker {
       const circuit = circuits.find(registry) ?? { failed: new Set() };
       if (circuit.open !== undefined) circuit.open.isTried = false;
       if (answer === undefined) return;
-      if (!isFailureOfRegistry(answer)) {
+      if (answer.outcome === 'ok' || !causeOf(answer.cause).blamesRegistry) {
         circuits.delete(registry);
         return;
       }
@@ -52,14 +53,3 @@ export function createCircuitBreaker(now: () => number): CircuitBreaker {
     },
   };
 }
-
-/**
- * Whether it may be that nothing can be had of the registry. Who has made some images that are no images, or a login that the
- * registry cannot read, must not have all others be told that it does not work.
- */
-function isFailureOfRegistry(answer: ImageAnswer): boolean {
-  return answer.outcome === 'unreachable' || (answer.outcome === 'broken' && SERVER_ERROR.test(answer.said));
-}
-
-/** `HTTP 503`, of the registry or its token service. */
-const SERVER_ERROR = /\bHTTP 5[0-9]{2}$/;

@@ -1,4 +1,4 @@
-import type { ImageAnswer } from '../../cause/image-answer.ts';
+import type { FailedAnswer, ImageAnswer } from '../../cause/answer.ts';
 import type { AskRegistry, ProbeEvent, Target } from './ask-registry.ts';
 import { chooseCredentials } from '../../pull/choose-credentials.ts';
 import type { Credentials, Keyring, ReadKeyring } from '../../pull/keyring.ts';
@@ -55,7 +55,11 @@ export function createConsult(surroundings: Surroundings): Consult {
     const keyring = await read(pull);
     if (keyring instanceof Error) {
       remember([], false);
-      onProbed({ registry: pull.reference.registry, seconds: 0, result: { notAsked: keyring.message } });
+      onProbed({
+        registry: pull.reference.registry,
+        seconds: 0,
+        result: { notAsked: { why: 'secrets-unreadable', problem: keyring.message } },
+      });
       return undefined;
     }
     if (keyring === undefined) return undefined;
@@ -83,7 +87,7 @@ export function createConsult(surroundings: Surroundings): Consult {
     { reference, image, registry }: Pull,
     identities: readonly Identity[],
   ): Promise<ImageAnswer | undefined> {
-    const failures: ImageAnswer[] = [];
+    const failures: FailedAnswer[] = [];
     for (const { credentials, fingerprint: identity } of identities) {
       const target = { reference, image, registry, credentials, key: toAnswerKey(image, identity) };
       const answer = await find(session, target);

@@ -1,6 +1,6 @@
 import type { Inquiry } from '../../admission/inquiry.ts';
 import type { ImageQuestion } from '../../pull/facts.ts';
-import type { ImageAnswer } from '../../cause/image-answer.ts';
+import type { ImageAnswer } from '../../cause/answer.ts';
 import type { Pull } from './pull.ts';
 
 /** Objects have a few images. One with thousands of them must not keep registries from being asked about others. */

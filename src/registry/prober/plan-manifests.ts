@@ -1,4 +1,4 @@
-import type { PullableImage } from '../../cause/image-answer.ts';
+import { outcomeOf, type PullableImage } from '../../cause/answer.ts';
 import { isMeasured } from '../client/measure-image.ts';
 import type { ProbeRequest, ProbeResult } from '../client/probe-image.ts';
 
@@ -29,6 +29,6 @@ export function planManifests(
 export function hasFetched(result: ProbeResult, { platforms, known }: Omit<ManifestPlan, 'giveBack'>): boolean {
   if (!('answer' in result)) return false;
   const { answer } = result;
-  if (answer.outcome !== 'ok') return answer.outcome === 'broken';
+  if (answer.outcome !== 'ok') return outcomeOf(answer) === 'broken';
   return answer.digest !== known?.digest || !isMeasured(known, platforms);
 }

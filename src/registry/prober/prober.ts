@@ -1,7 +1,8 @@
 import type { Inquiry } from '../../admission/inquiry.ts';
-import type { ImageAnswer } from '../../cause/image-answer.ts';
+import type { ImageAnswer } from '../../cause/answer.ts';
+import { notAskedByBug } from '../../cause/not-asked.ts';
 import type { PolicySections } from '../../policy/policy.ts';
-import { createAskRegistry, describeBug, type ProbeEvent } from './ask-registry.ts';
+import { createAskRegistry, type ProbeEvent } from './ask-registry.ts';
 import { createConsult } from './consult.ts';
 import type { ReadKeyring } from '../../pull/keyring.ts';
 import { createFingerprint } from './fingerprint.ts';
@@ -101,7 +102,7 @@ export function createProber(options: ProberOptions): Prober {
     const asking = session;
     return asking.questions.share(pull.key, async () =>
       consult(asking, pull).catch((error: unknown) => {
-        onProbed({ registry: pull.reference.registry, seconds: 0, result: describeBug(error) });
+        onProbed({ registry: pull.reference.registry, seconds: 0, result: { notAsked: notAskedByBug(error) } });
         return undefined;
       }),
     );

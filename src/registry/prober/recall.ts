@@ -1,4 +1,5 @@
-import type { ImageAnswer } from '../../cause/image-answer.ts';
+import type { FailedAnswer, ImageAnswer } from '../../cause/answer.ts';
+import { causeOf } from '../../cause/causes.ts';
 import type { ProbeSettings } from '../../policy/policy.ts';
 import { ANONYMOUS, type Fingerprint } from './fingerprint.ts';
 import type { Pull } from './pull.ts';
@@ -50,7 +51,7 @@ type Found = Readonly<{ answer: ImageAnswer | undefined; renewAt: number }>;
 
 /** Where kubelet ends as it tries one after the other; undefined when that is not known to the end. */
 function findAnswer(answers: Session['answers'], { image }: Pull, { fingerprints }: Access): Found | undefined {
-  const failures: ImageAnswer[] = [];
+  const failures: FailedAnswer[] = [];
   for (const fingerprint of fingerprints) {
     const kept = answers.find(toAnswerKey(image, fingerprint));
     if (kept?.answer === undefined || !mayGoWithOthers(kept.answer)) return kept;
@@ -61,17 +62,7 @@ function findAnswer(answers: Session['answers'], { image }: Pull, { fingerprints
 
 /** For how long an answer may be told without a look at the pull secrets. What another secret cannot change needs none. */
 function limitTrust(answer: ImageAnswer | undefined, { positiveMs, errorMs }: ProbeSettings): number {
-  switch (answer?.outcome) {
-    case 'ok':
-      return positiveMs / 2;
-    case 'denied':
-    case 'not-found':
-    case 'rate-limited':
-      return NEXT_APPLY_MS;
-    case 'certificate':
-    case 'unreachable':
-    case 'broken':
-    case undefined:
-      return errorMs;
-  }
+  if (answer === undefined) return errorMs;
+  if (answer.outcome === 'ok') return positiveMs / 2;
+  return causeOf(answer.cause).credentials === 'no' ? errorMs : NEXT_APPLY_MS;
 }

@@ -1,4 +1,4 @@
-import type { ImageAnswer } from '../../cause/image-answer.ts';
+import type { ImageAnswer } from '../../cause/answer.ts';
 import type { ProbeSettings } from '../../policy/policy.ts';
 import { createAnswerCache, type AnswerCache } from './answer-cache.ts';
 import { createCircuitBreaker, type CircuitBreaker } from './circuit-breaker.ts';

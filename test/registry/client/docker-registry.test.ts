@@ -86,7 +86,7 @@ describe.skipIf(isMissing)(NAME, () => {
 
   // Of a manifest in a repository that is not there, this one too says only that there is no manifest.
   test.each(['team/app:v2', `team/app@sha256:${'5'.repeat(64)}`, 'team/other:v1'])('has no %s', async (image) => {
-    const expected = { endpoint: open.host, outcome: 'not-found', missing: 'image' };
+    const expected = { endpoint: open.host, outcome: 'failed', cause: 'image-not-found' };
     expect(answerOf(await probe(open, image))).toEqual(expected);
   });
 
@@ -99,7 +99,7 @@ describe.skipIf(isMissing)(NAME, () => {
       asked: 'with-credentials',
     });
     expect(answerOf(await probe(locked, 'team/app:v1'))).toEqual({ ...denied, asked: 'anonymously' });
-    const missing = { endpoint: locked.host, outcome: 'not-found', missing: 'image' };
+    const missing = { endpoint: locked.host, outcome: 'failed', cause: 'image-not-found' };
     expect(answerOf(await probe(locked, 'team/app:v2', { credentials: USER }))).toEqual(missing);
   });
 

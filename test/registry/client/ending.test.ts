@@ -3,7 +3,7 @@ import { broken, isEnding, toEnding, toEndingElsewhere, type Ending } from '../.
 import type { ExchangeFailure } from '../../../src/registry/exchange/exchange-error.ts';
 
 test('what ended is told from what did not', () => {
-  expect(isEnding(broken('HTTP 503'))).toBe(true);
+  expect(isEnding(broken('status', 503))).toBe(true);
   expect(isEnding({ notAsked: 'it may not be' })).toBe(true);
   expect(isEnding({ digest: 'sha256:…' })).toBe(false);
 });
@@ -12,9 +12,9 @@ describe('without a response', () => {
   const url = new URL('https://auth.example.com/token?account=someone');
 
   test.each<ExchangeFailure>([
-    { outcome: 'certificate', problem: 'expired' },
-    { outcome: 'unreachable', cause: 'dns' },
-    { outcome: 'broken', said: 'its answer is not HTTP' },
+    { outcome: 'failed', cause: 'certificate-expired' },
+    { outcome: 'failed', cause: 'no-such-host' },
+    { outcome: 'failed', cause: 'broken-registry', fault: { what: 'not-http' } },
   ])('from a host that the policy names, it is that host that users hear of: %o', (failure) => {
     expect(toEnding(failure, url)).toEqual({ failure, endpoint: 'auth.example.com:443' });
   });
@@ -26,15 +26,9 @@ describe('without a response', () => {
   });
 
   test.each<[failure: ExchangeFailure, ending: Ending]>([
-    [
-      { outcome: 'certificate', problem: 'expired' },
-      broken('it redirects to another host, whose certificate is not accepted'),
-    ],
-    [{ outcome: 'unreachable', cause: 'dns' }, broken('it redirects to another host, which cannot be reached')],
-    [
-      { outcome: 'broken', said: 'its answer is not HTTP' },
-      broken('it redirects to another host, whose answer makes no sense'),
-    ],
+    [{ outcome: 'failed', cause: 'certificate-expired' }, broken('elsewhere-certificate')],
+    [{ outcome: 'failed', cause: 'no-such-host' }, broken('elsewhere-unreachable')],
+    [{ outcome: 'failed', cause: 'broken-registry', fault: { what: 'not-http' } }, broken('elsewhere-nonsense')],
     [
       { outcome: 'forbidden-address', address: '169.254.169.254' },
       {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { FailedPull } from '../../../src/cause/image-answer.ts';
+import type { FailedPull } from '../../../src/cause/answer.ts';
 import { judgeRefusal, type Asker } from '../../../src/registry/client/judge-refusal.ts';
 
 const NOW = Date.UTC(2026, 5, 1, 12);
@@ -50,31 +50,39 @@ describe('who is denied', () => {
 
 describe('what a response means', () => {
   test.each<[status: number, body: string, failure: FailedPull]>([
-    [404, '', { outcome: 'not-found', missing: 'image' }],
-    [404, code('MANIFEST_UNKNOWN'), { outcome: 'not-found', missing: 'image' }],
-    [404, code('NAME_UNKNOWN'), { outcome: 'not-found', missing: 'repository' }],
-    [400, code('NAME_INVALID'), { outcome: 'not-found', missing: 'repository' }],
-    [400, code('TAG_INVALID'), { outcome: 'not-found', missing: 'image' }],
-    [429, '', { outcome: 'rate-limited', endsAt: undefined }],
-    [429, code('DENIED'), { outcome: 'rate-limited', endsAt: undefined }],
-    [403, code('TOOMANYREQUESTS'), { outcome: 'rate-limited', endsAt: undefined }],
-    [503, code('TOOMANYREQUESTS'), { outcome: 'rate-limited', endsAt: undefined }],
+    [404, '', { outcome: 'failed', cause: 'image-not-found' }],
+    [404, code('MANIFEST_UNKNOWN'), { outcome: 'failed', cause: 'image-not-found' }],
+    [404, code('NAME_UNKNOWN'), { outcome: 'failed', cause: 'repository-not-found' }],
+    [400, code('NAME_INVALID'), { outcome: 'failed', cause: 'repository-not-found' }],
+    [400, code('TAG_INVALID'), { outcome: 'failed', cause: 'image-not-found' }],
+    [429, '', { outcome: 'failed', cause: 'rate-limited', endsAt: undefined }],
+    [429, code('DENIED'), { outcome: 'failed', cause: 'rate-limited', endsAt: undefined }],
+    [403, code('TOOMANYREQUESTS'), { outcome: 'failed', cause: 'rate-limited', endsAt: undefined }],
+    [503, code('TOOMANYREQUESTS'), { outcome: 'failed', cause: 'rate-limited', endsAt: undefined }],
     ...[204, 206, 304, 400, 402, 405, 418, 451, 500, 502, 503, 599].map((status): [number, string, FailedPull] => [
       status,
       '',
       { outcome: 'broken', said: `HTTP ${status}` },
     ]),
     // An answer that is none is not an error, whatever is in it.
-    [206, code('DENIED'), { outcome: 'broken', said: 'HTTP 206' }],
+    [206, code('DENIED'), { outcome: 'failed', cause: 'broken-registry', fault: { what: 'status', number: 206 } }],
   ])('HTTP %i %s', (status, body, failure) => {
     expect(judge(status, BEARER, body)).toEqual(failure);
   });
 
   test('a limit ends when it says', () => {
     const headers = { 'retry-after': '60' };
-    expect(judge(429, BEARER, '', { headers })).toEqual({ outcome: 'rate-limited', endsAt: NOW + 60_000 });
+    expect(judge(429, BEARER, '', { headers })).toEqual({
+      outcome: 'failed',
+      cause: 'rate-limited',
+      endsAt: NOW + 60_000,
+    });
     // Many servers send it while they are down, which is no limit.
-    expect(judge(503, BEARER, '', { headers })).toEqual({ outcome: 'broken', said: 'HTTP 503' });
+    expect(judge(503, BEARER, '', { headers })).toEqual({
+      outcome: 'failed',
+      cause: 'server-error',
+      fault: { what: 'status', number: 503 },
+    });
   });
 });
 

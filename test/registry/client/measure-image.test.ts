@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { PlatformSize } from '../../../src/cause/image-answer.ts';
+import type { PlatformSize } from '../../../src/cause/answer.ts';
 import { broken } from '../../../src/registry/client/ending.ts';
 import {
   isMeasured,
@@ -128,9 +128,13 @@ describe('an index', () => {
   });
 
   test.each<[what: string, answer: FakeAnswers[string], ending: unknown]>([
-    ['is missing', { status: 404 }, { failure: { outcome: 'not-found', missing: 'image' } }],
-    ['is another', { body: ARM64.bytes }, broken('it answers with another digest')],
-    ['may not be fetched', { status: 429 }, { failure: { outcome: 'rate-limited', endsAt: undefined } }],
+    ['is missing', { status: 404 }, { failure: { outcome: 'failed', cause: 'image-not-found' } }],
+    ['is another', { body: ARM64.bytes }, broken('other-digest')],
+    [
+      'may not be fetched',
+      { status: 429 },
+      { failure: { outcome: 'failed', cause: 'rate-limited', endsAt: undefined } },
+    ],
   ])('whose image %s cannot be pulled', async (_what, answer, ending) => {
     const answers = { [`GET ${MANIFESTS}/${AMD64.digest}`]: answer };
     const { measures } = await measure(makeIndex({ 'linux/amd64': AMD64 }), ['linux/amd64'], answers);
@@ -141,7 +145,7 @@ describe('an index', () => {
     const client = clientOf({});
     const digest = digestOf(Buffer.from('nothing'));
     expect(await measureImage(client, { digest }, 'all')).toEqual({
-      failure: { outcome: 'not-found', missing: 'image' },
+      failure: { outcome: 'failed', cause: 'image-not-found' },
     });
   });
 });

@@ -128,7 +128,7 @@ describe('a login', () => {
     const registry = await start(serveImages({}, guardByToken(`http://${tokens.host}/token`)));
     const options = { credentials: USER, registry: { tokenHosts: [tokens.host] } };
     expect(await probe(registry.host, options)).toEqual({
-      notAsked: 'its token service redirects to another host, where nobody logs in',
+      notAsked: { why: 'token-redirects' },
     });
     expect(listAsked(tokens)).toEqual(['GET /token Basic']);
     expect(trap.connections()).toBe(0);
@@ -167,24 +167,36 @@ describe('what goes wrong at a registry is told for what it is', () => {
     };
 
   test.each<[what: string, answer: Answer, told: object]>([
-    ['too many requests', answerAlways(429), { outcome: 'rate-limited', endsAt: undefined }],
+    ['too many requests', answerAlways(429), { outcome: 'failed', cause: 'rate-limited', endsAt: undefined }],
     [
       'too many requests, for a time',
       answerAlways(429, '', { 'Retry-After': '60' }),
-      { outcome: 'rate-limited', endsAt: expect.any(Number) as number },
+      { outcome: 'failed', cause: 'rate-limited', endsAt: expect.any(Number) as number },
     ],
     ['no login, in SWR’s words', answerAlways(400, swr), { outcome: 'denied', lacks: 'login' }],
     ['no login, in SWR’s other words', answerAlways(403, notYet), { outcome: 'denied', lacks: 'login' }],
     ['no login, as a fault of the server', answerAlways(500, notYet), { outcome: 'denied', lacks: 'login' }],
     ['no login, by SWR’s code', answerAlways(403, swrNew), { outcome: 'denied', lacks: 'login' }],
     ['no such repository', answerAlways(404, { errors: [{ code: 'NAME_UNKNOWN' }] }), { missing: 'repository' }],
-    ['a web server', answerAlways(404, '<html>'), { outcome: 'broken', said: 'no registry answers there' }],
+    [
+      'a web server',
+      answerAlways(404, '<html>'),
+      { outcome: 'failed', cause: 'broken-registry', fault: { what: 'no-registry' } },
+    ],
     ['a web site', answerAlways(200, '<html>', { 'Content-Type': 'text/html' }), { outcome: 'broken' }],
-    ['trouble', answerAlways(503), { outcome: 'broken', said: 'HTTP 503' }],
+    [
+      'trouble',
+      answerAlways(503),
+      { outcome: 'failed', cause: 'server-error', fault: { what: 'status', number: 503 } },
+    ],
     ['a circle', answerAlways(302, '', { Location: MANIFEST }), { said: 'it redirects more than 9 times' }],
-    ['an error without end', answerEndlessly(404), { outcome: 'not-found', missing: 'image' }],
+    ['an error without end', answerEndlessly(404), { outcome: 'failed', cause: 'image-not-found' }],
     ['a manifest without end', answerEndlessly(200), { said: 'its answer is longer than 4 MiB' }],
-    ['half a manifest', half(INDEX.bytes.length), { outcome: 'broken', said: 'its answer ended early' }],
+    [
+      'half a manifest',
+      half(INDEX.bytes.length),
+      { outcome: 'failed', cause: 'broken-registry', fault: { what: 'ended-early' } },
+    ],
     ['another manifest', answerAlways(200, AMD64.bytes.toString(), digest), { said: 'it answers with another digest' }],
   ])('%s', async (_what, answer, told) => {
     const { host } = await start(answer);
@@ -275,7 +287,7 @@ describe('over TLS', () => {
     const policy = { plainHttp: false, ca, tokenHosts: [plain.host] };
     const options = { credentials: USER, registry: policy };
     expect(await probe(registry.host, options)).toEqual({
-      notAsked: 'it redirects to plain HTTP, which registries[].probe.plainHttp does not allow',
+      notAsked: { why: 'redirect-to-plain-http' },
     });
     expect(await probe(guarded.host, options)).toEqual({
       notAsked: `its tokens come from "${plain.host}" over plain HTTP, which registries[].probe.plainHttp does not allow`,

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test, vi } from 'vitest';
-import type { PullableImage } from '../../../src/cause/image-answer.ts';
+import type { PullableImage } from '../../../src/cause/answer.ts';
 import type { RegistryProbe } from '../../../src/policy/policy.ts';
 import { readReference } from '../../../src/image/reference.ts';
 import { ExchangeError } from '../../../src/registry/exchange/exchange-error.ts';
@@ -72,7 +72,7 @@ describe('an image is asked for where it is', () => {
 
 describe('an answer', () => {
   test('names who could not be reached: the registry, or who gives its tokens', async () => {
-    const failure = { outcome: 'unreachable', cause: 'dns' } as const;
+    const failure = { outcome: 'failed', cause: 'no-such-host' } as const;
     expect((await probe(APP, { [`HEAD ${V1}`]: failure })).result).toEqual({
       answer: { endpoint: 'registry.example.com:443', ...failure },
     });
@@ -100,7 +100,7 @@ describe('an answer', () => {
 
   test('says until when a registry refuses, by the clock', async () => {
     const { result } = await probe(APP, { [`HEAD ${V1}`]: { status: 429, headers: { 'retry-after': '90' } } });
-    expect(result).toMatchObject({ answer: { outcome: 'rate-limited', endsAt: NOW + 90_000 } });
+    expect(result).toMatchObject({ answer: { outcome: 'failed', cause: 'rate-limited', endsAt: NOW + 90_000 } });
   });
 });
 
@@ -162,7 +162,7 @@ describe('mirrors', () => {
 
   test.each<[what: string, answer: FakeAnswer]>([
     ['do not have', { status: 418 }],
-    ['cannot be asked for', { outcome: 'unreachable', cause: 'timeout' }],
+    ['cannot be asked for', { outcome: 'failed', cause: 'timeout' }],
   ])('that %s an image leave it to the next, and to the registry in the end', async (_what, answer) => {
     const options = { registry, credentials };
     const { result, asked } = await probe('nginx', { [ONE]: answer, [TWO]: found() }, options);
@@ -170,7 +170,7 @@ describe('mirrors', () => {
     expect(asked()).toEqual([ONE, TWO]);
     const last = await probe('nginx', { [ONE]: answer, [TWO]: answer, [HUB]: { status: 403 } }, options);
     expect(last.result).toEqual({
-      answer: { endpoint: 'registry-1.docker.io:443', outcome: 'denied', asked: 'with-credentials', lacks: 'access' },
+      answer: { endpoint: 'registry-1.docker.io:443', outcome: 'failed', cause: 'access-denied' },
     });
     expect(last.asked()).toEqual([ONE, TWO, HUB]);
   });
@@ -190,7 +190,7 @@ describe('mirrors', () => {
     ],
   ])('that %s keep a no of the registry from being told, and no yes', async (_what, answer, notAsked) => {
     const options = { registry, credentials };
-    for (const refusal of [{ status: 404 }, { status: 403 }, { outcome: 'unreachable', cause: 'dns' } as const]) {
+    for (const refusal of [{ status: 404 }, { status: 403 }, { outcome: 'failed', cause: 'no-such-host' } as const]) {
       const { result, asked } = await probe('nginx', { [ONE]: answer, [TWO]: answer, [HUB]: refusal }, options);
       expect(result).toEqual({ notAsked });
       expect(asked()).toEqual([ONE, TWO, HUB]);
@@ -244,7 +244,7 @@ describe('credentials', () => {
     { username: '', password: 'secret' },
   ])('%j are none', async (credentials) => {
     const { result, requests } = await probe(APP, { [`HEAD ${V1}`]: challenge }, { credentials });
-    expect(result).toMatchObject({ answer: { outcome: 'denied', asked: 'anonymously', lacks: 'login' } });
+    expect(result).toMatchObject({ answer: { outcome: 'failed', cause: 'credentials-missing' } });
     expect(requests).toHaveLength(1);
   });
 
@@ -292,7 +292,7 @@ describe('a registry that answers anything at all', () => {
     'ratelimit-remaining',
   ];
   const response: fc.Arbitrary<ExchangeResponse | ExchangeError> = fc.oneof(
-    { weight: 1, arbitrary: fc.constant(new ExchangeError({ outcome: 'unreachable', cause: 'reset' })) },
+    { weight: 1, arbitrary: fc.constant(new ExchangeError({ outcome: 'failed', cause: 'connection-reset' })) },
     {
       weight: 20,
       arbitrary: fc.record({

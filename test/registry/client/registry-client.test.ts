@@ -65,7 +65,7 @@ describe('a registry', () => {
 
   test.each<[what: string, answer: FakeAnswer]>([
     ['refuses the login', challenge('Basic realm="x"')],
-    ['cannot be reached any more', { outcome: 'unreachable', cause: 'reset' }],
+    ['cannot be reached any more', { outcome: 'failed', cause: 'connection-reset' }],
   ])('that %s is not logged in to again', async (_what, answer) => {
     const { asked } = await ask({ [`HEAD ${V1}`]: [challenge('Basic realm="x"'), answer] }, { credentials: USER });
     expect(asked).toHaveLength(2);
@@ -95,7 +95,7 @@ test('a host that the registry redirects to and that wants a login is left alone
   const client = clientOf(answers, { credentials: USER });
   const reply = await client.askForManifest('v1', { method: 'HEAD' });
   expect(isEnding(reply) ? reply : client.judge(reply)).toEqual({
-    notAsked: 'it redirects to another host, which wants a login; nobody logs in there',
+    notAsked: { why: 'redirect-wants-login' },
   });
   expect(client.asked()).toEqual([`HEAD ${V1}`, `HEAD ${elsewhere}`]);
 });
@@ -170,7 +170,7 @@ describe('a challenge', () => {
 
   test('without a token in the end is the end', async () => {
     const { ended, asked } = await ask({ [`HEAD ${V1}`]: BEARER, [`GET ${TOKEN_URL}`]: { status: 503 } });
-    expect(ended).toEqual(broken('its token service answers with HTTP 503'));
+    expect(ended).toEqual(broken('token-status', 503));
     expect(asked).toHaveLength(2);
   });
 
@@ -203,7 +203,7 @@ describe('the base of a registry', () => {
   });
 
   test('may not answer', async () => {
-    const client = clientOf({ [`GET ${BASE}`]: { outcome: 'unreachable', cause: 'timeout' } });
+    const client = clientOf({ [`GET ${BASE}`]: { outcome: 'failed', cause: 'timeout' } });
     expect(await client.askForRegistry()).toMatchObject({ failure: { outcome: 'unreachable' } });
   });
 });
@@ -239,6 +239,6 @@ test('what a refusal means depends on how the registry was asked', async () => {
   const client = clientOf({ [`HEAD ${V1}`]: challenge('Basic realm="x"') }, { credentials: USER });
   const reply = await client.askForManifest('v1', { method: 'HEAD' });
   expect(isEnding(reply) ? reply : client.judge(reply)).toEqual({
-    failure: { outcome: 'denied', asked: 'with-credentials', lacks: 'login' },
+    failure: { outcome: 'failed', cause: 'credentials-refused' },
   });
 });

@@ -29,7 +29,7 @@ const HEAD = 'HEAD /v2/team/app/manifests/v1';
 const GET = 'GET /v2/team/app/manifests/v1';
 
 const notFound = (missing: 'image' | 'repository'): Ending => ({ failure: { outcome: 'not-found', missing } });
-const denied = (lacks: 'login' | 'access'): Ending => ({ failure: { outcome: 'denied', asked: 'anonymously', lacks } });
+const denied = (lacks: 'login' | 'access'): Ending => ({ failure: { outcome: 'failed', cause } });
 const errors = (code: string): string => JSON.stringify({ errors: [{ code }] });
 
 describe('an image is asked for', () => {
@@ -98,7 +98,7 @@ describe('HEAD cannot say', () => {
   // containerd does not try GET then, and so cannot pull it.
   test('with HTTP 400, and that GET could means nothing', async () => {
     const { resolved, asked } = await resolve({ [`HEAD ${V1}`]: { status: 400 }, [`GET ${V1}`]: FETCHED });
-    expect(resolved).toEqual(broken('HTTP 400'));
+    expect(resolved).toEqual(broken('status', 400));
     expect(asked).toEqual([HEAD, GET]);
   });
 
@@ -110,7 +110,7 @@ describe('HEAD cannot say', () => {
 
   test.each([500, 501, 502, 503, 504])('with HTTP %i, not even the second time, as only GET can', async (status) => {
     const { resolved, asked } = await resolve({ [`HEAD ${V1}`]: { status }, [`GET ${V1}`]: FETCHED });
-    expect(resolved).toEqual(broken(`HTTP ${status}`));
+    expect(resolved).toEqual(broken('status', status));
     expect(asked).toEqual([HEAD, HEAD, GET]);
   });
 
@@ -128,10 +128,10 @@ describe('HEAD cannot say', () => {
     [
       503,
       { status: 503, body: errors('TOOMANYREQUESTS') },
-      { failure: { outcome: 'rate-limited', endsAt: undefined } },
+      { failure: { outcome: 'failed', cause: 'rate-limited', endsAt: undefined } },
     ],
-    [503, { status: 503 }, broken('HTTP 503')],
-    [405, { status: 405 }, broken('HTTP 405')],
+    [503, { status: 503 }, broken('status', 503)],
+    [405, { status: 405 }, broken('status', 405)],
   ])('with HTTP %i, and GET says what it is: %j', async (status, get, ending) => {
     expect((await resolve({ [`HEAD ${V1}`]: { status }, [`GET ${V1}`]: get })).resolved).toEqual(ending);
   });
@@ -151,15 +151,19 @@ describe('what HEAD refuses is explained by GET', () => {
     [
       403,
       { status: 403, body: errors('TOOMANYREQUESTS') },
-      { failure: { outcome: 'rate-limited', endsAt: undefined } },
+      { failure: { outcome: 'failed', cause: 'rate-limited', endsAt: undefined } },
     ],
     [403, { status: 403 }, denied('access')],
     // Where GET tells nothing, what HEAD said stands: containerd pulls by what HEAD says.
     [404, FETCHED, notFound('image')],
     [403, FETCHED, denied('access')],
     [404, { status: 500 }, notFound('image')],
-    [403, { outcome: 'unreachable', cause: 'timeout' }, denied('access')],
-    [404, { outcome: 'broken', said: 'its answer is longer than 64 KiB' }, notFound('image')],
+    [403, { outcome: 'failed', cause: 'timeout' }, denied('access')],
+    [
+      404,
+      { outcome: 'failed', cause: 'broken-registry', fault: { what: 'too-long', number: 65536 } },
+      notFound('image'),
+    ],
   ])('HTTP %i: %j', async (status, get, ending) => {
     const { resolved, asked } = await resolve({ [`HEAD ${V1}`]: { status }, [`GET ${V1}`]: get });
     expect(resolved).toEqual(ending);
@@ -179,11 +183,11 @@ describe('a web page where a manifest should be', () => {
   const VERSION = { 'docker-distribution-api-version': 'registry/2.0' };
 
   test.each<[why: string, answers: FakeAnswers, ending: Ending]>([
-    ['is of no registry', { [BASE]: { status: 404 } }, broken('no registry answers there')],
-    ['is of no registry, but of a login page', { [BASE]: { status: 302 } }, broken('no registry answers there')],
+    ['is of no registry', { [BASE]: { status: 404 } }, broken('no-registry')],
+    ['is of no registry, but of a login page', { [BASE]: { status: 302 } }, broken('no-registry')],
     ['is of a registry that answers', { [BASE]: { status: 200 } }, notFound('image')],
     ['is of a registry that wants a login', { [BASE]: { status: 401 } }, notFound('image')],
-    ['may be of anybody', { [BASE]: { outcome: 'unreachable', cause: 'reset' } }, notFound('image')],
+    ['may be of anybody', { [BASE]: { outcome: 'failed', cause: 'connection-reset' } }, notFound('image')],
     ['is of a registry by its header', { [`GET ${V1}`]: { ...PAGE, headers: VERSION } }, notFound('image')],
     [
       'is of a registry by its header at first',
@@ -208,7 +212,7 @@ describe('at Docker Hub', () => {
   test('a digest that is missing is looked for only as far as pulls may be made', async () => {
     const answers = { [`HEAD ${V1}`]: {}, [`GET ${V1}`]: FETCHED };
     const without = await resolve(answers, { isDockerHub: true, mayFetch: false });
-    expect(without).toEqual({ resolved: broken('it gives no digest'), asked: [HEAD] });
+    expect(without).toEqual({ resolved: broken('no-digest'), asked: [HEAD] });
     const { resolved } = await resolve(answers, { isDockerHub: true });
     expect(resolved).toMatchObject({ digest: IMAGE.digest });
   });
@@ -221,7 +225,7 @@ describe('at Docker Hub', () => {
 
   test('an image with no pull left is as good as none', async () => {
     const { resolved } = await resolve({ [`HEAD ${V1}`]: limit(0) }, { isDockerHub: true });
-    expect(resolved).toEqual({ failure: { outcome: 'rate-limited', endsAt: undefined } });
+    expect(resolved).toEqual({ failure: { outcome: 'failed', cause: 'rate-limited', endsAt: undefined } });
     expect((await resolve({ [`HEAD ${V1}`]: limit(1) }, { isDockerHub: true })).resolved).toEqual({
       digest: IMAGE.digest,
     });
@@ -231,7 +235,7 @@ describe('at Docker Hub', () => {
 });
 
 test('a registry that cannot be reached is not asked again', async () => {
-  const failure = { outcome: 'unreachable', cause: 'refused' } as const;
+  const failure = { outcome: 'failed', cause: 'connection-refused' } as const;
   const { resolved, asked } = await resolve({ [`HEAD ${V1}`]: failure });
   expect(resolved).toEqual({ failure, endpoint: 'registry.example.com:443' });
   expect(asked).toEqual([HEAD]);

@@ -94,7 +94,7 @@ describe('an answer', () => {
     ['abc'],
     [''],
   ])('%.60s gives none', async (body) => {
-    expect((await fetchFrom({ body })).result).toEqual(broken('its token service gives no token'));
+    expect((await fetchFrom({ body })).result).toEqual(broken('no-token'));
   });
 
   test('of any kind gives a token that a header can hold, or none', async () => {
@@ -106,7 +106,7 @@ describe('an answer', () => {
       fc.asyncProperty(any, async (body) => {
         const { result } = await fetchFrom({ body });
         if ('token' in result) expect(result.token).toMatch(/^[!-~]+$/);
-        else expect(result).toEqual(broken('its token service gives no token'));
+        else expect(result).toEqual(broken('no-token'));
       }),
     );
   });
@@ -116,14 +116,16 @@ describe('a refusal', () => {
   const denied = (asked: 'anonymously' | 'with-credentials'): Ending => ({
     failure: { outcome: 'denied', asked, lacks: 'login' },
   });
-  const limited = (endsAt: number | undefined): Ending => ({ failure: { outcome: 'rate-limited', endsAt } });
+  const limited = (endsAt: number | undefined): Ending => ({
+    failure: { outcome: 'failed', cause: 'rate-limited', endsAt },
+  });
   const errors = (code: string, message = ''): string => JSON.stringify({ errors: [{ code, message }] });
 
   test.each<[answer: FakeAnswer, anonymously: Ending, withCredentials: Ending]>([
     [{ status: 401 }, denied('anonymously'), denied('with-credentials')],
     [{ status: 403 }, denied('anonymously'), denied('with-credentials')],
     // Some call a wrong password a bad request.
-    [{ status: 400 }, broken('its token service answers with HTTP 400'), denied('with-credentials')],
+    [{ status: 400 }, broken('token-status', 400), denied('with-credentials')],
     [{ status: 400, body: errors('UNAUTHORIZED') }, denied('anonymously'), denied('with-credentials')],
     [
       { status: 500, body: errors('DENIED', 'You may not login yet') },
@@ -134,7 +136,7 @@ describe('a refusal', () => {
     [{ status: 429, headers: { 'retry-after': '60' } }, limited(NOW + 60_000), limited(NOW + 60_000)],
     [{ status: 403, body: errors('TOOMANYREQUESTS') }, limited(undefined), limited(undefined)],
     ...[204, 404, 405, 418, 500, 503].map((status): [FakeAnswer, Ending, Ending] => {
-      const ending = broken(`its token service answers with HTTP ${status}`);
+      const ending = broken('token-status', status);
       return [{ status }, ending, ending];
     }),
   ])('of %j', async (answer, anonymously, withCredentials) => {
@@ -143,14 +145,14 @@ describe('a refusal', () => {
   });
 
   test('to be reached is told of the token service, not of the registry', async () => {
-    const failure = { outcome: 'unreachable', cause: 'dns' } as const;
+    const failure = { outcome: 'failed', cause: 'no-such-host' } as const;
     expect((await fetchFrom(failure)).result).toEqual({ failure, endpoint: 'auth.example.com:443' });
   });
 
   test('to do it itself is no reason to go elsewhere', async () => {
     const location = 'https://evil.example.com/token';
     const { result, requests } = await fetchFrom({ status: 307, headers: { location } }, { authorization: BASIC });
-    expect(result).toEqual({ notAsked: 'its token service redirects to another host, where nobody logs in' });
+    expect(result).toEqual({ notAsked: { why: 'token-redirects' } });
     expect(requests).toHaveLength(1);
   });
 });

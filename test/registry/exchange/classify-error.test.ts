@@ -5,31 +5,37 @@ import { ExchangeError, type ExchangeFailure } from '../../../src/registry/excha
 describe('what Node says is told as the check item that helps', () => {
   test.each<[failure: ExchangeFailure, codes: string]>([
     [
-      { outcome: 'certificate', problem: 'unknown' },
+      { outcome: 'failed', cause: 'unknown-ca' },
       `UNABLE_TO_VERIFY_LEAF_SIGNATURE SELF_SIGNED_CERT_IN_CHAIN DEPTH_ZERO_SELF_SIGNED_CERT UNABLE_TO_GET_ISSUER_CERT
        UNABLE_TO_GET_ISSUER_CERT_LOCALLY CERT_UNTRUSTED CERT_REJECTED CERT_REVOKED CERT_SIGNATURE_FAILURE CERT_CHAIN_TOO_LONG
        INVALID_CA INVALID_PURPOSE PATH_LENGTH_EXCEEDED UNABLE_TO_DECODE_ISSUER_PUBLIC_KEY UNSPECIFIED`,
     ],
-    [{ outcome: 'certificate', problem: 'expired' }, 'CERT_HAS_EXPIRED CERT_NOT_YET_VALID'],
-    [{ outcome: 'certificate', problem: 'wrong-name' }, 'ERR_TLS_CERT_ALTNAME_INVALID HOSTNAME_MISMATCH'],
-    [{ outcome: 'unreachable', cause: 'dns' }, 'ENOTFOUND'],
+    [{ outcome: 'failed', cause: 'certificate-expired' }, 'CERT_HAS_EXPIRED CERT_NOT_YET_VALID'],
+    [{ outcome: 'failed', cause: 'certificate-wrong-host' }, 'ERR_TLS_CERT_ALTNAME_INVALID HOSTNAME_MISMATCH'],
+    [{ outcome: 'failed', cause: 'no-such-host' }, 'ENOTFOUND'],
     [
-      { outcome: 'unreachable', cause: 'no-route' },
+      { outcome: 'failed', cause: 'no-route' },
       'EHOSTUNREACH ENETUNREACH ENETDOWN EHOSTDOWN EADDRNOTAVAIL EACCES EPERM',
     ],
-    [{ outcome: 'unreachable', cause: 'refused' }, 'ECONNREFUSED'],
-    [{ outcome: 'unreachable', cause: 'reset' }, 'ECONNRESET EPIPE ECONNABORTED'],
-    [{ outcome: 'unreachable', cause: 'timeout' }, 'ETIMEDOUT'],
+    [{ outcome: 'failed', cause: 'connection-refused' }, 'ECONNREFUSED'],
+    [{ outcome: 'failed', cause: 'connection-reset' }, 'ECONNRESET EPIPE ECONNABORTED'],
+    [{ outcome: 'failed', cause: 'timeout' }, 'ETIMEDOUT'],
     [
-      { outcome: 'broken', said: 'its answer is not HTTP' },
+      { outcome: 'failed', cause: 'broken-registry', fault: { what: 'not-http' } },
       'HPE_INVALID_CONSTANT HPE_HEADER_OVERFLOW HPE_UNEXPECTED_CONTENT_LENGTH',
     ],
-    [{ outcome: 'broken', said: 'it does not speak TLS' }, 'ERR_SSL_WRONG_VERSION_NUMBER ERR_SSL_HTTP_REQUEST'],
     [
-      { outcome: 'broken', said: 'it and pullguard cannot agree on TLS' },
+      { outcome: 'failed', cause: 'no-tls', fault: { what: 'no-tls' } },
+      'ERR_SSL_WRONG_VERSION_NUMBER ERR_SSL_HTTP_REQUEST',
+    ],
+    [
+      { outcome: 'failed', cause: 'broken-registry', fault: { what: 'other-tls' } },
       'EPROTO ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE',
     ],
-    [{ outcome: 'broken', said: 'the connection to it failed' }, 'EMFILE OUT_OF_MEM ERR_INVALID_STATE'],
+    [
+      { outcome: 'failed', cause: 'broken-registry', fault: { what: 'connection-failed' } },
+      'EMFILE OUT_OF_MEM ERR_INVALID_STATE',
+    ],
   ])('%j: %s', (failure, codes) => {
     for (const code of codes.split(/\s+/)) expect([code, classifyError(errorOf(code))]).toEqual([code, failure]);
   });
@@ -37,12 +43,12 @@ describe('what Node says is told as the check item that helps', () => {
 
 test.each(['ENOTFOUND', 'EAI_AGAIN', 'EAI_FAIL', 'EAI_NODATA', 'EINVAL', 'EBUSY'])('%s of a lookup is DNS', (code) => {
   const error = Object.assign(errorOf(code), { syscall: 'getaddrinfo' });
-  expect(classifyError(error)).toEqual({ outcome: 'unreachable', cause: 'dns' });
+  expect(classifyError(error)).toEqual({ outcome: 'failed', cause: 'no-such-host' });
 });
 
 test('of several addresses that failed the first is told', () => {
   const errors = [errorOf('ECONNREFUSED'), errorOf('ENETUNREACH')];
-  expect(classifyError(new AggregateError(errors))).toEqual({ outcome: 'unreachable', cause: 'refused' });
+  expect(classifyError(new AggregateError(errors))).toEqual({ outcome: 'failed', cause: 'connection-refused' });
 });
 
 test('a failure of our own stays as it is', () => {
@@ -51,7 +57,11 @@ test('a failure of our own stays as it is', () => {
 });
 
 test.each([undefined, null, 'text', {}, new AggregateError([]), new Error('no code')])('%s is no crash', (thrown) => {
-  expect(classifyError(thrown)).toEqual({ outcome: 'broken', said: 'the connection to it failed' });
+  expect(classifyError(thrown)).toEqual({
+    outcome: 'failed',
+    cause: 'broken-registry',
+    fault: { what: 'connection-failed' },
+  });
 });
 
 test("nothing of an error's text is repeated, as a registry may have written it", () => {

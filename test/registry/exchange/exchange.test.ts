@@ -100,10 +100,10 @@ describe('a registry that works', () => {
 
 describe('what a registry does wrong', () => {
   const broken = (said: string): ExchangeFailure => ({ outcome: 'broken', said });
-  const TIMEOUT: ExchangeFailure = { outcome: 'unreachable', cause: 'timeout' };
-  const RESET: ExchangeFailure = { outcome: 'unreachable', cause: 'reset' };
-  const ENDED_EARLY = broken('its answer ended early');
-  const NOT_HTTP = broken('its answer is not HTTP');
+  const TIMEOUT: ExchangeFailure = { outcome: 'failed', cause: 'timeout' };
+  const RESET: ExchangeFailure = { outcome: 'failed', cause: 'connection-reset' };
+  const ENDED_EARLY = broken('ended-early');
+  const NOT_HTTP = broken('not-http');
 
   test.each<[what: string, failure: ExchangeFailure, answer: Answer]>([
     ['never answers', TIMEOUT, () => undefined],
@@ -131,12 +131,12 @@ describe('what a registry does wrong', () => {
     ['sends interim answers without end', NOT_HTTP, raw('HTTP/1.1 103 Early Hints\r\n\r\n'.repeat(6))],
     [
       'goes over to another protocol',
-      broken('it went over to another protocol'),
+      broken('other-protocol'),
       raw('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n'),
     ],
     [
       'compresses',
-      broken('its answer is compressed, which nobody asked for'),
+      broken('compressed'),
       (_request, response) => response.writeHead(200, { 'Content-Encoding': 'gzip' }).end('1234'),
     ],
     [
@@ -175,7 +175,7 @@ describe('what a registry does wrong', () => {
     const server = await serve(() => undefined);
     await server.close();
     const failure = await ask(createExchange(), requestFor(`http://${server.host}/`));
-    expect(failure).toEqual({ outcome: 'unreachable', cause: 'refused' });
+    expect(failure).toEqual({ outcome: 'failed', cause: 'connection-refused' });
   });
 
   test.each(['http', 'https'])('its name is looked up for ever, %s', async (protocol) => {
@@ -189,7 +189,7 @@ describe('what a registry does wrong', () => {
       resolve: () => Promise.reject(Object.assign(new Error('no such name'), { code: 'ENOTFOUND' })),
     });
     const failure = await ask(exchange, requestFor('http://registry.example.com/'));
-    expect(failure).toEqual({ outcome: 'unreachable', cause: 'dns' });
+    expect(failure).toEqual({ outcome: 'failed', cause: 'no-such-host' });
   });
 
   test('a late reset after a full answer ends nothing', async () => {
@@ -226,7 +226,7 @@ describe('TLS', () => {
       headers: { Host: 'registry.example.com' },
     });
     const failure = await ask(createExchange({ resolve }), request);
-    expect(failure).toEqual({ outcome: 'certificate', problem: 'wrong-name' });
+    expect(failure).toEqual({ outcome: 'failed', cause: 'certificate-wrong-host' });
   });
 
   test('a CA that the policy does not know is not trusted, whatever the environment says', async () => {
@@ -236,7 +236,7 @@ describe('TLS', () => {
     });
     const server = await serve((_request, response) => response.end(), certificates.valid);
     const failure = await ask(createExchange(), requestFor(`https://${server.host}/`));
-    expect(failure).toEqual({ outcome: 'certificate', problem: 'unknown' });
+    expect(failure).toEqual({ outcome: 'failed', cause: 'unknown-ca' });
   });
 
   test('what one registry may show, another may not', async () => {
@@ -244,27 +244,27 @@ describe('TLS', () => {
     const exchange = createExchange();
     const url = `https://${server.host}/`;
     expect(await ask(exchange, requestFor(url, { registry: registry() }))).toMatchObject({ status: 200 });
-    expect(await ask(exchange, requestFor(url))).toEqual({ outcome: 'certificate', problem: 'unknown' });
+    expect(await ask(exchange, requestFor(url))).toEqual({ outcome: 'failed', cause: 'unknown-ca' });
   });
 
   test('a server without TLS', async () => {
     const server = await serve((_request, response) => response.end());
     const failure = await ask(createExchange(), requestFor(`https://${server.host}/`));
-    expect(failure).toEqual({ outcome: 'broken', said: 'it does not speak TLS' });
+    expect(failure).toEqual({ outcome: 'failed', cause: 'no-tls', fault: { what: 'no-tls' } });
   });
 
   test('a server with TLS that is asked without gives an answer or hangs up', async () => {
     const server = await serve((_request, response) => response.end(), certificates.valid);
     const failure = await ask(createExchange(), requestFor(`http://${server.host}/`));
-    expect(failure).toMatchObject({ outcome: 'unreachable', cause: 'reset' });
+    expect(failure).toMatchObject({ outcome: 'failed', cause: 'connection-reset' });
   });
 
   test.each<[what: string, failure: ExchangeFailure, act: (socket: Socket) => void]>([
-    ['says nothing', { outcome: 'unreachable', cause: 'timeout' }, () => undefined],
-    ['hangs up', { outcome: 'unreachable', cause: 'reset' }, (socket) => socket.destroy()],
+    ['says nothing', { outcome: 'failed', cause: 'timeout' }, () => undefined],
+    ['hangs up', { outcome: 'failed', cause: 'connection-reset' }, (socket) => socket.destroy()],
     [
       'refuses',
-      { outcome: 'broken', said: 'it and pullguard cannot agree on TLS' },
+      { outcome: 'failed', cause: 'broken-registry', fault: { what: 'other-tls' } },
       (socket) => socket.end(Buffer.from('15030300020228', 'hex')),
     ],
   ])('a server %s in the handshake', async (_what, failure, act) => {
@@ -341,7 +341,7 @@ describe('what is never sent', () => {
     const server = await serve((_request, response) => response.end());
     const request = requestFor(`http://${server.host}/`, { headers: { Authorization: value } });
     const failure = await ask(createExchange(), request);
-    expect(failure).toEqual({ outcome: 'broken', said: 'it asks to be sent something that no header can hold' });
+    expect(failure).toEqual({ outcome: 'failed', cause: 'broken-registry', fault: { what: 'odd-header' } });
     expect(server.connections()).toBe(0);
   });
 

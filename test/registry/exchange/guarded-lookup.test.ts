@@ -23,7 +23,7 @@ test('a name with forbidden addresses only is refused with the first of them', a
 
 test('a name without an address is one that is not known', async () => {
   const { error } = await lookUp(() => Promise.resolve([]));
-  expect(failureOf(error)).toEqual({ outcome: 'unreachable', cause: 'dns' });
+  expect(failureOf(error)).toEqual({ outcome: 'failed', cause: 'no-such-host' });
 });
 
 test('what the resolver says reaches the socket', async () => {

@@ -42,12 +42,12 @@ test.each([undefined, '', 'identity', 'Identity'])('an encoding of %s is none', 
 
 test.each(['gzip', 'br', 'zstd', 'gzip, identity'])('an encoding of "%s" is not read', async (encoding) => {
   const incoming = incomingOf([Buffer.from('ok')], { headers: { 'content-encoding': encoding } });
-  const failure = { outcome: 'broken', said: 'its answer is compressed, which nobody asked for' };
+  const failure = { outcome: 'failed', cause: 'broken-registry', fault: { what: 'compressed' } };
   await expect(readResponse(incoming, 10)).rejects.toMatchObject({ failure });
 });
 
 test('what is not complete is not taken for whole', async () => {
-  const failure = { outcome: 'broken', said: 'its answer ended early' };
+  const failure = { outcome: 'failed', cause: 'broken-registry', fault: { what: 'ended-early' } };
   const incoming = incomingOf([Buffer.from('1')], { complete: false });
   await expect(readResponse(incoming, 10)).rejects.toMatchObject({ failure });
   const cut = Readable.from(

@@ -39,13 +39,18 @@ describe('a connection that is kept', () => {
     const server = await serve(answerInTurn([ok, hangUp]));
     const exchange = createExchange();
     await exchange(requestTo(server));
-    expect(await ask(exchange, requestTo(server))).toEqual({ outcome: 'unreachable', cause: 'reset' });
+    expect(await ask(exchange, requestTo(server))).toEqual({ outcome: 'failed', cause: 'connection-reset' });
     expect(server.requests).toHaveLength(3);
   });
 
   test.each<[what: string, answer: Answer, limits: Partial<ExchangeLimits>, failure: object]>([
-    ['it is silent for too long', () => undefined, { answerMs: 400 }, { outcome: 'unreachable', cause: 'timeout' }],
-    ['its answer has begun', hangUpInBody, {}, { outcome: 'broken', said: 'its answer ended early' }],
+    ['it is silent for too long', () => undefined, { answerMs: 400 }, { outcome: 'failed', cause: 'timeout' }],
+    [
+      'its answer has begun',
+      hangUpInBody,
+      {},
+      { outcome: 'failed', cause: 'broken-registry', fault: { what: 'ended-early' } },
+    ],
   ])('but nothing is sent twice when %s', async (_what, answer, limits, failure) => {
     const server = await serve(answerInTurn([ok, answer, ok]));
     const exchange = createExchange({ limits });
@@ -58,7 +63,7 @@ describe('a connection that is kept', () => {
 
   test('a first connection that breaks is no reason for a second one', async () => {
     const server = await serve(hangUp);
-    expect(await ask(createExchange(), requestTo(server))).toEqual({ outcome: 'unreachable', cause: 'reset' });
+    expect(await ask(createExchange(), requestTo(server))).toEqual({ outcome: 'failed', cause: 'connection-reset' });
     expect(server.requests).toHaveLength(1);
   });
 
@@ -98,7 +103,7 @@ describe('time', () => {
   test('is over when the deadline is, even if the part in hand has more', async () => {
     const server = await serve(() => undefined);
     const request = { ...requestTo(server), deadline: performance.now() + 100 };
-    expect(await ask(createExchange(), request)).toEqual({ outcome: 'unreachable', cause: 'timeout' });
+    expect(await ask(createExchange(), request)).toEqual({ outcome: 'failed', cause: 'timeout' });
   });
 });
 

@@ -15,7 +15,7 @@ const roots = vi.hoisted((): string[] => []);
 vi.mock(import('node:tls'), async (load) => ({ ...(await load()), rootCertificates: roots }));
 
 const TRUSTED = { status: 200 };
-const UNKNOWN = { outcome: 'certificate', problem: 'unknown' };
+const UNKNOWN = { outcome: 'failed', cause: 'unknown-ca' };
 
 let certificates: RegistryCertificates;
 let others: RegistryCertificates;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { ImageAnswer } from '../../../src/cause/image-answer.ts';
+import type { ImageAnswer } from '../../../src/cause/answer.ts';
 import { createAnswerCache, type AnswerCache } from '../../../src/registry/prober/answer-cache.ts';
 import {
   BROKEN,
@@ -23,7 +23,7 @@ function createCache(): { cache: AnswerCache; clock: Clock } {
 }
 
 function limitedFor(milliseconds: number): ImageAnswer {
-  return { ...RATE_LIMITED, outcome: 'rate-limited', endsAt: stoppedClock().now() + milliseconds };
+  return { ...RATE_LIMITED, outcome: 'failed', cause: 'rate-limited', endsAt: stoppedClock().now() + milliseconds };
 }
 
 test.each<[what: string, answer: ImageAnswer | undefined, milliseconds: number]>([

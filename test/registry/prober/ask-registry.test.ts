@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { ImageAnswer } from '../../../src/cause/image-answer.ts';
+import type { ImageAnswer } from '../../../src/cause/answer.ts';
 import type { PolicySections } from '../../../src/policy/policy.ts';
 import {
   createAskRegistry,

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { ImageAnswer } from '../../../src/cause/image-answer.ts';
+import type { ImageAnswer } from '../../../src/cause/answer.ts';
 import { createCircuitBreaker } from '../../../src/registry/prober/circuit-breaker.ts';
 import {
   BROKEN,
@@ -34,7 +34,7 @@ describe('a registry is left alone', () => {
   test.each<[string, ImageAnswer]>([
     ['unreachable', UNREACHABLE],
     ['in trouble, as it said itself', BROKEN],
-    ['in trouble where its tokens come from', broken('its token service answers with HTTP 502')],
+    ['in trouble where its tokens come from', broken('token-status', 502)],
   ])('when it was %s for five images in a row', (_name, answer) => {
     const { breaker, clock, fail } = createBreaker();
     fail(4, answer);

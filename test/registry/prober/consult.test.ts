@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { ImageAnswer } from '../../../src/cause/image-answer.ts';
+import type { ImageAnswer } from '../../../src/cause/answer.ts';
 import type { ProbeEvent, Target } from '../../../src/registry/prober/ask-registry.ts';
 import { createConsult } from '../../../src/registry/prober/consult.ts';
 import type { Keyring, ReadKeyring } from '../../../src/pull/keyring.ts';

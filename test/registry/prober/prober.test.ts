@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { ImageQuestion } from '../../../src/pull/facts.ts';
-import type { ImageAnswer } from '../../../src/cause/image-answer.ts';
+import type { ImageAnswer } from '../../../src/cause/answer.ts';
 import type { ProbeSettings } from '../../../src/policy/policy.ts';
 import type { Keyring } from '../../../src/pull/keyring.ts';
 import type { ProbeRequest } from '../../../src/registry/client/probe-image.ts';

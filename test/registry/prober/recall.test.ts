@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { ImageAnswer } from '../../../src/cause/image-answer.ts';
+import type { ImageAnswer } from '../../../src/cause/answer.ts';
 import { ANONYMOUS } from '../../../src/registry/prober/fingerprint.ts';
 import { readPull, type Pull } from '../../../src/registry/prober/pull.ts';
 import { recall, toAccessKey, type Recalled } from '../../../src/registry/prober/recall.ts';

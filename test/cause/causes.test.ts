@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { describeFailure, nameCause } from '../../src/cause/describe-answer.ts';
-import type { FailedPull } from '../../src/cause/image-answer.ts';
+import { describeFailure, nameCause } from '../../src/cause/describe.ts';
+import type { FailedPull } from '../../src/cause/answer.ts';
 import { readReference, type ImageReference } from '../../src/image/reference.ts';
 import { ENDPOINT, FAILURES, failed } from '../support/answers.ts';
 import { HOUR, NOW } from '../support/facts.ts';
@@ -19,71 +19,71 @@ function say(failure: FailedPull, options: Options = { now: NOW }): string {
 describe('a person reads the cause first, with the real host and port, and then what to do', () => {
   test.each<[failure: FailedPull, text: string]>([
     [
-      { outcome: 'denied', asked: 'with-credentials', lacks: 'login' },
+      { outcome: 'failed', cause: 'credentials-refused' },
       'harbor.example.com:443 refuses the user and password of pull secret "harbor": make it again with the right ones',
     ],
     [
-      { outcome: 'denied', asked: 'with-credentials', lacks: 'access' },
+      { outcome: 'failed', cause: 'access-denied' },
       'harbor.example.com:443 does not let the user of pull secret "harbor" pull it, or there is no team/app: give the user that right, or correct the address',
     ],
     [
-      { outcome: 'denied', asked: 'anonymously', lacks: 'login' },
+      { outcome: 'failed', cause: 'credentials-missing' },
       'harbor.example.com:443 gives it to nobody without a user and password, or there is no team/app: name a pull secret that has them, or correct the address',
     ],
     [
-      { outcome: 'denied', asked: 'anonymously', lacks: 'access' },
+      { outcome: 'failed', cause: 'anonymous-denied' },
       'harbor.example.com:443 does not let just anybody pull it, or there is no team/app: name a pull secret of a user who may, or correct the address',
     ],
     [
-      { outcome: 'not-found', missing: 'repository' },
+      { outcome: 'failed', cause: 'repository-not-found' },
       'harbor.example.com:443 has no repository team/app: correct the address, or push the image',
     ],
     [
-      { outcome: 'not-found', missing: 'image' },
+      { outcome: 'failed', cause: 'image-not-found' },
       'harbor.example.com:443 has no tag "v9" in team/app: correct the tag, or push the image',
     ],
     [
-      { outcome: 'certificate', problem: 'unknown' },
+      { outcome: 'failed', cause: 'unknown-ca' },
       'the certificate of harbor.example.com:443 is signed by a CA that is unknown here: add the CA on each node (openssl s_client -showcerts -connect harbor.example.com:443)',
     ],
     [
-      { outcome: 'certificate', problem: 'expired' },
+      { outcome: 'failed', cause: 'certificate-expired' },
       'the certificate of harbor.example.com:443 has expired or is not yet valid: have it renewed, or put the clock right',
     ],
     [
-      { outcome: 'certificate', problem: 'wrong-name' },
+      { outcome: 'failed', cause: 'certificate-wrong-host' },
       'the certificate of harbor.example.com:443 is for another host: write the host that it is for, or have it name this one',
     ],
     [
-      { outcome: 'unreachable', cause: 'dns' },
+      { outcome: 'failed', cause: 'no-such-host' },
       'pullguard cannot reach harbor.example.com:443 (no such host): correct the address, or have DNS know the host',
     ],
     [
-      { outcome: 'unreachable', cause: 'no-route' },
+      { outcome: 'failed', cause: 'no-route' },
       'pullguard cannot reach harbor.example.com:443 (no route to host): give the nodes a way there, such as a public IP (EIP), or push the image to SWR',
     ],
     [
-      { outcome: 'unreachable', cause: 'refused' },
+      { outcome: 'failed', cause: 'connection-refused' },
       'pullguard cannot reach harbor.example.com:443 (connection refused): check the port, and that the registry runs',
     ],
     [
-      { outcome: 'unreachable', cause: 'reset' },
+      { outcome: 'failed', cause: 'connection-reset' },
       'pullguard cannot reach harbor.example.com:443 (connection reset): give the nodes a way there, such as a public IP (EIP), or push the image to SWR',
     ],
     [
-      { outcome: 'unreachable', cause: 'timeout' },
+      { outcome: 'failed', cause: 'timeout' },
       'pullguard cannot reach harbor.example.com:443 (timeout): give the nodes a way there, such as a public IP (EIP), or push the image to SWR',
     ],
     [
-      { outcome: 'rate-limited', endsAt: undefined },
+      { outcome: 'failed', cause: 'rate-limited', endsAt: undefined },
       'harbor.example.com:443 limits pulls now: push the image to SWR and pull it from there',
     ],
     [
-      { outcome: 'broken', said: 'HTTP 503' },
+      { outcome: 'failed', cause: 'server-error', fault: { what: 'status', number: 503 } },
       'harbor.example.com:443 does not work as a registry should (HTTP 503): ask who runs it',
     ],
     [
-      { outcome: 'broken', said: 'it does not speak TLS' },
+      { outcome: 'failed', cause: 'no-tls', fault: { what: 'no-tls' } },
       'harbor.example.com:443 does not work as a registry should (it does not speak TLS): check the port, or have plain HTTP allowed',
     ],
   ])('%j', (failure, text) => {
@@ -97,7 +97,7 @@ describe('a person reads the cause first, with the real host and port, and then 
 });
 
 describe('it names what was refused', () => {
-  const REFUSED = { outcome: 'denied', asked: 'with-credentials', lacks: 'login' } as const;
+  const REFUSED = { outcome: 'failed', cause: 'credentials-refused' } as const;
 
   test.each<[secrets: readonly string[], text: string]>([
     [[], 'refuses the user and password it was given: give it the right ones'],
@@ -120,7 +120,7 @@ describe('it names what was refused', () => {
     ],
   ])('of %s', (image, text) => {
     const reference = readReference(image)!;
-    expect(say({ outcome: 'not-found', missing: 'image' }, { reference })).toBe(`harbor.example.com:443 ${text}`);
+    expect(say({ outcome: 'failed', cause: 'image-not-found' }, { reference })).toBe(`harbor.example.com:443 ${text}`);
   });
 });
 
@@ -136,7 +136,7 @@ describe('the end of a limit is told as far as it makes sense', () => {
     ['when nobody is left', 8.64e15, NOW, 'now'],
     ['beyond what a date can be', 8.64e15 + 1, NOW, 'now'],
   ])('%s', (_, endsAt, now, text) => {
-    expect(say({ outcome: 'rate-limited', endsAt }, now === undefined ? {} : { now })).toContain(
+    expect(say({ outcome: 'failed', cause: 'rate-limited', endsAt }, now === undefined ? {} : { now })).toContain(
       ` limits pulls ${text}: `,
     );
   });
@@ -144,7 +144,7 @@ describe('the end of a limit is told as far as it makes sense', () => {
 
 test('a command that would have to be cut is left to the remedy', () => {
   const endpoint = `${'h'.repeat(60)}:5000`;
-  const failure = failed({ outcome: 'certificate', problem: 'unknown' }, endpoint);
+  const failure = failed({ outcome: 'failed', cause: 'unknown-ca' }, endpoint);
   const { message, remedy } = describeFailure(failure, APP, { secrets: [], now: NOW });
   expect(message).toMatch(/: add the CA on each node$/);
   expect(remedy).toContain(`openssl s_client -showcerts -connect ${endpoint} <`);
@@ -174,10 +174,10 @@ test('the longest names there are leave room for what to do', () => {
 });
 
 test.each<[Parameters<typeof nameCause>[0], string]>([
-  [{ outcome: 'certificate', problem: 'unknown' }, 'certificate signed by an unknown CA'],
-  [{ outcome: 'unreachable', cause: 'refused' }, 'connection refused'],
-  [{ outcome: 'rate-limited', endsAt: undefined }, 'too many requests'],
-  [{ outcome: 'broken', said: 'HTTP 503' }, 'HTTP 503'],
+  [{ outcome: 'failed', cause: 'unknown-ca' }, 'certificate signed by an unknown CA'],
+  [{ outcome: 'failed', cause: 'connection-refused' }, 'connection refused'],
+  [{ outcome: 'failed', cause: 'rate-limited', endsAt: undefined }, 'too many requests'],
+  [{ outcome: 'failed', cause: 'server-error', fault: { what: 'status', number: 503 } }, 'HTTP 503'],
 ])('%j in a few words: %s', (failure, text) => {
   expect(nameCause(failure)).toBe(text);
 });

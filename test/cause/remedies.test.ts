@@ -1,9 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import { describe, expect, test } from 'vitest';
-import { adviseOn, speaksNoTls, type SecretsAsked } from '../../src/cause/advise-on-answer.ts';
-import type { FailedPull } from '../../src/cause/image-answer.ts';
+import { describeFailure, type Asking } from '../../src/cause/describe.ts';
+import type { FailedPull } from '../../src/cause/answer.ts';
 import { readReference } from '../../src/image/reference.ts';
-import { classifyError } from '../../src/registry/exchange/classify-error.ts';
 import { FAILURES, failed } from '../support/answers.ts';
 
 function advise(
@@ -13,17 +12,18 @@ function advise(
     secrets = ['harbor'],
     usualSecret,
     endpoint = 'harbor.example.com:8443',
-  }: Partial<SecretsAsked> & Readonly<{ image?: string; endpoint?: string }> = {},
+  }: Partial<Asking> & Readonly<{ image?: string; endpoint?: string }> = {},
 ): string {
-  return adviseOn(failed(failure, endpoint), readReference(image)!, { secrets, usualSecret });
+  return describeFailure(failed(failure, endpoint), readReference(image)!, { secrets, usualSecret, now: undefined })
+    .remedy;
 }
 
-const REFUSED: FailedPull = { outcome: 'denied', asked: 'with-credentials', lacks: 'login' };
-const ANONYMOUS: FailedPull = { outcome: 'denied', asked: 'anonymously', lacks: 'login' };
+const REFUSED: FailedPull = { outcome: 'failed', cause: 'credentials-refused' };
+const ANONYMOUS: FailedPull = { outcome: 'failed', cause: 'credentials-missing' };
 
 describe('commands can be copied as they are', () => {
   test('those for a CA write where each system looks for it', () => {
-    const remedy = advise({ outcome: 'certificate', problem: 'unknown' });
+    const remedy = advise({ outcome: 'failed', cause: 'unknown-ca' });
     const fetch =
       "openssl s_client -showcerts -connect harbor.example.com:8443 < /dev/null | sed -ne '/-BEGIN CERTIFICATE-/,/-END CERTIFICATE-/p' > ";
     expect(remedy).toContain(
@@ -55,25 +55,25 @@ describe('commands can be copied as they are', () => {
     ],
     [
       'an IPv6 address makes no file with brackets',
-      { outcome: 'certificate', problem: 'unknown' },
+      { outcome: 'failed', cause: 'unknown-ca' },
       { image: '[::1]:5000/app', endpoint: '[::1]:5000' },
       '/usr/local/share/ca-certificates/___1_.crt ',
     ],
     [
       'a name is looked up without its port',
-      { outcome: 'unreachable', cause: 'dns' },
+      { outcome: 'failed', cause: 'no-such-host' },
       {},
       ': nslookup harbor.example.com',
     ],
     [
       'of a tag that is not there, the others can be listed',
-      { outcome: 'not-found', missing: 'image' },
+      { outcome: 'failed', cause: 'image-not-found' },
       { image: 'nginx:1.2.3.4' },
       ': skopeo list-tags docker://docker.io/library/nginx',
     ],
     [
       'one that may speak plain HTTP is asked by plain HTTP',
-      { outcome: 'broken', said: 'it does not speak TLS' },
+      { outcome: 'failed', cause: 'no-tls', fault: { what: 'no-tls' } },
       {},
       ': curl -v http://harbor.example.com:8443/v2/',
     ],
@@ -89,9 +89,9 @@ describe('commands can be copied as they are', () => {
 
   test.each(['a tag', 'a digest'])('of a repository that is not there, nobody lists the tags: by %s', (by) => {
     const image = `team/app${by === 'a tag' ? ':v9' : `@sha256:${'0'.repeat(64)}`}`;
-    expect(advise({ outcome: 'not-found', missing: by === 'a tag' ? 'repository' : 'image' }, { image })).not.toContain(
-      'list-tags',
-    );
+    expect(
+      advise({ outcome: 'failed', cause: by === 'a tag' ? 'repository-not-found' : 'image-not-found' }, { image }),
+    ).not.toContain('list-tags');
   });
 
   const sentences = FAILURES.flatMap((failure) => advise(failure).split(/(?<=\.) (?=\p{Lu})/u));
@@ -104,7 +104,7 @@ describe('commands can be copied as they are', () => {
 });
 
 describe('whose secret it is decides what is to be done about it', () => {
-  test.each<[what: string, failure: FailedPull, options: Partial<SecretsAsked>, text: RegExp]>([
+  test.each<[what: string, failure: FailedPull, options: Partial<Asking>, text: RegExp]>([
     ['one of one’s own is made again', REFUSED, { secrets: ['harbor'] }, /^Make the pull secret again, .* harbor --/],
     ['of several nobody knows which', REFUSED, { secrets: ['a', 'b'] }, /^Make a secret .* docker-registry NAME /],
     ['none', ANONYMOUS, { secrets: [] }, /^Make a secret .* name it in imagePullSecrets: .* docker-registry NAME /],
@@ -151,25 +151,19 @@ describe('whose secret it is decides what is to be done about it', () => {
   });
 
   test('a right that is missing is no matter of secrets', () => {
-    expect(advise({ outcome: 'denied', asked: 'with-credentials', lacks: 'access' })).toMatch(
+    expect(advise({ outcome: 'failed', cause: 'access-denied' })).toMatch(
       /^Give the user of the pull secret the right to pull team\/app from harbor\.example\.com:8443/,
     );
   });
 });
 
 test('the ways out of the FAQ are there: an EIP for the nodes, and SWR', () => {
-  expect(advise({ outcome: 'unreachable', cause: 'timeout' })).toMatch(/\(EIP\).*SWR/);
-  expect(advise({ outcome: 'rate-limited', endsAt: undefined })).toContain('Push the image to SWR');
+  expect(advise({ outcome: 'failed', cause: 'timeout' })).toMatch(/\(EIP\).*SWR/);
+  expect(advise({ outcome: 'failed', cause: 'rate-limited', endsAt: undefined })).toContain('Push the image to SWR');
 });
 
 test.each(FAILURES)('is as true on the machine of a person as in a cluster: %j', (failure) => {
   expect(advise(failure)).not.toMatch(/cluster|proxy is|pullguard for/);
-});
-
-test('who speaks no TLS is known by the words that the exchange has for it', () => {
-  const failure = classifyError(Object.assign(new Error('wrong version number'), { code: 'EPROTO' }));
-  expect(failure.outcome === 'broken' && speaksNoTls(failure)).toBe(true);
-  expect(speaksNoTls({ said: 'HTTP 503' })).toBe(false);
 });
 
 test.each(FAILURES)('is one line: %j', (failure) => {

@@ -1,0 +1,58 @@
+import { CAUSES, type CauseCode, type Outcome } from './causes.ts';
+import type { Fault } from './fault.ts';
+
+/** What a registry said of an image. Nothing in it is text of the registry's. */
+export type ImageAnswer = Readonly<{
+  /** Host and port that answered, or should have: `registry.example.com:443`. */
+  endpoint: string;
+}> &
+  (PullableImage | FailedPull);
+
+/** What a registry says of an image that cannot be pulled from it. */
+export type FailedAnswer = ImageAnswer & FailedPull;
+
+export type PullableImage = Readonly<{
+  outcome: 'ok';
+  /** Of the manifest or index that the reference leads to. */
+  digest: string;
+  /** For each platform that was asked about and is there; empty when its manifests were not fetched. */
+  sizes: readonly PlatformSize[];
+  /** Platforms that the image has; undefined when it does not say, as an image for one platform may. */
+  platforms: readonly string[] | undefined;
+}>;
+
+/** Bytes of all layers and the configuration as the registry sends them, compressed; on a node they take more. */
+export type PlatformSize = Readonly<{ platform: string; bytes: number }>;
+
+/** Why it cannot be pulled: a cause of the table, and what only this answer knows. */
+export type FailedPull = Readonly<{ outcome: 'failed' }> &
+  (
+    | Readonly<{ cause: PlainCause }>
+    /** `mayBeHidden`: the pod may have credentials that could not be read, and some registries say this to everybody else. */
+    | Readonly<{ cause: 'image-not-found' | 'repository-not-found'; mayBeHidden?: true }>
+    /** Milliseconds since 1970; undefined when the registry does not say. */
+    | Readonly<{ cause: 'rate-limited'; endsAt: number | undefined }>
+    | Readonly<{ cause: FaultyCause; fault: Fault }>
+  );
+
+/** Causes that a registry's fault is put down to. */
+type FaultyCause = 'no-tls' | 'server-error' | 'broken-registry';
+
+type PlainCause = Exclude<CauseCode, FaultyCause | 'image-not-found' | 'repository-not-found' | 'rate-limited'>;
+
+/** A failure that the cause alone describes. */
+export function failWith(cause: PlainCause): FailedPull {
+  return { outcome: 'failed', cause };
+}
+
+/** A failure of what does not do what a registry does. A number is a status, bytes or a count, as the fault has it. */
+export function failBy(what: Fault['what'], number?: number): FailedPull & Readonly<{ fault: Fault }> {
+  const isServerError = what.endsWith('status') && number !== undefined && number >= 500 && number <= 599;
+  const cause = what === 'no-tls' ? what : isServerError ? 'server-error' : 'broken-registry';
+  return { outcome: 'failed', cause, fault: number === undefined ? { what } : { what, number } };
+}
+
+/** The word for an answer in JSON and metrics. */
+export function outcomeOf(answer: PullableImage | FailedPull): 'ok' | Outcome {
+  return answer.outcome === 'ok' ? 'ok' : CAUSES[answer.cause].outcome;
+}
