@@ -1,5 +1,5 @@
 import type { CredentialKey } from './credential-key.ts';
-import type { ImageReference } from '../image/reference.ts';
+import { formatReference, type ImageReference } from '../image/reference.ts';
 import type { ImageAnswer } from '../cause/answer.ts';
 
 /**
@@ -64,12 +64,15 @@ export type NamespaceFacts = Readonly<{
 }>;
 
 export type RegistryFacts = Readonly<{
-  /**
-   * What the registry says of an image to who has these pull secrets. Undefined when nobody knows: the registry may not be
-   * asked, or has not answered yet. In an admission the same review is judged again if it answers in time.
-   */
-  find: (question: ImageQuestion) => ImageAnswer | undefined;
+  /** What is known of an image to who has these pull secrets, from memory: asks nobody. */
+  get: (question: ImageQuestion) => KnownAnswer;
 }>;
+
+/**
+ * `isDue`: it is worth to ask again, while it still is the answer. `unasked`: the caller may ask. `not-allowed`: the policy does
+ * not let the registry be asked. `no-answer`: it was asked, or could not be, and nobody can say now.
+ */
+export type KnownAnswer = Readonly<{ answer: ImageAnswer; isDue: boolean }> | 'unasked' | 'not-allowed' | 'no-answer';
 
 export type ImageQuestion = Readonly<{
   reference: ImageReference;
@@ -77,6 +80,11 @@ export type ImageQuestion = Readonly<{
   /** Names of the pod's pull secrets, in order; undefined when nobody knows which it has. */
   pullSecrets: readonly string[] | undefined;
 }>;
+
+/** The same for the same question. */
+export function keyOfQuestion({ reference, namespace, pullSecrets }: ImageQuestion): string {
+  return JSON.stringify([formatReference(reference), namespace, pullSecrets ?? null]);
+}
 
 export type NodeFacts = Readonly<{
   /** The same list until something about a node has changed. */
