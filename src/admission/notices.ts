@@ -1,5 +1,4 @@
 import type { Admission } from './admit.ts';
-import { namespaceOf } from './pass.ts';
 import type { AdmissionRequest } from './review.ts';
 import type { Finding } from '../engine/evaluate.ts';
 import { describeFinding, nameSubject } from '../report/describe-finding.ts';
@@ -111,4 +110,9 @@ function cutToBytes(text: string, limit: number): string {
   const start = bytes.subarray(0, limit - Buffer.byteLength('…')).toString();
   // A character that was cut through reads as U+FFFD.
   return `${start.replace(/\uFFFD$/, '')}…`;
+}
+
+/** Some objects leave their namespace to the request, and some requests to the object. */
+function namespaceOf({ object, namespace }: AdmissionRequest): string {
+  return namespace || readString(object, 'metadata', 'namespace');
 }

@@ -1,10 +1,9 @@
 import type { Position } from '../manifest/locate.ts';
 import { describeCause, readText } from '../manifest/read-text.ts';
-import { evaluate, type Finding } from '../engine/evaluate.ts';
+import { checkObject } from '../admission/check-object.ts';
+import type { Finding } from '../engine/evaluate.ts';
 import type { Policy } from '../engine/rule.ts';
-import { isExemptNamespace } from '../policy/policy.ts';
 import { findKind, groupOf } from '../workload/kinds.ts';
-import { readString } from '../text/json.ts';
 import { findFiles, type FoundFile } from '../manifest/find-files.ts';
 import { formatCheckJson, formatCheckText } from './format-check.ts';
 import { hideCredentials, type ExitCode, type Io } from './io.ts';
@@ -24,9 +23,6 @@ export type CheckResult = Readonly<{
   /** Objects judged; other Kubernetes objects; documents that are none. */
   counts: Readonly<{ workloads: number; otherObjects: number; foreign: number }>;
 }>;
-
-/** A namespace for objects that leave it to kubectl; never one that a policy exempts by name. */
-const NO_NAMESPACE = '';
 
 /** `pullguard check`: judges manifests by the rules that judge them in the cluster. What cannot be read hides nothing else. */
 export async function check(paths: readonly string[], { config, output }: CheckOptions, io: Io): Promise<ExitCode> {
@@ -72,7 +68,7 @@ function unreadable(file: string, problem = 'unknown cause'): CheckResult {
 
 function checkText(file: string, text: string, policy: Policy): CheckResult {
   const { objects, foreign, errors } = readManifest(text);
-  const judged = objects.map((object) => checkObject(object, policy));
+  const judged = objects.map((object) => checkManifest(object, policy));
   const workloads = judged.filter((findings) => findings !== undefined);
   return {
     findings: workloads
@@ -85,15 +81,13 @@ function checkText(file: string, text: string, policy: Policy): CheckResult {
 }
 
 /** Undefined for an object that names no images. */
-function checkObject(manifest: ManifestObject, policy: Policy): readonly (Finding & Position)[] | undefined {
+function checkManifest(manifest: ManifestObject, policy: Policy): readonly (Finding & Position)[] | undefined {
   const { apiVersion, object } = manifest;
   const kind = findKind(policy.kinds, groupOf(apiVersion), manifest.kind);
   if (kind === undefined) return undefined;
-  const namespace = readString(object, 'metadata', 'namespace');
-  if (isExemptNamespace(policy, namespace)) return [];
-  // Nothing is changed here, so even what is a pod is told what it will be given in the cluster.
-  const { findings } = evaluate({ object, kind, namespace: NO_NAMESPACE, policy, fixMode: 'announce' });
-  return findings.map((finding) => ({ ...finding, ...manifest.locate(finding.at) }));
+  const checked = checkObject('manifest', { object, kind, namespace: '', policy, facts: {}, now: Date.now() });
+  if (checked.exempt !== undefined) return [];
+  return checked.findings.map((finding) => ({ ...finding, ...manifest.locate(finding.at) }));
 }
 
 function mergeResults(results: readonly CheckResult[]): CheckResult {

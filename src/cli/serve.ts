@@ -114,7 +114,7 @@ async function serveUntilSignal(
   const server = await startServer({
     ...options,
     ...cluster.settings,
-    ...(registries !== undefined && { inquire: registries.inquire }),
+    ...(registries !== undefined && { registries: registries.current }),
     certificate,
     ...(clientCa !== undefined && { clientCa }),
     policy: policy.current,

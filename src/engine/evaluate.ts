@@ -1,11 +1,14 @@
-import { applyEdits, type Edit } from '../workload/json-patch.ts';
-import type { WorkloadKind } from '../workload/kinds.ts';
-import { readWorkloads, SKIP_ANNOTATION, type ImageUse, type Workload } from '../workload/workload.ts';
-import type { FactName, Facts } from '../pull/facts.ts';
-import { MOST_SEVERE, NO_LIMITS, type NamespaceLimits } from './namespace-mode.ts';
 import { isExemptImage, type Action } from '../policy/policy.ts';
-import type { Policy, ConfiguredRule, Problem, Rule } from './rule.ts';
-import { judgeSkips } from './skip.ts';
+import { keyOfQuestion, type FactName, type Facts, type ImageQuestion, type KnownAnswer } from '../pull/facts.ts';
+import { createPodPull, type PodPull } from '../pull/pod-pull.ts';
+import { editWorkload } from '../workload/edit.ts';
+import type { Edit } from '../workload/json-patch.ts';
+import type { WorkloadKind } from '../workload/kinds.ts';
+import { readWorkloads, SKIP_ANNOTATION, type Workload } from '../workload/workload.ts';
+import { compareWithOld } from './changed.ts';
+import { MOST_SEVERE, NO_LIMITS, type NamespaceLimits } from './namespace-mode.ts';
+import { wordReport, type ConfiguredRule, type Policy, type Problem, type Rule, type Scope } from './rule.ts';
+import { resolveSkips, type Skips } from './skip.ts';
 
 /**
  * What becomes of fixes. `apply`: they are made now, and rules that follow see the object fixed. `announce`: the same, but
@@ -23,8 +26,10 @@ export type EvaluateInput = Readonly<{
   fixMode: FixMode;
   /** What the object's namespace allows; everything unless told otherwise. */
   limits?: NamespaceLimits;
-  /** Limits the judgement of rules to some images, such as those that an update changed. */
-  judges?: (image: ImageUse, subject: Rule['judges']) => boolean;
+  /** What an update finds: then only what it changes is looked at. */
+  oldObject?: unknown;
+  /** Milliseconds since 1970, to tell whether credentials have ended. Unless it is given, none have. */
+  now?: number;
 }>;
 
 /** A problem, and what comes of it under the policy. */
@@ -47,72 +52,143 @@ export type Decision = Readonly<{
   skipped: readonly Readonly<{ rule: string; missing: readonly FactName[] }>[];
   /** Rules that did not run because the object asked so, and the policy lets it. */
   waived: readonly string[];
+  /** What rules would have liked to know of registries: who calls may ask, and decide again. Each question once. */
+  unanswered: readonly ImageQuestion[];
+  /** What they know, but should be asked again by now; there is nothing to wait for. */
+  outdated: readonly ImageQuestion[];
 }>;
 
+/** Of what is not looked at. */
+export const NOTHING_FOUND: Decision = {
+  findings: [],
+  edits: [],
+  skipped: [],
+  waived: [],
+  unanswered: [],
+  outdated: [],
+};
+
 /**
- * Judges one object by a policy. Pure: all it may look at is an argument. Rules run in the policy's order and are folded:
+ * Evaluates one object under a policy. Pure: all it may look at is an argument. Rules run in the policy's order and are folded:
  * each sees what the fixes before it made of the object.
  */
 export function evaluate(input: EvaluateInput): Decision {
-  const { facts = {}, limits = NO_LIMITS } = input;
+  const { facts = {}, limits = NO_LIMITS, now = -Infinity } = input;
   const { mode } = limits;
-  return mode === 'off'
-    ? { findings: [], edits: [], skipped: [], waived: [] }
-    : runRules({ ...input, facts, limits: { ...limits, mode } });
+  if (mode === 'off') return NOTHING_FOUND;
+  return runRules({
+    ...input,
+    facts,
+    limits: { ...limits, mode },
+    now,
+    givesPullSecrets: input.policy.rules.some(({ rule, fix }) => fix && rule.fixable && rule.scope === 'pull-secrets'),
+    questions: collectQuestions(facts),
+  });
 }
 
-type LimitedInput = EvaluateInput &
-  Readonly<{ facts: Facts; limits: NamespaceLimits & Readonly<{ mode: keyof typeof MOST_SEVERE }> }>;
+type FullInput = EvaluateInput &
+  Readonly<{
+    facts: Facts;
+    limits: NamespaceLimits & Readonly<{ mode: keyof typeof MOST_SEVERE }>;
+    now: number;
+    givesPullSecrets: boolean;
+    questions: Questions;
+  }>;
 
-function runRules(input: LimitedInput): Decision {
-  const { policy, facts } = input;
+function runRules(input: FullInput): Decision {
+  const { policy, facts, fixMode, questions } = input;
   const findings: Finding[] = [];
   const edits: Edit[] = [];
   const skipped: { rule: string; missing: FactName[] }[] = [];
   const waived: string[] = [];
-  let object = input.object;
-  let judged = readJudged(object, input);
-  let isStale = false;
-  for (const found of reportSkips(judged, input)) findings.push(found);
+  let scoped = readScoped(input);
+  for (const subject of scoped.images) findings.push(...reportSkips(subject, input));
   for (const configured of policy.rules) {
-    const { id, needs, judges } = configured.rule;
-    const missing = needs.filter((fact) => facts[fact] === undefined);
+    const { rule } = configured;
+    const missing = rule.needs.filter((fact) => facts[fact] === undefined);
     if (missing.length > 0) {
-      skipped.push({ rule: id, missing });
+      skipped.push({ rule: rule.id, missing });
       continue;
     }
-    if (isStale) judged = readJudged(object, input);
-    isStale = false;
-    const asked = judged[judges].filter((workload) => !judgeSkips(workload, policy).waived.has(id));
-    if (asked.length < judged[judges].length) waived.push(id);
-    const found = asked.flatMap((workload) => runRule(configured, workload, input));
+    const subjects = scoped[rule.scope];
+    const asked = subjects.filter(({ skips }) => !skips.waived.has(rule.id));
+    if (asked.length < subjects.length) waived.push(rule.id);
+    const found = asked.flatMap((subject) => runRule(configured, subject, input));
     for (const finding of found) findings.push(finding);
     const made = found.flatMap(({ fixed, fix }) => (fixed === 'no' ? [] : (fix?.edits ?? [])));
     if (made.length === 0) continue;
     for (const edit of made) edits.push(edit);
-    object = applyEdits(object, made);
-    // Read again only if a rule is left that wants to see it.
-    isStale = true;
+    scoped = applyFixes(scoped, made, input);
   }
-  return { findings, edits: input.fixMode === 'apply' ? edits : [], skipped, waived };
+  return {
+    findings,
+    edits: fixMode === 'apply' ? edits : [],
+    skipped,
+    waived,
+    unanswered: [...questions.unanswered.values()],
+    outdated: [...questions.outdated.values()],
+  };
 }
 
-/** The workloads of an object, with the images in them that a rule is asked about, by what the rule judges. */
-type Judged = Readonly<Record<Rule['judges'], readonly Workload[]>>;
+/** A pod spec with the images in it that rules are asked about, and what they are told of it. */
+type Subject = Readonly<{ workload: Workload; pull: PodPull; skips: Skips }>;
 
-function readJudged(object: unknown, { kind, namespace, policy, judges }: EvaluateInput): Judged {
+/** By what rules are asked about; the same lists where that makes no difference. */
+type Scoped = Readonly<Record<Scope, readonly Subject[]>>;
+
+function readScoped(input: FullInput): Scoped {
+  const { object, oldObject, kind, namespace } = input;
   const workloads = readWorkloads(object, kind, namespace);
-  const keep = (subject: Rule['judges']): readonly Workload[] =>
-    workloads.map((workload) => ({
-      ...workload,
-      images: workload.images.filter((image) => judges?.(image, subject) !== false && !isExempt(image, policy)),
-    }));
-  const all = keep('images');
-  return { images: all, 'pull-secrets': judges === undefined ? all : keep('pull-secrets') };
+  if (oldObject === undefined) {
+    const all = workloads.map((workload) => toSubject(workload, input));
+    return { images: all, 'pull-secrets': all };
+  }
+  const isInScope = compareWithOld(readWorkloads(oldObject, kind, namespace), workloads);
+  const keep = (scope: Scope): readonly Subject[] =>
+    workloads.map((workload) => {
+      const images = workload.images.filter((image) => isInScope(image, workload, scope));
+      return toSubject({ ...workload, images }, input);
+    });
+  return { images: keep('images'), 'pull-secrets': keep('pull-secrets') };
 }
 
-function isExempt({ parsed }: ImageUse, policy: Policy): boolean {
-  return parsed.ok && isExemptImage(policy, parsed.reference);
+function toSubject(workload: Workload, { policy, facts, now, questions }: FullInput): Subject {
+  const images = workload.images.filter(({ parsed }) => !parsed.ok || !isExemptImage(policy, parsed.reference));
+  const subject = images.length === workload.images.length ? workload : { ...workload, images };
+  return {
+    workload: subject,
+    pull: createPodPull(subject, facts, now, questions.get),
+    skips: resolveSkips(subject, policy),
+  };
+}
+
+/** What the fixes leave, without a second look at the object. */
+function applyFixes(scoped: Scoped, edits: readonly Edit[], input: FullInput): Scoped {
+  const apply = (subjects: readonly Subject[]): readonly Subject[] =>
+    subjects.map(({ workload }) => toSubject(editWorkload(workload, edits), input));
+  const images = apply(scoped.images);
+  return { images, 'pull-secrets': scoped.images === scoped['pull-secrets'] ? images : apply(scoped['pull-secrets']) };
+}
+
+/** What was looked up of registries, and what of that is not known, or should be asked again: each question once. */
+type Questions = Readonly<{
+  get: ((question: ImageQuestion) => KnownAnswer) | undefined;
+  unanswered: Map<string, ImageQuestion>;
+  outdated: Map<string, ImageQuestion>;
+}>;
+
+function collectQuestions({ registries }: Facts): Questions {
+  const unanswered = new Map<string, ImageQuestion>();
+  const outdated = new Map<string, ImageQuestion>();
+  const get =
+    registries &&
+    ((question: ImageQuestion): KnownAnswer => {
+      const known = registries.get(question);
+      if (known === 'unasked') unanswered.set(keyOfQuestion(question), question);
+      else if (typeof known !== 'string' && known.isDue) outdated.set(keyOfQuestion(question), question);
+      return known;
+    });
+  return { get, unanswered, outdated };
 }
 
 /** Found as if by a rule, so that it is told, logged and counted like everything else. */
@@ -122,22 +198,18 @@ const SKIPPING: Pick<Rule, 'id' | 'remedy' | 'faqItems'> = {
   faqItems: [],
 };
 
-function reportSkips({ images: workloads }: Judged, input: LimitedInput): readonly Finding[] {
-  return workloads
-    .filter(({ skips, images }) => skips.length > 0 && images.length > 0)
-    .flatMap((workload) =>
-      judgeSkips(workload, input.policy).problems.map((problem) =>
-        toFinding(problem, SKIPPING, { action: 'warn', fix: false }, workload, input),
-      ),
-    );
+function reportSkips(subject: Subject, input: FullInput): readonly Finding[] {
+  const { workload, skips } = subject;
+  if (workload.images.length === 0) return [];
+  return skips.problems.map((problem) => toFinding(problem, SKIPPING, { action: 'warn', fix: false }, workload, input));
 }
 
-function runRule(configured: ConfiguredRule, workload: Workload, input: LimitedInput): readonly Finding[] {
+function runRule(configured: ConfiguredRule, { workload, pull }: Subject, input: FullInput): readonly Finding[] {
   const { rule, options } = configured;
-  const { policy, facts } = input;
+  const { policy, facts, now } = input;
   return rule
-    .check({ workload, policy, options, facts })
-    .map((problem) => toFinding(problem, rule, configured, workload, input));
+    .check({ workload, pull, policy, options, givesPullSecrets: input.givesPullSecrets, facts, now })
+    .map((report) => toFinding(wordReport(rule, report), rule, configured, workload, input));
 }
 
 // eslint-disable-next-line max-params -- a problem, and the four things that decide what comes of it
@@ -146,7 +218,7 @@ function toFinding(
   { id, remedy, faqItems }: Pick<Rule, 'id' | 'remedy' | 'faqItems'>,
   { action, fix }: Pick<ConfiguredRule, 'action' | 'fix'>,
   { kind, name, namespace, podSpec }: Workload,
-  { fixMode, limits }: LimitedInput,
+  { fixMode, limits }: FullInput,
 ): Finding {
   const canFix = problem.fix !== undefined && fix && limits.fixes && fixMode !== 'never';
   const fixed = !canFix ? 'no' : fixMode === 'apply' ? 'now' : 'later';

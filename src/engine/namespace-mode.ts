@@ -50,20 +50,24 @@ const METADATA_LABELS = '/metadata/labels';
 /** What is wrong with the labels of a namespace, said to whoever sets them: a typo would otherwise enforce without a word. */
 export function findLabelProblems(labels: Labels): readonly Problem[] {
   const problems: Problem[] = [];
-  const report = (label: string, message: string): void => {
-    problems.push({ message, at: joinPointer(METADATA_LABELS, label), value: String(labels[label]) });
+  const report = (label: string, messageId: string, message: string): void => {
+    problems.push({ messageId, message, at: joinPointer(METADATA_LABELS, label), value: String(labels[label]) });
   };
   const mode = labels[MODE_LABEL];
   if (mode !== undefined && !MODES.some((each) => each === mode)) {
-    report(MODE_LABEL, 'is not off, audit, warn or enforce, and is taken for enforce');
+    report(MODE_LABEL, 'unknown-mode', 'is not off, audit, warn or enforce, and is taken for enforce');
   }
   const fix = labels[FIX_LABEL];
   if (fix !== undefined && fix !== 'true' && fix !== 'false') {
-    report(FIX_LABEL, 'is not "true" or "false", and is taken for "true"');
+    report(FIX_LABEL, 'unknown-fix', 'is not "true" or "false", and is taken for "true"');
   }
   for (const label of Object.keys(labels)) {
     if (label.startsWith('pullguard.dev/') && label !== MODE_LABEL && label !== FIX_LABEL) {
-      report(label, `belongs to no label of pullguard: there are ${quote(MODE_LABEL)} and ${quote(FIX_LABEL)}`);
+      report(
+        label,
+        'unknown-label',
+        `belongs to no label of pullguard: there are ${quote(MODE_LABEL)} and ${quote(FIX_LABEL)}`,
+      );
     }
   }
   return problems;

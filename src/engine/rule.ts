@@ -1,13 +1,19 @@
-import type { Edit } from '../workload/json-patch.ts';
-import type { Pointer } from '../text/json.ts';
-import type { Workload } from '../workload/workload.ts';
+import type { CauseCode } from '../cause/causes.ts';
 import type { FactName, Facts } from '../pull/facts.ts';
+import type { PodPull } from '../pull/pod-pull.ts';
 import type { Action, Configured, OptionSchemas, PolicyOf } from '../policy/policy.ts';
+import type { Pointer } from '../text/json.ts';
+import type { Edit } from '../workload/json-patch.ts';
+import type { Workload } from '../workload/workload.ts';
 
-/** Something a rule found. */
-export type Problem = Readonly<{
-  /** What is wrong, without the value, which is shown before it. No full stop; other texts of users in it go through `quote`. */
-  message: string;
+/**
+ * What a rule says, by id. A message is what is wrong, without the value of the field, which is shown before it; no full stop;
+ * texts of users in it go through `quote`.
+ */
+export type Messages = Readonly<Record<string, (params: never) => string>>;
+
+/** Something a rule found, without its words. */
+export type Found = Readonly<{
   /** The field that is wrong, or that is missing. */
   at: Pointer;
   /** What the field holds now, credentials and all; absent when the field is missing. */
@@ -16,24 +22,58 @@ export type Problem = Readonly<{
   label?: string;
   /** For a problem that must never deny, whatever the policy says. */
   atMost?: Action;
+  /** Why the pull fails, where that is one of the known causes. */
+  cause?: CauseCode;
+  /** The pull secret that it is about. */
+  secret?: string;
+  /** The address that was probably meant. */
+  suggestion?: string;
+  /** The address that the image is, or should be, pulled from instead. */
+  replacement?: string;
   /** What to do about this one, where that is more than the rule's own remedy: whole sentences. */
   remedy?: string;
   fix?: Fix;
 }>;
+
+/** Something a rule found: the id of its message, what goes into that, and the rest. */
+export type Report<Says extends Messages> = {
+  [Id in keyof Says & string]: Found &
+    Readonly<{ messageId: Id } & (Parameters<Says[Id]> extends [] ? object : { params: Parameters<Says[Id]>[0] })>;
+}[keyof Says & string];
+
+/** A report to which the place is still to be added. */
+export type Unplaced<Says extends Messages> =
+  Report<Says> extends infer Each ? (Each extends unknown ? Omit<Each, 'at'> : never) : never;
+
+/** Something a rule found, in words. */
+export type Problem = Found & Readonly<{ messageId: string; message: string }>;
 
 /** `gives` is what the pod gets by the edits, as messages show it: `"mirror.example.com/library/nginx"`. */
 export type Fix = Readonly<{ edits: readonly Edit[]; gives: string }>;
 
 export type RuleContext<Options, Needs extends FactName = never> = Readonly<{
   workload: Workload;
+  /** How its pods pull. */
+  pull: PodPull;
   policy: Policy;
   options: Options;
+  /** Whether pods are given the pull secrets that the policy knows, so that a template need not name them. */
+  givesPullSecrets: boolean;
   /** Those that the rule needs are there; the others may be. */
   facts: Facts & Readonly<Required<Pick<Facts, Needs>>>;
+  /** Milliseconds since 1970. */
+  now: number;
 }>;
 
+/** What a rule is asked about again when an object changes: its images, or how its pods get at them. */
+export type Scope = 'images' | 'pull-secrets';
+
 /** A rule: named for the state we want, pure, and described well enough for help, documentation and messages. */
-export type Rule<Options = Readonly<Record<string, unknown>>, Needs extends FactName = never> = Readonly<{
+export type Rule<
+  Options = Readonly<Record<string, unknown>>,
+  Needs extends FactName = never,
+  Says extends Messages = Messages,
+> = Readonly<{
   id: string;
   /** One sentence that says what it finds. */
   description: string;
@@ -42,14 +82,14 @@ export type Rule<Options = Readonly<Record<string, unknown>>, Needs extends Fact
   /** The check items of the FAQ it answers. */
   faqItems: readonly number[];
   defaultAction: 'off' | Action;
-  /** What it judges, and so which change of an object it is asked about again: its images, or how it gets at them. */
-  judges: 'images' | 'pull-secrets';
+  scope: Scope;
   /** Whether any of its problems may carry a fix. */
   fixable: boolean;
   options: OptionSchemas;
   /** Facts it cannot do without. */
   needs: readonly FactName[];
-  check: (context: RuleContext<Options, Needs>) => readonly Problem[];
+  messages: Says;
+  check: (context: RuleContext<Options, Needs>) => readonly Report<Says>[];
 }>;
 
 /** What an operator decided, checked and ready to be asked. */
@@ -58,16 +98,28 @@ export type Policy = PolicyOf<Rule>;
 export type ConfiguredRule = Configured<Rule>;
 
 /**
- * Types the options that `check` receives by the defaults of their schemas, and its facts by what it needs; erases both for
- * the list of all rules.
+ * Types the options that `check` receives by the defaults of their schemas, its facts by what it needs, and its reports by its
+ * messages; erases all of that for the list of rules.
  */
-export function defineRule<const Schemas extends OptionSchemas, const Needs extends FactName = never>(
-  rule: Omit<Rule<OptionsOf<Schemas>, Needs>, 'options' | 'needs'> & {
+export function defineRule<
+  const Schemas extends OptionSchemas,
+  const Says extends Messages,
+  const Needs extends FactName = never,
+>(
+  rule: Omit<Rule<OptionsOf<Schemas>, Needs, Says>, 'options' | 'needs'> & {
     readonly options: Schemas;
     readonly needs: readonly Needs[];
   },
 ): Rule {
   return rule as unknown as Rule;
+}
+
+/** Words a report by the messages of its rule. */
+export function wordReport({ messages }: Pick<Rule, 'messages'>, report: Report<Messages>): Problem {
+  const { messageId, ...found } = report;
+  const { params, ...rest } = found as Found & Readonly<{ params?: unknown }>;
+  const word = messages[messageId] as ((params: unknown) => string) | undefined;
+  return { ...rest, messageId, message: word?.(params) ?? messageId };
 }
 
 type OptionsOf<Schemas extends OptionSchemas> = {

@@ -1,8 +1,8 @@
 import { matchGlob } from '../text/glob.ts';
 import { quote } from '../text/quote.ts';
 import { SKIP_ANNOTATION, type Workload } from '../workload/workload.ts';
-import type { SkipPolicy } from '../policy/policy.ts';
-import type { Policy, Problem } from './rule.ts';
+import type { PolicySections, SkipPolicy } from '../policy/policy.ts';
+import type { Problem } from './rule.ts';
 
 /** The rules that a workload may do without, and what is wrong with those that it asked for besides. */
 export type Skips = Readonly<{ waived: ReadonlySet<string>; problems: readonly Problem[] }>;
@@ -10,23 +10,29 @@ export type Skips = Readonly<{ waived: ReadonlySet<string>; problems: readonly P
 const NONE: Skips = { waived: new Set(), problems: [] };
 
 /** Decides what becomes of a workload's `pullguard.dev/skip: mirror-used,tag-explicit`. */
-export function judgeSkips({ skips, namespace }: Workload, { skip }: Policy): Skips {
+export function resolveSkips({ skips, namespace }: Workload, { skip }: PolicySections): Skips {
   if (skips.length === 0) return NONE;
   const allowedHere = skip.namespaces.some((glob) => matchGlob(glob, namespace));
   const waived = new Set<string>();
   const problems: Problem[] = [];
   for (const { rule, at } of skips) {
     if (allowedHere && skip.rules.has(rule)) waived.add(rule);
-    else problems.push({ message: explain(rule, skip), at, value: rule, atMost: 'warn' });
+    else problems.push({ ...explain(rule, skip), at, value: rule, atMost: 'warn' });
   }
   return { waived, problems };
 }
 
-function explain(rule: string, skip: SkipPolicy): string {
-  if (!skip.known.includes(rule))
-    return `is no rule, so ${SKIP_ANNOTATION} does nothing; rules are ${skip.known.join(', ')}`;
+function explain(rule: string, skip: SkipPolicy): Pick<Problem, 'messageId' | 'message'> {
+  if (!skip.known.includes(rule)) {
+    const message = `is no rule, so ${SKIP_ANNOTATION} does nothing; rules are ${skip.known.join(', ')}`;
+    return { messageId: 'unknown-rule', message };
+  }
   const allowed = [...skip.rules].map((id) => quote(id)).join(', ');
-  if (allowed === '') return 'may not be skipped, as the policy allows no skipping';
-  if (!skip.rules.has(rule)) return `may not be skipped; the policy allows ${allowed}`;
-  return 'may not be skipped in this namespace, says the policy';
+  if (allowed === '') {
+    return { messageId: 'no-skipping', message: 'may not be skipped, as the policy allows no skipping' };
+  }
+  if (!skip.rules.has(rule)) {
+    return { messageId: 'not-this-rule', message: `may not be skipped; the policy allows ${allowed}` };
+  }
+  return { messageId: 'not-here', message: 'may not be skipped in this namespace, says the policy' };
 }

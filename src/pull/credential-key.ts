@@ -11,6 +11,8 @@ export type CredentialKey = Readonly<{
   text: string;
   /** Where images are that it serves; undefined when that is nowhere. */
   pattern: Pick<HostPattern, 'labels' | 'port' | 'path'> | undefined;
+  /** As kubelet has it in its index: without the scheme, and without the version that docker writes. */
+  indexed: string;
   /** Whether it serves the default registry, Docker Hub. */
   isDefaultRegistry: boolean;
 }>;
@@ -49,6 +51,7 @@ function readKey(text: string): CredentialKey | undefined {
   return {
     text: MAY_HOLD_MORE.test(text) ? key : text,
     pattern: readPattern(key),
+    indexed: key,
     isDefaultRegistry: key === 'index.docker.io',
   };
 }
@@ -64,7 +67,7 @@ function readPattern(key: string): CredentialKey['pattern'] {
 }
 
 /** An image as kubelet compares keys with it, which is with a malformed IPv6 address not at all. */
-const toKeyTarget = memoizeByObject(({ registry, repository }: ImageReference): HostTarget | undefined => {
+export const toKeyTarget = memoizeByObject(({ registry, repository }: ImageReference): HostTarget | undefined => {
   const url = parseUrl(`https://${registry}`);
   if (url === undefined) return undefined;
   const { name, port } = splitHostPort(url.host);
@@ -72,6 +75,6 @@ const toKeyTarget = memoizeByObject(({ registry, repository }: ImageReference): 
 });
 
 /** `isDefaultRegistryMatch`: Docker Hub, and also a host of one word such as `localhost`. */
-function isInDefaultRegistry({ registry }: ImageReference): boolean {
+export function isInDefaultRegistry({ registry }: ImageReference): boolean {
   return registry === DOCKER_HUB || !/[.:]/.test(registry);
 }

@@ -21,8 +21,6 @@ export type PullSecretFacts = Readonly<{
   find: (namespace: string, name: string) => PullSecret | 'absent' | undefined;
   /** Whether secrets of all types are seen. If not, an absent one may be there with a type that is no pull secret's. */
   seesEveryType: boolean;
-  /** The time to compare `expiresAt` with, in milliseconds since 1970. */
-  now: () => number;
 }>;
 
 /** What is known of a pull secret: nothing of it is a credential. */

@@ -1,9 +1,9 @@
 import { CCE_SECRET } from '../image/swr.ts';
-import { matchCredentialKey } from './credential-key.ts';
 import type { ImageReference } from '../image/reference.ts';
-import type { Workload } from '../workload/workload.ts';
-import type { Facts, PullSecret } from './facts.ts';
 import { findPullSecret, type PolicySections } from '../policy/policy.ts';
+import type { Workload } from '../workload/workload.ts';
+import type { PullSecret, PullSecretFacts, ServiceAccount } from './facts.ts';
+import { indexKeys } from './key-index.ts';
 
 /** A pull secret that kubelet will look for when it pulls the images of a pod. */
 export type UsedSecret = Readonly<{
@@ -22,20 +22,24 @@ type Named = Pick<UsedSecret, 'name' | 'index'>;
  * The pull secrets of a pod, each once: those of its own list or, when that is empty, those of its service account.
  * Undefined when the list is empty and the service account is not known.
  */
-export function listUsedSecrets(workload: Workload, facts: Facts): readonly UsedSecret[] | undefined {
-  const names = listNames(workload, facts);
-  if (names === undefined) return undefined;
-  const used = new Map<string, UsedSecret>();
-  for (const named of names) {
-    if (isNamed(named) && !used.has(named.name)) used.set(named.name, lookUp(named, workload, facts));
-  }
-  return [...used.values()];
+export function listUsedSecrets(
+  workload: Workload,
+  account: ServiceAccount | undefined,
+  facts: PullSecretFacts | undefined,
+  now: number,
+): readonly UsedSecret[] | undefined {
+  return listNames(workload, account)?.map(({ name, index }) => {
+    const found = facts?.find(workload.namespace, name);
+    return { name, index, found, endsAt: isKnown(found) ? findEnd(name, found, now) : Infinity };
+  });
 }
 
 /** The names of those pull secrets. */
-export function listSecretNames(workload: Workload, facts: Facts): readonly string[] | undefined {
-  const names = listNames(workload, facts);
-  return names && [...new Set(names.filter((named) => isNamed(named)).map(({ name }) => name))];
+export function listSecretNames(
+  workload: Workload,
+  account: ServiceAccount | undefined,
+): readonly string[] | undefined {
+  return listNames(workload, account)?.map(({ name }) => name);
 }
 
 /** A secret that kubelet can read, whether or not it holds anything of use. */
@@ -43,9 +47,11 @@ export function isReadable({ found }: UsedSecret): boolean {
   return isKnown(found) && hasPullSecretType(found) && found.malformed === undefined;
 }
 
-/** Whether kubelet takes a secret of this type for a pull secret, and does not pass over it. */
+/** The types that kubelet takes for pull secrets; it passes over all others. */
+export const PULL_SECRET_TYPES = ['kubernetes.io/dockerconfigjson', 'kubernetes.io/dockercfg'] as const;
+
 export function hasPullSecretType({ type }: PullSecret): boolean {
-  return type === 'kubernetes.io/dockerconfigjson' || type === 'kubernetes.io/dockercfg';
+  return PULL_SECRET_TYPES.some((each) => each === type);
 }
 
 /** Whether CCE makes this secret, and makes it anew before its credentials end. */
@@ -53,17 +59,17 @@ export function isRenewed(name: string, { generatedBy }: PullSecret): boolean {
   return name === CCE_SECRET && generatedBy === 'cce';
 }
 
-/** Whether kubelet finds an entry for an image in a secret, one with a user name and password or any at all. */
-export function hasEntry(secret: UsedSecret, reference: ImageReference, which: 'with-credentials' | 'any'): boolean {
-  if (!isKnown(secret.found) || !isReadable(secret)) return false;
-  return secret.found.entries.some(
-    ({ key, hasCredentials }) => (which === 'any' || hasCredentials) && matchCredentialKey(key, reference),
-  );
+/** What kubelet finds for an image in a secret: an entry with a user name and password, one without, or none. */
+export function findEntry(secret: UsedSecret, reference: ImageReference): 'with-credentials' | 'without' | 'none' {
+  if (!isKnown(secret.found) || !isReadable(secret)) return 'none';
+  const found = indexKeys(secret.found.entries)(reference);
+  if (found.length === 0) return 'none';
+  return found.some(({ hasCredentials }) => hasCredentials) ? 'with-credentials' : 'without';
 }
 
 /** Until when a secret lets an image be pulled, as `endsAt`, which may be over; -Infinity when it has nothing for it. */
 export function servesUntil(secret: UsedSecret, reference: ImageReference): number {
-  return hasEntry(secret, reference, 'with-credentials') ? secret.endsAt : -Infinity;
+  return findEntry(secret, reference) === 'with-credentials' ? secret.endsAt : -Infinity;
 }
 
 /** Whether what a secret holds for an image are CCE's credentials under another name: nobody renews them there. */
@@ -76,11 +82,20 @@ export function servesForGood(secret: UsedSecret, reference: ImageReference, pol
   return servesUntil(secret, reference) === Infinity && !isCopyFor(secret, reference, policy);
 }
 
-function listNames(workload: Workload, { serviceAccounts }: Facts): readonly Named[] | undefined {
-  const account = serviceAccounts?.find(workload.namespace, workload.serviceAccount)?.pullSecrets;
-  if (!workload.hasPullSecretList) return account?.map((name) => ({ name, index: undefined }));
-  const taken = countTaken(workload, account ?? []);
-  return workload.pullSecrets.map((name, index) => ({ name, index: index < taken ? undefined : index }));
+/** The API server lets an empty name pass, and kubelet passes over it without a word. */
+function listNames(workload: Workload, account: ServiceAccount | undefined): readonly Named[] | undefined {
+  const inherited = account?.pullSecrets;
+  if (!workload.hasPullSecretList) {
+    return inherited && keepFirst(inherited.map((name) => ({ name, index: undefined })));
+  }
+  const taken = countTaken(workload, inherited ?? []);
+  return keepFirst(workload.pullSecrets.map((name, index) => ({ name, index: index < taken ? undefined : index })));
+}
+
+function keepFirst(names: readonly Named[]): readonly Named[] {
+  const first = new Map<string, Named>();
+  for (const named of names) if (named.name !== '' && !first.has(named.name)) first.set(named.name, named);
+  return [...first.values()];
 }
 
 /**
@@ -92,20 +107,9 @@ function countTaken({ pullSecrets, isPod }: Workload, account: readonly string[]
   return isTaken && (isPod || pullSecrets.length > account.length) ? account.length : 0;
 }
 
-/** The API server lets an empty name pass, and kubelet passes over it without a word. */
-function isNamed({ name }: Named): boolean {
-  return name !== '';
-}
-
-function lookUp({ name, index }: Named, { namespace }: Workload, { pullSecrets }: Facts): UsedSecret {
-  const found = pullSecrets?.find(namespace, name);
-  const endsAt = pullSecrets !== undefined && isKnown(found) ? findEnd(name, found, pullSecrets.now) : Infinity;
-  return { name, index, found, endsAt };
-}
-
-function findEnd(name: string, found: PullSecret, now: () => number): number {
+function findEnd(name: string, found: PullSecret, now: number): number {
   const { expiresAt = Infinity } = found;
-  return expiresAt !== Infinity && isRenewed(name, found) && expiresAt > now() ? Infinity : expiresAt;
+  return expiresAt !== Infinity && isRenewed(name, found) && expiresAt > now ? Infinity : expiresAt;
 }
 
 function isKnown(found: UsedSecret['found']): found is PullSecret {

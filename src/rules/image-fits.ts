@@ -1,10 +1,30 @@
-import { askAboutImages } from '../pull/asked-images.ts';
-import { findCandidateNodes, type CandidateNodes } from '../pull/candidate-nodes.ts';
+import type { PlatformSize } from '../cause/answer.ts';
+import { causeOf, type CauseCode } from '../cause/causes.ts';
+import { defineRule, type Report, type Unplaced } from '../engine/rule.ts';
+import type { ClusterNode } from '../pull/facts.ts';
+import { nameOnNode, type CandidateNodes } from '../pull/nodes.ts';
+import { pullPolicyOf, type AnsweredImage } from '../pull/pod-pull.ts';
 import { formatBytes } from '../text/bytes.ts';
-import { nameNodes } from './name-nodes.ts';
-import { isMadeOn, listNodePulls, sumBytes, type NodePull } from './node-pulls.ts';
-import { defineRule, type Problem } from '../engine/rule.ts';
-import { formatReference } from '../image/reference.ts';
+import { quote } from '../text/quote.ts';
+import { placeOf, type ImageUse } from '../workload/workload.ts';
+
+type Sizes = Readonly<{ bytes: number; limitBytes: number }>;
+type Nodes = Readonly<{ some: readonly ClusterNode[]; candidates: CandidateNodes }>;
+
+const KEEP = 'set imagePullPolicy: IfNotPresent';
+
+const MESSAGES = {
+  'too-large': ({ bytes, limitBytes, isAlways }: Sizes & Readonly<{ isAlways: boolean }>) => {
+    const advice = `make it smaller, or pull it on the nodes before (crictl pull)${isAlways ? ` and ${KEEP}` : ''}`;
+    return `is ${formatBytes(bytes, 'up')} compressed, more than the limit of ${formatBytes(limitBytes, 'down')}: kubelet gives up a pull that makes no progress; ${advice}`;
+  },
+  'large-always': ({ bytes }: Sizes) =>
+    `is ${formatBytes(bytes, 'up')} compressed, and with imagePullPolicy: Always a start waits for the registry, and for all of it where the tag has moved; ${KEEP}`,
+  'disk-pressure': (nodes: Nodes) =>
+    `${nameNodes(nodes)} DiskPressure, no space for it: clear images (crictl rmi) or expand the disk`,
+  'disk-too-small': ({ bytes, limitBytes, ...nodes }: Sizes & Nodes) =>
+    `does not fit: the pod pulls ${formatBytes(bytes, 'up')} compressed, and ${nameNodes(nodes)} ${formatBytes(limitBytes, 'down')} of ephemeral storage${nodes.some.length > 1 ? ' at most' : ''}; make it smaller or expand the disk`,
+};
 
 export const imageFits = defineRule({
   id: 'image-fits',
@@ -12,7 +32,7 @@ export const imageFits = defineRule({
   remedy: 'Make the image smaller, pull it on the nodes before it is needed, or give the nodes more disk.',
   faqItems: [4, 6],
   defaultAction: 'warn',
-  judges: 'images',
+  scope: 'images',
   fixable: false,
   options: {
     limitMiB: {
@@ -29,88 +49,140 @@ export const imageFits = defineRule({
     },
   },
   needs: ['registries'],
-  check: ({ workload, facts, options }) => {
-    const { images } = askAboutImages(workload, facts);
-    if (!images.some(({ answer }) => answer.outcome === 'ok')) return [];
-    const candidates = findCandidateNodes(workload, facts);
-    const pulls = listNodePulls(images, candidates);
-    const tooLarge = pulls.flatMap((pull) => findTooLarge(pull, candidates, options));
+  messages: MESSAGES,
+  check: ({ workload, pull, options }) => {
+    const answers = pull.answers();
+    if (!answers.some(({ answer }) => answer.outcome === 'ok')) return [];
+    const candidates = pull.nodes();
+    const downloads = answers.flatMap((answered) => listDownloads(answered, candidates));
+    const tooLarge = downloads.flatMap((download) => findTooLarge(download, candidates, options));
     if (candidates === undefined) return tooLarge;
     // What is found of the nodes is told once for all images of a pod, at the first that has to do with it.
-    const pressure = findPressure(pulls, candidates, workload.kind === 'DaemonSet');
-    return [...tooLarge, ...pressure, ...findOverflow(pulls, candidates)];
+    const pressure = findPressure(downloads, candidates, workload.kind === 'DaemonSet');
+    return [...tooLarge, ...pressure, ...findOverflow(downloads, candidates)];
   },
 });
 
-type Limits = Readonly<{ limitMiB: number; alwaysLimitMiB: number }>;
+type Said = Report<typeof MESSAGES>;
 
-type Trouble = Pick<Problem, 'message' | 'remedy' | 'atMost'>;
+/** What a node downloads for an image that its registry has, in one of the places that name it. */
+type Download = Readonly<{
+  use: ImageUse;
+  reference: AnsweredImage['image']['reference'];
+  /** The same for images that are one, whatever they are called: it is downloaded once. */
+  digest: string;
+  /** Compressed, for the platform of the nodes that needs most; 0 when nobody has counted. */
+  bytes: number;
+  /** Whether a node that has it already asks for it again. */
+  isAlways: boolean;
+  nameOnNode: string;
+}>;
 
-function placeTrouble(trouble: Trouble, { image }: NodePull): Problem {
-  const { label, pointer, written } = image.use;
-  return { ...trouble, label, at: pointer, value: written };
+function listDownloads({ image, answer }: AnsweredImage, candidates: CandidateNodes | undefined): readonly Download[] {
+  if (answer.outcome !== 'ok') return [];
+  const { uses, reference } = image;
+  const bytes = findLargest(answer.sizes, candidates);
+  const name = nameOnNode(reference);
+  return uses.map((use) => ({
+    use,
+    reference,
+    digest: answer.digest,
+    bytes,
+    isAlways: pullPolicyOf(use) === 'Always',
+    nameOnNode: name,
+  }));
+}
+
+function findLargest(sizes: readonly PlatformSize[], candidates: CandidateNodes | undefined): number {
+  const some = sizes.filter(({ platform }) => candidates?.platforms.has(platform));
+  return (some.length > 0 ? some : sizes).reduce((largest, { bytes }) => Math.max(largest, bytes), 0);
+}
+
+function isMadeOn({ images }: ClusterNode, { isAlways, nameOnNode: name }: Download): boolean {
+  return isAlways || !images.has(name);
+}
+
+/** What some downloads are together, in bytes. */
+function sumBytes(downloads: readonly Download[]): number {
+  const sizes = new Map(downloads.map(({ digest, bytes }) => [digest, bytes]));
+  return [...sizes.values()].reduce((sum, bytes) => sum + bytes, 0);
 }
 
 const MIB = 2 ** 20;
 
-const KEEP = 'set imagePullPolicy: IfNotPresent';
-
 function findTooLarge(
-  pull: NodePull,
+  download: Download,
   candidates: CandidateNodes | undefined,
-  { limitMiB, alwaysLimitMiB }: Limits,
-): readonly Problem[] {
-  const { bytes, isAlways } = pull;
-  const size = `is ${formatBytes(bytes, 'up')} compressed`;
+  { limitMiB, alwaysLimitMiB }: Readonly<{ limitMiB: number; alwaysLimitMiB: number }>,
+): readonly Said[] {
+  const { bytes, isAlways } = download;
   if (bytes > limitMiB * MIB) {
-    if (candidates?.nodes.every((node) => !isMadeOn(node, pull)) === true) return [];
-    const limit = formatBytes(limitMiB * MIB, 'down');
-    const advice = `make it smaller, or pull it on the nodes before (crictl pull)${isAlways ? ` and ${KEEP}` : ''}`;
-    const message = `${size}, more than the limit of ${limit}: kubelet gives up a pull that makes no progress; ${advice}`;
-    return [placeTrouble({ message, remedy: adviseLarge(pull) }, pull)];
+    if (candidates?.nodes.every((node) => !isMadeOn(node, download)) === true) return [];
+    const params = { bytes, limitBytes: limitMiB * MIB, isAlways };
+    return [place({ messageId: 'too-large', params }, download, 'image-too-large')];
   }
   if (!isAlways || bytes <= alwaysLimitMiB * MIB) return [];
-  const message = `${size}, and with imagePullPolicy: Always a start waits for the registry, and for all of it where the tag has moved; ${KEEP}`;
-  return [placeTrouble({ message, remedy: adviseLarge(pull), atMost: 'warn' }, pull)];
-}
-
-function adviseLarge({ image }: NodePull): string {
-  return `Make the image smaller. Or pull it on each node before it is needed, with crictl pull ${formatReference(image.reference)} (docker pull on nodes with Docker), and set imagePullPolicy: IfNotPresent, so that the pod starts with what is there. Or give pulls more time: image-pull-progress-timeout in the configuration of the node pool.`;
+  const params = { bytes, limitBytes: alwaysLimitMiB * MIB };
+  return [place({ messageId: 'large-always', params, atMost: 'warn' }, download, 'image-too-large')];
 }
 
 /** Pods are kept away from such nodes as long as there are others, but for those that are to run on each of them. */
-function findPressure(pulls: readonly NodePull[], candidates: CandidateNodes, runsOnEach: boolean): readonly Problem[] {
+function findPressure(
+  downloads: readonly Download[],
+  candidates: CandidateNodes,
+  runsOnEach: boolean,
+): readonly Said[] {
   // As it is with nearly every pod that comes: worth to be seen before all nodes are gone through, and so below.
   if (!candidates.hasDiskPressure) return [];
   const pressed = candidates.nodes.filter(({ hasDiskPressure }) => hasDiskPressure);
   if (!runsOnEach && pressed.length < candidates.nodes.length) return [];
-  const first = pulls.find((pull) => pressed.some((node) => isMadeOn(node, pull)));
+  const first = downloads.find((download) => pressed.some((node) => isMadeOn(node, download)));
   if (first === undefined) return [];
   const some = pressed.filter((node) => isMadeOn(node, first));
-  const nodes = nameNodes(some, candidates, ['has', 'have']);
-  const message = `${nodes} DiskPressure, no space for it: clear images (crictl rmi) or expand the disk`;
-  return [placeTrouble({ message, remedy: MAKE_ROOM, atMost: 'warn' }, first)];
+  return [place({ messageId: 'disk-pressure', params: { some, candidates }, atMost: 'warn' }, first, 'disk-full')];
 }
 
-function findOverflow(pulls: readonly NodePull[], candidates: CandidateNodes): readonly Problem[] {
-  const total = sumBytes(pulls);
+function findOverflow(downloads: readonly Download[], candidates: CandidateNodes): readonly Said[] {
+  const total = sumBytes(downloads);
   if (total <= candidates.leastStorageBytes) return [];
   const over = candidates.nodes.flatMap((node) => {
     const { ephemeralStorageBytes: storage = Infinity } = node;
     if (total <= storage) return [];
-    const made = pulls.filter((pull) => isMadeOn(node, pull));
+    const made = downloads.filter((download) => isMadeOn(node, download));
     const bytes = sumBytes(made);
     return bytes > storage ? [{ node, made, bytes, storage }] : [];
   });
   const [first] = over.flatMap(({ made }) => made);
   if (first === undefined) return [];
-  const need = Math.max(...over.map(({ bytes }) => bytes));
-  const most = Math.max(...over.map(({ storage }) => storage));
-  const some = over.map(({ node }) => node);
-  const nodes = nameNodes(some, candidates, ['has', 'have']);
-  const message = `does not fit: the pod pulls ${formatBytes(need, 'up')} compressed, and ${nodes} ${formatBytes(most, 'down')} of ephemeral storage${some.length > 1 ? ' at most' : ''}; make it smaller or expand the disk`;
-  return [placeTrouble({ message, remedy: MAKE_ROOM, atMost: 'warn' }, first)];
+  const params = {
+    bytes: Math.max(...over.map(({ bytes }) => bytes)),
+    limitBytes: Math.max(...over.map(({ storage }) => storage)),
+    some: over.map(({ node }) => node),
+    candidates,
+  };
+  return [place({ messageId: 'disk-too-small', params, atMost: 'warn' }, first, 'disk-full')];
 }
 
-const MAKE_ROOM =
-  'On each of the nodes, clear images that are not needed: crictl images -v lists them, crictl rmi ID removes one (docker images and docker rmi on nodes with Docker; leave cce-pause alone, as no pod starts without it). Or expand the data disk: its capacity first, then on the node pvresize /dev/vdb, lvextend -l+100%FREE -n vgpaas/dockersys and resize2fs /dev/vgpaas/dockersys, or what lsblk shows there instead.';
+function place(said: Unplaced<typeof MESSAGES>, { use, reference }: Download, cause: CauseCode): Said {
+  const context = { endpoint: reference.registry, reference, secrets: [], now: undefined };
+  return { ...placeOf(use), ...said, cause, remedy: causeOf(cause).remedy(context) };
+}
+
+/**
+ * Some of the nodes that a workload may run on, and the verb that follows: `all 3 nodes it may run on have`,
+ * `1 of 5 nodes it may run on has`.
+ */
+function nameNodes({ some, candidates: { nodes, isExact } }: Nodes): string {
+  const [first] = some;
+  if (some.length === nodes.length) {
+    if (!isExact) return 'all nodes it may run on have';
+    return nodes.length === 1
+      ? `the only node it may run on, ${quote(first?.name ?? '', MAX_NAME)}, has`
+      : `all ${nodes.length} nodes it may run on have`;
+  }
+  const which = isExact ? 'it may run on' : '(which it may run on is not known)';
+  return `${some.length} of ${nodes.length} nodes ${which} ${some.length === 1 ? 'has' : 'have'}`;
+}
+
+/** They are host names in most places. */
+const MAX_NAME = 40;

@@ -1,10 +1,17 @@
-import { askAboutImages, type AskedImage } from '../pull/asked-images.ts';
-import { findCandidateNodes, nameOnNode } from '../pull/candidate-nodes.ts';
 import type { FailedAnswer, PullableImage } from '../cause/answer.ts';
-import { causeOf } from '../cause/causes.ts';
+import { causeOf, type CauseCode } from '../cause/causes.ts';
 import { describeFailure } from '../cause/describe.ts';
-import { findPullPolicy } from '../pull/pull-policy.ts';
-import { defineRule, type Problem, type RuleContext } from '../engine/rule.ts';
+import { defineRule, type RuleContext, type Unplaced } from '../engine/rule.ts';
+import { nameOnNode } from '../pull/nodes.ts';
+import { pullPolicyOf, type PulledImage } from '../pull/pod-pull.ts';
+import { placeOf, type ImageUse } from '../workload/workload.ts';
+
+const MESSAGES = {
+  refused: ({ message }: Readonly<{ message: string }>) => message,
+  'refused-but-on-node': ({ message }: Readonly<{ message: string }>) => `${message}; a node has it already`,
+  'no-platform': ({ wanted, offered }: Readonly<{ wanted: readonly string[]; offered: readonly string[] }>) =>
+    `has no image for ${listSome(wanted, 'or')}, which all nodes it may run on are; it has ${listSome(offered, 'and')}`,
+};
 
 export const imagePullable = defineRule({
   id: 'image-pullable',
@@ -13,67 +20,68 @@ export const imagePullable = defineRule({
   remedy: 'Correct the address, name a pull secret that lets the image be pulled, or open a way to its registry.',
   faqItems: [3, 5, 7, 8],
   defaultAction: 'warn',
-  judges: 'pull-secrets',
+  scope: 'pull-secrets',
   fixable: false,
   options: {},
   needs: ['registries'],
-  check: (context) => {
-    const { images, secrets } = askAboutImages(context.workload, context.facts);
-    return images.flatMap((image): readonly Problem[] => {
-      const trouble = findTrouble(image, secrets, context);
-      const { label, pointer, written } = image.use;
-      return trouble === undefined ? [] : [{ ...trouble, label, at: pointer, value: written }];
-    });
-  },
+  messages: MESSAGES,
+  check: (context) =>
+    context.pull.answers().flatMap(({ image, answer }) => {
+      const trouble =
+        answer.outcome === 'ok' ? findNoPlatform(answer, image, context) : describeRefusal(answer, image, context);
+      if (trouble === undefined) return [];
+      return image.uses.map((use) => ({ ...placeOf(use), ...soften(trouble, use, image, context) }));
+    }),
 });
 
 type Context = RuleContext<unknown, 'registries'>;
 
-type Trouble = Pick<Problem, 'message' | 'remedy' | 'atMost'>;
+/** A report without its place. */
+type Trouble = Unplaced<typeof MESSAGES>;
 
-function findTrouble(image: AskedImage, secrets: readonly string[], context: Context): Trouble | undefined {
-  const { answer } = image;
-  if (answer.outcome === 'ok') return findNoPlatform(answer, context);
-  const now = context.facts.pullSecrets?.now();
-  const described = describeFailure(answer, image.reference, { secrets, now });
+function describeRefusal(answer: FailedAnswer, { reference }: PulledImage, { pull, now }: Context): Trouble {
+  const secrets = pull.secretNames() ?? [];
+  const { message, remedy } = describeFailure(answer, reference, { secrets, now });
+  const { cause } = answer;
   // The network, the CAs and the limits of pullguard are not those of the nodes.
   // Nor are, if they could not be read, the credentials.
-  if (!isOfImage(answer) || mayBeHidden(answer)) return { ...described, atMost: 'warn' };
-  return isOnNode(image, context)
-    ? { ...described, message: `${described.message}; a node has it already`, atMost: 'warn' }
-    : described;
+  const isSure = isOfImage(cause) && !('mayBeHidden' in answer);
+  return { messageId: 'refused', params: { message }, cause, remedy, ...(!isSure && { atMost: 'warn' }) };
 }
 
 /** Whether the registry speaks of the image, and not somebody on the way there of the registry. */
-function isOfImage({ cause }: FailedAnswer): boolean {
+function isOfImage(cause: CauseCode): boolean {
   const { about } = causeOf(cause);
   return about === 'image' || about === 'credentials';
 }
 
-function mayBeHidden(answer: FailedAnswer): boolean {
-  return 'mayBeHidden' in answer && answer.mayBeHidden === true;
-}
-
-/** Whether the pod may run on a node without the image being pulled. */
-function isOnNode({ use, reference }: AskedImage, { facts }: Context): boolean {
-  if (facts.nodes === undefined || findPullPolicy(use) === 'Always') return false;
+/** What would be refused is at most warned of where the pod may run on a node without the image being pulled. */
+function soften(trouble: Trouble, use: ImageUse, { reference }: PulledImage, { facts }: Context): Trouble {
+  if (trouble.messageId !== 'refused' || trouble.atMost === 'warn') return trouble;
+  if (facts.nodes === undefined || pullPolicyOf(use) === 'Always') return trouble;
   const name = nameOnNode(reference);
-  return facts.nodes.list().some(({ images }) => images.has(name));
+  const isOnNode = facts.nodes.list().some(({ images }) => images.has(name));
+  return isOnNode ? { ...trouble, messageId: 'refused-but-on-node', atMost: 'warn' } : trouble;
 }
 
-function findNoPlatform({ platforms }: PullableImage, { workload, facts }: Context): Trouble | undefined {
-  if (platforms === undefined || platforms.length === 0) return undefined;
-  const candidates = findCandidateNodes(workload, facts);
+function findNoPlatform(
+  { platforms: offered }: PullableImage,
+  { reference }: PulledImage,
+  { pull }: Context,
+): Trouble | undefined {
+  if (offered === undefined || offered.length === 0) return undefined;
+  const candidates = pull.nodes();
   if (candidates === undefined) return undefined;
   const wanted = [...candidates.platforms];
   // A node that has not said what it is may be of any platform.
-  if (wanted.some((platform) => platform === '' || platforms.some((offered) => runsOn(offered, platform)))) {
-    return undefined;
-  }
-  const missing = listSome(wanted, 'or');
+  if (wanted.some((platform) => platform === '' || offered.some((each) => runsOn(each, platform)))) return undefined;
+  const { remedy } = causeOf('platform-missing');
+  const context = { endpoint: reference.registry, reference, secrets: [], now: undefined };
   return {
-    message: `has no image for ${missing}, which all nodes it may run on are; it has ${listSome(platforms, 'and')}`,
-    remedy: `Push the image for ${missing} as well (docker buildx build --platform), or select nodes of a platform that it has, with nodeSelector kubernetes.io/arch.`,
+    messageId: 'no-platform',
+    params: { wanted, offered },
+    cause: 'platform-missing',
+    remedy: remedy({ ...context, platform: listSome(wanted, 'or') }),
     // What is known of nodes may be a moment old, and one may be on its way.
     atMost: 'warn',
   };

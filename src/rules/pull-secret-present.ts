@@ -1,12 +1,14 @@
-import type { Facts, ServiceAccount } from '../pull/facts.ts';
+import { defineRule, type RuleContext } from '../engine/rule.ts';
 import { findPullSecret } from '../policy/policy.ts';
-import { listPulledImages, type PulledImage } from '../pull/pulled-images.ts';
-import { defineRule, type Problem, type RuleContext } from '../engine/rule.ts';
-import { isReadable, listUsedSecrets, servesForGood, type UsedSecret } from '../pull/used-secrets.ts';
-import { quote } from '../text/quote.ts';
+import type { ServiceAccount } from '../pull/facts.ts';
+import type { PulledImage } from '../pull/pod-pull.ts';
+import { isReadable, servesForGood, type UsedSecret } from '../pull/used-secrets.ts';
 import { joinPointer } from '../text/json.ts';
-import { addPullSecrets } from './add-pull-secrets.ts';
+import { quote } from '../text/quote.ts';
+import type { Edit } from '../workload/json-patch.ts';
 import type { Workload } from '../workload/workload.ts';
+
+type Params = Readonly<{ image: string; secret: string; account: string }>;
 
 export const pullSecretPresent = defineRule({
   id: 'pull-secret-present',
@@ -15,35 +17,42 @@ export const pullSecretPresent = defineRule({
   remedy: 'Name the pull secret of the registry in imagePullSecrets.',
   faqItems: [1],
   defaultAction: 'warn',
-  judges: 'pull-secrets',
+  scope: 'pull-secrets',
   fixable: true,
   options: {},
   needs: [],
+  messages: {
+    missing: ({ image }: Params) => `${quote(image)} needs its registry's pull secret`,
+    // The API server would refuse the pod: worse than one that may yet find its image on the node.
+    'not-mountable': ({ image, secret, account }: Params) =>
+      `${quote(image)} needs its registry's pull secret ${quote(secret)}, and service account ${quote(account)} enforces mountable secrets and does not list it: add it to the account's imagePullSecrets`,
+  },
   check: (context) => {
-    const { workload, facts } = context;
-    const missing = [...listMissing(context)];
-    const account = facts.serviceAccounts?.find(workload.namespace, workload.serviceAccount);
-    const added = missing.map(([secret]) => secret).filter((secret) => allows(account, secret));
+    const { workload, pull } = context;
+    const missing = listMissing(context);
+    if (missing.size === 0) return [];
+    const account = pull.account();
+    const added = [...missing.keys()].filter((secret) => mayName(secret, account));
     const edits = addPullSecrets(workload, added, workload.isPod ? [] : account?.pullSecrets);
-    return missing.map(([secret, { written, label }]): Problem => {
-      const needs = `${quote(written)} needs its registry's pull secret`;
-      const place = { at: joinPointer(workload.podSpec, 'imagePullSecrets'), label };
+    return [...missing].map(([secret, { written, uses }]) => {
+      const params = { image: written, secret, account: workload.serviceAccount };
+      const found = { at: joinPointer(workload.podSpec, 'imagePullSecrets'), label: uses[0].label, secret, params };
       const edit = edits[added.indexOf(secret)];
-      if (edit !== undefined) return { ...place, message: needs, fix: { edits: [edit], gives: quote(secret) } };
-      // The API server would refuse the pod: worse than one that may yet find its image on the node.
-      const why = `service account ${quote(workload.serviceAccount)} enforces mountable secrets and does not list it`;
-      return { ...place, message: `${needs} ${quote(secret)}, and ${why}: add it to the account's imagePullSecrets` };
+      return edit === undefined
+        ? { ...found, messageId: 'not-mountable' }
+        : { ...found, messageId: 'missing', fix: { edits: [edit], gives: quote(secret) } };
     });
   },
 });
 
 /** The pull secrets a pod lacks, each with the first image that needs it. An image that is never pulled needs none. */
-function listMissing({ workload, policy, facts }: RuleContext<unknown>): ReadonlyMap<string, PulledImage> {
-  const given = listGiven(workload, facts);
+function listMissing(context: RuleContext<unknown>): ReadonlyMap<string, PulledImage> {
+  const { pull, policy } = context;
+  const missing = new Map<string, PulledImage>();
+  const given = listGiven(context);
   const names = new Set(given.map(({ name }) => name));
   const readable = given.filter((secret) => isReadable(secret));
-  const missing = new Map<string, PulledImage>();
-  for (const image of listPulledImages(workload)) {
+  for (const image of pull.images()) {
     const secret = findPullSecret(policy, image.reference);
     if (secret === undefined || missing.has(secret) || names.has(secret)) continue;
     if (!readable.some((each) => servesForGood(each, image.reference, policy))) missing.set(secret, image);
@@ -52,11 +61,30 @@ function listMissing({ workload, policy, facts }: RuleContext<unknown>): Readonl
 }
 
 /** What a pod has in its list by now is all it gets; a template's pods get their service account's if they name none. */
-function listGiven(workload: Workload, facts: Facts): readonly UsedSecret[] {
+function listGiven({ workload, pull }: RuleContext<unknown>): readonly UsedSecret[] {
   if (workload.isPod && !workload.hasPullSecretList) return [];
-  return listUsedSecrets(workload, facts) ?? [];
+  return pull.secrets() ?? [];
 }
 
-function allows(account: ServiceAccount | undefined, secret: string): boolean {
+/** An account that enforces mountable secrets has pods refused that name one it does not list. */
+function mayName(secret: string, account: ServiceAccount | undefined): boolean {
   return account?.enforcesMountableSecrets !== true || account.pullSecrets.includes(secret);
+}
+
+/**
+ * The edits that put pull secrets at the end of a pod's list, after what its author or its service account gave it. A list
+ * that holds nothing is set whole: appending to one that is not there would fail the request. `inherited` are those that
+ * then come first, as the pods of a template have them from their service account.
+ */
+function addPullSecrets(
+  { podSpec, hasPullSecretList }: Workload,
+  names: readonly string[],
+  inherited: readonly string[] = [],
+): readonly Edit[] {
+  const list = joinPointer(podSpec, 'imagePullSecrets');
+  return names.map((name, at) =>
+    at === 0 && !hasPullSecretList
+      ? { op: 'add', path: list, value: [...inherited, name].map((each) => ({ name: each })) }
+      : { op: 'add', path: joinPointer(list, '-'), value: { name } },
+  );
 }

@@ -1,8 +1,7 @@
-import { listPulledImages } from '../pull/pulled-images.ts';
-import { quoteFirst } from '../text/list.ts';
 import { defineRule } from '../engine/rule.ts';
-import { quote } from '../text/quote.ts';
 import { joinPointer } from '../text/json.ts';
+import { quoteFirst } from '../text/list.ts';
+import { quote } from '../text/quote.ts';
 
 export const serviceAccountSecretsKept = defineRule({
   id: 'service-account-secrets-kept',
@@ -10,25 +9,24 @@ export const serviceAccountSecretsKept = defineRule({
   remedy: "Name the service account's pull secrets as well, or leave imagePullSecrets out.",
   faqItems: [1],
   defaultAction: 'warn',
-  judges: 'pull-secrets',
+  scope: 'pull-secrets',
   fixable: false,
   options: {},
   needs: ['serviceAccounts'],
-  check: ({ workload, facts }) => {
-    const { namespace, serviceAccount, podSpec, pullSecrets, hasPullSecretList } = workload;
-    const given = facts.serviceAccounts.find(namespace, serviceAccount)?.pullSecrets ?? [];
+  messages: {
+    lost: ({ secrets, account }: Readonly<{ secrets: readonly string[]; account: string }>) => {
+      const isOne = secrets.length === 1;
+      return `${quoteFirst(secrets, 3)} of service account ${quote(account)} ${isOne ? 'is' : 'are'} lost, as this list names others: name ${isOne ? 'it' : 'them'} too, or leave the list out and let pullguard add what is missing`;
+    },
+  },
+  check: ({ workload, pull }) => {
+    const { serviceAccount: account, podSpec, pullSecrets, hasPullSecretList } = workload;
+    const given = pull.account()?.pullSecrets ?? [];
     if (!hasPullSecretList || given.length === 0) return [];
     const named = new Set(pullSecrets);
-    const lost = new Set(given.filter((name) => name !== '' && !named.has(name)));
-    if (lost.size === 0 || listPulledImages(workload).length === 0) return [];
-    const which = `${quoteFirst([...lost], 3)} of service account ${quote(serviceAccount)}`;
-    const cause = `${lost.size === 1 ? 'is' : 'are'} lost, as this list names others`;
-    return [
-      {
-        message: `${which} ${cause}: name ${lost.size === 1 ? 'it' : 'them'} too, or leave the list out and let pullguard add what is missing`,
-        at: joinPointer(podSpec, 'imagePullSecrets'),
-        atMost: 'warn',
-      },
-    ];
+    const secrets = [...new Set(given.filter((name) => name !== '' && !named.has(name)))];
+    if (secrets.length === 0 || pull.images().length === 0) return [];
+    const at = joinPointer(podSpec, 'imagePullSecrets');
+    return [{ messageId: 'lost', params: { secrets, account }, at, atMost: 'warn' }];
   },
 });

@@ -1,5 +1,10 @@
-import { defineRule, type Problem } from '../engine/rule.ts';
-import type { ImageUse } from '../workload/workload.ts';
+import { defineRule, type Report } from '../engine/rule.ts';
+import { placeOf } from '../workload/workload.ts';
+
+const MESSAGES = {
+  'no-tag': () => 'names no tag and no digest, so latest is pulled',
+  latest: () => 'has the tag latest, which moves',
+};
 
 export const tagExplicit = defineRule({
   id: 'tag-explicit',
@@ -7,7 +12,7 @@ export const tagExplicit = defineRule({
   remedy: 'Name the version to run: a tag, a digest, or both.',
   faqItems: [2],
   defaultAction: 'off',
-  judges: 'images',
+  scope: 'images',
   fixable: false,
   options: {
     forbidLatest: {
@@ -17,14 +22,13 @@ export const tagExplicit = defineRule({
     },
   },
   needs: [],
-  check: ({ workload, options }) => workload.images.flatMap((image) => checkImage(image, options.forbidLatest)),
+  messages: MESSAGES,
+  check: ({ workload, options }) =>
+    workload.images.flatMap((use): readonly Report<typeof MESSAGES>[] => {
+      const { parsed } = use;
+      if (!parsed.ok || parsed.reference.digest !== undefined) return [];
+      const { tag } = parsed.reference;
+      if (tag === undefined) return [{ ...placeOf(use), messageId: 'no-tag' }];
+      return options.forbidLatest && tag === 'latest' ? [{ ...placeOf(use), messageId: 'latest' }] : [];
+    }),
 });
-
-function checkImage({ label, pointer, written, parsed }: ImageUse, forbidLatest: boolean): readonly Problem[] {
-  if (!parsed.ok || parsed.reference.digest !== undefined) return [];
-  const { tag } = parsed.reference;
-  if (tag !== undefined && !(forbidLatest && tag === 'latest')) return [];
-  const message =
-    tag === undefined ? 'names no tag and no digest, so latest is pulled' : 'has the tag latest, which moves';
-  return [{ label, at: pointer, value: written, message }];
-}

@@ -49,7 +49,6 @@ export async function listFacts({
     serviceAccounts,
     namespaces: namespaces.hasSynced() ? namespaces : undefined,
     nodes: nodes === undefined ? undefined : toNodeStore(nodes),
-    now: () => api.now().getTime(),
   });
   return { facts, problems };
 

@@ -46,7 +46,7 @@ export async function scanCluster({ api, policy, secrets, namespaces, progress }
     ...(namespaces.length > 0 && { namespaces: checked.namespaces }),
   });
   const found = await findResources(api, policy.kinds);
-  const tally = createTally(policy, facts);
+  const tally = createTally(policy, facts, api.now().getTime());
   const collections = listCollections(found.resources, namespaces.length === 0 ? undefined : checked.namespaces);
   const { errors, notServed } = await readAll(collections, api, tally, progress);
   const doubtful = checked.unsure.filter((name) => errors.length === 0 && !tally.hasSeen(name));

@@ -4,7 +4,8 @@ import type { Policy } from '../engine/rule.ts';
 import { groupFindings, type FindingGroup } from './group-findings.ts';
 import { isPod, type WorkloadKind } from '../workload/kinds.ts';
 import { readString } from '../text/json.ts';
-import { judgeRunning, type LeaveReason } from './judge-running.ts';
+import { checkObject } from '../admission/check-object.ts';
+import type { ExemptReason } from '../admission/exempt.ts';
 
 /** What there is to say of the objects seen. */
 export type Findings = Readonly<{
@@ -23,10 +24,10 @@ export type Tally = Readonly<{
   finish: () => Findings;
 }>;
 
-const LEFT_OUT: readonly LeaveReason[] = ['exempt-namespace', 'namespace-off'];
+const LEFT_OUT: readonly ExemptReason[] = ['exempt-namespace', 'namespace-off'];
 
-/** Keeps of the objects of a cluster what was found in them, and not the objects. */
-export function createTally(policy: Policy, facts: Facts): Tally {
+/** Keeps of the objects of a cluster what was found in them, and not the objects. `now` in milliseconds since 1970. */
+export function createTally(policy: Policy, facts: Facts, now: number): Tally {
   const owners = createOwners();
   const groups = groupFindings();
   const skipped = new Map<string, readonly FactName[]>();
@@ -36,16 +37,16 @@ export function createTally(policy: Policy, facts: Facts): Tally {
     const namespace = readString(object, 'metadata', 'namespace');
     namespaces.add(namespace);
     owners.remember(object, kind);
-    const judgement = judgeRunning(object, kind, policy, facts);
-    if (judgement.left !== undefined) {
-      if (LEFT_OUT.includes(judgement.left)) counts.leftOut++;
+    const checked = checkObject('running', { object, kind, namespace, policy, facts, now });
+    if (checked.exempt !== undefined) {
+      if (LEFT_OUT.includes(checked.exempt)) counts.leftOut++;
       return;
     }
-    const { findings } = judgement;
+    const { findings } = checked;
     counts[isPod(kind) ? 'pods' : 'workloads']++;
     if (findings.some(({ fixed }) => fixed === 'now')) counts.unfixedPods++;
     groups.add({ namespace, owner: owners.findTop(object, kind), isPod: isPod(kind) }, findings);
-    for (const { rule, missing } of judgement.skipped) skipped.set(rule, missing);
+    for (const { rule, missing } of checked.skipped) skipped.set(rule, missing);
   };
   return {
     add,

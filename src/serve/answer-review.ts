@@ -1,12 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Logger } from 'pino';
 import { admit, type Admission, type Endpoint } from '../admission/admit.ts';
-import { admitWhenAnswered } from '../admission/admit-when-answered.ts';
-import type { Inquiry } from '../admission/inquiry.ts';
-import { createTurns } from '../admission/take-turns.ts';
+import { answerLater, type Questioning, type Registries } from '../admission/answer-later.ts';
 import { respond, respondToFailure } from '../admission/response.ts';
 import { readReview, type AdmissionRequest, type AdmissionReview } from '../admission/review.ts';
-import type { Facts } from '../pull/facts.ts';
+import type { Facts, RegistryFacts } from '../pull/facts.ts';
 import type { Policy } from '../engine/rule.ts';
 import { readTimeoutOf } from './deadline.ts';
 import { HttpProblem, sendJson } from './http-problem.ts';
@@ -18,8 +16,10 @@ export type ReviewOptions = Readonly<{
   facts: () => Facts;
   metrics: Metrics;
   logger: Logger;
-  /** What a review asks registries; undefined when none may be asked. */
-  inquire?: () => Inquiry | undefined;
+  /** Registries that may be asked; undefined when none may be. */
+  registries?: () => Registries | undefined;
+  /** The cluster's time, or else this machine's. */
+  now?: () => Date;
   /** Told of each decided review, after it was answered. */
   onDecided?: (request: AdmissionRequest, admission: Admission) => void;
 }>;
@@ -51,29 +51,32 @@ const MAX_WAITING_BYTES = 1024 * 1024;
 
 export function createAnswerReview(options: ReviewOptions): AnswerReview {
   let waitingBytes = 0;
-  const takeTurn = createTurns();
 
   return (call, body) => {
     const started = performance.now();
     const read = readReview(body);
     if (!read.ok) return new HttpProblem(400, read.problem);
     const { review } = read;
-    const inquiry = options.inquire?.();
-    if (inquiry === undefined) {
+    const registries = options.registries?.();
+    if (registries === undefined) {
       finish({ ...call, review, started }, decide(review, call.endpoint, options), options);
       return undefined;
     }
-    return answerWithRegistries({ ...call, review, started }, inquiry);
+    // A dry run is told what is known, and asks nobody: it has no effects on others, not even on what they may pull.
+    if (review.request.dryRun) {
+      finish({ ...call, review, started }, decide(review, call.endpoint, options, registries.known), options);
+      return undefined;
+    }
+    return answerWithRegistries({ ...call, review, started }, registries);
   };
 
-  function answerWithRegistries(call: ReadCall, inquiry: Inquiry): Promise<void> | undefined {
+  function answerWithRegistries(call: ReadCall, registries: Registries): Promise<void> | undefined {
     const bytes = countBytes(call.request);
-    const decided = admitWhenAnswered({
-      decide: () => decide(call.review, call.endpoint, options, inquiry),
-      inquiry,
-      takeTurn,
-      waitMs: () => (waitingBytes + bytes > MAX_WAITING_BYTES ? 0 : limitWait(call, options.policy())),
-    });
+    const decided = answerLater(
+      (known) => decide(call.review, call.endpoint, options, known),
+      registries,
+      () => (waitingBytes + bytes > MAX_WAITING_BYTES ? 0 : limitWait(call, options.policy())),
+    );
     if (!(decided instanceof Promise)) {
       finish(call, decided, options);
       return undefined;
@@ -99,27 +102,30 @@ function limitWait({ request, cameAt }: Call, { probe }: Policy): number {
   return Math.min(probe.waitMs, readTimeoutOf(request) - SPARE_MS - (performance.now() - cameAt));
 }
 
-type Decided = Readonly<{ text: string; outcome: Outcome; admission?: Admission; error?: unknown }>;
+type Decided = Questioning & Readonly<{ text: string; outcome: Outcome; admission?: Admission; error?: unknown }>;
 
 /** Decides a review; whatever goes wrong in doing so lets the object pass, with a word to its author. */
 function decide(
   review: AdmissionReview,
   endpoint: Endpoint,
-  { policy, facts }: ReviewOptions,
-  inquiry?: Inquiry,
+  { policy, facts, now = () => new Date() }: ReviewOptions,
+  registries?: RegistryFacts,
 ): Decided {
   try {
-    const known = inquiry === undefined ? facts() : { ...facts(), registries: inquiry.registries };
-    const admission = admit(review.request, endpoint, policy(), known);
+    const known = registries === undefined ? facts() : { ...facts(), registries };
+    const admission = admit(review.request, endpoint, policy(), { facts: known, now: now().getTime() });
+    const { unanswered, outdated } = admission;
     const answer = respond(review, admission);
-    return { text: JSON.stringify(answer), outcome: nameOutcome(admission, answer.response.allowed), admission };
+    const outcome = nameOutcome(admission, answer.response.allowed);
+    return { text: JSON.stringify(answer), outcome, admission, unanswered, outdated };
   } catch (error) {
-    return { text: JSON.stringify(respondToFailure(review)), outcome: 'error', error };
+    const text = JSON.stringify(respondToFailure(review));
+    return { text, outcome: 'error', error, unanswered: [], outdated: [] };
   }
 }
 
-function nameOutcome({ pass, edits }: Admission, allowed: boolean): Outcome {
-  if (pass !== undefined) return 'passed';
+function nameOutcome({ exempt, edits }: Admission, allowed: boolean): Outcome {
+  if (exempt !== undefined) return 'passed';
   if (!allowed) return 'denied';
   return edits.length > 0 ? 'patched' : 'allowed';
 }

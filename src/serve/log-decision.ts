@@ -43,9 +43,9 @@ export function logDecision(
 }
 
 /** Only what there is to say. */
-function describeAdmission({ pass, mode, findings, skipped, waived }: Admission): object {
+function describeAdmission({ exempt, mode, findings, skipped, waived }: Admission): object {
   return {
-    ...(pass !== undefined && { pass }),
+    ...(exempt !== undefined && { pass: exempt }),
     ...(mode !== undefined && { mode }),
     ...(findings.length > 0 && { findings: findings.slice(0, MAX_FINDINGS).map(toLogged) }),
     ...(findings.length > MAX_FINDINGS && { moreFindings: findings.length - MAX_FINDINGS }),

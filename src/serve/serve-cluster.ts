@@ -77,7 +77,8 @@ export async function joinCluster(
       facts: facts.current,
       onDecided: events.record,
       // What it makes is judged by the API server's clock; what others made, by this machine's as well.
-      ...(certificate !== undefined && { now: api.now, readiness: certificate.readiness }),
+      now: api.now,
+      ...(certificate !== undefined && { readiness: certificate.readiness }),
     },
     readKeyring: createKeyringReader({ api, secrets, pullSecretNames: names }),
     ...(certificate !== undefined && { certificate }),

@@ -1,7 +1,7 @@
 import { outcomeOf } from '../cause/answer.ts';
 import { describeNotAsked } from '../cause/not-asked.ts';
 import type { Logger } from 'pino';
-import type { Inquiry } from '../admission/inquiry.ts';
+import type { Registries as Asked } from '../admission/answer-later.ts';
 import type { Facts } from '../pull/facts.ts';
 import type { ReadKeyring } from '../pull/keyring.ts';
 import type { Policy } from '../engine/rule.ts';
@@ -15,7 +15,7 @@ import { countProbe, type Metrics } from './metrics.ts';
 /** What a server takes from registries. */
 export type Registries = Readonly<{
   /** Undefined where the policy has nobody asked. */
-  inquire: () => Inquiry | undefined;
+  current: () => Asked | undefined;
   onPolicyChange: () => void;
   /** Asks nobody any more; those who are being asked may still answer. */
   close: () => void;
@@ -43,8 +43,9 @@ export function openRegistries({ policy, facts, readKeyring, metrics, logger }: 
     },
   });
   metrics.measureRegistries(prober.state);
+  const asked: Asked = { known: prober.registries, ask: prober.ask };
   return {
-    inquire: () => (probesAny(policy()) ? prober.inquire() : undefined),
+    current: () => (probesAny(policy()) ? asked : undefined),
     onPolicyChange: prober.forget,
     close: prober.forget,
   };

@@ -41,7 +41,7 @@ export type ServerSettings = Readonly<{
   /** Why calls should not come here yet, besides what the server knows itself; undefined when they may. */
   readiness?: () => string | undefined;
   /** What a review asks registries; undefined when none may be asked. */
-  inquire?: NonNullable<AppOptions['inquire']>;
+  registries?: NonNullable<AppOptions['registries']>;
   /** Told of each decided review, after it was answered. */
   onDecided?: NonNullable<AppOptions['onDecided']>;
 }>;

@@ -2,7 +2,7 @@
  * A pattern as Go's `path/filepath.Match` reads it, the language of kubelet's credential keys: `*` any run of characters,
  * `?` one, `[a-z]` and `[^a-z]` one of a class, `\` the next character as it is.
  */
-export type Glob = string | readonly Token[];
+export type Glob = string | Readonly<{ text: string; tokens: readonly Token[] }>;
 
 type Token = 'any-run' | CharacterTest;
 type CharacterTest = (char: string) => boolean;
@@ -27,17 +27,18 @@ export function parseGlob(pattern: string): Glob | undefined {
       tokens.push((other) => other === literal);
     }
   }
-  return tokens;
+  return { text: pattern, tokens };
 }
 
 /** Whether the whole text matches. Time is at most pattern × text: on a mismatch only the last run grows. */
 export function matchGlob(glob: Glob, text: string): boolean {
   if (typeof glob === 'string') return glob === text;
+  const { tokens } = glob;
   const chars = Array.from(text);
   let token = 0;
   let run: { token: number; at: number } | undefined;
   for (let at = 0; at < chars.length;) {
-    const test = glob[token];
+    const test = tokens[token];
     if (test === 'any-run') {
       run = { token: ++token, at };
     } else if (test?.(chars[at] ?? '') === true) {
@@ -49,7 +50,7 @@ export function matchGlob(glob: Glob, text: string): boolean {
       at = ++run.at;
     }
   }
-  return glob.slice(token).every((rest) => rest === 'any-run');
+  return tokens.slice(token).every((rest) => rest === 'any-run');
 }
 
 /** Reads a class from behind its "[" up to its "]"; at least one character or range, "-" and "]" only behind a "\\". */

@@ -57,6 +57,11 @@ export function readWorkloads(object: unknown, kind: WorkloadKind, namespace: st
     });
 }
 
+/** Where a finding about an image stands. */
+export function placeOf({ label, pointer, written }: ImageUse): { label: string; at: Pointer; value: string } {
+  return { label, at: pointer, value: written };
+}
+
 /** The object's name, or what the API server will make it from: `web-*` for the generated name `web-`. */
 export function readName(object: unknown): string {
   const name = readString(object, 'metadata', 'name');

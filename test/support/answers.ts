@@ -51,9 +51,10 @@ export function registriesOf(
   const asked: ImageQuestion[] = [];
   return {
     asked,
-    find: (question) => {
+    get: (question) => {
       asked.push(question);
-      return known.get(formatReference(question.reference));
+      const answer = known.get(formatReference(question.reference));
+      return answer === undefined ? 'unasked' : { answer, isDue: false };
     },
   };
 }

@@ -9,7 +9,7 @@ export const NOW = Date.UTC(2026, 5, 1, 12);
 
 export const HOUR = 3_600_000;
 
-type Options = Readonly<{ now?: number; seesEveryType?: boolean }>;
+type Options = Readonly<{ seesEveryType?: boolean }>;
 
 /**
  * What a cluster told us that has these pull secrets and service accounts, by `namespace/name`, and no others; of those that
@@ -18,7 +18,7 @@ type Options = Readonly<{ now?: number; seesEveryType?: boolean }>;
 export function factsOf(
   secrets: Readonly<Record<string, PullSecret | 'unknown'>>,
   accounts: Readonly<Record<string, readonly string[] | ServiceAccount | 'unknown'>> = {},
-  { now = NOW, seesEveryType = true }: Options = {},
+  { seesEveryType = true }: Options = {},
 ): Required<Pick<Facts, 'pullSecrets' | 'serviceAccounts'>> {
   return {
     pullSecrets: {
@@ -27,7 +27,6 @@ export function factsOf(
         return found === 'unknown' ? undefined : found;
       },
       seesEveryType,
-      now: () => now,
     },
     serviceAccounts: {
       find: (namespace, name) => {
@@ -61,5 +60,5 @@ export function judgeIn(
 ): Decision {
   const kind = findKind(input.policy.kinds, groupOf(String(object['apiVersion'])), String(object['kind']));
   if (kind === undefined) throw new Error(`${String(object['kind'])} is no workload`);
-  return evaluate({ object, kind, namespace: 'default', facts, fixMode: 'announce', ...input });
+  return evaluate({ object, kind, namespace: 'default', facts, now: NOW, fixMode: 'announce', ...input });
 }

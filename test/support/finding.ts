@@ -3,6 +3,7 @@ import type { Finding } from '../../src/engine/evaluate.ts';
 /** A finding as the engine makes it, about container "app" of Deployment web; `overrides` say what is special about it. */
 export function finding(overrides: Partial<Finding> = {}): Finding {
   return {
+    messageId: 'malformed',
     message: 'repository name must be lowercase',
     at: '/spec/template/spec/containers/0/image',
     value: 'NGINX:1.25',

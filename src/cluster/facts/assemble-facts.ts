@@ -22,8 +22,6 @@ export type FactStores = Readonly<{
   namespaces: Store<NamespaceLabels> | undefined;
   /** Undefined where nobody asks for them. */
   nodes: NodeStore | undefined;
-  /** Milliseconds since 1970. */
-  now: () => number;
 }>;
 
 /**
@@ -46,11 +44,10 @@ export function assembleFacts(stores: FactStores): Facts {
   };
 }
 
-function toPullSecretFacts({ mode, secrets, now }: FactStores): PullSecretFacts {
+function toPullSecretFacts({ mode, secrets }: FactStores): PullSecretFacts {
   return {
     find: (namespace, name) => findSecret(secrets, namespace, name),
     seesEveryType: mode === 'default-secret-only',
-    now,
   };
 }
 

@@ -110,7 +110,7 @@ export function watchFacts(options: WatchFactsOptions): FactsSource {
   }
 
   function update(): void {
-    facts = assembleFacts({ mode, secrets, serviceAccounts, namespaces, nodes, now: () => api.now().getTime() });
+    facts = assembleFacts({ mode, secrets, serviceAccounts, namespaces, nodes });
     if (listReflectors().every((reflector) => reflector.hasSynced())) announceSynced();
   }
 

@@ -10,7 +10,7 @@ export function isNamespace({ kind, subResource }: AdmissionRequest): boolean {
 }
 
 /** What is wrong with a namespace's labels for pullguard, unless it was so before: at most a warning. */
-export function judgeNamespace({ operation, object, oldObject }: AdmissionRequest): readonly Finding[] {
+export function checkNamespaceLabels({ operation, object, oldObject }: AdmissionRequest): readonly Finding[] {
   if (operation !== 'CREATE' && operation !== 'UPDATE') return [];
   const old = readLabels(oldObject);
   const labels = readLabels(object);

@@ -1,0 +1,114 @@
+import { DOCKER_HUB } from '../image/docker-hub.ts';
+import type { ImageReference } from '../image/reference.ts';
+import type { FailedAnswer, ImageAnswer } from '../cause/answer.ts';
+import { findRegistry, type PolicySections } from '../policy/policy.ts';
+import type { ImageUse, Workload } from '../workload/workload.ts';
+import type { Facts, ImageQuestion, KnownAnswer, ServiceAccount } from './facts.ts';
+import { findCandidateNodes, type CandidateNodes } from './nodes.ts';
+import { listSecretNames, listUsedSecrets, type UsedSecret } from './used-secrets.ts';
+
+/** An image that kubelet will ask a registry for, and the places that name it. */
+export type PulledImage = Readonly<{
+  /** As it stands in the object, credentials and all: show it with `quote` only. */
+  written: string;
+  reference: ImageReference;
+  /** One at least, in the order in which kubelet comes to them. */
+  uses: readonly [ImageUse, ...ImageUse[]];
+}>;
+
+/** An image whose registry has answered. */
+export type AnsweredImage = Readonly<{ image: PulledImage; answer: ImageAnswer }>;
+
+/** An image whose registry has said that it cannot be pulled. */
+export type RefusedImage = Readonly<{ image: PulledImage; answer: FailedAnswer }>;
+
+/**
+ * How the pods of a workload pull: made once for each reading of an object, and each part of it when it is first asked for. Every
+ * rule takes it from its context.
+ */
+export type PodPull = Readonly<{
+  /**
+   * The images that are pulled at all, each address once. Not those that must be on the node already, nor what no runtime can
+   * parse.
+   */
+  images: () => readonly PulledImage[];
+  /** The pod's service account; undefined when it is not known. */
+  account: () => ServiceAccount | undefined;
+  /** The pull secrets that kubelet looks for; undefined when it is not known which they are. */
+  secrets: () => readonly UsedSecret[] | undefined;
+  /** Their names. */
+  secretNames: () => readonly string[] | undefined;
+  /** Those of its images that their registry has answered about. */
+  answers: () => readonly AnsweredImage[];
+  /** What is known of an image to who has these pull secrets. */
+  getAnswer: (reference: ImageReference, secretNames: readonly string[] | undefined) => KnownAnswer | 'not-gathered';
+  /** The nodes that it may run on; undefined when nodes are not known, or none is for it. */
+  nodes: () => CandidateNodes | undefined;
+}>;
+
+/** @param get what is known of an image, from memory; undefined where no registry is ever asked */
+export function createPodPull(
+  workload: Workload,
+  facts: Facts,
+  now: number,
+  get: ((question: ImageQuestion) => KnownAnswer) | undefined,
+): PodPull {
+  const images = once(() => listPulledImages(workload.images));
+  const account = once(() => facts.serviceAccounts?.find(workload.namespace, workload.serviceAccount));
+  const secretNames = once(() => listSecretNames(workload, account()));
+  const getAnswer: PodPull['getAnswer'] = (reference, pullSecrets) =>
+    get === undefined ? 'not-gathered' : get({ reference, namespace: workload.namespace, pullSecrets });
+  return {
+    images,
+    account,
+    secrets: once(() => listUsedSecrets(workload, account(), facts.pullSecrets, now)),
+    secretNames,
+    answers: once(() =>
+      images().flatMap((image): readonly AnsweredImage[] => {
+        const known = getAnswer(image.reference, secretNames());
+        return typeof known === 'string' ? [] : [{ image, answer: known.answer }];
+      }),
+    ),
+    getAnswer,
+    nodes: once(() => findCandidateNodes(workload, facts)),
+  };
+}
+
+/** Registries that give their images to anybody. */
+const PUBLIC_REGISTRIES: ReadonlySet<string> = new Set(['registry.k8s.io', 'public.ecr.aws']);
+
+/**
+ * Whether an image is surely pulled without credentials: because its registry has none but public images, or because the
+ * policy says that it needs no pull secret. False says no more than that it may need one.
+ */
+export function isSurelyPublic(policy: PolicySections, reference: ImageReference): boolean {
+  const registry = findRegistry(policy, reference);
+  if (registry !== undefined) return registry.pullSecret === undefined;
+  if (PUBLIC_REGISTRIES.has(reference.registry)) return true;
+  return reference.registry === DOCKER_HUB && reference.repository.startsWith('library/');
+}
+
+/** The pull policy of an image as it is written or, where it is not, as the API server will fill it in. */
+export function pullPolicyOf({ parsed, pullPolicy }: Pick<ImageUse, 'parsed' | 'pullPolicy'>): string {
+  if (pullPolicy !== undefined && pullPolicy !== '') return pullPolicy;
+  if (!parsed.ok) return 'IfNotPresent';
+  const { tag, digest } = parsed.reference;
+  return (tag ?? (digest === undefined ? 'latest' : '')) === 'latest' ? 'Always' : 'IfNotPresent';
+}
+
+function listPulledImages(uses: readonly ImageUse[]): readonly PulledImage[] {
+  const pulled = new Map<string, { written: string; reference: ImageReference; uses: [ImageUse, ...ImageUse[]] }>();
+  for (const use of uses) {
+    const { written, parsed, pullPolicy } = use;
+    if (!parsed.ok || pullPolicy === 'Never') continue;
+    const known = pulled.get(written);
+    if (known === undefined) pulled.set(written, { written, reference: parsed.reference, uses: [use] });
+    else known.uses.push(use);
+  }
+  return [...pulled.values()];
+}
+
+function once<Value>(compute: () => Value): () => Value {
+  let known: Readonly<{ value: Value }> | undefined;
+  return () => (known ??= { value: compute() }).value;
+}
