@@ -4,6 +4,7 @@ import type { Finding } from '../engine/evaluate.ts';
 import { describeFinding, nameSubject } from '../report/describe-finding.ts';
 import { findController, type Controller } from '../workload/controller.ts';
 import { formatFieldPath, readPath, readString } from '../text/json.ts';
+import { escapeUnprintable } from '../text/quote.ts';
 
 export type NoticeOutcome = 'denied' | 'fixed';
 
@@ -97,11 +98,15 @@ function isNamed({ apiVersion, kind, namespace, name, uid = '' }: InvolvedObject
 /** As long as the `note` of the newer Event API may be, which some tools convert to. */
 const MAX_MESSAGE_BYTES = 1024;
 
-/** `spec.containers[0].image: "NGINX": repository name must be lowercase (reference-valid, and 2 more)`. */
+/** `spec.containers[0].image: "NGINX": repository name must be lowercase (reference-valid, and 2 more). Write …`. */
 function describe(subject: string, finding: Finding, others: number): string {
   const end = others === 0 ? ` (${finding.rule})` : ` (${finding.rule}, and ${others} more)`;
   const text = `${subject}${formatFieldPath(finding.at)}: ${describeFinding(finding)}`;
-  return `${cutToBytes(text, MAX_MESSAGE_BYTES - Buffer.byteLength(end))}${end}`;
+  const said = `${cutToBytes(text, MAX_MESSAGE_BYTES - Buffer.byteLength(end))}${end}`;
+  if (finding.fixed !== 'no') return said;
+  // A remedy may end in a command, and one that is cut is worse than none.
+  const whole = `${said}. ${escapeUnprintable(finding.remedy)}`;
+  return Buffer.byteLength(whole) <= MAX_MESSAGE_BYTES ? whole : said;
 }
 
 function cutToBytes(text: string, limit: number): string {

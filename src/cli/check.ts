@@ -1,11 +1,11 @@
 import type { Position } from '../manifest/locate.ts';
 import { describeCause, readText } from '../manifest/read-text.ts';
 import { checkObject } from '../admission/check-object.ts';
-import type { Finding } from '../engine/evaluate.ts';
+import type { Decision, Finding } from '../engine/evaluate.ts';
 import type { Policy } from '../engine/rule.ts';
 import { findKind, groupOf } from '../workload/kinds.ts';
 import { findFiles, type FoundFile } from '../manifest/find-files.ts';
-import { formatCheckJson, formatCheckText } from './format-check.ts';
+import { formatCheckJson, formatCheckText, type CheckResult } from './format-check.ts';
 import { hideCredentials, type ExitCode, type Io } from './io.ts';
 import { loadConfig } from './load-config.ts';
 import { useColor } from './terminal.ts';
@@ -13,18 +13,7 @@ import { readManifest, type ManifestObject } from '../manifest/read-manifests.ts
 
 export type CheckOptions = Readonly<{ config?: string; output: 'text' | 'json' }>;
 
-export type LocatedFinding = Finding & Position & Readonly<{ file: string }>;
-
-/** All that was learned from the paths given. */
-export type CheckResult = Readonly<{
-  findings: readonly LocatedFinding[];
-  /** Files and places in them that could not be read. */
-  errors: readonly Readonly<{ file: string; line?: number; column?: number; message: string }>[];
-  /** Objects judged; other Kubernetes objects; documents that are none. */
-  counts: Readonly<{ workloads: number; otherObjects: number; foreign: number }>;
-}>;
-
-/** `pullguard check`: judges manifests by the rules that judge them in the cluster. What cannot be read hides nothing else. */
+/** `pullguard check`: checks manifests by the rules that check them in the cluster. What cannot be read hides nothing else. */
 export async function check(paths: readonly string[], { config, output }: CheckOptions, io: Io): Promise<ExitCode> {
   const policy = loadConfig(config);
   const files = findFiles(paths.filter((path) => path !== '-')).map((found) => readFile(found));
@@ -59,7 +48,12 @@ function readFile({ file, problem }: FoundFile): ReadText {
   }
 }
 
-const NOTHING: CheckResult = { findings: [], errors: [], counts: { workloads: 0, otherObjects: 0, foreign: 0 } };
+const NOTHING: CheckResult = {
+  findings: [],
+  errors: [],
+  counts: { workloads: 0, otherObjects: 0, foreign: 0 },
+  skipped: [],
+};
 
 /** Somebody may have taken this for the command that explains an image address, password and all. */
 function unreadable(file: string, problem = 'unknown cause'): CheckResult {
@@ -68,26 +62,30 @@ function unreadable(file: string, problem = 'unknown cause'): CheckResult {
 
 function checkText(file: string, text: string, policy: Policy): CheckResult {
   const { objects, foreign, errors } = readManifest(text);
-  const judged = objects.map((object) => checkManifest(object, policy));
-  const workloads = judged.filter((findings) => findings !== undefined);
+  const checked = objects.map((object) => checkManifest(object, policy));
+  const workloads = checked.filter((one) => one !== undefined);
   return {
     findings: workloads
-      .flat()
+      .flatMap(({ findings }) => findings)
       .map((finding) => ({ ...finding, file }))
       .sort((left, right) => left.line - right.line || left.column - right.column),
     errors: errors.map((error) => ({ file, ...error })),
-    counts: { workloads: workloads.length, otherObjects: judged.length - workloads.length, foreign },
+    counts: { workloads: workloads.length, otherObjects: checked.length - workloads.length, foreign },
+    skipped: mergeSkipped(workloads),
   };
 }
 
+type CheckedManifest = Pick<Decision, 'skipped'> & Readonly<{ findings: readonly (Finding & Position)[] }>;
+
 /** Undefined for an object that names no images. */
-function checkManifest(manifest: ManifestObject, policy: Policy): readonly (Finding & Position)[] | undefined {
+function checkManifest(manifest: ManifestObject, policy: Policy): CheckedManifest | undefined {
   const { apiVersion, object } = manifest;
   const kind = findKind(policy.kinds, groupOf(apiVersion), manifest.kind);
   if (kind === undefined) return undefined;
   const checked = checkObject('manifest', { object, kind, namespace: '', policy, facts: {}, now: Date.now() });
-  if (checked.exempt !== undefined) return [];
-  return checked.findings.map((finding) => ({ ...finding, ...manifest.locate(finding.at) }));
+  if (checked.exempt !== undefined) return { findings: [], skipped: [] };
+  const findings = checked.findings.map((finding) => ({ ...finding, ...manifest.locate(finding.at) }));
+  return { findings, skipped: checked.skipped };
 }
 
 function mergeResults(results: readonly CheckResult[]): CheckResult {
@@ -99,7 +97,12 @@ function mergeResults(results: readonly CheckResult[]): CheckResult {
       otherObjects: sum(results, ({ otherObjects }) => otherObjects),
       foreign: sum(results, ({ foreign }) => foreign),
     },
+    skipped: mergeSkipped(results),
   };
+}
+
+function mergeSkipped(results: readonly Pick<Decision, 'skipped'>[]): Decision['skipped'] {
+  return [...new Map(results.flatMap(({ skipped }) => skipped).map((one) => [one.rule, one])).values()];
 }
 
 function sum(results: readonly CheckResult[], count: (counts: CheckResult['counts']) => number): number {

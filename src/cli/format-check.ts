@@ -4,7 +4,22 @@ import { escapeUnprintable } from '../text/quote.ts';
 import { describeFinding, nameSubject } from '../report/describe-finding.ts';
 import { redactUserinfo } from '../text/redact.ts';
 import { formatFieldPath } from '../text/json.ts';
-import type { CheckResult, LocatedFinding } from './check.ts';
+import type { Decision, Finding } from '../engine/evaluate.ts';
+import type { Position } from '../manifest/locate.ts';
+import { listRemedies, listSkipped } from '../report/notes.ts';
+
+export type LocatedFinding = Finding & Position & Readonly<{ file: string }>;
+
+/** All that was learned from the paths given. */
+export type CheckResult = Readonly<{
+  findings: readonly LocatedFinding[];
+  /** Files and places in them that could not be read. */
+  errors: readonly Readonly<{ file: string; line?: number; column?: number; message: string }>[];
+  /** Objects judged; other Kubernetes objects; documents that are none. */
+  counts: Readonly<{ workloads: number; otherObjects: number; foreign: number }>;
+  /** Rules that did not run, and the facts they missed. */
+  skipped: Decision['skipped'];
+}>;
 
 type Style = Parameters<typeof styleText>[0];
 const STYLES: Readonly<Record<Action | 'error', Style>> = { deny: 'red', error: 'red', warn: 'yellow', audit: 'gray' };
@@ -20,19 +35,25 @@ export function formatCheckText(result: CheckResult, color: boolean): string {
   const errors = result.errors.map(
     (error) => `${formatPlace(error)}: ${paint('error')}: ${escapeUnprintable(error.message)}\n`,
   );
-  return [...findings, ...errors, `${summarize(result)}\n`].join('');
+  const notes = [...listRemedies(result.findings), ...listSkipped(result.skipped)];
+  return [
+    ...findings,
+    ...errors,
+    ...notes.map((note) => `${escapeUnprintable(note)}\n`),
+    `${summarize(result)}\n`,
+  ].join('');
 }
 
-/** One JSON document: `findings`, `errors`, and `summary` with the counts. */
+/** One JSON document: `findings`, `errors`, `skipped` rules, and `summary` with the counts. */
 export function formatCheckJson(result: CheckResult): string {
-  const { errors, counts } = result;
+  const { errors, counts, skipped } = result;
   const summary = {
     ...counts,
     denied: count(result, 'deny'),
     warned: count(result, 'warn'),
     audited: count(result, 'audit'),
   };
-  return `${JSON.stringify({ findings: result.findings.map((finding) => toJson(finding)), errors, summary }, null, 2)}\n`;
+  return `${JSON.stringify({ findings: result.findings.map((finding) => toJson(finding)), errors, skipped, summary }, null, 2)}\n`;
 }
 
 function toJson(finding: LocatedFinding): object {

@@ -1,12 +1,12 @@
+import type { Progress as Shown } from '../scan/scan-cluster.ts';
 import type { Io } from './io.ts';
 import { findWidth } from './terminal.ts';
 
-export type Progress = Readonly<{
-  /** `done` and `remaining` count what is worked on; without them, or while `remaining` is not known, there is no bar. */
-  show: (what: string, done?: number, remaining?: number) => void;
-  /** Takes the line away, as whatever is printed next would go on in it. */
-  clear: () => void;
-}>;
+export type Progress = Shown &
+  Readonly<{
+    /** Takes the line away, as whatever is printed next would go on in it. */
+    clear: () => void;
+  }>;
 
 const WIDTH = 24;
 
@@ -20,6 +20,7 @@ export function createProgress(stderr: Io['stderr']): Progress {
   let isShown = false;
   return {
     show: (what, done = 0, remaining) => {
+      // Without a count, or while what remains is not known, there is no bar.
       // Of a line that goes on below itself only the last part could be taken away.
       stderr.write(CLEAR + formatLine(what, done, remaining).slice(0, width - 1));
       isShown = true;

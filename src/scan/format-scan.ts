@@ -1,12 +1,11 @@
 import { styleText } from 'node:util';
 import type { Finding } from '../engine/evaluate.ts';
-import type { FactName } from '../pull/facts.ts';
-import type { Owner } from './owners.ts';
+import { listRemedies, listSkipped } from '../report/notes.ts';
 import { escapeUnprintable } from '../text/quote.ts';
 import { redactUserinfo } from '../text/redact.ts';
 import { describeFinding } from '../report/describe-finding.ts';
 import { formatTable } from '../text/table.ts';
-import type { FindingGroup, Result } from './group-findings.ts';
+import type { FindingGroup, Owner, Result } from './tally.ts';
 import { isPod } from '../workload/kinds.ts';
 import { formatFieldPath } from '../text/json.ts';
 import type { ScanResult } from './scan-cluster.ts';
@@ -105,21 +104,12 @@ function adviseNewPods(namespace: string, { group, kind, name }: Owner): string 
     : `Delete the pods; ${kind}/${name} makes new ones.`;
 }
 
-const FACTS: Readonly<Record<FactName, string>> = {
-  pullSecrets: 'pull secrets',
-  serviceAccounts: 'service accounts',
-  namespaces: 'the labels of namespaces',
-  registries: 'answers of registries, and scan asks none',
-  nodes: 'nodes',
-};
-
 /** What the rows do not say by themselves, and what was not looked at. */
 function listNotes({ groups, notServed, unknown, skipped }: ScanResult): readonly string[] {
   return [
+    ...listRemedies(groups.filter(({ result }) => result !== 'unfixed').map(({ finding }) => finding)),
     ...(groups.some(({ result }) => result === 'unfixed') ? [UNFIXED] : []),
-    ...skipped.map(
-      ({ rule, missing }) => `not checked: ${rule}, which needs ${missing.map((fact) => FACTS[fact]).join(' and ')}`,
-    ),
+    ...listSkipped(skipped),
     ...unknown.map((problem) => `not known: ${problem}`),
     ...(notServed.length > 0 ? [`not in this cluster: ${notServed.join(', ')}`] : []),
   ].map((note) => escapeUnprintable(note));

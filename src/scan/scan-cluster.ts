@@ -1,16 +1,18 @@
 import { ApiError, type ApiServer } from '../cluster/connection/api-server.ts';
-import { checkNamespaces } from './check-namespaces.ts';
 import type { SecretsMode } from '../cluster/facts/facts.ts';
-import { collectionPath, findResources, nameResource, type Resource } from './find-resources.ts';
+import {
+  checkNamespaces,
+  collectionPath,
+  findResources,
+  listWorkloads,
+  nameResource,
+  type Resource,
+} from './resources.ts';
 import { listFacts } from './list-facts.ts';
-import { listWorkloads } from './list-workloads.ts';
 import type { Policy } from '../engine/rule.ts';
 import { listPullSecrets } from '../policy/policy.ts';
 import { isPod, type WorkloadKind } from '../workload/kinds.ts';
-import { UsageError } from '../cli/io.ts';
-import type { Progress } from '../cli/progress.ts';
-import { describeRefusal } from '../cli/reach-cluster.ts';
-import { createTally, type Findings, type Tally } from './scan-tally.ts';
+import { createTally, type Findings, type Tally } from './tally.ts';
 
 export type ScanInput = Readonly<{
   api: ApiServer;
@@ -20,6 +22,9 @@ export type ScanInput = Readonly<{
   namespaces: readonly string[];
   progress: Progress;
 }>;
+
+/** Shown how far a scan is: `done` and `remaining` count objects; `remaining` may not be known. */
+export type Progress = Readonly<{ show: (what: string, done?: number, remaining?: number) => void }>;
 
 /** All that was learned from the cluster. Messages say what, why and what to do, and end without a full stop. */
 export type ScanResult = Findings &
@@ -32,10 +37,10 @@ export type ScanResult = Findings &
     unknown: readonly string[];
   }>;
 
-/** Judges what is in a cluster, a page at a time. @throws UsageError when the cluster cannot be asked at all. */
+/** Checks what is in a cluster, a page at a time. @throws ApiError when the cluster cannot be asked at all. */
 export async function scanCluster({ api, policy, secrets, namespaces, progress }: ScanInput): Promise<ScanResult> {
   const refusal = await findRefusal(api);
-  if (refusal !== undefined) throw new UsageError(describeRefusal(refusal, 'get of /version'));
+  if (refusal !== undefined) throw refusal;
   progress.show('pull secrets, service accounts and namespaces');
   const checked = await checkNamespaces(api, namespaces);
   const { facts, problems: unknown } = await listFacts({

@@ -1,6 +1,7 @@
+import { ApiError, type ApiServer, type KubernetesObject } from '../cluster/connection/api-server.ts';
+import { listPages } from '../cluster/connection/list.ts';
 import { tabulateKinds, type KindTable, type WorkloadKind } from '../workload/kinds.ts';
 import { readPath, readString } from '../text/json.ts';
-import { ApiError, type ApiServer } from '../cluster/connection/api-server.ts';
 
 /** Where the API has the objects of a kind. */
 export type Resource = Readonly<{
@@ -100,4 +101,77 @@ async function callOrNothing(api: ApiServer, path: string): Promise<unknown> {
 
 function basePath(group: string, version: string): string {
   return group === '' ? `/api/${version}` : `/apis/${encodeURIComponent(group)}/${encodeURIComponent(version)}`;
+}
+
+/** `remaining` is how many objects come after this page, where the API server knows. */
+export type WorkloadPage = Readonly<{ objects: readonly KubernetesObject[]; remaining?: number }>;
+
+/** A list that expires three times over changes faster than it can be read. */
+const MAX_ATTEMPTS = 3;
+
+/**
+ * The objects of a collection, a page at a time and each once. An API server forgets a list that is read too slowly, after
+ * five minutes as it comes; it is then read again from the start, and what has been seen is left out.
+ *
+ * @throws ApiError
+ */
+export async function* listWorkloads(api: ApiServer, path: string): AsyncGenerator<WorkloadPage> {
+  const seen = new Set<string>();
+  for (let attempt = 1; ; attempt++) {
+    try {
+      for await (const { items, remaining } of listPages(api, path)) {
+        const objects = items.filter((item) => isNew(item, seen));
+        yield { objects, ...(remaining !== undefined && { remaining }) };
+      }
+      return;
+    } catch (error) {
+      if (!isExpired(error) || attempt === MAX_ATTEMPTS) throw error;
+    }
+  }
+}
+
+/** By name and not by uid: a pod of a StatefulSet that was made anew in between is the same to a reader. */
+function isNew(object: KubernetesObject, seen: Set<string>): boolean {
+  const key = `${readString(object, 'metadata', 'namespace')}/${readString(object, 'metadata', 'name')}`;
+  if (seen.has(key)) return false;
+  seen.add(key);
+  return true;
+}
+
+function isExpired(error: unknown): boolean {
+  return error instanceof ApiError && error.status === 410;
+}
+
+export type CheckedNamespaces = Readonly<{
+  /** Those that are there, or may be. */
+  namespaces: readonly string[];
+  /** Of these, the ones that we may not ask about. */
+  unsure: readonly string[];
+  /** What is wrong with the others. */
+  problems: readonly string[];
+}>;
+
+/**
+ * Whether namespaces are there. The API server lists one that is not as one that is empty, so a typo would pass for a clean
+ * result. Never rejects for what the cluster answers, or does not.
+ */
+export async function checkNamespaces(api: ApiServer, names: readonly string[]): Promise<CheckedNamespaces> {
+  const namespaces: string[] = [];
+  const unsure: string[] = [];
+  const problems: string[] = [];
+  for (const name of names) {
+    try {
+      await api.call('GET', `/api/v1/namespaces/${encodeURIComponent(name)}`);
+      namespaces.push(name);
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      if (error.status === 404) {
+        problems.push(`there is no namespace "${name}"; "kubectl get namespaces" lists those that there are`);
+      } else {
+        namespaces.push(name);
+        unsure.push(name);
+      }
+    }
+  }
+  return { namespaces, unsure, problems };
 }
