@@ -1,7 +1,7 @@
 import type { Credentials } from './keyring.ts';
 import { parseCredentialKey } from './credential-key.ts';
+import { isRecord } from '../text/json.ts';
 import { quote } from '../text/quote.ts';
-import { isNull, readMembers, readText } from './read-members.ts';
 
 /** The keys of a docker configuration as they are written, and what is kept of the credentials under each. */
 export type DockerEntries<Kept> = ReadonlyMap<string, Kept>;
@@ -12,7 +12,7 @@ export type KeepCredentials<Kept> = (credentials: Credentials) => Kept;
 /**
  * Reads the text of a `config.json` as kubelet does (`pkg/credentialprovider/config.go`), which leaves it to Go's
  * `encoding/json`: names of fields match in upper and lower case, null leaves a field as it was, and a value of the wrong
- * kind makes the whole text unreadable.
+ * kind makes the whole text unreadable. Of two members spelled the same only the last is seen, where Go reads both.
  *
  * @param name how to call the text in messages.
  * @returns why kubelet cannot read it, where that is so; it holds nothing of the text but the key of an entry
@@ -22,42 +22,38 @@ export function readDockerConfig<Kept>(
   keep: KeepCredentials<Kept>,
   name = '.dockerconfigjson',
 ): DockerEntries<Kept> | string {
-  const found: Found<Kept> = { entries: new Map(), keep };
-  return readConfig(json, name, found) ?? found.entries;
+  const members = readMembers(parseJson(json), name);
+  if (typeof members === 'string') return members;
+  const entries = new Map<string, Kept>();
+  for (const [member, value] of members) {
+    if (/^auths$/iu.test(member)) {
+      // `auths` and `Auths` are one to Go: both count, unless the later one is null.
+      if (value === null) entries.clear();
+      const problem = addEntries(value, 'auths', keep, entries);
+      if (problem !== undefined) return problem;
+    } else if (/^httpheaders$/iu.test(member) && !isHeaders(value)) return 'HttpHeaders is not an object of texts';
+  }
+  return entries;
 }
 
 /** Reads the text of a `.dockercfg`, an older form: it holds what stands under `auths` in the newer one. */
 export function readDockercfg<Kept>(json: string, keep: KeepCredentials<Kept>): DockerEntries<Kept> | string {
-  const found: Found<Kept> = { entries: new Map(), keep };
-  return (isJson(json) ? addEntries(json, '.dockercfg', found) : '.dockercfg is not JSON') ?? found.entries;
+  const entries = new Map<string, Kept>();
+  return addEntries(parseJson(json), '.dockercfg', keep, entries) ?? entries;
 }
 
-type Found<Kept> = Readonly<{ entries: Map<string, Kept>; keep: KeepCredentials<Kept> }>;
-
-function readConfig<Kept>(json: string, place: string, found: Found<Kept>): string | undefined {
-  if (!isJson(json)) return `${place} is not JSON`;
-  const members = readMembers(json);
-  if (members === undefined) return isNull(json) ? undefined : `${place} is not an object`;
-  for (const { name, json: value } of members) {
-    const problem = /^auths$/iu.test(name)
-      ? addEntries(value, 'auths', found)
-      : /^httpheaders$/iu.test(name) && !isHeaders(value)
-        ? 'HttpHeaders is not an object of texts'
-        : undefined;
-    if (problem !== undefined) return problem;
-  }
-  return undefined;
-}
-
-/** `auths` may stand twice, and both count, unless the second is null. A key may too: the last counts, all must be readable. */
-function addEntries<Kept>(json: string, place: string, { entries, keep }: Found<Kept>): string | undefined {
-  if (isNull(json)) entries.clear();
-  const members = isNull(json) ? [] : readMembers(json);
-  if (members === undefined) return `${place} is not an object`;
-  for (const { name, json: value } of members) {
-    const read = readEntry(value, `${place}[${showKey(name)}]`);
-    if (typeof read === 'string') return read;
-    entries.set(name, keep(read));
+function addEntries<Kept>(
+  auths: unknown,
+  place: string,
+  keep: KeepCredentials<Kept>,
+  entries: Map<string, Kept>,
+): string | undefined {
+  const members = readMembers(auths, place);
+  if (typeof members === 'string') return members;
+  for (const [key, entry] of members) {
+    const credentials = readEntry(entry, `${place}[${showKey(key)}]`);
+    if (typeof credentials === 'string') return credentials;
+    entries.set(key, keep(credentials));
   }
   return undefined;
 }
@@ -71,16 +67,15 @@ const FIELDS = { username: /^username$/iu, password: /^password$/iu, email: /^em
 const FIELD_NAMES = ['username', 'password', 'email', 'auth'] as const;
 
 /** The credentials of an entry, or why kubelet cannot read it. */
-function readEntry(json: string, place: string): Credentials | string {
-  const members = isNull(json) ? [] : readMembers(json);
-  if (members === undefined) return `${place} is not an object`;
+function readEntry(entry: unknown, place: string): Credentials | string {
+  const members = readMembers(entry, place);
+  if (typeof members === 'string') return members;
   const fields = { username: '', password: '', email: '', auth: '' };
-  for (const { name, json: value } of members) {
+  for (const [name, value] of members) {
     const field = FIELD_NAMES.find((each) => FIELDS[each].test(name));
-    if (field === undefined || isNull(value)) continue;
-    const text = readText(value);
-    if (text === undefined) return `${place}.${field} is not text`;
-    fields[field] = text;
+    if (field === undefined || value === null) continue;
+    if (typeof value !== 'string') return `${place}.${field} is not text`;
+    fields[field] = value;
   }
   const { username, password } = fields;
   if (fields.auth === '') return { username, password };
@@ -97,18 +92,25 @@ function decodeAuth(auth: string): Credentials | undefined {
 
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}(?:==)?|[A-Za-z0-9+/]{3}=?)?$/;
 
-function isHeaders(json: string): boolean {
+function isHeaders(value: unknown): boolean {
   return (
-    isNull(json) ||
-    readMembers(json)?.every(({ json: value }) => isNull(value) || readText(value) !== undefined) === true
+    value === null ||
+    (isRecord(value) && Object.values(value).every((header) => header === null || typeof header === 'string'))
   );
 }
 
-function isJson(text: string): boolean {
+/** The members of an object, none of null; or what else it is. */
+function readMembers(value: unknown, place: string): readonly (readonly [name: string, value: unknown])[] | string {
+  if (value === undefined) return `${place} is not JSON`;
+  if (value === null) return [];
+  return isRecord(value) ? Object.entries(value) : `${place} is not an object`;
+}
+
+/** Undefined when it is not JSON. */
+function parseJson(json: string): unknown {
   try {
-    JSON.parse(text);
-    return true;
+    return JSON.parse(json);
   } catch {
-    return false;
+    return undefined;
   }
 }

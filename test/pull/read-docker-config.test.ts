@@ -48,7 +48,7 @@ describe('an entry has credentials as kubelet and container runtimes see it', ()
     ['{"user name":"user"}', false],
     // The last counts, but for null, which is as if it were not there.
     [`{"auth":"${base64('user:password')}","Auth":"${base64(':')}"}`, false],
-    [`{"auth":"${base64('user:password')}","auth":null}`, true],
+    [`{"auth":"${base64('user:password')}","Auth":null}`, true],
     ['{"username":"user","username":""}', false],
     ['{"x":1,"username":"user"}', true],
   ])('%s: %s', (entry, hasCredentials) => {
@@ -56,15 +56,14 @@ describe('an entry has credentials as kubelet and container runtimes see it', ()
   });
 });
 
-describe('what stands twice counts as it does to Go', () => {
+describe('members whose names differ in case alone count as they do to Go', () => {
   const user = '{"username":"user"}';
 
   test.each<[json: string, found: Readonly<Record<string, boolean>>]>([
     [`{"auths":{"a":${user},"a":{}}}`, { a: false }],
-    [`{"auths":{"a":${user},"a":null}}`, { a: false }],
     [`{"auths":{"a":${user}},"Auths":{"b":{}},"AUTHS":{"a":{}}}`, { a: false, b: false }],
-    [`{"auths":{"a":${user}},"auths":null}`, {}],
-    [`{"auths":{"a":${user}},"auths":null,"auths":{"b":${user}}}`, { b: true }],
+    [`{"auths":{"a":${user}},"Auths":null}`, {}],
+    [`{"auths":{"a":${user}},"Auths":null,"AUTHS":{"b":${user}}}`, { b: true }],
     ['{"auths":{}}', {}],
     ['{"auths":null,"credsStore":"desktop","HttpHeaders":{"User-Agent":"Docker","X":null}}', {}],
     [`{"a":${user},"credHelpers":{"b":"c"}}`, {}],
@@ -91,8 +90,7 @@ describe('what kubelet cannot read is said in words, without what it holds', () 
     ['{"auths":{"r.example.com":{"Password":1234}}}', 'auths["r.example.com"].password is not text'],
     ['{"auths":{"r.example.com":{"username":["secret"]}}}', 'auths["r.example.com"].username is not text'],
     ['{"auths":{"r.example.com":{"email":true}}}', 'auths["r.example.com"].email is not text'],
-    ['{"auths":{"a":{"auth":1},"a":{}}}', 'auths["a"].auth is not text'],
-    ['{"auths":{"a":{}},"auths":{"b":{"auth":1}}}', 'auths["b"].auth is not text'],
+    ['{"auths":{"a":{}},"Auths":{"b":{"auth":1}}}', 'auths["b"].auth is not text'],
     ['{"httpheaders":{"X-Secret":1}}', 'HttpHeaders is not an object of texts'],
     ['{"HttpHeaders":"secret"}', 'HttpHeaders is not an object of texts'],
     // A key as messages show any address: credentials in it hidden, never endless.
