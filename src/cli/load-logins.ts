@@ -1,4 +1,4 @@
-import { readDockerLogins } from '../cluster/facts/read-keyring.ts';
+import { readDockerLogins } from '../pull/pull-secret.ts';
 import { describeCause, readText } from '../manifest/read-text.ts';
 import type { KeyringEntry } from '../pull/keyring.ts';
 import { matchCredentialKey, parseCredentialKey } from '../pull/credential-key.ts';

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { readManifest } from '../../src/manifest/read-manifests.ts';
 import { readNode } from '../../src/cluster/facts/read-node.ts';
-import { readPullSecret } from '../../src/cluster/facts/read-pull-secret.ts';
+import { readPullSecret } from '../../src/pull/pull-secret.ts';
 import { readServiceAccount } from '../../src/cluster/facts/read-service-account.ts';
 import { defaultPolicy, loadPolicy } from '../../src/rules/policy.ts';
 import type { Facts, RegistryFacts } from '../../src/pull/facts.ts';

@@ -4,7 +4,8 @@ import type { KubernetesObject } from '../connection/api-server.ts';
 import type { AccessRule } from '../connection/access-rule.ts';
 import { readNamespace, type NamespaceLabels } from './read-namespace.ts';
 import { readNode } from './read-node.ts';
-import { PULL_SECRET_TYPES, readPullSecret } from './read-pull-secret.ts';
+import { readPullSecret } from '../../pull/pull-secret.ts';
+import { PULL_SECRET_TYPES } from '../../pull/used-secrets.ts';
 import { readServiceAccount } from './read-service-account.ts';
 
 /**

@@ -1,11 +1,10 @@
-import type { Credentials, Keyring, KeyringEntry, ReadKeyring } from '../../pull/keyring.ts';
-import { parseCredentialKey } from '../../pull/credential-key.ts';
+import type { Keyring, ReadKeyring } from '../../pull/keyring.ts';
+import { readKeyring } from '../../pull/pull-secret.ts';
+import { isLabel, isSubdomain } from '../../text/kubernetes-name.ts';
 import { readString } from '../../text/json.ts';
 import { ApiError, type ApiServer, type KubernetesObject } from '../connection/api-server.ts';
 import { listPages } from '../connection/list.ts';
 import { pathOf, type SecretsMode } from './fact-collections.ts';
-import { readDockerConfig, type DockerEntries } from '../../pull/read-docker-config.ts';
-import { readSecretEntries } from './read-pull-secret.ts';
 
 export type KeyringReaderOptions = Readonly<{
   api: ApiServer;
@@ -43,7 +42,7 @@ export function createKeyringReader({ api, secrets, pullSecretNames }: KeyringRe
     const known = underWay.get(place);
     if (known !== undefined) return known;
     const reading = fetchSecret(api, namespace, name)
-      .then(toKeyring)
+      .then((secret) => (secret === undefined ? NOTHING : readKeyring(secret)))
       .finally(() => underWay.delete(place));
     underWay.set(place, reading);
     return reading;
@@ -52,17 +51,6 @@ export function createKeyringReader({ api, secrets, pullSecretNames }: KeyringRe
   function mayRead(name: string): boolean {
     return secrets === 'all' || (secrets === 'default-secret-only' && pullSecretNames().includes(name));
   }
-}
-
-/**
- * The credentials in the text of a `config.json`, as docker and others write it.
- *
- * @returns why it cannot be read, to stand after its name: it holds nothing of the text but the key of an entry, and ends
- * without a full stop
- */
-export function readDockerLogins(json: string): readonly KeyringEntry[] | string {
-  const found = readDockerConfig(json, keepAll, 'it');
-  return typeof found === 'string' ? found : toEntries(found);
 }
 
 const NOTHING: Keyring = { entries: [], isComplete: true };
@@ -88,33 +76,3 @@ function describeFailure(error: unknown, name: string): string {
   if (error.status !== 403) return error.message;
   return `${error.message}; it takes the verb "list" on secrets, which may be for the name ${name} alone`;
 }
-
-function toKeyring(secret: KubernetesObject | undefined): Keyring {
-  if (secret === undefined) return NOTHING;
-  const found = readSecretEntries(secret, keepAll);
-  return typeof found === 'string' ? UNKNOWN : { entries: toEntries(found), isComplete: true };
-}
-
-function keepAll(credentials: Credentials): Credentials {
-  return credentials;
-}
-
-/** Kubelet hands on a password without a user name, but containerd and CRI-O then ask the registry as anybody. */
-function toEntries(found: DockerEntries<Credentials>): readonly KeyringEntry[] {
-  return [...found].flatMap(([text, credentials]) => {
-    const key = parseCredentialKey(text);
-    return key === undefined || credentials.username === '' ? [] : [{ key, credentials }];
-  });
-}
-
-/** RFC 1123, as for the names of namespaces. */
-function isLabel(text: string): boolean {
-  return text.length <= 63 && LABEL.test(text);
-}
-
-/** RFC 1123, as for the names of secrets. */
-function isSubdomain(text: string): boolean {
-  return text.length <= 253 && text.split('.').every((label) => LABEL.test(label));
-}
-
-const LABEL = /^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?$/;

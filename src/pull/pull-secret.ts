@@ -1,23 +1,16 @@
-import type { CredentialEntry, PullSecret } from '../../pull/facts.ts';
-import { parseCredentialKey } from '../../pull/credential-key.ts';
-import { memoize } from '../../text/memoize.ts';
-import { readString } from '../../text/json.ts';
-import type { KubernetesObject } from '../connection/api-server.ts';
-import {
-  readDockerConfig,
-  readDockercfg,
-  type DockerEntries,
-  type KeepCredentials,
-} from '../../pull/read-docker-config.ts';
-
-/** The types that kubelet takes for pull secrets; it passes over all others. */
-export const PULL_SECRET_TYPES = ['kubernetes.io/dockerconfigjson', 'kubernetes.io/dockercfg'] as const;
+import { readString } from '../text/json.ts';
+import { memoize } from '../text/memoize.ts';
+import { parseCredentialKey } from './credential-key.ts';
+import { readDockerConfig, readDockercfg, type DockerEntries, type KeepCredentials } from './docker-config.ts';
+import type { CredentialEntry, PullSecret } from './facts.ts';
+import type { Credentials, Keyring, KeyringEntry } from './keyring.ts';
+import { PULL_SECRET_TYPES } from './used-secrets.ts';
 
 /**
  * What is known of a Secret, as kubelet would use it to pull images (`pkg/credentialprovider/secrets/secrets.go`). No
  * credential is in what is returned, nor in anything that is kept. Never throws: what is no pull secret has no entries.
  */
-export function readPullSecret(object: KubernetesObject): PullSecret {
+export function readPullSecret(object: unknown): PullSecret {
   const type = share(readString(object, 'type'));
   const generatedBy = share(readString(object, 'metadata', 'labels', 'secret-generated-by'));
   const expiresAt = readExpiry(object);
@@ -34,7 +27,7 @@ const share = memoize((text) => text);
 
 type Content = Pick<PullSecret, 'entries' | 'malformed'>;
 
-function readContent(object: KubernetesObject): Content {
+function readContent(object: unknown): Content {
   // Kubelet hands on a password without a user name, but containerd and CRI-O then ask the registry as anybody.
   const found = readSecretEntries(object, ({ username }) => username !== '');
   return typeof found === 'string' ? { entries: [], malformed: found } : { entries: shareEntries(found) };
@@ -44,10 +37,7 @@ function readContent(object: KubernetesObject): Content {
  * The entries of a Secret, with what is kept of the credentials in each; or why kubelet cannot read it. Kubelet passes over a
  * pull secret that holds nothing, as it does over secrets of other types.
  */
-export function readSecretEntries<Kept>(
-  object: KubernetesObject,
-  keep: KeepCredentials<Kept>,
-): DockerEntries<Kept> | string {
+function readSecretEntries<Kept>(object: unknown, keep: KeepCredentials<Kept>): DockerEntries<Kept> | string {
   const type = readString(object, 'type');
   const isOld = type === DOCKERCFG;
   if (!isOld && type !== CONFIG_JSON) return new Map();
@@ -76,10 +66,41 @@ function toEntries(written: string): readonly CredentialEntry[] {
   );
 }
 
+/** The credentials in a Secret, to pull with; of one that kubelet cannot read, that they are not known. */
+export function readKeyring(secret: unknown): Keyring {
+  const found = readSecretEntries(secret, keepAll);
+  return typeof found === 'string'
+    ? { entries: [], isComplete: false }
+    : { entries: toKeyringEntries(found), isComplete: true };
+}
+
+function keepAll(credentials: Credentials): Credentials {
+  return credentials;
+}
+
+/** Kubelet hands on a password without a user name, but containerd and CRI-O then ask the registry as anybody. */
+function toKeyringEntries(found: DockerEntries<Credentials>): readonly KeyringEntry[] {
+  return [...found].flatMap(([text, credentials]) => {
+    const key = parseCredentialKey(text);
+    return key === undefined || credentials.username === '' ? [] : [{ key, credentials }];
+  });
+}
+
+/**
+ * The credentials in the text of a `config.json`, as docker and others write it.
+ *
+ * @returns why it cannot be read, to stand after its name: it holds nothing of the text but the key of an entry, and ends
+ * without a full stop
+ */
+export function readDockerLogins(json: string): readonly KeyringEntry[] | string {
+  const found = readDockerConfig(json, keepAll, 'it');
+  return typeof found === 'string' ? found : toKeyringEntries(found);
+}
+
 /** Where CCE writes the end of the credentials; the older versions to the second. */
 const EXPIRY_ANNOTATIONS = ['swr-auth-may-expires-at', 'temporary-ak-sk-expires-at'] as const;
 
-function readExpiry(object: KubernetesObject): number | undefined {
+function readExpiry(object: unknown): number | undefined {
   for (const annotation of EXPIRY_ANNOTATIONS) {
     const time = readTime(readString(object, 'metadata', 'annotations', annotation));
     if (time !== undefined) return time;

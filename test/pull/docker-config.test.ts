@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Credentials } from '../../src/pull/keyring.ts';
-import { readDockerConfig, readDockercfg } from '../../src/pull/read-docker-config.ts';
+import { readDockerConfig, readDockercfg } from '../../src/pull/docker-config.ts';
 
 function hasUsername({ username }: Credentials): boolean {
   return username !== '';

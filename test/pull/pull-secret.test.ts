@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { KubernetesObject } from '../../../src/cluster/connection/api-server.ts';
-import { readPullSecret } from '../../../src/cluster/facts/read-pull-secret.ts';
-import { matchCredentialKey } from '../../../src/pull/credential-key.ts';
+import type { KubernetesObject } from '../../src/cluster/connection/api-server.ts';
+import { readPullSecret } from '../../src/pull/pull-secret.ts';
+import { matchCredentialKey } from '../../src/pull/credential-key.ts';
 
 const CONFIG_JSON = 'kubernetes.io/dockerconfigjson';
 const DOCKERCFG = 'kubernetes.io/dockercfg';
