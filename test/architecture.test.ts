@@ -88,6 +88,15 @@ describe('src/', () => {
     );
   });
 
+  test('is described folder by folder, in the order of its layers', () => {
+    const page = readFileSync(new URL('../docs/architecture.md', import.meta.url), 'utf8');
+    const described = [...page.matchAll(/^\| `([a-z]+)` /gm)].map(([, folder]) => folder);
+    expect(described).toEqual(LAYERS.flat().filter((folder) => !folder.endsWith('.ts')));
+    expect(
+      [...new Set([...sources.keys()].filter((file) => file.includes('/')).map((file) => folderOf(file)))].sort(),
+    ).toEqual(described.toSorted());
+  });
+
   test('has no circles', () => {
     expect(findCircles(imports).filter((text) => !NOT_YET.some((each) => text.startsWith(each)))).toEqual([]);
   });
