@@ -7,7 +7,15 @@ import type { WorkloadKind } from '../workload/kinds.ts';
 import { readWorkloads, SKIP_ANNOTATION, type Workload } from '../workload/workload.ts';
 import { compareWithOld } from './changed.ts';
 import { MOST_SEVERE, NO_LIMITS, type NamespaceLimits } from './namespace-mode.ts';
-import { wordReport, type ConfiguredRule, type Policy, type Problem, type Rule, type Scope } from './rule.ts';
+import {
+  wordReport,
+  type AnyReport,
+  type ConfiguredRule,
+  type Policy,
+  type Problem,
+  type Rule,
+  type Scope,
+} from './rule.ts';
 import { resolveSkips, type Skips } from './skip.ts';
 
 /**
@@ -201,34 +209,36 @@ const SKIPPING: Pick<Rule, 'id' | 'remedy' | 'faqItems'> = {
 function reportSkips(subject: Subject, input: FullInput): readonly Finding[] {
   const { workload, skips } = subject;
   if (workload.images.length === 0) return [];
-  return skips.problems.map((problem) => toFinding(problem, SKIPPING, { action: 'warn', fix: false }, workload, input));
+  const by = { rule: SKIPPING, action: 'warn', fix: false } as const;
+  return skips.problems.map((problem) => toFinding(problem, problem.message, by, { workload, input }));
 }
 
 function runRule(configured: ConfiguredRule, { workload, pull }: Subject, input: FullInput): readonly Finding[] {
   const { rule, options } = configured;
-  const { policy, facts, now } = input;
+  const { policy, givesPullSecrets, facts, now } = input;
   return rule
-    .check({ workload, pull, policy, options, givesPullSecrets: input.givesPullSecrets, facts, now })
-    .map((report) => toFinding(wordReport(rule, report), rule, configured, workload, input));
+    .check({ workload, pull, policy, options, givesPullSecrets, facts, now })
+    .map((report) => toFinding(report, wordReport(rule, report), configured, { workload, input }));
 }
 
-// eslint-disable-next-line max-params -- a problem, and the four things that decide what comes of it
 function toFinding(
-  problem: Problem,
-  { id, remedy, faqItems }: Pick<Rule, 'id' | 'remedy' | 'faqItems'>,
-  { action, fix }: Pick<ConfiguredRule, 'action' | 'fix'>,
-  { kind, name, namespace, podSpec }: Workload,
-  { fixMode, limits }: FullInput,
+  report: AnyReport,
+  message: string,
+  { rule, action, fix }: Pick<ConfiguredRule, 'action' | 'fix'> & { rule: Pick<Rule, 'id' | 'remedy' | 'faqItems'> },
+  { workload, input }: Readonly<{ workload: Workload; input: FullInput }>,
 ): Finding {
-  const canFix = problem.fix !== undefined && fix && limits.fixes && fixMode !== 'never';
+  const { fixMode, limits } = input;
+  const { kind, name, namespace, podSpec } = workload;
+  const canFix = report.fix !== undefined && fix && limits.fixes && fixMode !== 'never';
   const fixed = !canFix ? 'no' : fixMode === 'apply' ? 'now' : 'later';
   return {
-    ...problem,
-    rule: id,
-    remedy: problem.remedy ?? remedy,
-    faqItems,
+    ...report,
+    message,
+    rule: rule.id,
+    remedy: report.remedy ?? rule.remedy,
+    faqItems: rule.faqItems,
     // What is fixed is no reason to refuse: at most the user is told.
-    action: lowest(action, problem.atMost ?? 'deny', fixed === 'no' ? 'deny' : 'warn', MOST_SEVERE[limits.mode]),
+    action: lowest(action, report.atMost ?? 'deny', fixed === 'no' ? 'deny' : 'warn', MOST_SEVERE[limits.mode]),
     fixed,
     workload: { kind, name, namespace, podSpec },
   };

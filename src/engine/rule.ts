@@ -46,7 +46,7 @@ export type Unplaced<Says extends Messages> =
   Report<Says> extends infer Each ? (Each extends unknown ? Omit<Each, 'at'> : never) : never;
 
 /** Something a rule found, in words. */
-export type Problem = Found & Readonly<{ messageId: string; message: string }>;
+export type Problem = AnyReport & Readonly<{ message: string }>;
 
 /** `gives` is what the pod gets by the edits, as messages show it: `"mirror.example.com/library/nginx"`. */
 export type Fix = Readonly<{ edits: readonly Edit[]; gives: string }>;
@@ -114,13 +114,14 @@ export function defineRule<
   return rule as unknown as Rule;
 }
 
-/** Words a report by the messages of its rule. */
-export function wordReport({ messages }: Pick<Rule, 'messages'>, report: Report<Messages>): Problem {
-  const { messageId, ...found } = report;
-  const { params, ...rest } = found as Found & Readonly<{ params?: unknown }>;
+/** The words of a report, by the messages of its rule. */
+export function wordReport({ messages }: Pick<Rule, 'messages'>, { messageId, params }: AnyReport): string {
   const word = messages[messageId] as ((params: unknown) => string) | undefined;
-  return { ...rest, messageId, message: word?.(params) ?? messageId };
+  return word === undefined ? messageId : word(params);
 }
+
+/** A report of whichever rule. */
+export type AnyReport = Found & Readonly<{ messageId: string; params?: unknown }>;
 
 type OptionsOf<Schemas extends OptionSchemas> = {
   readonly [Name in keyof Schemas]: Widen<Schemas[Name]['default']>;
