@@ -45,11 +45,10 @@ export function admit(
     now,
   });
   if (checked.exempt !== undefined) return { ...NOTHING_FOUND, exempt: checked.exempt };
-  const { mode, exempt: _, ...decision } = checked;
   return {
-    ...decision,
-    ...(endpoint === 'mutate' && { findings: decision.findings.filter(({ fixed }) => fixed === 'now') }),
-    ...(mode !== 'enforce' && { mode }),
+    ...checked.decision,
+    ...(endpoint === 'mutate' && { findings: checked.decision.findings.filter(({ fixed }) => fixed === 'now') }),
+    ...(checked.mode !== 'enforce' && { mode: checked.mode }),
   };
 }
 

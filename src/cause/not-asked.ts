@@ -4,7 +4,7 @@ import { quote } from '../text/quote.ts';
 export type NotAsked =
   | Readonly<{ why: 'address-not-allowed' | 'redirect-to-private-network'; host: string; address: string }>
   | Readonly<{ why: 'token-host-not-named' | 'token-over-plain-http' | 'impossible-host'; host: string }>
-  | Readonly<{ why: keyof typeof PLAIN }>
+  | Plain
   /** A mirror that is asked first may have the image all the same. */
   | Readonly<{ why: 'mirror-not-asked'; host: string; because: NotAsked }>
   | Readonly<{ why: 'mirror-wants-login'; host: string }>
@@ -12,6 +12,8 @@ export type NotAsked =
   | Readonly<{ why: 'secrets-unreadable'; problem: string }>
   /** A mistake of ours; only the name of the error is kept, as its message may hold anything that was sent. */
   | Readonly<{ why: 'bug'; error: string }>;
+
+type Plain = Readonly<{ why: keyof typeof PLAIN }>;
 
 const PLAIN = {
   'redirect-to-plain-http': 'it redirects to plain HTTP, which registries[].probe.plainHttp does not allow',
@@ -27,6 +29,7 @@ const PLAIN = {
 
 /** What stands in the way, for operators, without a full stop. */
 export function describeNotAsked(notAsked: NotAsked): string {
+  if (isPlain(notAsked)) return PLAIN[notAsked.why];
   switch (notAsked.why) {
     case 'address-not-allowed':
       return `${notAsked.host} has the address ${notAsked.address}, which registries[].probe.addresses does not allow`;
@@ -46,24 +49,23 @@ export function describeNotAsked(notAsked: NotAsked): string {
       return notAsked.problem;
     case 'bug':
       return `pullguard failed while it asked (${notAsked.error})`;
-    default:
-      return PLAIN[notAsked.why];
   }
 }
 
 /** Whether a setting of the policy would let it be asked. */
 export function isForPolicy(notAsked: NotAsked): boolean {
-  switch (notAsked.why) {
-    case 'address-not-allowed':
-    case 'token-host-not-named':
-    case 'token-over-plain-http':
-    case 'redirect-to-plain-http':
-      return true;
-    case 'mirror-not-asked':
-      return isForPolicy(notAsked.because);
-    default:
-      return false;
-  }
+  return notAsked.why === 'mirror-not-asked' ? isForPolicy(notAsked.because) : ALLOWED_BY_POLICY.has(notAsked.why);
+}
+
+const ALLOWED_BY_POLICY: ReadonlySet<NotAsked['why']> = new Set([
+  'address-not-allowed',
+  'token-host-not-named',
+  'token-over-plain-http',
+  'redirect-to-plain-http',
+]);
+
+function isPlain(notAsked: NotAsked): notAsked is Plain {
+  return notAsked.why in PLAIN;
 }
 
 /** @param error what was thrown where nothing should be */
