@@ -27,7 +27,7 @@ export type CheckInput = Readonly<{
 
 /** What came of an object: exempt with a reason, or checked, in a namespace that limits what comes of it. */
 export type Checked =
-  Readonly<{ exempt: ExemptReason }> | (Decision & Readonly<{ exempt?: undefined; mode: Exclude<Mode, 'off'> }>);
+  Readonly<{ exempt: ExemptReason }> | Readonly<{ exempt?: undefined; decision: Decision; mode: Exclude<Mode, 'off'> }>;
 
 /** Decides what becomes of an object: the one way for admissions, manifests and what runs. */
 export function checkObject(setting: Setting, input: CheckInput): Checked {
@@ -51,8 +51,8 @@ export function checkObject(setting: Setting, input: CheckInput): Checked {
   });
   // Of pods whose template is checked nothing else is told, as it is told of the template.
   const isToldElsewhere = setting === 'running' && isPod(kind) && isOwnedByChecked(object, policy);
-  const findings = isToldElsewhere ? decision.findings.filter(({ fixed }) => fixed === 'now') : decision.findings;
-  return { ...decision, findings, mode };
+  if (!isToldElsewhere) return { decision, mode };
+  return { decision: { ...decision, findings: decision.findings.filter(({ fixed }) => fixed === 'now') }, mode };
 }
 
 /**

@@ -84,8 +84,8 @@ function checkManifest(manifest: ManifestObject, policy: Policy): CheckedManifes
   if (kind === undefined) return undefined;
   const checked = checkObject('manifest', { object, kind, namespace: '', policy, facts: {}, now: Date.now() });
   if (checked.exempt !== undefined) return { findings: [], skipped: [] };
-  const findings = checked.findings.map((finding) => ({ ...finding, ...manifest.locate(finding.at) }));
-  return { findings, skipped: checked.skipped };
+  const findings = checked.decision.findings.map((finding) => ({ ...finding, ...manifest.locate(finding.at) }));
+  return { findings, skipped: checked.decision.skipped };
 }
 
 function mergeResults(results: readonly CheckResult[]): CheckResult {

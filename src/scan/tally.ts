@@ -42,11 +42,11 @@ export function createTally(policy: Policy, facts: Facts, now: number): Tally {
       if (LEFT_OUT.includes(checked.exempt)) counts.leftOut++;
       return;
     }
-    const { findings } = checked;
+    const { findings } = checked.decision;
     counts[isPod(kind) ? 'pods' : 'workloads']++;
     if (findings.some(({ fixed }) => fixed === 'now')) counts.unfixedPods++;
     groups.add({ namespace, owner: owners.findTop(object, kind), isPod: isPod(kind) }, findings);
-    for (const { rule, missing } of checked.skipped) skipped.set(rule, missing);
+    for (const { rule, missing } of checked.decision.skipped) skipped.set(rule, missing);
   };
   return {
     add,
