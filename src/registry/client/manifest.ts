@@ -1,4 +1,4 @@
-import { isDigest } from '../../image/grammar.ts';
+import { isDigest } from '../../image/reference.ts';
 import { readPlatform } from './platform.ts';
 
 /** A manifest, as far as sizes are concerned. */

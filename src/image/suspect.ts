@@ -1,9 +1,6 @@
-import { DOCKER_HUB } from './docker-hub.ts';
-import { DIGEST_LENGTHS, isImageId, splitDomain } from './grammar.ts';
-import { isFileName, readWebPage, registryOfSite } from './other-address.ts';
-import { isStandIn } from './placeholder.ts';
 import { quote } from '../text/quote.ts';
-import type { ImageReference } from './reference.ts';
+import { isFileName, isStandIn, readWebPage, registryOfSite } from './not-an-image.ts';
+import { DIGEST_LENGTHS, DOCKER_HUB, isImageId, splitDomain, type ImageReference } from './reference.ts';
 
 /** The highest TCP port; the reference grammar takes any digits. */
 const MAX_PORT = 65_535;
@@ -42,8 +39,9 @@ function suspectBareName(written: string, { registry, repository, tag }: ImageRe
   if (isFileName(name)) return `${readAs}; a runtime pulls from registries only and reads no files`;
   if (looksLikeHost(name, tag)) return `${readAs}; a registry needs "/" and a repository after it`;
   if (isStandIn(name)) return `${readAs}; it looks like a placeholder that was never replaced`;
-  if (Object.hasOwn(DIGEST_LENGTHS, name) && tag !== undefined)
+  if (DIGEST_LENGTHS.has(name) && tag !== undefined) {
     return `${readAs}; a digest needs a name before it: name@${name}:…`;
+  }
   return undefined;
 }
 
