@@ -119,6 +119,10 @@ describe('an image that is for other platforms than the nodes', () => {
     expect(found[0]!.remedy).toContain('kubernetes.io/arch');
   });
 
+  test('is found where it is for a newer variant than any node is known to be', () => {
+    expect(judge(offering('linux/amd64/v3'), { nodes: nodesOf({}) })).toHaveLength(1);
+  });
+
   test('is found where the nodes that it selects are', () => {
     const spec = { nodeSelector: { pool: 'arm' } };
     expect(judge(offering('linux/amd64'), { nodes: mixed, spec })).toHaveLength(1);

@@ -1,5 +1,5 @@
+import { readPlatform } from '../../image/platform.ts';
 import { isDigest } from '../../image/reference.ts';
-import { readPlatform } from './platform.ts';
 
 /** A manifest, as far as sizes are concerned. */
 export type Manifest =
