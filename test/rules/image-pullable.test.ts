@@ -4,7 +4,7 @@ import type { Finding } from '../../src/engine/evaluate.ts';
 import type { Facts, NodeFacts } from '../../src/pull/facts.ts';
 import type { FailedPull, ImageAnswer } from '../../src/cause/answer.ts';
 import type { Action } from '../../src/policy/policy.ts';
-import { formatWarnings } from '../../src/report/format-warnings.ts';
+import { formatWarnings } from '../../src/report/finding.ts';
 import { FAILURES, failed, nodesOf, pullable, registriesOf } from '../support/answers.ts';
 import { factsOf, HOUR, judgeIn, NOW } from '../support/facts.ts';
 import { deployment, type Json } from '../support/objects.ts';
