@@ -1,4 +1,4 @@
-import { nameCharacter, quote } from '../text/quote.ts';
+import { quote } from '../text/quote.ts';
 import { findUserinfo, schemeOf } from '../text/redact.ts';
 import { describePlaceholder, isFilePath, isGitRepository } from './not-an-image.ts';
 import {
@@ -86,17 +86,15 @@ function diagnoseKind(written: string): Diagnosis | undefined {
   if (isFilePath(written)) return say('malformed', 'this is a file path; images are pulled from registries only');
   if (isGitRepository(written)) return say('malformed', 'this is the address of a git repository, not of an image');
   const at = findUserinfo(written);
-  if (at >= 0) {
-    const hasPath = written.includes('/', at + 1);
-    return hasPath
-      ? say('userinfo', 'credentials do not belong in an image address but in a pull secret')
-      : say(
-          'userinfo',
-          'what stands before "@" reads as credentials, which belong in a pull secret (a digest is written @sha256:…)',
-        );
-  }
+  if (at >= 0) return say('userinfo', describeUserinfo(written.slice(at + 1)));
   const scheme = schemeOf(written);
   return scheme === '' ? undefined : say('scheme', `an image address has no scheme, leave out ${quote(scheme, 40)}`);
+}
+
+function describeUserinfo(rest: string): string {
+  return rest.includes('/')
+    ? 'credentials do not belong in an image address but in a pull secret'
+    : 'what stands before "@" reads as credentials, which belong in a pull secret (a digest is written @sha256:…)';
 }
 
 function diagnoseCharacters(written: string): Diagnosis | undefined {
@@ -132,6 +130,17 @@ const SPACES: Readonly<Record<string, string>> = {
 function codePoint(char: string): string {
   return `U+${(char.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}`;
 }
+
+/** One character as messages show it: quoted, or named where quotes and escapes would make a riddle of it. */
+function nameCharacter(char: string): string {
+  return CHARACTERS[char] ?? quote(char);
+}
+
+const CHARACTERS: Readonly<Record<string, string>> = {
+  '"': 'a quotation mark',
+  "'": 'an apostrophe',
+  '\\': 'a backslash',
+};
 
 /** Two colons and nothing but hex digits, a zone at most: an IPv6 address, not a host and its port. */
 const BARE_IPV6 = /^[0-9a-f]*(?::[0-9a-f]*){2,}(?:%\w+)?$/i;

@@ -78,17 +78,7 @@ function suspectHost({ registry }: ImageReference): string | undefined {
 /** Every text that two neighbouring letters in the wrong order may have been meant for. */
 function swapLetters(host: string): readonly string[] {
   if (host.length > 20) return [];
-  return Array.from(
-    host,
-    (_, at) =>
-      host.slice(0, at) +
-      host
-        .slice(at, at + 2)
-        .split('')
-        .reverse()
-        .join('') +
-      host.slice(at + 2),
-  );
+  return Array.from(host, (letter, at) => host.slice(0, at) + host.slice(at + 1, at + 2) + letter + host.slice(at + 2));
 }
 
 function suspectTag({ tag, digest }: ImageReference): string | undefined {
@@ -96,7 +86,6 @@ function suspectTag({ tag, digest }: ImageReference): string | undefined {
   if (isStandIn(tag)) return `tag ${quote(tag, 60)} looks like a placeholder that was never replaced`;
   if (isImageId(tag)) return 'the tag is 64 hex digits; a digest is written name@sha256:…';
   if (tag.endsWith('.')) return `tag ${quote(tag, 60)} ends with a "."`;
-  if (tag !== 'latest' && /^la(?:test|tets|tset|st|stest|tes)$/i.test(tag))
-    return `tag ${quote(tag)} is another tag than "latest"`;
-  return undefined;
+  const isSlip = tag !== 'latest' && /^la(?:test|tets|tset|st|stest|tes)$/i.test(tag);
+  return isSlip ? `tag ${quote(tag)} is another tag than "latest"` : undefined;
 }

@@ -26,17 +26,6 @@ const PLAIN = /^[ !#-?A-[\]-~]*$/;
 /** Most texts need no escape: they are ASCII, with the `…` of what was cut. */
 const PRINTABLE = /^[ -~…]*$/;
 
-/** One character as messages show it: quoted, or named where quotes and escapes would make a riddle of it. */
-export function nameCharacter(char: string): string {
-  return CHARACTERS[char] ?? quote(char);
-}
-
-const CHARACTERS: Readonly<Record<string, string>> = {
-  '"': 'a quotation mark',
-  "'": 'an apostrophe',
-  '\\': 'a backslash',
-};
-
 /** `\n` and friends by name, other control, format and separator characters and lone surrogates as `\u00a0`. */
 export function escapeUnprintable(text: string): string {
   if (PRINTABLE.test(text)) return text;

@@ -169,6 +169,8 @@ const PROBLEMS: Readonly<Record<ReferenceProblemCode, readonly Row[]>> = {
     ['a.b//app', A_SLASH_TOO_MANY, 'a.b/app'],
     ['nginx=1.25', noName('"="'), 'nginx:1.25'],
     ['"nginx"', noName('a quotation mark'), 'nginx'],
+    ["o'nginx", noName('an apostrophe'), 'onginx'],
+    ['team\\App', noName('a backslash'), 'team/app'],
     ['a.b/-app', LETTERS('-app')],
     ['-', LETTERS('-')],
     ['team/a___b', mixture('a___b')],

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { parseReference } from '../../src/image/parse-reference.ts';
-import { escapeUnprintable, nameCharacter, quote } from '../../src/text/quote.ts';
+import { escapeUnprintable, quote } from '../../src/text/quote.ts';
 import { redactUserinfo, schemeOf } from '../../src/text/redact.ts';
 import { anyString, HEX64, validAddress } from '../image/arbitraries.ts';
 
@@ -43,16 +43,6 @@ describe('what is quoted', () => {
         expect(quoted).not.toMatch(/\p{Cs}/u);
       }),
     );
-  });
-
-  test.each([
-    ['+', '"+"'],
-    ['"', 'a quotation mark'],
-    ["'", 'an apostrophe'],
-    ['\\', 'a backslash'],
-    ['\0', '"\\u0000"'],
-  ])('is no riddle where it is one character: %j', (char, named) => {
-    expect(nameCharacter(char)).toBe(named);
   });
 });
 

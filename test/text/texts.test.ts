@@ -5,21 +5,18 @@ import { DURATION_PATTERN, parseDuration } from '../../src/text/duration.ts';
 import { describeError } from '../../src/text/error.ts';
 import { expandPointer, formatFieldPath, joinPointer, readPointer, splitPointer } from '../../src/text/json.ts';
 import { isLabel, isSubdomain } from '../../src/text/kubernetes-name.ts';
-import { listFirst, quoteFirst } from '../../src/text/list.ts';
+import { quoteFirst } from '../../src/text/list.ts';
 import { memoize, memoizeByObject } from '../../src/text/memoize.ts';
 import { shorten, shortenMiddle } from '../../src/text/shorten.ts';
 import { formatMinute, formatSecond } from '../../src/text/time.ts';
 
 test.each([
-  [['a', 'b'], 2, 'a, b'],
-  [['a', 'b', 'a', 'c', 'd'], 2, 'a, b and 2 more'],
+  [['a', 'b'], 2, '"a", "b"'],
+  [['a', 'b', 'a', 'c', 'd'], 2, '"a", "b" and 2 more'],
+  [['u:pw@h/a', 'b', 'c'], 1, '"***@h/a" and 2 more'],
   [[], 2, ''],
 ])('of %j the first %i are listed: %s', (texts, most, listed) => {
-  expect(listFirst(texts, most)).toBe(listed);
-});
-
-test('quoted texts hide credentials, and what is left out is counted', () => {
-  expect(quoteFirst(['u:pw@h/a', 'b', 'c'], 1)).toBe('"***@h/a" and 2 more');
+  expect(quoteFirst(texts, most)).toBe(listed);
 });
 
 test.each([
