@@ -12,7 +12,7 @@ export type { Facts } from './pull/facts.ts';
 export type { ConfiguredRule, Fix, Policy, Problem, Rule, RuleContext } from './engine/rule.ts';
 export { parseReference, type ParsedReference } from './image/parse-reference.ts';
 export { formatReference, type ImageReference } from './image/reference.ts';
-export type { ReferenceProblem, ReferenceProblemCode } from './image/diagnose-reference.ts';
+export type { ReferenceProblem, ReferenceProblemCode } from './image/diagnose.ts';
 export { explainImage, type ImageExplanation } from './report/explain-image.ts';
 export { RULES } from './rules/index.ts';
 export { findKind, WORKLOAD_KINDS, type KindTable, type WorkloadKind } from './workload/kinds.ts';

@@ -1,6 +1,5 @@
 import { escapeUnprintable } from '../text/quote.ts';
-import { formatDenial } from '../report/format-denial.ts';
-import { formatWarnings } from '../report/format-warnings.ts';
+import { formatDenial, formatWarnings } from '../report/finding.ts';
 import { formatFieldPath } from '../text/json.ts';
 import type { Admission } from './admit.ts';
 import type { AdmissionReview } from './review.ts';

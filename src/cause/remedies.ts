@@ -1,6 +1,4 @@
-import { DOCKER_HUB } from '../image/docker-hub.ts';
-import { splitDomain } from '../image/grammar.ts';
-import { formatReference, type ImageReference } from '../image/reference.ts';
+import { DOCKER_HUB, formatReference, type ImageReference, splitDomain } from '../image/reference.ts';
 import { CCE_SECRET } from '../image/swr.ts';
 import { isSubdomain } from '../text/kubernetes-name.ts';
 

@@ -1,7 +1,7 @@
 import { styleText } from 'node:util';
 import type { Action } from '../policy/policy.ts';
 import { escapeUnprintable } from '../text/quote.ts';
-import { describeFinding, nameSubject } from '../report/describe-finding.ts';
+import { describeFinding, nameSubject } from '../report/finding.ts';
 import { redactUserinfo } from '../text/redact.ts';
 import { formatFieldPath } from '../text/json.ts';
 import type { Decision, Finding } from '../engine/evaluate.ts';

@@ -1,7 +1,5 @@
-import { normalizeName } from './docker-hub.ts';
 import { matchGlob, parseGlob, type Glob } from '../text/glob.ts';
-import { splitDomain } from './grammar.ts';
-import type { ImageReference } from './reference.ts';
+import { splitDomain, splitPrefix, type ImageReference } from './reference.ts';
 
 /**
  * A set of images named by where they are kept, `swr.*.otc.t-systems.com/team`. Matches as kubelet matches the keys of a
@@ -12,12 +10,11 @@ export type HostPattern = Readonly<{ text: string; labels: readonly Glob[]; port
 
 /** Reads a pattern; undefined when a glob in it is malformed. */
 export function parseHostPattern(text: string): HostPattern | undefined {
-  const slash = text.indexOf('/');
-  const domain = slash < 0 ? text : text.slice(0, slash);
-  const { host, port } = splitDomain(normalizeName(domain, '/').registry);
+  const { registry, path } = splitPrefix(text);
+  const { host, port } = splitDomain(registry);
   const labels = splitLabels(host).map((label) => parseGlob(label));
   if (!labels.every((label) => label !== undefined)) return undefined;
-  return { text, labels, port, path: slash < 0 ? '' : text.slice(slash + 1) };
+  return { text, labels, port, path };
 }
 
 /** An image as patterns are compared with: taken apart once, however many they are. */

@@ -1,7 +1,7 @@
-import { diagnoseReference, type ReferenceProblem } from './diagnose-reference.ts';
-import { readReference, type ImageReference } from './reference.ts';
 import { memoize } from '../text/memoize.ts';
-import { suspectReference } from './suspect-reference.ts';
+import { diagnoseReference, type ReferenceProblem } from './diagnose.ts';
+import { readReference, type ImageReference } from './reference.ts';
+import { suspectReference } from './suspect.ts';
 
 export type ParsedReference =
   Readonly<{ ok: true; reference: ImageReference }> | Readonly<{ ok: false; problem: ReferenceProblem }>;

@@ -1,6 +1,5 @@
 import { stripPrefix, type ImagePrefix, type Mirror } from './policy.ts';
-import { normalizeName } from '../image/docker-hub.ts';
-import { isDomain, isPath } from '../image/grammar.ts';
+import { isDomain, isPath, normalizeName } from '../image/reference.ts';
 import { quote } from '../text/quote.ts';
 import { joinPointer } from '../text/json.ts';
 import type { Report } from './describe-schema-error.ts';

@@ -1,6 +1,6 @@
 import type { RegistryProbe } from './policy.ts';
 import { isCidr } from '../image/cidr.ts';
-import { isDomain, splitDomain } from '../image/grammar.ts';
+import { isDomain, splitDomain } from '../image/reference.ts';
 import { quote } from '../text/quote.ts';
 import { joinPointer, type Pointer } from '../text/json.ts';
 import type { Report } from './describe-schema-error.ts';

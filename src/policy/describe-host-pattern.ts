@@ -1,4 +1,4 @@
-import { isDomain, isPath, isPort, splitDomain } from '../image/grammar.ts';
+import { isDomain, isPath, isPort, splitDomain } from '../image/reference.ts';
 import type { HostPattern } from '../image/host-pattern.ts';
 import { findUserinfo } from '../text/redact.ts';
 

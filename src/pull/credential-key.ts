@@ -1,8 +1,7 @@
-import { DOCKER_HUB } from '../image/docker-hub.ts';
+import { DOCKER_HUB, type ImageReference } from '../image/reference.ts';
 import { parseGlob } from '../text/glob.ts';
 import { matchHostPattern, type HostPattern, type HostTarget } from '../image/host-pattern.ts';
 import { parseUrl, splitHostPort } from './parse-url.ts';
-import type { ImageReference } from '../image/reference.ts';
 import { memoize, memoizeByObject } from '../text/memoize.ts';
 
 /** A key under `auths` in a pull secret, as kubelet reads it. */

@@ -1,5 +1,4 @@
-import { DOCKER_HUB } from '../image/docker-hub.ts';
-import type { ImageReference } from '../image/reference.ts';
+import { DOCKER_HUB, type ImageReference } from '../image/reference.ts';
 import type { FailedAnswer, ImageAnswer } from '../cause/answer.ts';
 import { findRegistry, type PolicySections } from '../policy/policy.ts';
 import type { ImageUse, Workload } from '../workload/workload.ts';

@@ -1,9 +1,8 @@
 import type { Policy } from '../engine/rule.ts';
 import { findMirror, findPullSecret, isExemptImage } from '../policy/policy.ts';
-import { DOCKER_HUB } from '../image/docker-hub.ts';
-import type { ReferenceProblemCode } from '../image/diagnose-reference.ts';
+import { DOCKER_HUB, fitsLength, formatReference, type ImageReference } from '../image/reference.ts';
+import type { ReferenceProblemCode } from '../image/diagnose.ts';
 import { findSuspicion, parseReference } from '../image/parse-reference.ts';
-import { fitsLength, formatReference, type ImageReference } from '../image/reference.ts';
 import { redactUserinfo } from '../text/redact.ts';
 
 /** What an address means, and what a policy makes of it; null is "none". Parts are those of the normalised reference. */

@@ -2,6 +2,7 @@ import type { FailedAnswer, PullableImage } from '../cause/answer.ts';
 import { causeOf, type CauseCode } from '../cause/causes.ts';
 import { describeFailure } from '../cause/describe.ts';
 import { defineRule, type RuleContext, type Unplaced } from '../engine/rule.ts';
+import { listRunnable } from '../image/platform.ts';
 import { nameOnNode } from '../pull/nodes.ts';
 import { pullPolicyOf, type PulledImage } from '../pull/pod-pull.ts';
 import { placeOf, type ImageUse } from '../workload/workload.ts';
@@ -73,8 +74,7 @@ function findNoPlatform(
   const candidates = pull.nodes();
   if (candidates === undefined) return undefined;
   const wanted = [...candidates.platforms];
-  // A node that has not said what it is may be of any platform.
-  if (wanted.some((platform) => platform === '' || offered.some((each) => runsOn(each, platform)))) return undefined;
+  if (wanted.some((platform) => mayRun(platform, offered))) return undefined;
   const { remedy } = causeOf('platform-missing');
   const context = { endpoint: reference.registry, reference, secrets: [], now: undefined };
   return {
@@ -87,14 +87,10 @@ function findNoPlatform(
   };
 }
 
-/** What a processor runs besides images made for it, as containerd has it. */
-const ALSO_RUNS: Readonly<Record<string, string>> = { 'linux/amd64': 'linux/386', 'linux/arm64': 'linux/arm' };
-
-/** An image may name a variant of a platform, `linux/arm/v7`; a node does not say which it is. */
-function runsOn(offered: string, platform: string): boolean {
-  const [os = '', architecture = ''] = offered.split('/');
-  const plain = `${os}/${architecture}`;
-  return plain === platform || plain === ALSO_RUNS[platform];
+/** A node that has not said what it is may be of any platform. */
+function mayRun(node: string, platforms: readonly string[]): boolean {
+  const runnable = listRunnable(node);
+  return runnable.length === 0 || runnable.some((platform) => platforms.includes(platform));
 }
 
 const MOST_LISTED = 3;

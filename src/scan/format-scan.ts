@@ -3,7 +3,7 @@ import type { Finding } from '../engine/evaluate.ts';
 import { listRemedies, listSkipped } from '../report/notes.ts';
 import { escapeUnprintable } from '../text/quote.ts';
 import { redactUserinfo } from '../text/redact.ts';
-import { describeFinding } from '../report/describe-finding.ts';
+import { describeFinding } from '../report/finding.ts';
 import { formatTable } from '../text/table.ts';
 import type { FindingGroup, Owner, Result } from './tally.ts';
 import { isPod } from '../workload/kinds.ts';

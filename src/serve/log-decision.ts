@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import type { Admission, Endpoint } from '../admission/admit.ts';
 import type { AdmissionRequest } from '../admission/review.ts';
-import { describeFinding } from '../report/describe-finding.ts';
+import { describeFinding } from '../report/finding.ts';
 import { formatFieldPath } from '../text/json.ts';
 import { shorten } from '../text/shorten.ts';
 import type { Outcome } from './metrics.ts';

@@ -3,7 +3,7 @@ import type { Admission, Endpoint } from '../admission/admit.ts';
 import type { AdmissionRequest } from '../admission/review.ts';
 import { outcomeOf, type ImageAnswer } from '../cause/answer.ts';
 import type { NotAsked } from '../cause/not-asked.ts';
-import { DOCKER_HUB } from '../image/docker-hub.ts';
+import { DOCKER_HUB } from '../image/reference.ts';
 import { WORKLOAD_KINDS } from '../workload/kinds.ts';
 import { createTally } from './tally.ts';
 

@@ -23,22 +23,12 @@ export function quote(written: string, limit = MAX_QUOTED): string {
 /** Printable ASCII without what needs escaping, and without the "@" that credentials would stand before. */
 const PLAIN = /^[ !#-?A-[\]-~]*$/;
 
-const PRINTABLE_ASCII = /^[ -~]*$/;
-
-/** One character as messages show it: quoted, or named where quotes and escapes would make a riddle of it. */
-export function nameCharacter(char: string): string {
-  return CHARACTERS[char] ?? quote(char);
-}
-
-const CHARACTERS: Readonly<Record<string, string>> = {
-  '"': 'a quotation mark',
-  "'": 'an apostrophe',
-  '\\': 'a backslash',
-};
+/** Most texts need no escape: they are ASCII, with the `…` of what was cut. */
+const PRINTABLE = /^[ -~…]*$/;
 
 /** `\n` and friends by name, other control, format and separator characters and lone surrogates as `\u00a0`. */
 export function escapeUnprintable(text: string): string {
-  if (PRINTABLE_ASCII.test(text)) return text;
+  if (PRINTABLE.test(text)) return text;
   return text.replaceAll(
     /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}]|(?! )\p{Zs}/gu,
     (char) => NAMED[char] ?? escapeCode(char),

@@ -1,4 +1,4 @@
-export type TableOptions = Readonly<{
+type TableOptions = Readonly<{
   /** Columns of the terminal; the last cell of a row then goes on below itself. Without it a row is a line. */
   width?: number;
   /** Colours a cell of any column but the last; what it adds must have no width. */

@@ -10,8 +10,7 @@ export function findController(object: unknown): Controller | undefined {
   if (!Array.isArray(owners)) return undefined;
   const found: unknown = owners.find((owner) => readPath(owner, 'controller') === true);
   if (found === undefined) return undefined;
-  const [apiVersion = '', kind = '', name = '', uid = ''] = FIELDS.map((field) => readString(found, field));
+  const apiVersion = readString(found, 'apiVersion');
+  const [kind, name, uid] = [readString(found, 'kind'), readString(found, 'name'), readString(found, 'uid')];
   return { apiVersion, group: groupOf(apiVersion), kind, name, uid };
 }
-
-const FIELDS = ['apiVersion', 'kind', 'name', 'uid'];

@@ -1,8 +1,8 @@
 import { isRecord, readPath } from '../text/json.ts';
 
-/** The fields of a pod spec that say where its pods may run, as they stand there. */
+/** The fields of a pod spec that say where its pods may run, as they stand there. Most rules never read them. */
 export type PlacementFields = Readonly<
-  Record<'nodeName' | 'nodeSelector' | 'affinity' | 'tolerations' | 'schedulerName', unknown>
+  Partial<Record<'nodeName' | 'nodeSelector' | 'affinity' | 'tolerations' | 'schedulerName', unknown>>
 >;
 
 /** On which nodes pods may run, as far as their names, their labels and being closed go. All of it has to be met. */
@@ -22,20 +22,19 @@ export type Placement = Readonly<{
 /** All of its requirements have to be met. A term without any matches no node. */
 export type NodeTerm = Readonly<{ labels: readonly Requirement[]; names: readonly Requirement[] }>;
 
-export type Requirement = Readonly<{ key: string; operator: (typeof OPERATORS)[number]; values: readonly string[] }>;
+export type Requirement = Readonly<{ key: string; operator: keyof typeof OPERATORS; values: readonly string[] }>;
 
-const OPERATORS = ['In', 'NotIn', 'Exists', 'DoesNotExist', 'Gt', 'Lt'] as const;
+type Values = readonly string[];
 
-/** Nothing is read yet: most rules do not ask, and most pods do not say. */
-export function keepPlacement(spec: Readonly<Record<string, unknown>>): PlacementFields {
-  return {
-    nodeName: spec['nodeName'],
-    nodeSelector: spec['nodeSelector'],
-    affinity: spec['affinity'],
-    tolerations: spec['tolerations'],
-    schedulerName: spec['schedulerName'],
-  };
-}
+/** Each operator, and whether the API server takes these values with it. */
+const OPERATORS = {
+  In: ({ length }: Values) => length > 0,
+  NotIn: ({ length }: Values) => length > 0,
+  Exists: ({ length }: Values) => length === 0,
+  DoesNotExist: ({ length }: Values) => length === 0,
+  Gt: isOneInteger,
+  Lt: isOneInteger,
+} as const;
 
 /**
  * Reads where pods may run. Never throws: what has not the shape it should have, and what is longer than anybody would write
@@ -43,19 +42,17 @@ export function keepPlacement(spec: Readonly<Record<string, unknown>>): Placemen
  */
 export function readPlacement(fields: PlacementFields): Placement {
   const nodeName = typeof fields.nodeName === 'string' ? fields.nodeName : '';
-  const isUsual = isUsualScheduler(fields.schedulerName);
+  const isUsual = isEmpty(fields.schedulerName) || fields.schedulerName === 'default-scheduler';
   const nodeSelector = readSelector(fields.nodeSelector);
   const terms = readTerms(fields.affinity);
+  const isRead = nodeSelector !== undefined && terms !== 'malformed';
   return {
     nodeName,
     nodeSelector: nodeSelector ?? {},
     terms: terms === 'malformed' ? undefined : terms,
     // Only the usual scheduler is known to keep to it.
     entersClosed: nodeName !== '' || !isUsual || toleratesClosed(fields.tolerations),
-    isComplete:
-      nodeSelector !== undefined &&
-      terms !== 'malformed' &&
-      (nodeName !== '' || (isUsual && !followsPods(fields.affinity))),
+    isComplete: isRead && (nodeName !== '' || (isUsual && !followsPods(fields.affinity))),
   };
 }
 
@@ -65,83 +62,66 @@ const REQUIRED = 'requiredDuringSchedulingIgnoredDuringExecution';
 const MOST_REQUIREMENTS = 50;
 const MOST_VALUES = 500;
 
-function isUsualScheduler(name: unknown): boolean {
-  return isAbsent(name) || name === '' || name === 'default-scheduler';
-}
-
 /** Whether it has to run where certain other pods do. */
 function followsPods(affinity: unknown): boolean {
-  const required = readPath(affinity, 'podAffinity', REQUIRED);
-  return !isAbsent(required) && !(Array.isArray(required) && required.length === 0);
+  const required = readPath(affinity, 'podAffinity', REQUIRED) ?? [];
+  return !Array.isArray(required) || required.length > 0;
 }
 
 function readSelector(value: unknown): Placement['nodeSelector'] | undefined {
-  if (isAbsent(value)) return {};
-  if (!isRecord(value)) return undefined;
-  const values = Object.values(value);
+  const selector = value ?? {};
+  if (!isRecord(selector)) return undefined;
+  const values = Object.values(selector);
   const isSelector = values.length <= MOST_REQUIREMENTS && values.every((each) => typeof each === 'string');
-  return isSelector ? (value as Placement['nodeSelector']) : undefined;
+  return isSelector ? (selector as Placement['nodeSelector']) : undefined;
 }
 
 function readTerms(affinity: unknown): readonly NodeTerm[] | undefined | 'malformed' {
   const required = readPath(affinity, 'nodeAffinity', REQUIRED);
   const way = [affinity, readPath(affinity, 'nodeAffinity'), required];
-  if (!way.every((each) => isAbsent(each) || isRecord(each))) return 'malformed';
-  if (isAbsent(required)) return undefined;
-  const terms = readAll(readPath(required, 'nodeSelectorTerms'), readTerm);
-  if (terms === undefined) return 'malformed';
+  if (!way.every((each) => isRecord(each ?? {}))) return 'malformed';
+  if (isEmpty(required)) return undefined;
+  const terms = readAll(readPath(required, 'nodeSelectorTerms'), readTerm) ?? 'malformed';
+  return terms === 'malformed' || isEndless(terms) ? 'malformed' : terms;
+}
+
+function isEndless(terms: readonly NodeTerm[]): boolean {
   const requirements = terms.flatMap(({ labels, names }) => [...labels, ...names]);
-  const values = requirements.reduce((sum, { values: { length } }) => sum + length, 0);
-  return requirements.length > MOST_REQUIREMENTS || values > MOST_VALUES ? 'malformed' : terms;
+  return requirements.length > MOST_REQUIREMENTS || requirements.flatMap(({ values }) => values).length > MOST_VALUES;
 }
 
 function readTerm(term: unknown): NodeTerm | undefined {
   if (!isRecord(term)) return undefined;
-  const labels = readAll(term['matchExpressions'], readLabelRequirement);
-  const names = readAll(term['matchFields'], readNameRequirement);
+  const labels = readAll(term['matchExpressions'], (each) => readRequirement(each, isOfLabel));
+  const names = readAll(term['matchFields'], (each) => readRequirement(each, isOfName));
   return labels === undefined || names === undefined ? undefined : { labels, names };
 }
 
-function readLabelRequirement(value: unknown): Requirement | undefined {
-  const requirement = readRequirement(value);
-  if (requirement === undefined) return undefined;
-  const { key, operator, values } = requirement;
-  const isValid = LABEL_KEY.test(key) && ALLOWS[operator](values) && values.every((each) => LABEL_VALUE.test(each));
-  return isValid ? requirement : undefined;
-}
-
-/** The name of a node is the only field there is. */
-function readNameRequirement(value: unknown): Requirement | undefined {
-  const requirement = readRequirement(value);
-  if (requirement === undefined) return undefined;
-  const { key, operator, values } = requirement;
-  const isValid = key === 'metadata.name' && (operator === 'In' || operator === 'NotIn') && values.length === 1;
-  return isValid ? requirement : undefined;
-}
-
-function readRequirement(value: unknown): Requirement | undefined {
-  const key = readPath(value, 'key');
-  const named = readPath(value, 'operator');
-  const operator = OPERATORS.find((each) => each === named);
+function readRequirement(value: unknown, isValid: (requirement: Requirement) => boolean): Requirement | undefined {
+  const [key, operator] = [readPath(value, 'key'), readPath(value, 'operator')];
   const values = readAll(readPath(value, 'values'), (each) => (typeof each === 'string' ? each : undefined));
-  if (typeof key !== 'string' || operator === undefined || values === undefined) return undefined;
-  return { key, operator, values };
+  if (typeof key !== 'string' || !isOperator(operator) || values === undefined) return undefined;
+  const requirement = { key, operator, values };
+  return isValid(requirement) ? requirement : undefined;
+}
+
+function isOperator(value: unknown): value is Requirement['operator'] {
+  return typeof value === 'string' && Object.hasOwn(OPERATORS, value);
 }
 
 const LABEL_KEY = /^(?:[a-z0-9][-a-z0-9.]{0,252}\/)?[A-Za-z0-9](?:[-\w.]{0,61}[A-Za-z0-9])?$/;
 const LABEL_VALUE = /^(?:[A-Za-z0-9](?:[-\w.]{0,61}[A-Za-z0-9])?)?$/;
 
-/** The values that the API server takes with each operator. */
-const ALLOWS: Readonly<Record<Requirement['operator'], (values: readonly string[]) => boolean>> = {
-  In: ({ length }) => length > 0,
-  NotIn: ({ length }) => length > 0,
-  Exists: ({ length }) => length === 0,
-  DoesNotExist: ({ length }) => length === 0,
-  Gt: isOneInteger,
-  Lt: isOneInteger,
-};
+function isOfLabel({ key, operator, values }: Requirement): boolean {
+  return LABEL_KEY.test(key) && OPERATORS[operator](values) && values.every((each) => LABEL_VALUE.test(each));
+}
 
-function isOneInteger([value = '', ...more]: readonly string[]): boolean {
+/** The name of a node is the only field there is. */
+function isOfName({ key, operator, values }: Requirement): boolean {
+  return key === 'metadata.name' && (operator === 'In' || operator === 'NotIn') && values.length === 1;
+}
+
+function isOneInteger([value = '', ...more]: Values): boolean {
   return more.length === 0 && parseInteger(value) !== undefined;
 }
 
@@ -165,18 +145,13 @@ function toleratesClosed(tolerations: unknown): boolean {
   });
 }
 
-/** Each element as it is read; undefined when one cannot be read, or when there is no list. */
+/** Each element as it is read, none where there is no list; undefined when one cannot be read, or when it is no list. */
 function readAll<Read>(list: unknown, read: (element: unknown) => Read | undefined): readonly Read[] | undefined {
-  if (isAbsent(list)) return [];
-  if (!Array.isArray(list)) return undefined;
-  const all = list.map((element: unknown) => read(element)).filter((element) => element !== undefined);
-  return all.length === list.length ? all : undefined;
-}
-
-function isAbsent(value: unknown): value is undefined | null {
-  return value === undefined || value === null;
+  if (!Array.isArray(list ?? [])) return undefined;
+  const all = ((list ?? []) as readonly unknown[]).map((element) => read(element));
+  return all.every((element) => element !== undefined) ? all : undefined;
 }
 
 function isEmpty(value: unknown): boolean {
-  return isAbsent(value) || value === '';
+  return (value ?? '') === '';
 }

@@ -1,7 +1,7 @@
 import { memoize } from '../text/memoize.ts';
 import { parseReference, type ParsedReference } from '../image/parse-reference.ts';
 import { isPod, type WorkloadKind } from './kinds.ts';
-import { keepPlacement, type PlacementFields } from './placement.ts';
+import type { PlacementFields } from './placement.ts';
 import { expandPointer, isRecord, joinPointer, readPointer, readString, type Pointer } from '../text/json.ts';
 
 /** One place in a pod spec that names an image. */
@@ -32,14 +32,14 @@ export type Workload = Readonly<{
   hasPullSecretList: boolean;
   /** Never empty: the API server fills in `default`. */
   serviceAccount: string;
-  /** Where its pods may run; not read yet. */
+  /** Where its pods may run, for `readPlacement`. */
   placement: PlacementFields;
   /** What its annotations ask not to be judged by. */
   skips: readonly SkipRequest[];
 }>;
 
 /** A rule that an annotation names, and the annotation. */
-export type SkipRequest = Readonly<{ rule: string; at: Pointer }>;
+type SkipRequest = Readonly<{ rule: string; at: Pointer }>;
 
 /** Names rules, separated by commas, that its author does not want applied. */
 export const SKIP_ANNOTATION = 'pullguard.dev/skip';
@@ -49,12 +49,25 @@ export const SKIP_ANNOTATION = 'pullguard.dev/skip';
  * strings, no spec) is passed over, as the API server will refuse it with a better message than ours.
  */
 export function readWorkloads(object: unknown, kind: WorkloadKind, namespace: string): readonly Workload[] {
-  return kind.podSpecs
-    .flatMap((pattern) => expandPointer(object, pattern))
-    .flatMap((podSpec) => {
-      const spec = readPointer(object, podSpec);
-      return isRecord(spec) ? [readWorkload({ object, kind, namespace, podSpec, spec })] : [];
-    });
+  const pointers = kind.podSpecs.flatMap((pattern) => expandPointer(object, pattern));
+  return pointers.flatMap((podSpec) => {
+    const spec = readPointer(object, podSpec);
+    if (!isRecord(spec)) return [];
+    const secrets = readList(spec['imagePullSecrets']);
+    return {
+      kind: kind.kind,
+      name: readName(object),
+      namespace: namespace || readString(object, 'metadata', 'namespace'),
+      isPod: isPod(kind),
+      podSpec,
+      images: readImages(spec, podSpec),
+      pullSecrets: secrets.map((secret) => readString(secret, 'name')),
+      hasPullSecretList: secrets.length > 0,
+      serviceAccount: readString(spec, 'serviceAccountName') || 'default',
+      placement: spec,
+      skips: readSkips(object, podSpec),
+    };
+  });
 }
 
 /** Where a finding about an image stands. */
@@ -65,33 +78,8 @@ export function placeOf({ label, pointer, written }: ImageUse): { label: string;
 /** The object's name, or what the API server will make it from: `web-*` for the generated name `web-`. */
 export function readName(object: unknown): string {
   const name = readString(object, 'metadata', 'name');
-  const generated = readString(object, 'metadata', 'generateName');
-  return name !== '' ? name : generated !== '' ? `${generated}*` : '';
-}
-
-function readWorkload(source: {
-  object: unknown;
-  kind: WorkloadKind;
-  namespace: string;
-  podSpec: Pointer;
-  spec: Readonly<Record<string, unknown>>;
-}): Workload {
-  const { object, kind, podSpec, spec } = source;
-  const secrets = readList(spec['imagePullSecrets']);
-  const account = spec['serviceAccountName'];
-  return {
-    kind: kind.kind,
-    name: readName(object),
-    namespace: source.namespace || readString(object, 'metadata', 'namespace'),
-    isPod: isPod(kind),
-    podSpec,
-    images: readImages(spec, podSpec),
-    pullSecrets: secrets.map((secret) => readString(secret, 'name')),
-    hasPullSecretList: secrets.length > 0,
-    serviceAccount: typeof account === 'string' && account !== '' ? account : 'default',
-    placement: keepPlacement(spec),
-    skips: readSkips(object, podSpec),
-  };
+  const prefix = readString(object, 'metadata', 'generateName');
+  return name !== '' || prefix === '' ? name : `${prefix}*`;
 }
 
 function readSkips(object: unknown, podSpec: Pointer): readonly SkipRequest[] {
@@ -119,14 +107,16 @@ function readImages(spec: Readonly<Record<string, unknown>>, podSpec: Pointer): 
     const { reference, pullPolicy } = volume['image'];
     if (typeof reference !== 'string') continue;
     const pointer = joinPointer(podSpec, 'volumes', at, 'image', 'reference');
-    images.push(describeUse(pointer, nameUse('volume', volume), reference, pullPolicy));
+    images.push({ ...nameUse('volume', volume), pointer, ...readImage(reference, pullPolicy) });
   }
   for (const list of CONTAINER_LISTS) {
     for (const [at, container] of readList(spec[list]).entries()) {
-      if (!isRecord(container) || typeof container['image'] !== 'string') continue;
+      if (!isRecord(container)) continue;
+      const { image, imagePullPolicy } = container;
+      if (typeof image !== 'string') continue;
       const pointer = joinPointer(podSpec, list, at, 'image');
-      const name = nameUse(containerWord(list, container), container);
-      images.push(describeUse(pointer, name, container['image'], container['imagePullPolicy']));
+      const word = nameContainer(list, container);
+      images.push({ ...nameUse(word, container), pointer, ...readImage(image, imagePullPolicy) });
     }
   }
   return images;
@@ -137,17 +127,12 @@ function nameUse(word: string, { name }: Readonly<Record<string, unknown>>): Pic
   return { label: `${word} "${known}"`, key: `${word}/${known}` };
 }
 
-function describeUse(
-  pointer: Pointer,
-  { label, key }: Pick<ImageUse, 'label' | 'key'>,
-  written: string,
-  pullPolicy: unknown,
-): ImageUse {
-  const use = { label, key, pointer, written, parsed: parseReference(written) };
-  return typeof pullPolicy === 'string' ? { ...use, pullPolicy } : use;
+function readImage(written: string, pullPolicy: unknown): Pick<ImageUse, 'written' | 'parsed' | 'pullPolicy'> {
+  const image = { written, parsed: parseReference(written) };
+  return typeof pullPolicy === 'string' ? { ...image, pullPolicy } : image;
 }
 
-function containerWord(list: (typeof CONTAINER_LISTS)[number], container: Readonly<Record<string, unknown>>): string {
+function nameContainer(list: (typeof CONTAINER_LISTS)[number], container: Readonly<Record<string, unknown>>): string {
   if (list === 'containers') return 'container';
   if (list === 'ephemeralContainers') return 'ephemeral container';
   return container['restartPolicy'] === 'Always' ? 'sidecar' : 'init container';

@@ -1,12 +1,24 @@
-import { describe, expect, it } from 'vitest';
-
-import { formatReference, readReference } from '../../src/image/reference.ts';
-import { HEX64 } from './arbitraries.ts';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import {
+  formatReference,
+  isDigest,
+  isDomain,
+  isImageId,
+  isPath,
+  isPort,
+  isTag,
+  readReference,
+  splitDomain,
+  splitPrefix,
+} from '../../src/image/reference.ts';
+import { HEX64, reference, slippedAddress, validAddress } from './arbitraries.ts';
 
 const sha256 = `sha256:${HEX64}`;
 const sha512 = `sha512:${HEX64}${HEX64}`;
+const words = (text: string): readonly string[] => text.split(' ');
 
-type Row = readonly [written: string, registry: string, repository: string, tag?: string | undefined, digest?: string];
+type Row = [written: string, registry: string, repository: string, tag?: string | undefined, digest?: string];
 
 /** Many are from distribution/reference's own tests; what each row shows stands above its group. */
 const READ: readonly Row[] = [
@@ -17,11 +29,13 @@ const READ: readonly Row[] = [
   ['bitnami/nginx', 'docker.io', 'bitnami/nginx'],
   ['docker.io/nginx', 'docker.io', 'library/nginx'],
   ['index.docker.io/nginx', 'docker.io', 'library/nginx'],
-  ['registry-1.docker.io/library/nginx', 'docker.io', 'library/nginx'],
-  ['registry.hub.docker.com/library/nginx', 'docker.io', 'library/nginx'],
+  ['registry-1.docker.io/nginx', 'docker.io', 'library/nginx'],
+  ['registry.hub.docker.com/bitnami/nginx', 'docker.io', 'bitnami/nginx'],
   // Only on Docker Hub does a one-word image have `library/` before it.
   ['quay.io/nginx', 'quay.io', 'nginx'],
   ['docker.io:443/nginx', 'docker.io:443', 'nginx'],
+  ['Docker.io/nginx', 'Docker.io', 'nginx'],
+  ['docker.io.example.com/nginx', 'docker.io.example.com', 'nginx'],
   // Tag and digest may stand together, and the tag has upper-case letters if it likes.
   ['nginx:1.25@' + sha256, 'docker.io', 'library/nginx', '1.25', sha256],
   ['nginx@' + sha256, 'docker.io', 'library/nginx', undefined, sha256],
@@ -62,70 +76,102 @@ const READ: readonly Row[] = [
 ];
 
 const REFUSED: readonly string[] = [
-  '',
-  ' ',
-  ':justtag',
-  '@' + sha256,
-  'Uppercase:tag',
-  'test:5000/Uppercase/lowercase:tag',
-  'docker.io/library/Nginx',
-  'aa/asdf$$^/aa',
-  '/nginx',
-  'nginx/',
-  'a//b',
-  'https://nginx',
-  'nginx:',
-  'nginx:1:2',
-  'nginx@',
-  'repo@sha256:' + 'f'.repeat(34),
-  'repo@invaliddigest:' + HEX64,
-  'repo@' + sha256.toUpperCase(),
-  'repo@' + sha256 + '@' + sha256,
-  '[2001:db8::1]',
-  '[2001:db8::1]:5000',
-  '[fe80::1%eth0]:5000/repo',
-  '[]/repo',
-  '2001:db8::1/repo',
-  'a.b:/repo',
-  'foo_bar.com:5000/baz',
-  '.a.b/repo',
-  'a..b/repo',
-  'a___b',
-  'nginx\n',
-  'nginx ',
-  'ｎginx',
-  'nginx\u200b',
-  HEX64,
-  'a'.repeat(248),
-  'docker.io/' + 'a'.repeat(248),
-  'index.docker.io/' + 'a'.repeat(248),
-  'a.b/' + 'a'.repeat(256),
-  'foo_bar.com/' + 'a'.repeat(244),
-  'nginx:' + 't'.repeat(129),
+  ...['', ' ', 'nginx\n', 'nginx ', 'nginx\u200b', 'ｎginx'],
+  ...words('Uppercase:tag test:5000/Uppercase/lowercase:tag docker.io/library/Nginx aa/asdf$$^/aa https://nginx'),
+  ...words(':justtag /nginx nginx/ a//b nginx: nginx:1:2 nginx@ a.b:/repo a___b .a.b/repo a..b/repo'),
+  ...words('[2001:db8::1] [2001:db8::1]:5000 [fe80::1%eth0]:5000/repo []/repo 2001:db8::1/repo foo_bar.com:5000/baz'),
+  ...[`@${sha256}`, `repo@sha256:${'f'.repeat(34)}`, `repo@invaliddigest:${HEX64}`, `repo@${sha256.toUpperCase()}`],
+  ...[`repo@${sha256}@${sha256}`, HEX64, `nginx:${'t'.repeat(129)}`],
+  ...words(' docker.io/ index.docker.io/').map((before) => before + 'a'.repeat(248)),
+  ...['a.b/' + 'a'.repeat(256), 'foo_bar.com/' + 'a'.repeat(244)],
 ];
 
-const ROWS = READ.map(([written, registry, repository, tag, digest]) => ({
-  written,
-  meant: { registry, repository, ...(tag !== undefined && { tag }), ...(digest !== undefined && { digest }) },
-}));
-
-describe('readReference', () => {
-  it.each(ROWS)('means another image than the runtime does by $written', ({ written, meant }) => {
-    expect(readReference(written)).toEqual(meant);
+describe('an address is read as kubelet and containerd read it', () => {
+  test.each(READ)('%s', (written, ...meant) => {
+    const [registry, repository, tag, digest] = meant;
+    expect(readReference(written)).toEqual({ registry, repository, tag, digest });
   });
 
-  it.each(REFUSED.map((written) => [written]))('lets through what no runtime can pull: %j', (written) => {
+  test.each(REFUSED)('%j is refused', (written) => {
     expect(readReference(written)).toBeUndefined();
+  });
+
+  test('any address that works is read', () => {
+    fc.assert(
+      fc.property(validAddress, (written) => {
+        expect(readReference(written)).toBeDefined();
+      }),
+    );
   });
 });
 
-describe('formatReference', () => {
-  it.each([
-    [{ registry: 'docker.io', repository: 'library/nginx' }, 'docker.io/library/nginx'],
-    [{ registry: 'a.b:5000', repository: 'app', tag: '1' }, 'a.b:5000/app:1'],
-    [{ registry: 'a.b', repository: 'app', digest: sha256 }, `a.b/app@${sha256}`],
-    [{ registry: 'a.b', repository: 'app', tag: '1', digest: sha256 }, `a.b/app:1@${sha256}`],
-  ])('loses the tag or the digest of %j', (reference, address) => {
-    expect(formatReference(reference)).toBe(address);
-  });
+test('a reference comes back as it was from its full address', () => {
+  expect(formatReference({ registry: 'a.b:5000', repository: 'app', tag: '1', digest: sha256 })).toBe(
+    `a.b:5000/app:1@${sha256}`,
+  );
+  fc.assert(
+    fc.property(reference, (given) => {
+      expect(readReference(formatReference(given))).toEqual(given);
+    }),
+  );
+  fc.assert(
+    fc.property(slippedAddress, (written) => {
+      const read = readReference(written);
+      if (read !== undefined) expect(readReference(formatReference(read))).toEqual(read);
+    }),
+  );
+});
+
+test.each<[part: string, is: (text: string) => boolean, yes: readonly string[], no: readonly string[]]>([
+  [
+    'domain',
+    isDomain,
+    words('a a.b A.b a-b.c a--b 1.2.3.4 999.0.0.1 a:0 a.b:99999 [::1] [::1]:80 xn--n3h.com'),
+    ['', 'a b', ...words(': a: :80 a:b a. .a a..b -a a- a.-b a_b é.com [] [::1 [::1]x [fe80::1%eth0]')],
+  ],
+  ['port', isPort, words('0 5000 99999999'), ['', ' 1', ...words('x 5000a -1 ١')]],
+  [
+    'path',
+    isPath,
+    words('a 0 a/b a.b a_b a__b a-b a------b a.b_c__d-e/f foo_bar.com'),
+    ['', 'a b', 'a\n', ...words('/ a/ /a a//b .a a. a..b a___b a._b a-.b _a a- A é')],
+  ],
+  [
+    'tag',
+    isTag,
+    ['a', '_', 'A.b-c_d', '1.', 'a'.repeat(128)],
+    ['', 'a\n', 'a'.repeat(129), ...words('.a -a a+b a/b a:b é')],
+  ],
+  [
+    'digest',
+    isDigest,
+    [sha256, `sha384:${'a'.repeat(96)}`, sha512],
+    [
+      ...['', ':', 'sha256:', HEX64, `${sha256}0`, `${sha256}\n`, `${sha256}:`, sha256.toUpperCase()],
+      ...[`sha512:${HEX64}`, `SHA256:${HEX64}`, `sha1:${'a'.repeat(40)}`, `sha256+b64:${HEX64}`, `toString:${HEX64}`],
+    ],
+  ],
+  ['image id', isImageId, [HEX64], ['', HEX64.slice(1), `${HEX64}0`, HEX64.toUpperCase(), `${HEX64}:1`]],
+])('what is a %s, and what is none', (_, is, yes, no) => {
+  expect(yes.filter((text) => !is(text))).toEqual([]);
+  expect(no.filter((text) => is(text))).toEqual([]);
+});
+
+test.each([
+  ['a.b', { host: 'a.b' }],
+  ['a.b:80', { host: 'a.b', port: '80' }],
+  ['a.b:', { host: 'a.b', port: '' }],
+  ['[::1]', { host: '[::1]' }],
+  ['[::1]:80', { host: '[::1]', port: '80' }],
+])('the domain %s is cut into host and port, but not within an IPv6 address', (domain, parts) => {
+  expect(splitDomain(domain)).toEqual(parts);
+});
+
+test.each([
+  ['a.b:5000/team/app', 'a.b:5000', 'team/app'],
+  ['a.b', 'a.b', ''],
+  ['registry-1.docker.io/', 'docker.io', ''],
+  ['hub.docker.com', 'hub.docker.com', ''],
+])('the prefix %s is of registry %s and path "%s"', (text, registry, path) => {
+  expect(splitPrefix(text)).toEqual({ registry, path });
 });

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { matchPlacement } from '../../src/pull/match-placement.ts';
-import { keepPlacement, readPlacement } from '../../src/workload/placement.ts';
+import { readPlacement } from '../../src/workload/placement.ts';
 import type { Json } from '../support/objects.ts';
 
 type Node = Parameters<typeof matchPlacement>[1];
@@ -10,7 +10,7 @@ type Expression = Readonly<{ key: string; operator: string; values?: readonly st
 const NODE: Node = { name: 'n1', labels: { arch: 'arm64', size: '8', empty: '' }, isUnschedulable: false };
 
 function runsOn(spec: Json, node: Partial<Node> = {}): boolean {
-  return matchPlacement(readPlacement(keepPlacement(spec)), { ...NODE, ...node });
+  return matchPlacement(readPlacement(spec), { ...NODE, ...node });
 }
 
 function requiring(...nodeSelectorTerms: readonly unknown[]): Json {

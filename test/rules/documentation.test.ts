@@ -11,7 +11,7 @@ import type { Facts, RegistryFacts } from '../../src/pull/facts.ts';
 import type { ImageAnswer } from '../../src/cause/answer.ts';
 import type { Policy, Rule } from '../../src/engine/rule.ts';
 import { formatReference, readReference, type ImageReference } from '../../src/image/reference.ts';
-import { describeFinding, nameSubject } from '../../src/report/describe-finding.ts';
+import { describeFinding, nameSubject } from '../../src/report/finding.ts';
 import { RULES } from '../../src/rules/index.ts';
 import { isRecord, readString } from '../../src/text/json.ts';
 import { factsOf, judgeIn } from '../support/facts.ts';

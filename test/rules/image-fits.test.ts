@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { Finding } from '../../src/engine/evaluate.ts';
 import type { ClusterNode, NodeFacts } from '../../src/pull/facts.ts';
 import type { ImageAnswer } from '../../src/cause/answer.ts';
-import { formatWarnings } from '../../src/report/format-warnings.ts';
+import { formatWarnings } from '../../src/report/finding.ts';
 import { failed, nodesOf, pullable, registriesOf } from '../support/answers.ts';
 import { judgeIn } from '../support/facts.ts';
 import { deployment, type Json } from '../support/objects.ts';

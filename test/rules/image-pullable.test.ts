@@ -4,7 +4,7 @@ import type { Finding } from '../../src/engine/evaluate.ts';
 import type { Facts, NodeFacts } from '../../src/pull/facts.ts';
 import type { FailedPull, ImageAnswer } from '../../src/cause/answer.ts';
 import type { Action } from '../../src/policy/policy.ts';
-import { formatWarnings } from '../../src/report/format-warnings.ts';
+import { formatWarnings } from '../../src/report/finding.ts';
 import { FAILURES, failed, nodesOf, pullable, registriesOf } from '../support/answers.ts';
 import { factsOf, HOUR, judgeIn, NOW } from '../support/facts.ts';
 import { deployment, type Json } from '../support/objects.ts';
@@ -117,6 +117,10 @@ describe('an image that is for other platforms than the nodes', () => {
       'warn has no image for linux/arm64, which all nodes it may run on are; it has linux/amd64',
     ]);
     expect(found[0]!.remedy).toContain('kubernetes.io/arch');
+  });
+
+  test('is found where it is for a newer variant than any node is known to be', () => {
+    expect(judge(offering('linux/amd64/v3'), { nodes: nodesOf({}) })).toHaveLength(1);
   });
 
   test('is found where the nodes that it selects are', () => {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Decision } from '../../src/engine/evaluate.ts';
 import type { ImageAnswer } from '../../src/cause/answer.ts';
-import { formatWarnings } from '../../src/report/format-warnings.ts';
+import { formatWarnings } from '../../src/report/finding.ts';
 import { FAILURES, failed, pullable, registriesOf } from '../support/answers.ts';
 import { judgeIn } from '../support/facts.ts';
 import { judge } from '../support/judge.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Facts, PullSecret, ServiceAccount } from '../../src/pull/facts.ts';
 import type { Finding } from '../../src/engine/evaluate.ts';
-import { describeFinding } from '../../src/report/describe-finding.ts';
+import { describeFinding } from '../../src/report/finding.ts';
 import { factsOf, holding, HOUR, judgeIn, NOW, withoutCredentials } from '../support/facts.ts';
 import { judge } from '../support/judge.ts';
 import { deployment, pod, type Json } from '../support/objects.ts';

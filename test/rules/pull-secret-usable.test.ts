@@ -3,8 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { Facts, PullSecret } from '../../src/pull/facts.ts';
 import type { Finding } from '../../src/engine/evaluate.ts';
 import type { Policy } from '../../src/engine/rule.ts';
-import { describeFieldError, describeFinding } from '../../src/report/describe-finding.ts';
-import { formatWarnings } from '../../src/report/format-warnings.ts';
+import { describeFinding, formatDenial, formatWarnings } from '../../src/report/finding.ts';
 import { formatFieldPath } from '../../src/text/json.ts';
 import { factsOf, holding, HOUR, judgeIn, NOW, withoutCredentials } from '../support/facts.ts';
 import { deployment, pod, type Json } from '../support/objects.ts';
@@ -162,9 +161,13 @@ describe('it is said where to look', () => {
     expect(show(pod(HARBOR, named('other', 'gone')))).toEqual([
       'spec.imagePullSecrets[1].name: "gone": pull secret is missing in namespace "default": create it',
     ]);
-    expect(judged(pod(HARBOR, named('gone')), facts).map((finding) => describeFieldError(finding))).toEqual([
+    const denied = judged(pod(HARBOR, named('gone')), facts).map((finding) => ({
+      ...finding,
+      action: 'deny' as const,
+    }));
+    expect(formatDenial(denied)).toBe(
       `spec.imagePullSecrets[0].name: Invalid value: "gone": pull secret is missing in namespace "default", so ${LEFT}: create it (pull-secret-usable, FAQ check items 1 and 3)`,
-    ]);
+    );
   });
 
   test('at the service account, also of a pod into which the API server has copied its secrets', () => {

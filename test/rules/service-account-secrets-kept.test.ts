@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { formatWarnings } from '../../src/report/format-warnings.ts';
+import { formatWarnings } from '../../src/report/finding.ts';
 import { formatFieldPath } from '../../src/text/json.ts';
 import { factsOf, holding, judgeIn } from '../support/facts.ts';
 import { deployment, pod, type Json } from '../support/objects.ts';

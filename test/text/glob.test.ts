@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { matchGlob, parseGlob } from '../../src/text/glob.ts';
 
 /** Undefined when the pattern is malformed. */
@@ -8,73 +8,71 @@ function match(pattern: string, text: string): boolean | undefined {
   return glob === undefined ? undefined : matchGlob(glob, text);
 }
 
-/** Those of Go's own `path/filepath/match_test.go` in which no slash stands, which no host label and no namespace has. */
-describe("a pattern means what it means to Go's filepath.Match", () => {
-  test.each<[pattern: string, text: string, matches: boolean]>([
-    ['abc', 'abc', true],
-    ['*', 'abc', true],
-    ['*c', 'abc', true],
-    ['a*', 'a', true],
-    ['a*', 'abc', true],
-    ['a*b*c*d*e*', 'axbxcxdxe', true],
-    ['a*b*c*d*e*', 'axbxcxdxexxx', true],
-    ['a*b?c*x', 'abxbbxdbxebxczzx', true],
-    ['a*b?c*x', 'abxbbxdbxebxczzy', false],
-    ['ab[c]', 'abc', true],
-    ['ab[b-d]', 'abc', true],
-    ['ab[e-g]', 'abc', false],
-    ['ab[^c]', 'abc', false],
-    ['ab[^b-d]', 'abc', false],
-    ['ab[^e-g]', 'abc', true],
-    ['a\\*b', 'a*b', true],
-    ['a\\*b', 'ab', false],
-    ['a?b', 'a☺b', true],
-    ['a[^a]b', 'a☺b', true],
-    ['a???b', 'a☺b', false],
-    ['a[^a][^a][^a]b', 'a☺b', false],
-    ['[a-ζ]*', 'α', true],
-    ['*[a-ζ]', 'A', false],
-    ['*x', 'xxx', true],
-  ])('%s, %s: %s', (pattern, text, matches) => {
-    expect(match(pattern, text)).toBe(matches);
-  });
+const MATCHES: readonly (readonly [pattern: string, texts: string, others: string])[] = [
+  // Those of Go's own `path/filepath/match_test.go` in which no slash stands, which no host label and no namespace has.
+  ['abc', 'abc', 'ABC ab'],
+  ['*', 'abc', ''],
+  ['*c', 'abc', 'ab'],
+  ['a*', 'a abc', 'b'],
+  ['a*b*c*d*e*', 'axbxcxdxe axbxcxdxexxx', 'axbxcxdx'],
+  ['a*b?c*x', 'abxbbxdbxebxczzx', 'abxbbxdbxebxczzy'],
+  ['ab[c]', 'abc', 'abd'],
+  ['ab[b-d]', 'abc', 'abe'],
+  ['ab[^c]', 'abd', 'abc'],
+  ['ab[^b-d]', 'abe', 'abc'],
+  ['a\\*b', 'a*b', 'ab'],
+  ['a?b', 'a☺b', 'ab'],
+  ['a[^a]b', 'a☺b', 'aab'],
+  ['a???b', 'axxxb', 'a☺b'],
+  ['a[^a][^a][^a]b', 'axxxb', 'a☺b'],
+  ['[a-ζ]*', 'α', 'A'],
+  ['*x', 'xxx', 'xxy'],
+  // And more.
+  ['**', 'a', ''],
+  ['?', '😀', 'ab'],
+  ['*a', 'a aa', 'aab'],
+  ['*ab*ab', 'abab', 'ab'],
+  ['ci-*', 'ci- ci-1', 'ci'],
+  // In a class a backslash takes the next character as it is.
+  ['[\\]a]', '] a', '\\'],
+  ['[\\-x]', '- x', 'a'],
+  ['[x\\-]', '- x', 'z'],
+  ['[\\-]', '-', 'x'],
+];
 
-  test.each<[pattern: string, text: string, matches: boolean]>([
-    ['', '', true],
-    ['', 'a', false],
-    ['a', '', false],
-    ['*', '', true],
-    ['**', '', true],
-    ['?', '', false],
-    ['?', '😀', true],
-    ['*a', 'aab', false],
-    ['*ab*ab', 'abab', true],
-    ['*ab*ab', 'ab', false],
-    ['ci-*', 'ci-', true],
-    ['ABC', 'abc', false],
-  ])('%s, %s: %s', (pattern, text, matches) => {
-    expect(match(pattern, text)).toBe(matches);
-  });
+test.each(MATCHES)(
+  "%s means what it means to Go's filepath.Match: it matches %s, and not %s",
+  (pattern, texts, others) => {
+    for (const text of texts.split(' ')) expect(match(pattern, text), text).toBe(true);
+    for (const text of others.split(' ').filter((each) => each !== '')) expect(match(pattern, text), text).toBe(false);
+  },
+);
+
+test('an empty text is matched by stars and by nothing', () => {
+  expect(['', '*', '**', '?', 'a'].map((pattern) => match(pattern, ''))).toEqual([true, true, true, false, false]);
+  expect(match('', 'a')).toBe(false);
 });
 
 test.each([
-  ['[\\]a]', ']', true],
-  ['[\\-x]', '-', true],
-  ['[\\-x]', 'a', false],
-  ['[x\\-]', '-', true],
-  ['[x\\-]', 'z', false],
-  ['[\\-]', '-', true],
-  ['[a-c-]', 'b', undefined],
-])('in a class a backslash takes the next character as it is: %s, %s: %s', (pattern, text, matches) => {
-  expect(match(pattern, text)).toBe(matches);
+  '[',
+  '[a',
+  '[^',
+  '[^a',
+  'a[',
+  '\\',
+  'a\\',
+  '[]',
+  '[^]',
+  '[]a]',
+  '[-]',
+  '[x-]',
+  '[-x]',
+  '[a-b-c]',
+  '[a-c-]',
+  '[a\\]',
+])('%s is malformed', (pattern) => {
+  expect(parseGlob(pattern)).toBeUndefined();
 });
-
-test.each(['[', '[a', '[^', '[^a', 'a[', '\\', 'a\\', '[]', '[^]', '[]a]', '[-]', '[x-]', '[-x]', '[a-b-c]', '[a\\]'])(
-  '%s is malformed',
-  (pattern) => {
-    expect(parseGlob(pattern)).toBeUndefined();
-  },
-);
 
 test('a text without special characters matches itself and nothing else', () => {
   const plain = fc.stringMatching(/^[^*?[\\]*$/);
@@ -95,15 +93,10 @@ test('stars and question marks match as a regular expression with the same does'
   );
 });
 
+// Trying all ways to match would outlast the universe.
 test.each([
   ['many stars', '*a'.repeat(1000) + 'b'],
   ['a star and a long rest', `*${'a'.repeat(1000)}b`],
-])(
-  'no pattern takes a policy down, as time grows with pattern × text and not with the ways to match: %s',
-  (_, pattern) => {
-    const started = performance.now();
-    expect(match(pattern, 'a'.repeat(10_000))).toBe(false);
-    // Trying all ways would outlast the universe; this takes 0.1 s.
-    expect(performance.now() - started).toBeLessThan(5000);
-  },
-);
+])('no pattern takes a policy down, as time grows with pattern × text: %s', (_, pattern) => {
+  expect(match(pattern, 'a'.repeat(10_000))).toBe(false);
+});

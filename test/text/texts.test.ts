@@ -1,34 +1,34 @@
-import { describe, expect, test } from 'vitest';
+import fc from 'fast-check';
+import { describe, expect, test, vi } from 'vitest';
+import { formatBytes } from '../../src/text/bytes.ts';
+import { DURATION_PATTERN, parseDuration } from '../../src/text/duration.ts';
 import { describeError } from '../../src/text/error.ts';
+import { expandPointer, formatFieldPath, joinPointer, readPointer, splitPointer } from '../../src/text/json.ts';
 import { isLabel, isSubdomain } from '../../src/text/kubernetes-name.ts';
-import { listFirst, quoteFirst } from '../../src/text/list.ts';
+import { quoteFirst } from '../../src/text/list.ts';
+import { memoize, memoizeByObject } from '../../src/text/memoize.ts';
 import { shorten, shortenMiddle } from '../../src/text/shorten.ts';
 import { formatMinute, formatSecond } from '../../src/text/time.ts';
 
 test.each([
-  [['a', 'b'], 2, 'a, b'],
-  [['a', 'b', 'a', 'c', 'd'], 2, 'a, b and 2 more'],
+  [['a', 'b'], 2, '"a", "b"'],
+  [['a', 'b', 'a', 'c', 'd'], 2, '"a", "b" and 2 more'],
+  [['u:pw@h/a', 'b', 'c'], 1, '"***@h/a" and 2 more'],
   [[], 2, ''],
 ])('of %j the first %i are listed: %s', (texts, most, listed) => {
-  expect(listFirst(texts, most)).toBe(listed);
+  expect(quoteFirst(texts, most)).toBe(listed);
 });
 
-test('quoted texts hide credentials, and what is left out is counted', () => {
-  expect(quoteFirst(['u:pw@h/a', 'b', 'c'], 1)).toBe('"***@h/a" and 2 more');
+test.each([
+  ['abcdef', 6, 'abcdef'],
+  ['abcdefg', 6, 'abcde…'],
+  ['abcd😀f', 6, 'abcd…'],
+])('%s within %i is %s', (text, limit, shown) => {
+  expect(shorten(text, limit)).toBe(shown);
 });
 
-describe('a text that is too long', () => {
-  test.each([
-    ['abcdef', 6, 'abcdef'],
-    ['abcdefg', 6, 'abcde…'],
-    ['abcd😀f', 6, 'abcd…'],
-  ])('%s within %i is %s', (text, limit, shown) => {
-    expect(shorten(text, limit)).toBe(shown);
-  });
-
-  test('shows both ends where they tell what it is', () => {
-    expect(shortenMiddle('registry.example.com:5000', 12)).toBe('regis…m:5000');
-  });
+test('a text that is too long shows both ends where they tell what it is', () => {
+  expect(shortenMiddle('registry.example.com:5000', 12)).toBe('regis…m:5000');
 });
 
 test('times are in UTC, to the minute or to the second', () => {
@@ -55,4 +55,88 @@ test.each([
   ['', false, false],
 ])('%s is a name of an object: %s, of a namespace: %s', (name, subdomain, label) => {
   expect([isSubdomain(name), isLabel(name)]).toEqual([subdomain, label]);
+});
+
+test.each([
+  [0, '0 MiB', '0 MiB'],
+  [1, '1 MiB', '0 MiB'],
+  [812 * 2 ** 20, '812 MiB', '812 MiB'],
+  [2 ** 30, '1 GiB', '1 GiB'],
+  [4 * 2 ** 30 + 1, '4.1 GiB', '4 GiB'],
+  [1000 * 2 ** 30, '1000 GiB', '1000 GiB'],
+])('%d bytes are at most %s and at least %s, so that none reads as above itself', (bytes, up, down) => {
+  expect([formatBytes(bytes, 'up'), formatBytes(bytes, 'down')]).toEqual([up, down]);
+});
+
+describe('a duration', () => {
+  test('is any count of any unit', () => {
+    const units = fc.constantFrom(['ms', 1], ['s', 1000], ['m', 60_000], ['h', 3_600_000], ['d', 86_400_000] as const);
+    fc.assert(
+      fc.property(fc.nat({ max: 999_999_999 }), units, (count, [unit, factor]) => {
+        expect(parseDuration(`${count}${unit}`)).toBe(count * factor);
+      }),
+    );
+    expect(parseDuration('007s')).toBe(7000);
+  });
+
+  test.each(['250', '', 's', '1.5s', '-1s', '1 s', '1S', '1w', '1h30m', '1s\n', '1e3ms', '٣s', '1111111111s'])(
+    'is not %j, nor for the schema of a policy',
+    (text) => {
+      expect(parseDuration(text)).toBeUndefined();
+      expect(new RegExp(DURATION_PATTERN, 'u').test(text)).toBe(false);
+    },
+  );
+});
+
+describe('a JSON pointer', () => {
+  test('leads to the field it was made for, whatever the names of members are', () => {
+    fc.assert(
+      fc.property(fc.array(fc.string()), (segments) => {
+        expect(splitPointer(joinPointer('', ...segments))).toEqual(segments);
+      }),
+    );
+  });
+
+  test.each<[document: unknown, pointer: string, found: unknown]>([
+    [{ a: [1] }, '/a/1', undefined],
+    [{ a: 'text' }, '/a/length', undefined],
+    [{}, '/toString', undefined],
+    [null, '/a', undefined],
+    [[7], '', [7]],
+  ])('of %j, %s leads to %j', (document, pointer, found) => {
+    expect(readPointer(document, pointer)).toEqual(found);
+  });
+
+  test('is written as the API server writes fields, so that people recognise them', () => {
+    expect(formatFieldPath('/spec/template/spec/containers/0/image')).toBe('spec.template.spec.containers[0].image');
+    expect(formatFieldPath('/spec/roles/a.b~1c/image')).toBe('spec.roles["a.b/c"].image');
+  });
+
+  test('stands with a star for every element and member', () => {
+    expect(expandPointer({ a: [{ b: 1 }, { b: 2 }] }, '/a/*/b')).toEqual(['/a/0/b', '/a/1/b']);
+    expect(expandPointer({ a: null }, '/a/*/b')).toEqual([]);
+  });
+});
+
+describe('what was computed', () => {
+  test('is kept for texts, in bounded memory, and not for endless ones', () => {
+    const work = vi.fn((text: string) => text.length);
+    const length = memoize(work);
+    const long = 'a'.repeat(100_000);
+    expect([length('nginx'), length('nginx'), length('redis:7'), length(long), length(long)]).toEqual([
+      5, 5, 7, 100_000, 100_000,
+    ]);
+    expect(work).toHaveBeenCalledTimes(4);
+    for (let at = 0; at < 5000; at++) expect(length(`image-${at}`)).toBe(`image-${at}`.length);
+    length('nginx');
+    expect(work).toHaveBeenCalledTimes(5005);
+  });
+
+  test('is kept for objects, also when it is nothing', () => {
+    const work = vi.fn((): string | undefined => undefined);
+    const look = memoizeByObject(work);
+    const image = {};
+    expect([look(image), look(image), look({})]).toEqual([undefined, undefined, undefined]);
+    expect(work).toHaveBeenCalledTimes(2);
+  });
 });

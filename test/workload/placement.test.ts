@@ -1,13 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { keepPlacement, parseInteger, readPlacement, type Placement } from '../../src/workload/placement.ts';
+import { parseInteger, readPlacement, type Placement } from '../../src/workload/placement.ts';
 import type { Json } from '../support/objects.ts';
 
 const REQUIRED = 'requiredDuringSchedulingIgnoredDuringExecution';
 
-function read(spec: Json): Placement {
-  return readPlacement(keepPlacement(spec));
-}
+const read: (spec: Json) => Placement = readPlacement;
 
 function requiring(...nodeSelectorTerms: readonly unknown[]): Json {
   return { affinity: { nodeAffinity: { [REQUIRED]: { nodeSelectorTerms } } } };
@@ -25,25 +23,15 @@ const ANYWHERE: Placement = {
   isComplete: true,
 };
 
-describe('a pod that says nothing of nodes may run on all that are open', () => {
-  test.each<[what: string, spec: Json]>([
-    ['nothing', {}],
-    ['null', { nodeName: null, nodeSelector: null, affinity: null, tolerations: null, schedulerName: null }],
-    ['empty', { nodeName: '', nodeSelector: {}, affinity: {}, tolerations: [], schedulerName: '' }],
-    ['the usual scheduler', { schedulerName: 'default-scheduler' }],
-    [
-      'what it would rather have',
-      {
-        affinity: {
-          nodeAffinity: { preferredDuringSchedulingIgnoredDuringExecution: [{ weight: 1, preference: {} }] },
-          podAffinity: { [REQUIRED]: [] },
-          podAntiAffinity: { [REQUIRED]: [{ topologyKey: 'kubernetes.io/hostname' }] },
-        },
-      },
-    ],
-  ])('%s', (_, spec) => {
-    expect(read(spec)).toEqual(ANYWHERE);
-  });
+test.each<[what: string, spec: Json]>([
+  ['nothing', {}],
+  ['null', { nodeName: null, nodeSelector: null, affinity: null, tolerations: null, schedulerName: null }],
+  ['empty', { nodeName: '', nodeSelector: {}, affinity: {}, tolerations: [], schedulerName: '' }],
+  ['the usual scheduler', { schedulerName: 'default-scheduler' }],
+  ['what it prefers', { affinity: { nodeAffinity: { preferredDuringSchedulingIgnoredDuringExecution: [{}] } } }],
+  ['what it keeps away from', { affinity: { podAffinity: { [REQUIRED]: [] }, podAntiAffinity: { [REQUIRED]: [{}] } } }],
+])('a pod that says nothing of nodes may run on all that are open: %s', (_, spec) => {
+  expect(read(spec)).toEqual(ANYWHERE);
 });
 
 test('all that it says of nodes is read', () => {
@@ -66,6 +54,11 @@ test('all that it says of nodes is read', () => {
 
 describe('what cannot be read keeps a pod from no node, and nothing is claimed to be complete', () => {
   const exists = { key: 'a', operator: 'Exists' };
+  const values = (operator: string, ...texts: readonly unknown[]): Json =>
+    matching({ key: 'a', operator, values: texts });
+  const field = (key: string, operator: string, ...names: readonly string[]): Json =>
+    requiring({ matchFields: [{ key, operator, values: names }] });
+  const many = Array.from({ length: 501 }, (_, at) => `v${at}`);
 
   test.each<[what: string, spec: Json]>([
     ['a selector that is a list', { nodeSelector: ['a'] }],
@@ -79,28 +72,26 @@ describe('what cannot be read keeps a pod from no node, and nothing is claimed t
     ['an expression that is null', matching(null)],
     ['no key', matching({ operator: 'Exists' })],
     ['a key that is none', matching({ key: 'a b', operator: 'Exists' })],
-    ['an operator that is none', matching({ key: 'a', operator: 'in', values: ['x'] })],
+    ['an operator that is none', values('in', 'x')],
+    ['an operator that every object has', values('toString')],
     ['In without values', matching({ key: 'a', operator: 'In' })],
-    ['NotIn without values', matching({ key: 'a', operator: 'NotIn', values: [] })],
-    ['Exists with values', matching({ ...exists, values: ['x'] })],
-    ['DoesNotExist with values', matching({ key: 'a', operator: 'DoesNotExist', values: ['x'] })],
-    ['Gt of a word', matching({ key: 'a', operator: 'Gt', values: ['x'] })],
-    ['Lt of two', matching({ key: 'a', operator: 'Lt', values: ['1', '2'] })],
-    ['Gt of more than 64 bits', matching({ key: 'a', operator: 'Gt', values: ['9223372036854775808'] })],
-    ['a value that no label can have', matching({ key: 'a', operator: 'In', values: ['x y'] })],
-    ['values that are numbers', matching({ key: 'a', operator: 'In', values: [1] })],
+    ['NotIn without values', values('NotIn')],
+    ['Exists with values', values('Exists', 'x')],
+    ['DoesNotExist with values', values('DoesNotExist', 'x')],
+    ['Gt of a word', values('Gt', 'x')],
+    ['Lt of two', values('Lt', '1', '2')],
+    ['Gt of more than 64 bits', values('Gt', '9223372036854775808')],
+    ['a value that no label can have', values('In', 'x y')],
+    ['values that are numbers', values('In', 1)],
     ['one bad term beside a good one', requiring({ matchExpressions: [exists] }, { matchExpressions: 7 })],
-    ['a field that is not the name', requiring({ matchFields: [{ key: 'spec.x', operator: 'In', values: ['n'] }] })],
-    ['two names', requiring({ matchFields: [{ key: 'metadata.name', operator: 'In', values: ['n', 'm'] }] })],
-    ['a name that exists', requiring({ matchFields: [{ key: 'metadata.name', operator: 'Exists' }] })],
-    ['more requirements than anybody writes', matching(...Array.from({ length: 51 }, () => exists))],
-    [
-      'more values than anybody writes',
-      matching({ key: 'a', operator: 'In', values: Array.from({ length: 501 }, (_, at) => `v${at}`) }),
-    ],
+    ['a field that is not the name', field('spec.x', 'In', 'n')],
+    ['two names', field('metadata.name', 'In', 'n', 'm')],
+    ['a name that exists', field('metadata.name', 'Exists')],
+    ['more requirements than anybody writes', matching(...many.slice(0, 51).map(() => exists))],
+    ['more values than anybody writes', values('In', ...many)],
     [
       'more labels than anybody writes',
-      { nodeSelector: Object.fromEntries(Array.from({ length: 51 }, (_, at) => [`l${at}`, ''])) },
+      { nodeSelector: Object.fromEntries(many.slice(0, 51).map((each) => [each, ''])) },
     ],
   ])('%s', (_, spec) => {
     expect(read(spec)).toEqual({ ...ANYWHERE, isComplete: false });
@@ -114,35 +105,31 @@ describe('what cannot be read keeps a pod from no node, and nothing is claimed t
   });
 });
 
-describe('what is not read here, but decides as well, is known to be there', () => {
-  test('to run where other pods do', () => {
-    const spec = { affinity: { podAffinity: { [REQUIRED]: [{ topologyKey: 'kubernetes.io/hostname' }] } } };
-    expect(read(spec).isComplete).toBe(false);
-    expect(read({ ...spec, nodeName: 'n1' }).isComplete).toBe(true);
-  });
-
-  test('another scheduler, which may even choose closed nodes', () => {
-    expect(read({ schedulerName: 'volcano' })).toMatchObject({ isComplete: false, entersClosed: true });
-    expect(read({ schedulerName: 'volcano', nodeName: 'n1' }).isComplete).toBe(true);
-  });
+test.each<[what: string, spec: Json, expected: Partial<Placement>]>([
+  ['where other pods do', { affinity: { podAffinity: { [REQUIRED]: [{}] } } }, {}],
+  [
+    'where another scheduler says, which may even choose closed nodes',
+    { schedulerName: 'volcano' },
+    { entersClosed: true },
+  ],
+])('what is not read here, but decides as well, is known to be there: to run %s', (_, spec, expected) => {
+  expect(read(spec)).toEqual({ ...ANYWHERE, isComplete: false, ...expected });
+  expect(read({ ...spec, nodeName: 'n1' })).toMatchObject({ nodeName: 'n1', isComplete: true });
 });
 
 describe('a node that is closed takes', () => {
   const key = 'node.kubernetes.io/unschedulable';
+  const tolerating = (...tolerations: readonly unknown[]): Json => ({ tolerations });
 
   test.each<[what: string, spec: Json, expected: boolean]>([
     ['a pod that is bound to it', { nodeName: 'n1' }, true],
-    ['a pod that tolerates it', { tolerations: [{ key, operator: 'Exists', effect: 'NoSchedule' }] }, true],
-    ['a pod that tolerates it without a word on how', { tolerations: [{ key }] }, true],
-    ['a pod that tolerates everything', { tolerations: [{ operator: 'Exists' }] }, true],
-    ['no pod that tolerates something else', { tolerations: [{ key: 'gpu', operator: 'Exists' }] }, false],
-    [
-      'no pod that tolerates another effect',
-      { tolerations: [{ key, operator: 'Exists', effect: 'NoExecute' }] },
-      false,
-    ],
-    ['no pod that tolerates another value', { tolerations: [{ key, operator: 'Equal', value: 'x' }] }, false],
-    ['no pod with nonsense', { tolerations: [null, 7, 'Exists'] }, false],
+    ['a pod that tolerates it', tolerating({ key, operator: 'Exists', effect: 'NoSchedule' }), true],
+    ['a pod that tolerates it without a word on how', tolerating({ key }), true],
+    ['a pod that tolerates everything', tolerating({ operator: 'Exists' }), true],
+    ['no pod that tolerates something else', tolerating({ key: 'gpu', operator: 'Exists' }), false],
+    ['no pod that tolerates another effect', tolerating({ key, operator: 'Exists', effect: 'NoExecute' }), false],
+    ['no pod that tolerates another value', tolerating({ key, operator: 'Equal', value: 'x' }), false],
+    ['no pod with nonsense', tolerating(null, 7, 'Exists'), false],
   ])('%s', (_, spec, expected) => {
     expect(read(spec).entersClosed).toBe(expected);
   });

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { isDigest } from '../../image/grammar.ts';
+import { isDigest } from '../../image/reference.ts';
 import { broken, isEnding, type Ending } from './ending.ts';
 import type { ExchangeResponse } from '../exchange/exchange.ts';
 import { readManifest, type Manifest } from './manifest.ts';

@@ -1,5 +1,5 @@
-import { isDigest } from '../../image/grammar.ts';
-import { readPlatform } from './platform.ts';
+import { readPlatform } from '../../image/platform.ts';
+import { isDigest } from '../../image/reference.ts';
 
 /** A manifest, as far as sizes are concerned. */
 export type Manifest =

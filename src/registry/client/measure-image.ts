@@ -1,8 +1,8 @@
 import type { PlatformSize, PullableImage } from '../../cause/answer.ts';
+import { listRunnable } from '../../image/platform.ts';
 import { isEnding, type Ending } from './ending.ts';
 import { fetchManifest } from './fetch-manifest.ts';
 import type { IndexEntry, Manifest } from './manifest.ts';
-import { listRunnable, parsePlatform } from './platform.ts';
 import type { RegistryClient } from './registry-client.ts';
 import type { ResolvedImage } from './resolve-image.ts';
 
@@ -50,7 +50,7 @@ type Choice = Readonly<{ platform: string; digest: string }>;
 function choose(entries: readonly IndexEntry[], wanted: WantedPlatforms): readonly Choice[] {
   const chosen = (wanted === 'all' ? listPlatforms(entries) : [...new Set(wanted)]).flatMap(
     (platform): readonly Choice[] => {
-      const runnable = wanted === 'all' ? [platform] : listWanted(platform);
+      const runnable = wanted === 'all' ? [platform] : listRunnable(platform);
       const found = runnable.flatMap((each) => entries.find((entry) => entry.platform === each) ?? [])[0];
       return found === undefined ? [] : [{ platform, digest: found.digest }];
     },
@@ -85,10 +85,5 @@ function listPlatforms(entries: readonly IndexEntry[]): readonly string[] {
 }
 
 function has(platforms: readonly string[], wanted: string): boolean {
-  return listWanted(wanted).some((platform) => platforms.includes(platform));
-}
-
-function listWanted(platform: string): readonly string[] {
-  const parsed = parsePlatform(platform);
-  return parsed === undefined ? [] : listRunnable(parsed);
+  return listRunnable(wanted).some((platform) => platforms.includes(platform));
 }

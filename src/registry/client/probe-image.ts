@@ -1,8 +1,7 @@
 import { outcomeOf, type ImageAnswer, type PullableImage } from '../../cause/answer.ts';
 import { notAskedByBug, type NotAsked } from '../../cause/not-asked.ts';
 import type { RegistryProbe } from '../../policy/policy.ts';
-import { DOCKER_HUB } from '../../image/docker-hub.ts';
-import type { ImageReference } from '../../image/reference.ts';
+import { DOCKER_HUB, type ImageReference } from '../../image/reference.ts';
 import type { Credentials } from '../../pull/keyring.ts';
 import { isEnding, type Ending } from './ending.ts';
 import type { Exchange } from '../exchange/exchange.ts';

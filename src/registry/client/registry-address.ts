@@ -1,5 +1,4 @@
-import { DOCKER_HUB } from '../../image/docker-hub.ts';
-import { splitDomain } from '../../image/grammar.ts';
+import { DOCKER_HUB, splitDomain } from '../../image/reference.ts';
 
 /** Where a registry is asked. */
 export type RegistryAddress = Readonly<{

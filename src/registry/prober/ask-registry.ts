@@ -1,8 +1,7 @@
 import type { ImageAnswer } from '../../cause/answer.ts';
 import { notAskedByBug } from '../../cause/not-asked.ts';
 import type { PolicySections, RegistryProbe } from '../../policy/policy.ts';
-import { DOCKER_HUB } from '../../image/docker-hub.ts';
-import type { ImageReference } from '../../image/reference.ts';
+import { DOCKER_HUB, type ImageReference } from '../../image/reference.ts';
 import type { Credentials } from '../../pull/keyring.ts';
 import type { HubBudget } from './hub-budget.ts';
 import type { Limiter } from './limiter.ts';

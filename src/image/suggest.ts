@@ -1,8 +1,7 @@
-import { splitReference, type ReferenceParts } from './grammar.ts';
-import { isFilePath, isGitRepository, readWebPage } from './other-address.ts';
-import { readReference } from './reference.ts';
-import { suspectReference } from './suspect-reference.ts';
 import { findUserinfo, schemeOf } from '../text/redact.ts';
+import { isFilePath, isGitRepository, readWebPage } from './not-an-image.ts';
+import { readReference, splitReference, type ReferenceParts } from './reference.ts';
+import { suspectReference } from './suspect.ts';
 
 /** Nobody meant an address longer than this: a host of 253, a repository of 255, a tag of 128 and a digest of 135. */
 const MAX_INTENDED = 800;

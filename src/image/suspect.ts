@@ -1,9 +1,6 @@
-import { DOCKER_HUB } from './docker-hub.ts';
-import { DIGEST_LENGTHS, isImageId, splitDomain } from './grammar.ts';
-import { isFileName, readWebPage, registryOfSite } from './other-address.ts';
-import { isStandIn } from './placeholder.ts';
 import { quote } from '../text/quote.ts';
-import type { ImageReference } from './reference.ts';
+import { isFileName, isStandIn, readWebPage, registryOfSite } from './not-an-image.ts';
+import { DIGEST_LENGTHS, DOCKER_HUB, isImageId, splitDomain, type ImageReference } from './reference.ts';
 
 /** The highest TCP port; the reference grammar takes any digits. */
 const MAX_PORT = 65_535;
@@ -42,8 +39,9 @@ function suspectBareName(written: string, { registry, repository, tag }: ImageRe
   if (isFileName(name)) return `${readAs}; a runtime pulls from registries only and reads no files`;
   if (looksLikeHost(name, tag)) return `${readAs}; a registry needs "/" and a repository after it`;
   if (isStandIn(name)) return `${readAs}; it looks like a placeholder that was never replaced`;
-  if (Object.hasOwn(DIGEST_LENGTHS, name) && tag !== undefined)
+  if (DIGEST_LENGTHS.has(name) && tag !== undefined) {
     return `${readAs}; a digest needs a name before it: name@${name}:…`;
+  }
   return undefined;
 }
 
@@ -80,17 +78,7 @@ function suspectHost({ registry }: ImageReference): string | undefined {
 /** Every text that two neighbouring letters in the wrong order may have been meant for. */
 function swapLetters(host: string): readonly string[] {
   if (host.length > 20) return [];
-  return Array.from(
-    host,
-    (_, at) =>
-      host.slice(0, at) +
-      host
-        .slice(at, at + 2)
-        .split('')
-        .reverse()
-        .join('') +
-      host.slice(at + 2),
-  );
+  return Array.from(host, (letter, at) => host.slice(0, at) + host.slice(at + 1, at + 2) + letter + host.slice(at + 2));
 }
 
 function suspectTag({ tag, digest }: ImageReference): string | undefined {
@@ -98,7 +86,6 @@ function suspectTag({ tag, digest }: ImageReference): string | undefined {
   if (isStandIn(tag)) return `tag ${quote(tag, 60)} looks like a placeholder that was never replaced`;
   if (isImageId(tag)) return 'the tag is 64 hex digits; a digest is written name@sha256:…';
   if (tag.endsWith('.')) return `tag ${quote(tag, 60)} ends with a "."`;
-  if (tag !== 'latest' && /^la(?:test|tets|tset|st|stest|tes)$/i.test(tag))
-    return `tag ${quote(tag)} is another tag than "latest"`;
-  return undefined;
+  const isSlip = tag !== 'latest' && /^la(?:test|tets|tset|st|stest|tes)$/i.test(tag);
+  return isSlip ? `tag ${quote(tag)} is another tag than "latest"` : undefined;
 }

@@ -11,20 +11,21 @@ export function readPlatform({ os, architecture, variant = '' }: WrittenPlatform
   return `${os.toLowerCase()}/${machine}`;
 }
 
-/** The same of a platform as people write it, `linux/arm64/v8`. */
+/** The same of a platform as people and nodes write it, `linux/arm64/v8`. */
 export function parsePlatform(text: string): string | undefined {
   const [os, architecture, variant, ...more] = text.split('/');
   return more.length > 0 ? undefined : readPlatform({ os, architecture, variant });
 }
 
 /**
- * Platforms whose images a machine runs, the best first (`platforms.Only`): an older variant will do, and amd64 runs 386.
+ * Platforms whose images a machine runs, the best first (containerd's `platforms.Only`): an older variant will do, a newer one
+ * will not, and amd64 runs 386. None for what is no platform.
  *
- * @param platform as `readPlatform` has it
+ * @param machine as people, nodes and indexes write it
  */
-export function listRunnable(platform: string): readonly string[] {
-  const [os = '', architecture = '', variant = ''] = platform.split('/');
-  return listMachines(architecture, variant).map((machine) => `${os}/${machine}`);
+export function listRunnable(machine: string): readonly string[] {
+  const [os = '', architecture = '', variant = ''] = parsePlatform(machine)?.split('/') ?? [];
+  return architecture === '' ? [] : listMachines(architecture, variant).map((each) => `${os}/${each}`);
 }
 
 /** Letters, digits and a few signs, as containerd has it; longer than any there is, it is none. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { listRunnable, parsePlatform, readPlatform } from '../../../src/registry/client/platform.ts';
+import { listRunnable, parsePlatform, readPlatform } from '../../src/image/platform.ts';
 
 test.each<[written: string, platform: string | undefined]>([
   ['linux/amd64', 'linux/amd64'],
@@ -46,6 +46,8 @@ test.each<[platform: string, runnable: string[]]>([
   ['linux/amd64', ['linux/amd64', 'linux/386']],
   ['linux/amd64/v3', ['linux/amd64/v3', 'linux/amd64/v2', 'linux/amd64', 'linux/386']],
   ['linux/arm64', ['linux/arm64', 'linux/arm/v8', 'linux/arm/v7', 'linux/arm/v6', 'linux/arm/v5']],
+  // As a node says it, whose variant nobody knows.
+  ['linux/arm', ['linux/arm/v7', 'linux/arm/v6', 'linux/arm/v5']],
   ['linux/arm/v7', ['linux/arm/v7', 'linux/arm/v6', 'linux/arm/v5']],
   ['linux/arm/v5', ['linux/arm/v5']],
   ['linux/arm/v4', ['linux/arm/v4']],
@@ -53,6 +55,8 @@ test.each<[platform: string, runnable: string[]]>([
   ['linux/s390x', ['linux/s390x']],
   ['linux/ppc64le/power9', ['linux/ppc64le/power9']],
   ['windows/amd64', ['windows/amd64', 'windows/386']],
+  ['', []],
+  ['linux', []],
 ])('a machine of %s runs images for %s', (platform, runnable) => {
   expect(listRunnable(platform)).toEqual(runnable);
 });

@@ -1,0 +1,279 @@
+import { quote } from '../text/quote.ts';
+import { findUserinfo, schemeOf } from '../text/redact.ts';
+import { describePlaceholder, isFilePath, isGitRepository } from './not-an-image.ts';
+import {
+  DIGEST_LENGTHS,
+  fitsLength,
+  isDigest,
+  isDomain,
+  isHost,
+  isImageId,
+  isPath,
+  isPort,
+  isTag,
+  MAX_REPOSITORY_LENGTH,
+  MAX_TAG_LENGTH,
+  normalizeName,
+  splitDomain,
+  splitReference,
+  type ReferenceParts,
+} from './reference.ts';
+import { suggestReference } from './suggest.ts';
+
+/** Why an address cannot be parsed. The list is closed; `malformed` is what none of the others describes better. */
+export const REFERENCE_PROBLEM_CODES = [
+  'empty',
+  'placeholder',
+  'userinfo',
+  'scheme',
+  'whitespace',
+  'control-character',
+  'non-ascii',
+  'bad-port',
+  'bad-host',
+  'uppercase',
+  'too-long',
+  'two-tags',
+  'empty-tag',
+  'bad-tag',
+  'bad-digest',
+  'malformed',
+] as const;
+
+export type ReferenceProblemCode = (typeof REFERENCE_PROBLEM_CODES)[number];
+
+/**
+ * `message` completes the sentence "this address is wrong: …" and quotes no credential. `suggestion` is an address that
+ * does parse and that was probably meant; absent when there is no likely one.
+ */
+export type ReferenceProblem = Readonly<{ code: ReferenceProblemCode; message: string; suggestion?: string }>;
+
+type Diagnosis = Omit<ReferenceProblem, 'suggestion'>;
+
+/** Explains an address that `readReference` refused. For one that parses the answer is meaningless. */
+export function diagnoseReference(written: string): ReferenceProblem {
+  const diagnosis = diagnoseText(written) ?? diagnoseParts(written);
+  const suggestion = diagnosis.code === 'placeholder' ? undefined : suggestReference(written);
+  return suggestion === undefined ? diagnosis : { ...diagnosis, suggestion };
+}
+
+function say(code: ReferenceProblemCode, message: string): Diagnosis {
+  return { code, message };
+}
+
+/** What is wrong with the text as a whole, before its parts mean anything. */
+function diagnoseText(written: string): Diagnosis | undefined {
+  if (written === '') return say('empty', 'the image address is empty');
+  const placeholder = describePlaceholder(written);
+  if (placeholder !== undefined) return say('placeholder', placeholder);
+  return diagnoseKind(written) ?? diagnoseCharacters(written);
+}
+
+function diagnoseParts(written: string): Diagnosis {
+  const parts = splitReference(written);
+  return (
+    diagnoseDomain(parts) ??
+    diagnosePath(parts) ??
+    diagnoseLength(parts) ??
+    diagnoseTag(parts) ??
+    diagnoseDigest(parts) ??
+    say('malformed', 'this is not an image address')
+  );
+}
+
+/** Addresses of another kind than an image's. */
+function diagnoseKind(written: string): Diagnosis | undefined {
+  if (isFilePath(written)) return say('malformed', 'this is a file path; images are pulled from registries only');
+  if (isGitRepository(written)) return say('malformed', 'this is the address of a git repository, not of an image');
+  const at = findUserinfo(written);
+  if (at >= 0) return say('userinfo', describeUserinfo(written.slice(at + 1)));
+  const scheme = schemeOf(written);
+  return scheme === '' ? undefined : say('scheme', `an image address has no scheme, leave out ${quote(scheme, 40)}`);
+}
+
+function describeUserinfo(rest: string): string {
+  return rest.includes('/')
+    ? 'credentials do not belong in an image address but in a pull secret'
+    : 'what stands before "@" reads as credentials, which belong in a pull secret (a digest is written @sha256:…)';
+}
+
+function diagnoseCharacters(written: string): Diagnosis | undefined {
+  if (/\s/.test(written)) return say('whitespace', `the address ${describeSpace(written)}`);
+  const control = /[\p{Cc}\p{Cf}]/u.exec(written)?.[0];
+  if (control !== undefined) {
+    return say('control-character', `the address contains an invisible character (${codePoint(control)})`);
+  }
+  const foreign = /[^\0-\x7f]/u.exec(written)?.[0];
+  if (foreign === undefined) return undefined;
+  return say('non-ascii', `the address contains ${quote(foreign)} (${codePoint(foreign)}), only ASCII is allowed`);
+}
+
+function describeSpace(written: string): string {
+  const trimmed = written.trim();
+  if (trimmed === '') return 'is only white space';
+  if (!written.startsWith(trimmed)) return `starts with ${nameSpace(written.charAt(0))}`;
+  if (!written.endsWith(trimmed)) return `ends with ${nameSpace(written.charAt(written.length - 1))}`;
+  return `contains ${nameSpace(/\s/.exec(written)?.[0] ?? '')}`;
+}
+
+function nameSpace(char: string): string {
+  return SPACES[char] ?? `a white space character (${codePoint(char)})`;
+}
+
+const SPACES: Readonly<Record<string, string>> = {
+  ' ': 'a space',
+  '\t': 'a tab',
+  '\n': 'a line break',
+  '\r': 'a carriage return',
+};
+
+function codePoint(char: string): string {
+  return `U+${(char.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}`;
+}
+
+/** One character as messages show it: quoted, or named where quotes and escapes would make a riddle of it. */
+function nameCharacter(char: string): string {
+  return CHARACTERS[char] ?? quote(char);
+}
+
+const CHARACTERS: Readonly<Record<string, string>> = {
+  '"': 'a quotation mark',
+  "'": 'an apostrophe',
+  '\\': 'a backslash',
+};
+
+/** Two colons and nothing but hex digits, a zone at most: an IPv6 address, not a host and its port. */
+const BARE_IPV6 = /^[0-9a-f]*(?::[0-9a-f]*){2,}(?:%\w+)?$/i;
+
+function diagnoseDomain({ domain, path, tag }: ReferenceParts): Diagnosis | undefined {
+  if (domain === undefined || isDomain(domain) || isPath(domain)) return undefined;
+  if (BARE_IPV6.test(domain)) return say('bad-host', 'an IPv6 address is written in brackets: [2001:db8::1]');
+  const { host, port } = splitDomain(domain);
+  if (!isHost(host)) return say('bad-host', describeHost(host));
+  if (port === undefined || isPort(port)) return undefined;
+  // No host of one word has such a port: `app:feature/login` is a name and the branch it was built from.
+  if (tag === undefined && /^[A-Za-z]/.test(port) && !host.includes('.') && host !== 'localhost') {
+    return say('bad-tag', `tag ${quote(`${port}/${path}`, 60)} cannot contain "/"`);
+  }
+  return say('bad-port', describePort(host, port));
+}
+
+function describeHost(host: string): string {
+  if (host === '') return 'the host before ":" is missing (an unset variable?)';
+  if (host === '[') return 'the "[" of an IPv6 address needs its "]"';
+  const subject = `host ${quote(host, 80)}`;
+  if (/^\[.*\]$/.test(host)) return `${subject} may hold only hex digits and ":" between its brackets`;
+  const character = /[^A-Za-z0-9.-]/.exec(host)?.[0];
+  if (character !== undefined) return `${subject} cannot contain ${nameCharacter(character)}`;
+  if (host.endsWith('.')) return `${subject} ends with a "."`;
+  if (/^\.|\.\./.test(host)) return `${subject} has nothing before a "." (an unset variable?)`;
+  return `${subject} has a part that starts or ends with "-"`;
+}
+
+function describePort(host: string, port: string): string {
+  if (port === '') return `no port number follows ${quote(`${host}:`, 80)} (an unset variable?)`;
+  const digits = /^([0-9]+):/.exec(port)?.[1];
+  return digits === undefined
+    ? `${quote(port, 40)} after ${quote(host, 80)} is not a port number`
+    : `a "/" and not a ":" has to follow the port ${quote(digits, 40)}`;
+}
+
+function diagnosePath({ domain, path }: ReferenceParts): Diagnosis | undefined {
+  if (isImageId(path)) {
+    return say('malformed', '64 hex digits are an image id, not a name; a digest is written name@sha256:…');
+  }
+  if (isPath(path)) return undefined;
+  if (path === '') return say('malformed', 'the repository name is missing');
+  const character = /[^A-Za-z0-9._/-]/.exec(path)?.[0];
+  if (character !== undefined) {
+    return say('malformed', `a repository name cannot contain ${nameCharacter(character)}`);
+  }
+  if (path !== path.toLowerCase()) return say('uppercase', 'repository name must be lowercase');
+  return say('malformed', describeComponent(path.split('/'), domain));
+}
+
+function describeComponent(components: readonly string[], domain: string | undefined): string {
+  if (components[0] === '' && domain === undefined) return 'nothing stands before the first "/" (an unset variable?)';
+  const wrong = components.find((text) => !isPath(text)) ?? '';
+  if (wrong === '') return 'the repository name has a "/" too many (at its start or end, or two in a row)';
+  if (!/^[a-z0-9].*[a-z0-9]$/.test(wrong)) return `${quote(wrong, 80)} must start and end with a letter or digit`;
+  return `${quote(wrong, 80)} may hold one ".", one or two "_" or any number of "-" in a row, and no mixture`;
+}
+
+function diagnoseLength({ domain, path }: ReferenceParts): Diagnosis | undefined {
+  const isHostName = domain === undefined || isDomain(domain);
+  const repository = isHostName ? normalizeName(domain, path).repository : `${domain}/${path}`;
+  if (fitsLength({ repository })) return undefined;
+  const counted = repository === path || !isHostName ? '' : ', with the "library/" of Docker Hub';
+  return say(
+    'too-long',
+    `the repository name has ${repository.length} characters${counted}; at most ${MAX_REPOSITORY_LENGTH} are allowed`,
+  );
+}
+
+function diagnoseTag({ path, tag }: ReferenceParts): Diagnosis | undefined {
+  if (tag === undefined || isTag(tag)) return undefined;
+  if (tag === '') return say('empty-tag', 'nothing follows the ":" where the tag should be (an unset variable?)');
+  return tag.includes(':') && !tag.includes('/')
+    ? diagnoseColons(tag.split(':'), path)
+    : say('bad-tag', describeTag(tag));
+}
+
+function diagnoseColons(tags: readonly string[], path: string): Diagnosis {
+  const [first = ''] = tags;
+  if (DIGEST_LENGTHS.has(tags.at(-2) ?? '')) {
+    return say('bad-digest', 'a digest is written after "@", not after ":"');
+  }
+  if (tags.includes('')) return say('empty-tag', 'there is a ":" too many before or after the tag');
+  if (path.includes('.') && /^(?:80|443|[0-9]{4,5})$/.test(first)) {
+    return say('bad-port', `a "/" and not a ":" has to follow the port ${quote(first)}`);
+  }
+  const count = tags.length === 2 ? 'two' : String(tags.length);
+  const shown = tags.slice(0, 3).map((text) => quote(text, 40));
+  return say('two-tags', `${count} tags (${shown.join(', ')}), only one is allowed`);
+}
+
+function describeTag(tag: string): string {
+  if (tag.length > MAX_TAG_LENGTH) {
+    return `the tag has ${tag.length} characters, at most ${MAX_TAG_LENGTH} are allowed`;
+  }
+  const subject = `tag ${quote(tag, 80)}`;
+  if (/^[~^<>=]+v?\d|^\*$|\.\*$/.test(tag)) {
+    return `${subject} reads as a range of versions; an image has one exact tag`;
+  }
+  const character = /[^A-Za-z0-9_.-]/.exec(tag)?.[0];
+  return character === undefined
+    ? `${subject} must start with a letter, digit or "_"`
+    : `${subject} cannot contain ${nameCharacter(character)}`;
+}
+
+function diagnoseDigest({ digest }: ReferenceParts): Diagnosis | undefined {
+  if (digest === undefined || isDigest(digest)) return undefined;
+  const colon = digest.indexOf(':');
+  return say(
+    'bad-digest',
+    colon < 0 ? describeNoDigest(digest) : describeDigest(digest.slice(0, colon), digest.slice(colon + 1)),
+  );
+}
+
+function describeNoDigest(digest: string): string {
+  if (digest === '') return 'nothing follows the "@" where the digest should be (an unset variable?)';
+  if (isImageId(digest.toLowerCase())) return 'the digest lacks its algorithm: it is written @sha256:…';
+  const algorithm = [...DIGEST_LENGTHS.keys()].find((known) => digest.startsWith(known));
+  if (algorithm !== undefined) return `a ":" and hex digits have to follow the ${algorithm} of a digest`;
+  return `${quote(`@${digest}`, 60)} is not a digest (sha256:… with 64 hex digits); a tag is written after ":"`;
+}
+
+function describeDigest(algorithm: string, hex: string): string {
+  const lower = algorithm.toLowerCase();
+  const length = DIGEST_LENGTHS.get(lower);
+  if (length === undefined) {
+    return `unknown digest algorithm ${quote(algorithm, 40)}, known are ${[...DIGEST_LENGTHS.keys()].join(', ')}`;
+  }
+  if (lower !== algorithm) return `a digest's algorithm is written in lower case: ${lower}`;
+  if (/^[0-9a-f]+:/.test(hex)) return 'the tag stands before the digest: name:tag@sha256:…';
+  const character = /[^0-9a-fA-F]/.exec(hex)?.[0];
+  if (character !== undefined) return `a ${algorithm} digest has hex digits only, no ${nameCharacter(character)}`;
+  if (hex !== hex.toLowerCase()) return `a ${algorithm} digest is written in lower-case hex digits only`;
+  return `a ${algorithm} digest has ${length} hex digits, this one has ${hex.length}`;
+}

@@ -1,0 +1,122 @@
+import { quote } from '../text/quote.ts';
+import { redactUserinfo } from '../text/redact.ts';
+
+/**
+ * What stands where an image reference belongs and names none: what templates leave behind, and addresses of web pages,
+ * files and git repositories.
+ */
+
+/** `@TAG@`, `@@TAG@@` between separators; `p@SSWORD@` is none. */
+const AT_SIGNS = /(?<!\w)@@?[A-Z_][A-Z0-9_]*@@?(?!\w)/;
+
+/**
+ * What template languages and documentation put where a value belongs. None of them can be part of an address:
+ * `${TAG}`, `$(TAG)`, `$TAG`, `${{ matrix.tag }}`, `{{ .Values.image }}`, `#{TAG}#`, `{TAG}`, `[[TAG]]`, `((tag))`, `[TAG]`,
+ * `<image_address>`, `%TAG%`, `%s`, `%(tag)s`, `ko://…`, `@TAG@`, `@@TAG@@`.
+ */
+const PLACEHOLDER = new RegExp(
+  [
+    /\$?\{\{[^{}]*\}{0,2}/,
+    /[$#]?\{[^{}]*\}#?/,
+    /\$\{[^{}]*/,
+    /\$\([^()]*\)?/,
+    /\$\w+/,
+    /\[\[[^[\]]*\]\]/,
+    /\(\([^()]*\)\)/,
+    /\[[A-Z_]+\]/,
+    /<[^<>]*>/,
+    /%[A-Za-z_]\w*%/,
+    /%(?:\(\w*\))?[sdv](?!\w)/,
+    /^ko:\/\/.*/s,
+    AT_SIGNS,
+  ]
+    .map(({ source }) => source)
+    .join('|'),
+  's',
+);
+
+/** Go's answer to a missing value or one of another type, which Helm passes on: `<no value>`, `%!s(float64=1.25)`. */
+const MISPRINT = /<(?:no value|nil)>|%!\w?\([^()]*\)?/;
+
+/** A whole object as Go, JavaScript and JSON print it. It may hold anything, so it is recognised and never quoted. */
+const OBJECT = /^\s*(?:map\[|\[object |\{")/;
+
+/** Words that stand for a value nobody filled in. They are legal, so this alone is no reason to refuse an address. */
+const STAND_IN =
+  /^(?:__\w+__|null|nil|none|undefined|todo|tbd|x{3,}|x\.y\.z|(?:change|replace|fill)[-_]?(?:me|this)|(?:your|insert)[-_][\w-]+|(?:image|registry|repo|repository)[-_](?:address|host|name|tag|url))$/i;
+
+/** Words that stand for a value only in capitals: `registry` is an image on Docker Hub. */
+const CAPITALS = /^(?:IMAGE|NAME|PORT|REGISTRY|REPO|REPOSITORY|TAG|VERSION)$/;
+
+export function isStandIn(word: string): boolean {
+  return STAND_IN.test(word) || CAPITALS.test(word);
+}
+
+/** What a template left in an address that cannot be parsed; undefined when there is nothing of the kind. */
+export function describePlaceholder(written: string): string | undefined {
+  if (OBJECT.test(written)) return 'a template printed a whole object here, not an address';
+  // What may be a password is not searched, for the finding is quoted.
+  const searched = redactUserinfo(written);
+  const misprint = MISPRINT.exec(searched)?.[0];
+  if (misprint !== undefined) return `a template had no usable value here: it printed ${quote(misprint, 40)}`;
+  const placeholder = PLACEHOLDER.exec(searched)?.[0] ?? searched.split(/[/:@]/).find(isStandIn);
+  const todo = 'has to be replaced before the manifest is applied';
+  if (placeholder !== undefined) return `a placeholder was left in: ${quote(placeholder, 40)} ${todo}`;
+  return AT_SIGNS.test(written) ? `a placeholder between "@" signs was left in; it ${todo}` : undefined;
+}
+
+/** Web sites that are taken for the registry of the images they show, and that registry. */
+const REGISTRIES: ReadonlyMap<string, string> = new Map([
+  ['docker.com', 'docker.io'],
+  ['www.docker.com', 'docker.io'],
+  ['hub.docker.com', 'docker.io'],
+  ['github.com', 'ghcr.io'],
+  ['gitlab.com', 'registry.gitlab.com'],
+]);
+
+/** Pages and API calls whose address people copy, without the scheme, and the image they are about. */
+const PAGES: readonly (readonly [page: RegExp, image: string])[] = [
+  [/^hub\.docker\.com\/layers\/(?:library\/)?([^/]+(?:\/[^/]+)?)\/([^/]+)\/images\/.*$/, '$1:$2'],
+  [/^hub\.docker\.com\/(?:_|r\/library|r)\/([^?#]+?)(?:\/(?:tags|general|builds))?\/?(?:[?#].*)?$/, '$1'],
+  [/^quay\.io\/repository\/([^/?#]+\/[^/?#]+).*$/, 'quay.io/$1'],
+  [/^github\.com\/([^/]+)\/[^/]+\/pkgs\/container\/([^/?#]+).*$/, 'ghcr.io/$1/$2'],
+  [/^([^/]+)\/v2\/(.+)\/manifests\/(sha256:[0-9a-f]{64})$/, '$1/$2@$3'],
+  [/^([^/]+)\/v2\/(.+)\/manifests\/([^/:@]+)$/, '$1/$2:$3'],
+  [/^[^/]+\/v[12]$/, ''],
+];
+
+const FILE_NAME = /\.(?:tar|tgz|gz|zip|ya?ml|json)$/;
+
+/** `./app.tar`, `C:\images\app`, `\\server\app`, `file:///app`, `dir:/tmp/app`, `/tmp/app.tar`: none of them can be an image. */
+const FILE_PATH =
+  /^(?:[a-z]:[\\/]|\\\\|(?:~|\.|\.\.)[\\/]|file:|(?:dir|oci|oci-archive|docker-archive):\.{0,2}\/(?!\/))/i;
+
+const GIT_REPOSITORY = /^(?:git@|(?:git|ssh|git\+\w+):\/\/)|\.git$/;
+
+/**
+ * The image that a web page or a registry's API call is about: `hub.docker.com/_/nginx` → `nginx`. The empty text when it
+ * is about no single one, undefined when the address is neither.
+ */
+export function readWebPage(address: string): string | undefined {
+  const row = PAGES.find(([page]) => page.test(address));
+  return row === undefined ? undefined : address.replace(row[0], row[1]);
+}
+
+/** The registry whose web site a host is: `github.com` → `ghcr.io`. */
+export function registryOfSite(host: string): string | undefined {
+  return REGISTRIES.get(host);
+}
+
+export function isFileName(name: string): boolean {
+  return FILE_NAME.test(name);
+}
+
+/** Whether an address that cannot be parsed is the path of a file. */
+export function isFilePath(written: string): boolean {
+  return FILE_PATH.test(written) || (written.startsWith('/') && isFileName(written));
+}
+
+/** Whether an address that cannot be parsed is the one of a git repository. */
+export function isGitRepository(written: string): boolean {
+  return GIT_REPOSITORY.test(written);
+}
