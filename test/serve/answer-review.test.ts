@@ -1,5 +1,4 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { gzipSync } from 'node:zlib';
 import request from 'supertest';
 import { describe, expect, test } from 'vitest';
 import type { Inquiry } from '../../src/admission/inquiry.ts';
@@ -152,10 +151,9 @@ describe('reviews that wait hold their bodies, so that', () => {
     JSON.stringify(reviewOf(pod('registry.example.com/app:1', { pad: 'x'.repeat(bytes) })));
 
   /** Sends a body as it is, and gives what is answered. */
-  async function sendBody(port: number, body: string | Buffer, headers: Record<string, string | number> = {}) {
+  async function sendBody(port: number, body: string) {
     const { socket, until } = await connectRaw(port);
-    const all = { 'Content-Length': Buffer.byteLength(body), ...headers };
-    socket.write(Buffer.concat([Buffer.from(rawPost('/validate', '', all)), Buffer.from(body)]));
+    socket.write(rawPost('/validate', body));
     return { answer: until(/\}(?:\r\n0\r\n\r\n)?$/).then((text) => parseAnswer(text).body) };
   }
 
@@ -181,15 +179,12 @@ describe('reviews that wait hold their bodies, so that', () => {
 
   test('one whose size nobody says does not wait', async () => {
     const { port, registries } = await serveAsking(FOREVER_MS);
-    const body = gzipSync(JSON.stringify(FINE));
-    const packed = await sendBody(port, body, { 'Content-Encoding': 'gzip' });
-    expect(await packed.answer).toEqual(FINE_ANSWER);
     const { socket, until } = await connectRaw(port);
     const head = rawPost('/validate', '').replace(/Content-Length: 0/, 'Transfer-Encoding: chunked');
     const text = JSON.stringify(FINE);
     socket.write(`${head}${text.length.toString(16)}\r\n${text}\r\n0\r\n\r\n`);
     expect(parseAnswer(await until(/\}$/)).body).toEqual(FINE_ANSWER);
-    expect(registries.asked()).toBe(2);
+    expect(registries.asked()).toBe(1);
   });
 });
 

@@ -1,4 +1,4 @@
-import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
+import { gzipSync } from 'node:zlib';
 import request from 'supertest';
 import { describe, expect, test } from 'vitest';
 import { MAX_BODY_BYTES, MAX_COLLECTIONS, MAX_HELD_BYTES } from '../../src/serve/read-body.ts';
@@ -76,46 +76,21 @@ describe('size', () => {
 });
 
 describe('content encoding', () => {
-  const encodings = { gzip: gzipSync, deflate: deflateSync, br: brotliCompressSync, GZIP: gzipSync };
+  const UNSUPPORTED = problemOf(
+    415,
+    'UnsupportedMediaType',
+    'the content encoding is not supported; send the body uncompressed, as API servers do',
+  );
 
-  test.each(Object.entries(encodings))('%s is understood', async (encoding, compress) => {
-    const { port } = await serveApp();
-    expect(await postEncoded(port, encoding, compress(REVIEW))).toEqual({ code: 200, body: FINE_ANSWER });
+  test.each(['gzip', 'GZIP', 'deflate', 'br', 'zstd', 'gzip, gzip', ''])('%j is refused', async (encoding) => {
+    const { port, url } = await serveApp();
+    expect(await postEncoded(port, encoding, gzipSync(REVIEW))).toEqual({ code: 415, body: UNSUPPORTED });
+    expect((await post(url, REVIEW)).body).toEqual(FINE_ANSWER);
   });
 
-  test.each(Object.entries(encodings))(
-    'a %s bomb is refused as soon as it is too large',
-    async (encoding, compress) => {
-      const { port, url } = await serveApp();
-      const bomb = compress(Buffer.alloc(64 * 1024 * 1024, ' '));
-      expect(await postEncoded(port, encoding, bomb)).toEqual({ code: 413, body: TOO_LARGE });
-      expect((await post(url, REVIEW)).body).toEqual(FINE_ANSWER);
-    },
-  );
-
-  test.each(Object.entries(encodings))(
-    'a body that is cut off or no %s at all is refused',
-    async (encoding, compress) => {
-      const { port, url } = await serveApp();
-      for (const body of [Buffer.from(REVIEW), compress(REVIEW).subarray(0, -9)]) {
-        const message = 'the body is not encoded as its content encoding says';
-        expect(await postEncoded(port, encoding, body)).toEqual({
-          code: 400,
-          body: problemOf(400, 'BadRequest', message),
-        });
-      }
-      expect((await post(url, REVIEW)).body).toEqual(FINE_ANSWER);
-    },
-  );
-
-  test.each(['zstd', 'gzip, gzip', 'constructor', '__proto__', ''])('%j is refused', async (encoding) => {
+  test('identity, which is none, is read', async () => {
     const { port } = await serveApp();
-    const refusal = problemOf(
-      415,
-      'UnsupportedMediaType',
-      'the content encoding is not supported; send the body plain, or with gzip, deflate or br',
-    );
-    expect(await postEncoded(port, encoding, Buffer.from(REVIEW))).toEqual({ code: 415, body: refusal });
+    expect(await postEncoded(port, 'Identity', Buffer.from(REVIEW))).toEqual({ code: 200, body: FINE_ANSWER });
   });
 });
 
