@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import request from 'supertest';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { Inquiry } from '../../src/admission/inquiry.ts';
 import { pod, type Json } from '../support/objects.ts';
 import { askingPolicy, FOREVER_MS, holdRegistries, REFUSED } from './asking.ts';
@@ -64,22 +64,22 @@ describe('a review about whose images registries are asked', () => {
 
   test('is answered before the API server gives up, whatever the policy says', async () => {
     const { url, registries } = await serveAsking(FOREVER_MS);
-    expect(await send(url, '/validate?timeout=600ms')).toEqual(FINE_ANSWER);
+    expect(await send(url, '/validate?timeout=1s')).toEqual(FINE_ANSWER);
     expect(registries.asked()).toBe(2);
-  });
-
-  test.each(['150ms', '200ms'])('is answered at once when the API server waits no more than %s', async (timeout) => {
-    const { url, registries } = await serveAsking(FOREVER_MS);
-    expect(await send(url, `/validate?timeout=${timeout}`)).toEqual(FINE_ANSWER);
-    expect(registries.asked()).toBe(1);
   });
 
   test('has waited already for as long as its body took to arrive', async () => {
     const { port, registries } = await serveAsking(FOREVER_MS);
     const { socket, until } = await connectRaw(port);
     const body = JSON.stringify(FINE);
-    socket.write(rawPost('/validate?timeout=400ms', '', { 'Content-Length': body.length }));
-    await wait(210);
+    const now = vi.spyOn(performance, 'now');
+    onTestFinished(() => {
+      now.mockRestore();
+    });
+    socket.write(rawPost('/validate?timeout=1s', '', { 'Content-Length': body.length, Expect: '100-continue' }));
+    await until(/100 Continue/);
+    const later = performance.now() + 810;
+    now.mockImplementation(() => later);
     socket.write(body);
     expect(parseAnswer(await until(/\}$/)).body).toEqual(FINE_ANSWER);
     expect(registries.asked()).toBe(1);
