@@ -10,7 +10,7 @@ import { startPullguard, type Pullguard, type PullguardOptions } from './pullgua
 import { isWebhookConfiguration, renderManifests, type Manifest } from './webhooks.ts';
 
 /** The namespace of the manifests. */
-export const OWN_NAMESPACE = 'pullguard';
+const OWN_NAMESPACE = 'pullguard';
 
 /** Installs everything of an overlay but the webhook configurations, which would make the API server call nobody. */
 export async function installManifests({ kubectl }: Pick<Cluster, 'kubectl'>, overlay = '.'): Promise<void> {
@@ -52,7 +52,7 @@ async function applyTo(kubectl: Kubectl, manifest: object): Promise<void> {
 }
 
 /** A kubeconfig with nothing but a token of a service account: all that a pod has. */
-export async function writeTokenKubeconfig(
+async function writeTokenKubeconfig(
   { folder, url, ca }: ControlPlane,
   kubectl: Kubectl,
   account = 'pullguard',

@@ -7,7 +7,7 @@ import type { Policy } from '../../src/engine/rule.ts';
 import { isExemptNamespace } from '../../src/policy/policy.ts';
 
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-export const BASE = 'manifests/base';
+const BASE = 'manifests/base';
 
 type Metadata = Readonly<{
   name: string;
