@@ -30,8 +30,6 @@ COPY --from=dependencies /app/node_modules ./node_modules
 COPY LICENSE package.json ./
 # `pullguard rules ID` prints them.
 COPY docs/rules ./docs/rules
-# `pullguard install` applies them.
-COPY manifests/base/mutating-webhook.yaml manifests/base/validating-webhook.yaml ./manifests/base/
 COPY --from=build /app/dist ./dist
 # A number, as kubelet cannot tell of a name whether it is root. Everything above belongs to root: nothing here can be
 # written by the process.

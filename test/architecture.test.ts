@@ -54,7 +54,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   'node-forge': ['tls'],
   pino: ['serve', 'cli/serve.ts'],
   'prom-client': ['serve'],
-  yaml: ['manifest', 'policy', 'cli'],
+  yaml: ['manifest', 'policy'],
 };
 
 /** Modules of Node that compute and nothing else. */

@@ -2,11 +2,11 @@ import { escapeUnprintable } from '../text/quote.ts';
 import { formatDenial, formatWarnings } from '../report/finding.ts';
 import { formatFieldPath } from '../text/json.ts';
 import type { Admission } from './admit.ts';
-import type { AdmissionReview } from './review.ts';
+import { REVIEW_VERSION, type AdmissionReview } from './review.ts';
 
-/** The answer to a webhook call, as the API server reads it (`admission.k8s.io/v1`, or v1beta1 if it asked so). */
+/** The answer to a webhook call, as the API server reads it. */
 export type ReviewResponse = Readonly<{
-  apiVersion: string;
+  apiVersion: typeof REVIEW_VERSION;
   kind: 'AdmissionReview';
   response: Readonly<{
     uid: string;
@@ -20,14 +20,14 @@ export type ReviewResponse = Readonly<{
   }>;
 }>;
 
-/** Answers a review with a decision. The one place that knows how: uid and version echoed, a patch only if it does something. */
-export function respond({ apiVersion, request }: AdmissionReview, admission: Admission): ReviewResponse {
+/** Answers a review with a decision. The one place that knows how: the uid echoed, a patch only if it does something. */
+export function respond({ request }: AdmissionReview, admission: Admission): ReviewResponse {
   const { findings, edits } = admission;
   const denial = formatDenial(findings);
   const warnings = formatWarnings(findings);
   const auditAnnotations = annotate(admission);
   return {
-    apiVersion,
+    apiVersion: REVIEW_VERSION,
     kind: 'AdmissionReview',
     response: {
       uid: request.uid,
@@ -41,10 +41,10 @@ export function respond({ apiVersion, request }: AdmissionReview, admission: Adm
 }
 
 /** The answer when we failed: our own failure never blocks anybody, but it is not hidden either. */
-export function respondToFailure({ apiVersion, request }: AdmissionReview): ReviewResponse {
+export function respondToFailure({ request }: AdmissionReview): ReviewResponse {
   const message = `pullguard failed and let this ${request.kind.kind.slice(0, 63)} pass unjudged; its log has the error under uid ${request.uid}`;
   return {
-    apiVersion,
+    apiVersion: REVIEW_VERSION,
     kind: 'AdmissionReview',
     response: {
       uid: request.uid,

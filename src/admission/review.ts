@@ -1,7 +1,7 @@
 import { isRecord } from '../text/json.ts';
 
-/** The versions of AdmissionReview that are understood; they differ in nothing that is read or written here. */
-const API_VERSIONS: readonly unknown[] = ['admission.k8s.io/v1', 'admission.k8s.io/v1beta1'];
+/** The version of AdmissionReview that is read and written. Every API server since Kubernetes 1.16 speaks it. */
+export const REVIEW_VERSION = 'admission.k8s.io/v1';
 
 export type GroupKind = Readonly<{ group: string; kind: string }>;
 
@@ -20,7 +20,7 @@ export type AdmissionRequest = Readonly<{
   oldObject: unknown;
 }>;
 
-export type AdmissionReview = Readonly<{ apiVersion: string; request: AdmissionRequest }>;
+export type AdmissionReview = Readonly<{ request: AdmissionRequest }>;
 
 export type ReadReview = Readonly<{ ok: true; review: AdmissionReview }> | Readonly<{ ok: false; problem: string }>;
 
@@ -30,14 +30,17 @@ export type ReadReview = Readonly<{ ok: true; review: AdmissionReview }> | Reado
  */
 export function readReview(body: unknown): ReadReview {
   if (!isRecord(body)) return { ok: false, problem: 'the body is not a JSON object' };
-  if (body['kind'] !== 'AdmissionReview' || !API_VERSIONS.includes(body['apiVersion'])) {
-    return { ok: false, problem: `the body is not an AdmissionReview of ${API_VERSIONS.join(' or ')}` };
+  if (body['kind'] !== 'AdmissionReview' || body['apiVersion'] !== REVIEW_VERSION) {
+    return {
+      ok: false,
+      problem: `the body is not an AdmissionReview of ${REVIEW_VERSION}, which is all that is served`,
+    };
   }
   const request = body['request'];
   if (!isRecord(request)) return { ok: false, problem: 'the AdmissionReview has no request' };
   const uid = request['uid'];
   if (typeof uid !== 'string' || uid === '') return { ok: false, problem: 'the AdmissionReview has no request.uid' };
-  return { ok: true, review: { apiVersion: String(body['apiVersion']), request: readRequest(uid, request) } };
+  return { ok: true, review: { request: readRequest(uid, request) } };
 }
 
 function readRequest(uid: string, request: Readonly<Record<string, unknown>>): AdmissionRequest {

@@ -3,7 +3,6 @@ import { Command, Option } from 'commander';
 import type { CertsOptions } from './certs.ts';
 import type { CheckOptions } from './check.ts';
 import type { ImageOptions } from './image.ts';
-import type { InstallOptions } from './install.ts';
 import { hideCredentials, type ExitCode, type Io } from './io.ts';
 import {
   addConnectionOptions,
@@ -16,7 +15,6 @@ import {
 } from './options.ts';
 import type { ScanOptions } from './scan.ts';
 import type { ServeOptions } from './serve.ts';
-import type { UninstallOptions } from './uninstall.ts';
 
 /** Told the exit code of the command that ran. */
 export type Finish = (code: ExitCode) => void;
@@ -41,8 +39,6 @@ export function buildProgram(io: Io, finish: Finish): Command {
   addRules(program, io, finish);
   addCerts(program, io, finish);
   addScan(program, io, finish);
-  addInstall(program, io, finish);
-  addUninstall(program, io, finish);
   return program;
 }
 
@@ -164,10 +160,8 @@ function addCerts(program: Command, io: Io, finish: Finish): void {
     });
 }
 
-const FROM_KUBECONFIG = '$KUBECONFIG or ~/.kube/config';
-
 function addScan(program: Command, io: Io, finish: Finish): void {
-  addConnectionOptions(program.command('scan'), FROM_KUBECONFIG)
+  addConnectionOptions(program.command('scan'), '$KUBECONFIG or ~/.kube/config')
     .description('judge what is in a cluster by the rules of the webhook: what would be denied, fixed and warned about')
     .option('-n, --namespace <names...>', 'namespaces to look at (default: all)')
     .option('--config <file>', 'policy to judge by (default: the built-in one)')
@@ -178,34 +172,6 @@ function addScan(program: Command, io: Io, finish: Finish): void {
       const { scan } = await import('./scan.ts');
       finish(await scan(options, io));
     });
-}
-
-function addInstall(program: Command, io: Io, finish: Finish): void {
-  addConnectionOptions(program.command('install'), FROM_KUBECONFIG)
-    .description('have a cluster call a pullguard that runs outside of it, for development')
-    .requiredOption('--url <url>', 'where it is, as the API server reaches it: https://172.18.0.1:8443')
-    .requiredOption('--ca <file>', 'CA of its certificate (PEM), as --ca-out of serve writes it')
-    .addOption(nameOption())
-    .option('--dry-run', 'print the two webhook configurations, and change nothing', false)
-    .action(async (options: InstallOptions) => {
-      const { install } = await import('./install.ts');
-      finish(await install(options, io));
-    });
-}
-
-function addUninstall(program: Command, io: Io, finish: Finish): void {
-  addConnectionOptions(program.command('uninstall'), FROM_KUBECONFIG)
-    .description('remove what install made, and nothing else')
-    .addOption(nameOption())
-    .action(async (options: UninstallOptions) => {
-      const { uninstall } = await import('./uninstall.ts');
-      finish(await uninstall(options, io));
-    });
-}
-
-/** Not the name of the manifests' own, so that both can be in one cluster. */
-function nameOption(): Option {
-  return new Option('--name <name>', 'name of the webhook configurations').default('pullguard-dev');
 }
 
 function readVersion(): string {

@@ -2,7 +2,6 @@ import type { ApiError, ApiServer } from '../cluster/connection/api-server.ts';
 import { connectToCluster } from '../cluster/connection/connect.ts';
 import { UsageError } from './io.ts';
 import type { ConnectionOptions } from './options.ts';
-import { quoteForShell } from './terminal.ts';
 
 /** @throws UsageError when nothing says which cluster. */
 export function reachCluster({ kubeconfig, context }: ConnectionOptions): ApiServer {
@@ -16,14 +15,6 @@ export function reachCluster({ kubeconfig, context }: ConnectionOptions): ApiSer
   }
 }
 
-/** The flags that lead to the same cluster, to be pasted after `kubectl` or `pullguard`: ` --context kind`. */
-export function connectionFlags({ kubeconfig, context }: ConnectionOptions): string {
-  const flags = { kubeconfig, context };
-  return Object.entries(flags)
-    .map(([flag, value]) => (value === undefined ? '' : ` --${flag} ${quoteForShell(value)}`))
-    .join('');
-}
-
 /** What went wrong, and what to do about it. `access` is what the command needs to be allowed: `get of secrets`. */
 export function describeRefusal({ message, status }: ApiError, access: string): string {
   switch (status) {
@@ -33,8 +24,6 @@ export function describeRefusal({ message, status }: ApiError, access: string): 
       return `${message}; log in to the cluster again, or choose another --context`;
     case 403:
       return `${message}; this takes ${access}: ask for it, or choose another --context`;
-    case 409:
-      return `${message}; somebody else was faster, so run this again`;
     default:
       return message;
   }

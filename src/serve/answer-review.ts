@@ -92,10 +92,9 @@ export function createAnswerReview(options: ReviewOptions): AnswerReview {
 
 type ReadCall = Call & Readonly<{ review: AdmissionReview; started: number }>;
 
-/** API servers say how long a body is, and send it as it is. What others send may be any size. */
+/** API servers say how long a body is. What others send may be any size. */
 function countBytes({ headers }: IncomingMessage): number {
-  const length = headers['content-length'];
-  return length === undefined || headers['content-encoding'] !== undefined ? Infinity : Number(length);
+  return Number(headers['content-length'] ?? Infinity);
 }
 
 function limitWait({ request, cameAt }: Call, { probe }: Policy): number {

@@ -1,7 +1,5 @@
 import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
-import type { Readable } from 'node:stream';
-import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
 import { readTimeoutOf } from './deadline.ts';
 import { HttpProblem } from './http-problem.ts';
 
@@ -26,12 +24,6 @@ export const MAX_COLLECTIONS = 250_000;
 
 /** A first buffer for bodies of unknown length; it grows as they come. */
 const FIRST_BYTES = 64 * 1024;
-
-const DECODERS: Readonly<Record<string, () => Readable & NodeJS.WritableStream>> = {
-  gzip: createGunzip,
-  deflate: createInflate,
-  br: createBrotliDecompress,
-};
 
 /**
  * Reads the JSON body of a request within bounds of size, memory and time, and hands it over, or what is wrong with it.
@@ -72,12 +64,8 @@ function inspectHead({ headers }: IncomingMessage): HttpProblem | undefined {
       return new HttpProblem(415, 'the charset is not supported; JSON is sent in UTF-8');
     }
   }
-  const encoding = headers['content-encoding']?.toLowerCase() ?? 'identity';
-  if (encoding !== 'identity' && !Object.hasOwn(DECODERS, encoding)) {
-    return new HttpProblem(
-      415,
-      'the content encoding is not supported; send the body plain, or with gzip, deflate or br',
-    );
+  if ((headers['content-encoding']?.toLowerCase() ?? 'identity') !== 'identity') {
+    return new HttpProblem(415, 'the content encoding is not supported; send the body uncompressed, as API servers do');
   }
   return Number(headers['content-length'] ?? 0) > MAX_BODY_BYTES ? tooLarge() : undefined;
 }
@@ -87,7 +75,6 @@ function collectBody(request: IncomingMessage, held: Held, callback: (body: Buff
   let body = Buffer.allocUnsafe(Math.min(Number(request.headers['content-length'] ?? FIRST_BYTES), FIRST_BYTES));
   const reading: Reading = { length: 0, settle };
   held.readings.add(reading);
-  const decoder = DECODERS[request.headers['content-encoding']?.toLowerCase() ?? 'identity']?.();
   const timeout = readTimeoutOf(request);
   const timer = setTimeout(() => {
     settle(new HttpProblem(408, `the request's body did not arrive within its timeout of ${timeout} ms`));
@@ -96,12 +83,7 @@ function collectBody(request: IncomingMessage, held: Held, callback: (body: Buff
   request.on('error', () => {
     settle(new HttpProblem(400, 'the body ended early'));
   });
-  if (decoder !== undefined) {
-    request.pipe(decoder).on('error', () => {
-      settle(new HttpProblem(400, 'the body is not encoded as its content encoding says'));
-    });
-  }
-  (decoder ?? request).on('data', hold).on('end', () => {
+  request.on('data', hold).on('end', () => {
     settle(body.subarray(0, reading.length));
   });
 
@@ -125,10 +107,6 @@ function collectBody(request: IncomingMessage, held: Held, callback: (body: Buff
     held.bytes -= reading.length;
     clearTimeout(timer);
     body = Buffer.alloc(0);
-    if (decoder !== undefined && outcome instanceof HttpProblem) {
-      request.unpipe(decoder);
-      decoder.destroy();
-    }
     callback(outcome);
   }
 }

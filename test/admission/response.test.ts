@@ -6,10 +6,9 @@ import { deployment, pod, type Json } from '../support/objects.ts';
 import { judge } from '../support/judge.ts';
 import { MIRRORED, policyOf } from '../support/policies.ts';
 
-function review(object: Json, apiVersion = 'admission.k8s.io/v1'): AdmissionReview {
+function review(object: Json): AdmissionReview {
   const kind = { group: '', kind: String(object['kind']) };
   return {
-    apiVersion,
     request: {
       uid: 'u-1',
       kind,
@@ -36,12 +35,6 @@ describe('the API server understands every answer', () => {
       kind: 'AdmissionReview',
       response: { uid: 'u-1', allowed: true },
     });
-  });
-
-  test('an API server that speaks v1beta1 is answered in it', () => {
-    const answer = respond(review(pod('nginx'), 'admission.k8s.io/v1beta1'), judge(pod('nginx'), MIRRORED, 'apply'));
-    expect(answer.apiVersion).toBe('admission.k8s.io/v1beta1');
-    expect(answer.response.patchType).toBe('JSONPatch');
   });
 
   test('a denial carries code, reason and message, and no patch', () => {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { connectionFlags, describeRefusal, reachCluster } from '../../src/cli/reach-cluster.ts';
+import { describeRefusal, reachCluster } from '../../src/cli/reach-cluster.ts';
 import { UsageError } from '../../src/cli/io.ts';
 import { ApiError } from '../../src/cluster/connection/api-server.ts';
 import { writeKubeconfig } from '../support/stand-in-connection.ts';
@@ -26,16 +26,7 @@ test.each<[status: number | undefined, advice: RegExp]>([
   [undefined, /^refused; check that the cluster runs, and the kubeconfig/],
   [401, /^refused; log in/],
   [403, /^refused; this takes get of pods: ask for it/],
-  [409, /^refused; somebody else was faster, so run this again/],
   [422, /^refused$/],
 ])('a call that ended with %s is told with the next step', (status, advice) => {
   expect(describeRefusal(new ApiError('refused', { status }), 'get of pods')).toMatch(advice);
-});
-
-test.each<[flags: string, options: { kubeconfig?: string; context?: string }]>([
-  ['', {}],
-  [' --kubeconfig /home/me/kind --context kind-dev', { kubeconfig: '/home/me/kind', context: 'kind-dev' }],
-  [` --context 'it'\\''s mine'`, { context: "it's mine" }],
-])('what is pasted after a command leads to the same cluster:%s', (flags, options) => {
-  expect(connectionFlags(options)).toBe(flags);
 });

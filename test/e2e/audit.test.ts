@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { POLICY, useCluster, usePullguard } from './fixture.ts';
 import { warningsIn } from './kubectl.ts';
-import { make } from './objects.ts';
+import { make, makeRolloutDefinition } from './objects.ts';
 import { waitFor } from './processes.ts';
 
 const cluster = useCluster('audit');
@@ -26,7 +26,7 @@ usePullguard(cluster, {
     },
   ],
   prepare: async () => {
-    await apply(ROLLOUTS);
+    await apply(makeRolloutDefinition('example.com', 'v1'));
     await kubectl('wait --for=condition=Established crd/rollouts.example.com --timeout=20s');
     const served = async (): Promise<boolean> => (await kubectl('get rollouts')).code === 0;
     expect(await waitFor(served)).toBe(true);
@@ -124,25 +124,6 @@ function readEvents(): readonly AuditEvent[] {
   const lines = readFileSync(controlPlane.auditLog, 'utf8').split('\n').slice(0, -1);
   return lines.map((line) => JSON.parse(line) as AuditEvent);
 }
-
-const ROLLOUTS = {
-  apiVersion: 'apiextensions.k8s.io/v1',
-  kind: 'CustomResourceDefinition',
-  metadata: { name: 'rollouts.example.com' },
-  spec: {
-    group: 'example.com',
-    scope: 'Namespaced',
-    names: { plural: 'rollouts', singular: 'rollout', kind: 'Rollout', listKind: 'RolloutList' },
-    versions: [
-      {
-        name: 'v1',
-        served: true,
-        storage: true,
-        schema: { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } },
-      },
-    ],
-  },
-};
 
 function makeRollout(name: string, image: string, ...canaries: string[]): object {
   const template = (image: string): object => ({ template: { spec: { containers: [{ name: 'app', image }] } } });

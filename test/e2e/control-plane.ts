@@ -122,7 +122,8 @@ async function startAll(
   const apiServer = await startApiServer();
   programs.push(apiServer);
 
-  const kubeconfig = writeKubeconfig(folder, { url, token, caFile });
+  const ca = readFileSync(caFile, 'utf8');
+  const kubeconfig = writeKubeconfig(join(folder, 'kubeconfig'), { url, ca }, { token });
   const controllerManager = join(assets, 'kube-controller-manager');
   const hasControllers = existsSync(controllerManager);
   if (hasControllers) {
@@ -146,7 +147,7 @@ async function startAll(
     kubeconfig,
     url,
     token,
-    ca: readFileSync(caFile, 'utf8'),
+    ca,
     minor,
     hasControllers,
     apiServerLog: apiServer.log,
@@ -188,17 +189,20 @@ function writeAuditPolicy(folder: string): string {
   return file;
 }
 
-function writeKubeconfig(
-  folder: string,
-  { url, token, caFile }: { url: string; token: string; caFile: string },
+/** A kubeconfig with nothing but a token, which is all that a pod has. */
+export function writeKubeconfig(
+  file: string,
+  { url, ca }: Pick<ControlPlane, 'url' | 'ca'>,
+  { token, namespace = 'default' }: { token: string; namespace?: string },
 ): string {
-  const file = join(folder, 'kubeconfig');
   const config = {
     apiVersion: 'v1',
     kind: 'Config',
-    clusters: [{ name: 'e2e', cluster: { server: url, 'certificate-authority': caFile } }],
-    users: [{ name: 'admin', user: { token } }],
-    contexts: [{ name: 'e2e', context: { cluster: 'e2e', user: 'admin' } }],
+    clusters: [
+      { name: 'e2e', cluster: { server: url, 'certificate-authority-data': Buffer.from(ca).toString('base64') } },
+    ],
+    users: [{ name: 'e2e', user: { token } }],
+    contexts: [{ name: 'e2e', context: { cluster: 'e2e', user: 'e2e', namespace } }],
     'current-context': 'e2e',
   };
   writeFileSync(file, stringify(config), { mode: 0o600 });

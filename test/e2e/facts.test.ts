@@ -2,14 +2,12 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { MIRROR, POLICY, unregister, useCluster } from './fixture.ts';
 import { installManifests, readMetrics, startInCluster } from './in-cluster.ts';
 import { warningsIn } from './kubectl.ts';
-import { make, type PodSpec } from './objects.ts';
+import { make, makePullSecret, type PodSpec } from './objects.ts';
 import { waitFor } from './processes.ts';
 import { startPullguard, type Pullguard } from './pullguard-process.ts';
 
 const cluster = useCluster('facts');
 const { controlPlane, kubectl, apply, call, get, getPodOf } = cluster;
-
-const IMAGE = 'swr.eu-de.otc.t-systems.com/team/app:1';
 
 let pullguard: Pullguard;
 
@@ -27,21 +25,15 @@ afterAll(async () => {
   ).toEqual([]);
 });
 
+const SWR = 'swr.eu-de.otc.t-systems.com';
+const IMAGE = `${SWR}/team/app:1`;
+
 /** The pull secret that CCE keeps in every namespace, as it makes it. */
-function pullSecret(name: string, host: string, metadata: object = {}): object {
-  const auth = Buffer.from('user:password').toString('base64');
-  return {
-    apiVersion: 'v1',
-    kind: 'Secret',
-    metadata: { name, ...metadata },
-    type: 'kubernetes.io/dockerconfigjson',
-    data: { '.dockerconfigjson': Buffer.from(JSON.stringify({ auths: { [host]: { auth } } })).toString('base64') },
-  };
+function defaultSecret(metadata: object): object {
+  return makePullSecret('default-secret', SWR, 'user:password', metadata);
 }
 
-const DEFAULT_SECRET = pullSecret('default-secret', 'swr.eu-de.otc.t-systems.com', {
-  labels: { 'secret-generated-by': 'cce' },
-});
+const DEFAULT_SECRET = defaultSecret({ labels: { 'secret-generated-by': 'cce' } });
 
 let made = 0;
 
@@ -59,16 +51,14 @@ async function expectWarnings(spec: PodSpec | string, expected: readonly RegExp[
   expect(await warnedOf(spec, namespace)).toEqual(expected.map((text) => expect.stringMatching(text) as string));
 }
 
-test('the rights that the manifests give it are enough to know the cluster, by names alone', async () => {
+test('the rights that the manifests give it are enough to know the cluster', async () => {
   const known = async (): Promise<boolean> =>
     (await readMetrics(pullguard)).match(/^pullguard_facts_age_seconds/gm)?.length === 3;
   expect(await waitFor(known), 'all three facts are known').toBe(true);
-  const all = await kubectl('auth can-i list secrets --all-namespaces --as=system:serviceaccount:pullguard:pullguard');
-  expect(all.stdout.trim(), 'it may not read all secrets').toBe('no');
 });
 
 test('all pull secrets are known where it is told and allowed to look at them', async () => {
-  await apply(pullSecret('all', 'harbor.example.com'));
+  await apply(makePullSecret('all', 'harbor.example.com'));
   const flags = [`--kubeconfig=${controlPlane.kubeconfig}`, '--secrets=all'];
   const { stop, ...other } = await startPullguard(controlPlane.folder, { policy: POLICY, flags });
   const known = async (): Promise<boolean> =>
@@ -91,12 +81,10 @@ describe('a pull secret', () => {
   });
 
   test.each<[string, object, RegExp]>([
-    ['for another registry', pullSecret('default-secret', 'harbor.example.com'), /"harbor\.example\.com"/],
+    ['for another registry', makePullSecret('default-secret', 'harbor.example.com'), /"harbor\.example\.com"/],
     [
       'that has expired',
-      pullSecret('default-secret', 'swr.eu-de.otc.t-systems.com', {
-        annotations: { 'swr-auth-may-expires-at': '2021-11-26 20:55:31.380909 +0000 UTC' },
-      }),
+      defaultSecret({ annotations: { 'swr-auth-may-expires-at': '2021-11-26 20:55:31.380909 +0000 UTC' } }),
       /expired/,
     ],
     [

@@ -1,16 +1,11 @@
-import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
-import { stringify } from 'yaml';
-import type { ControlPlane } from './control-plane.ts';
+import { writeKubeconfig } from './control-plane.ts';
 import { countAsked, type Cluster } from './fixture.ts';
 import type { Kubectl } from './kubectl.ts';
 import { waitFor } from './processes.ts';
 import { startPullguard, type Pullguard, type PullguardOptions } from './pullguard-process.ts';
 import { isWebhookConfiguration, renderManifests, type Manifest } from './webhooks.ts';
-
-/** The namespace of the manifests. */
-export const OWN_NAMESPACE = 'pullguard';
 
 /** Installs everything of an overlay but the webhook configurations, which would make the API server call nobody. */
 export async function installManifests({ kubectl }: Pick<Cluster, 'kubectl'>, overlay = '.'): Promise<void> {
@@ -51,29 +46,6 @@ async function applyTo(kubectl: Kubectl, manifest: object): Promise<void> {
   if (code !== 0) throw new Error(stderr);
 }
 
-/** A kubeconfig with nothing but a token of a service account: all that a pod has. */
-export async function writeTokenKubeconfig(
-  { folder, url, ca }: ControlPlane,
-  kubectl: Kubectl,
-  account = 'pullguard',
-): Promise<string> {
-  const { code, stdout, stderr } = await kubectl(`create token ${account} --namespace=${OWN_NAMESPACE} --duration=1h`);
-  if (code !== 0) throw new Error(stderr);
-  const file = join(folder, `${account}.kubeconfig`);
-  const config = {
-    apiVersion: 'v1',
-    kind: 'Config',
-    clusters: [
-      { name: 'e2e', cluster: { server: url, 'certificate-authority-data': Buffer.from(ca).toString('base64') } },
-    ],
-    users: [{ name: account, user: { token: stdout.trim() } }],
-    contexts: [{ name: 'e2e', context: { cluster: 'e2e', user: account, namespace: OWN_NAMESPACE } }],
-    'current-context': 'e2e',
-  };
-  writeFileSync(file, stringify(config), { mode: 0o600 });
-  return file;
-}
-
 /**
  * Starts a pullguard as the manifests start it, but outside: with the rights of its own service account alone, certificates
  * in a Secret, and its webhooks registered. Resolves when the API server asks it.
@@ -90,7 +62,10 @@ export async function startReplica(
   { controlPlane, kubectl }: Pick<Cluster, 'controlPlane' | 'kubectl'>,
   { flags = [], ...options }: PullguardOptions,
 ): Promise<Pullguard> {
-  const kubeconfig = await writeTokenKubeconfig(controlPlane, kubectl);
+  const { code, stdout, stderr } = await kubectl('create token pullguard --namespace=pullguard --duration=1h');
+  if (code !== 0) throw new Error(stderr);
+  const token = { token: stdout.trim(), namespace: 'pullguard' };
+  const kubeconfig = writeKubeconfig(join(controlPlane.folder, 'pullguard.kubeconfig'), controlPlane, token);
   return startPullguard(controlPlane.folder, {
     ...options,
     waits: 'listening',

@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { splitCertificates } from '../../src/tls/pem.ts';
 import { POLICY, unregister, useCluster } from './fixture.ts';
 import { installManifests, installWebhooks, isReady, startInCluster, startReplica } from './in-cluster.ts';
 import { make } from './objects.ts';
@@ -51,13 +52,9 @@ async function readSecret(): Promise<Readonly<Record<string, string>>> {
 
 /** Whether all webhooks trust the CAs of the Secret; a CA from before may be among theirs for a while. */
 async function areAllTrusting(): Promise<boolean> {
-  const authorities = splitPem((await readSecret())['ca.crt'] ?? '');
+  const authorities = splitCertificates((await readSecret())['ca.crt'] ?? '');
   const bundles = await readBundles();
   return authorities.length > 0 && bundles.every((bundle) => authorities.every((pem) => bundle.includes(pem)));
-}
-
-function splitPem(text: string): readonly string[] {
-  return text.match(/-----BEGIN[^-]+-----[^-]+-----END[^-]+-----/g) ?? [];
 }
 
 test('an installation without cert-manager and openssl is trusted in seconds', async () => {
@@ -78,7 +75,7 @@ test('two replicas that start at once make one CA, and one takes over from the o
   await installWebhooks(cluster, one.port);
   for (const replica of replicas) expect(await waitFor(async () => isReady(replica)), 'both are ready').toBe(true);
   const { 'ca.crt': ca = '' } = await readSecret();
-  expect(splitPem(ca)).toHaveLength(1);
+  expect(splitCertificates(ca)).toHaveLength(1);
 
   await one.stop();
   await kubectl('-n pullguard delete secret pullguard-certificates');
@@ -160,7 +157,7 @@ test('a CA of 60 s is renewed under load, and no admission fails', { timeout: 24
   const watch = async (): Promise<void> => {
     while (Date.now() < until) {
       const { 'ca.crt': bundle = '', 'tls.crt': leaf = '' } = await readSecret();
-      for (const pem of splitPem(bundle)) {
+      for (const pem of splitCertificates(bundle)) {
         seen.add(new X509Certificate(pem).fingerprint256);
       }
       if (leaf !== '') serving = serving.add(new X509Certificate(leaf).fingerprint256);

@@ -1,8 +1,13 @@
+import { copyFileSync, cpSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { useCluster } from './fixture.ts';
-import { isWebhookConfiguration, renderManifests, type Manifest } from './webhooks.ts';
+import { POLICY, useCluster } from './fixture.ts';
+import { make } from './objects.ts';
+import { waitFor } from './processes.ts';
+import { makeCertificate, startPullguard } from './pullguard-process.ts';
+import { isWebhookConfiguration, MANIFESTS, renderManifests, type Manifest } from './webhooks.ts';
 
-const { kubectl, apply, get } = useCluster('manifests');
+const { controlPlane, kubectl, call, apply, get } = useCluster('manifests');
 
 test('the manifests are taken by the API server without a warning, and the webhook configurations as they are', async () => {
   const manifests = await renderManifests(kubectl, '.');
@@ -14,8 +19,8 @@ test('the manifests are taken by the API server without a warning, and the webho
   expect((await get('-n pullguard deployment pullguard')).spec.replicas).toBe(2);
 });
 
-// Not cert-manager, whose kinds are unknown here, and not own-certificate, whose files are for the operator to make.
-test.each(['mounted-certificate', 'secrets-all', 'secrets-none', 'fail-closed'])(
+// Not cert-manager, whose kinds are unknown here, and not own-certificate and local, whose files are for a person to make.
+test.each(['mounted-certificate', 'secrets-all', 'secrets-none', 'nodes', 'fail-closed'])(
   'so are those of the overlay %s',
   async (overlay) => {
     for (const manifest of await renderManifests(kubectl, `overlays/${overlay}`)) {
@@ -24,6 +29,28 @@ test.each(['mounted-certificate', 'secrets-all', 'secrets-none', 'fail-closed'])
     }
   },
 );
+
+test('a pullguard outside is asked once the overlay local is applied, and nothing of it is left when it is deleted', async () => {
+  const folder = join(controlPlane.folder, 'local');
+  mkdirSync(folder);
+  const manifests = join(folder, 'manifests');
+  const component = join(manifests, 'components', 'local');
+  const certificate = await makeCertificate(folder);
+  const { port, stop } = await startPullguard(controlPlane.folder, { policy: POLICY, certificate });
+  cpSync(MANIFESTS, manifests, { recursive: true });
+  copyFileSync(join(certificate, 'ca.crt'), join(component, 'ca.crt'));
+  writeFileSync(join(component, 'address.env'), `address=127.0.0.1:${port}\n`);
+  const isDenied = async (): Promise<boolean> =>
+    (await call('POST', 'deployments?dryRun=All', make('Deployment', 'bad', 'NGINX:1.25'))).status === 403;
+
+  const overlay = join(manifests, 'overlays', 'local');
+  expect(await kubectl(['apply', '-k', overlay])).toMatchObject({ code: 0, stderr: '' });
+  expect(await waitFor(isDenied), 'it is asked').toBe(true);
+
+  expect(await kubectl(['delete', '-k', overlay])).toMatchObject({ code: 0 });
+  expect(await waitFor(async () => !(await isDenied())), 'it is not asked any more').toBe(true);
+  expect(await stop()).toBe(0);
+});
 
 describe('the service account', () => {
   test.each([

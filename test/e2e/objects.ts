@@ -45,6 +45,38 @@ export function make(kind: Kind, name: string, spec: PodSpec | string): object {
   return KINDS[kind](name, typeof spec === 'string' ? { containers: [{ name: 'app', image: spec }] } : spec);
 }
 
+/** A kind `Rollout` with anything in it; the last version is the one that is stored. */
+export function makeRolloutDefinition(group: string, ...versions: readonly string[]): object {
+  return {
+    apiVersion: 'apiextensions.k8s.io/v1',
+    kind: 'CustomResourceDefinition',
+    metadata: { name: `rollouts.${group}` },
+    spec: {
+      group,
+      scope: 'Namespaced',
+      names: { kind: 'Rollout', plural: 'rollouts', singular: 'rollout' },
+      versions: versions.map((name) => ({
+        name,
+        served: true,
+        storage: name === versions.at(-1),
+        schema: { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } },
+      })),
+    },
+  };
+}
+
+/** A pull secret with a login for one registry. */
+export function makePullSecret(name: string, host: string, login = 'user:password', metadata: object = {}): object {
+  const config = JSON.stringify({ auths: { [host]: { auth: Buffer.from(login).toString('base64') } } });
+  return {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: { name, ...metadata },
+    type: 'kubernetes.io/dockerconfigjson',
+    data: { '.dockerconfigjson': Buffer.from(config).toString('base64') },
+  };
+}
+
 /** The Deployment of the FAQ, in the API group that Deployments have had since Kubernetes 1.16. */
 export const FAQ_DEPLOYMENT = `
 apiVersion: apps/v1

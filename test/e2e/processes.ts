@@ -97,7 +97,7 @@ export async function findFreePorts(count: number): Promise<readonly number[]> {
   );
 }
 
-export function readEnd(file: string, lines = 30): string {
+function readEnd(file: string, lines = 30): string {
   return readFileSync(file, 'utf8').trimEnd().split('\n').slice(-lines).join('\n');
 }
 

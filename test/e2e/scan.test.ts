@@ -4,8 +4,9 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { stringify } from 'yaml';
 import { scan, type ScanOptions } from '../../src/cli/scan.ts';
 import { capturedIo } from '../support/captured-io.ts';
+import { writeKubeconfig } from './control-plane.ts';
 import { POLICY, useCluster } from './fixture.ts';
-import { make } from './objects.ts';
+import { make, makeRolloutDefinition } from './objects.ts';
 import { waitFor } from './processes.ts';
 
 // No pullguard runs here: everything is let in as it is, as before it was installed.
@@ -13,23 +14,6 @@ const cluster = useCluster('scan');
 const { controlPlane, kubectl, apply } = cluster;
 
 const GROUP = 'scan.example.com';
-
-const CRD = {
-  apiVersion: 'apiextensions.k8s.io/v1',
-  kind: 'CustomResourceDefinition',
-  metadata: { name: `rollouts.${GROUP}` },
-  spec: {
-    group: GROUP,
-    scope: 'Namespaced',
-    names: { kind: 'Rollout', plural: 'rollouts', singular: 'rollout' },
-    versions: ['v1', 'v1alpha1'].map((name) => ({
-      name,
-      served: true,
-      storage: name === 'v1alpha1',
-      schema: { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } },
-    })),
-  },
-};
 
 const POLICY_WITH_ROLLOUTS = {
   ...POLICY,
@@ -47,7 +31,7 @@ beforeAll(async () => {
   await apply(make('Pod', 'bare', 'registry.example.com/app:1'));
   const templates = Array.from({ length: MANY }, (_, at) => make('PodTemplate', `many-${at}`, 'NGINX:1.25'));
   await apply({ apiVersion: 'v1', kind: 'List', items: templates }, '--server-side');
-  await apply(CRD);
+  await apply(makeRolloutDefinition(GROUP, 'v1', 'v1alpha1'));
   await kubectl(`wait --for=condition=Established crd/rollouts.${GROUP}`);
   const rollout = { ...make('Deployment', 'canary', 'NGINX:1.25'), apiVersion: `${GROUP}/v1`, kind: 'Rollout' };
   expect(await waitFor(async () => (await kubectl('apply -f -', { stdin: rollout })).code === 0)).toBe(true);
@@ -122,9 +106,8 @@ describe('an account with few permissions', () => {
     await kubectl('create role reader --verb=list --resource=pods,cronjobs.batch');
     await kubectl('create rolebinding reader --role=reader --serviceaccount=scan:reader');
     const { stdout } = await kubectl('create token reader');
-    const kubeconfig = join(controlPlane.folder, 'scan-reader');
-    const user = { name: 'reader', user: { token: stdout.trim() } };
-    writeFileSync(kubeconfig, stringify(kubeconfigOf(user)), { mode: 0o600 });
+    const token = { token: stdout.trim() };
+    const kubeconfig = writeKubeconfig(join(controlPlane.folder, 'scan-reader'), controlPlane, token);
     const { code, document } = await scanJson({ kubeconfig });
     expect(code).toBe(2);
     expect(tell(document.findings, 'reference-valid')).toEqual(['CronJob/dump']);
@@ -136,15 +119,3 @@ describe('an account with few permissions', () => {
     expect(document.errors.filter((error) => /^(?:pods|cronjobs)/.test(error))).toEqual([]);
   });
 });
-
-function kubeconfigOf(user: Readonly<{ name: string }>): object {
-  const certificate = Buffer.from(controlPlane.ca).toString('base64');
-  return {
-    apiVersion: 'v1',
-    kind: 'Config',
-    clusters: [{ name: 'e2e', cluster: { server: controlPlane.url, 'certificate-authority-data': certificate } }],
-    users: [user],
-    contexts: [{ name: 'e2e', context: { cluster: 'e2e', user: user.name } }],
-    'current-context': 'e2e',
-  };
-}

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
 import type { Kubectl } from './kubectl.ts';
 
-const MANIFESTS = join(import.meta.dirname, '..', '..', 'manifests');
+export const MANIFESTS = join(import.meta.dirname, '..', '..', 'manifests');
 
 export type Rule = Readonly<{
   apiGroups: string[];

@@ -70,7 +70,10 @@ test('each rule says why it is there', () => {
 if (!KUBECTL) test.skip('rights of overlays were not compared: there is no kubectl on PATH', () => undefined);
 
 describe.runIf(KUBECTL)('in the overlay', () => {
-  const overlays = readdirSync(join(ROOT, 'manifests/overlays')).filter((name) => name !== 'own-certificate');
+  const overlays = readdirSync(join(ROOT, 'manifests/overlays')).filter(
+    // The first needs files that are not here, and so does the other, which has no pods and no rights.
+    (name) => name !== 'own-certificate' && name !== 'local',
+  );
 
   test.each(overlays)('%s the rights are those that its flags need', (overlay) => {
     const built = build(join(ROOT, 'manifests/overlays', overlay));

@@ -7,7 +7,7 @@ import type { Policy } from '../../src/engine/rule.ts';
 import { isExemptNamespace } from '../../src/policy/policy.ts';
 
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-export const BASE = 'manifests/base';
+const BASE = 'manifests/base';
 
 type Metadata = Readonly<{
   name: string;
@@ -77,7 +77,7 @@ type PodDisruptionBudget = Manifest & Readonly<{ spec: Readonly<{ selector: Sele
 
 export type Webhook = Readonly<{
   name: string;
-  clientConfig: Readonly<{ service: unknown; caBundle?: string }>;
+  clientConfig: Readonly<{ service?: unknown; url?: string; caBundle?: string }>;
   rules: readonly Readonly<{
     apiGroups: readonly string[];
     apiVersions: readonly string[];

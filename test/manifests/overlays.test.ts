@@ -64,9 +64,12 @@ describe('certificates by cert-manager', () => {
   });
 });
 
-test('Git ignores the certificate of the overlay own-certificate: a private key would be published', () => {
-  const folder = 'manifests/overlays/own-certificate/certs';
-  expect(readText(`${folder}/.gitignore`).split('\n').slice(1)).toEqual(['*', '!.gitignore', '!README.md', '']);
+test.each([
+  ['overlays/own-certificate/certs', 'README.md'],
+  ['components/local', 'kustomization.yaml'],
+])('Git ignores the certificate in %s: a private key would be published', (folder, page) => {
+  const lines = readText(`manifests/${folder}/.gitignore`).split('\n').slice(1);
+  expect(lines).toEqual(['*', '!.gitignore', `!${page}`, '']);
 });
 
 if (!KUBECTL) test.skip('overlays were not built: there is no kubectl on PATH', () => undefined);
@@ -75,7 +78,7 @@ describe.runIf(KUBECTL)('built by kubectl kustomize', () => {
   let folder: string;
   let certificate: Awaited<ReturnType<typeof makeCertificates>>;
 
-  // A copy, because the overlay own-certificate needs files that must not lie about in the repository.
+  // A copy, because two overlays need files that must not lie about in the repository.
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), 'pullguard-manifests-'));
     cpSync(join(ROOT, 'manifests'), join(folder, 'manifests'), { recursive: true });
@@ -83,6 +86,8 @@ describe.runIf(KUBECTL)('built by kubectl kustomize', () => {
     write('manifests/overlays/own-certificate/certs/ca.crt', certificate.ca);
     write('manifests/overlays/own-certificate/certs/tls.crt', certificate.cert);
     write('manifests/overlays/own-certificate/certs/tls.key', certificate.key);
+    write('manifests/components/local/ca.crt', certificate.ca);
+    write('manifests/components/local/address.env', `address=${ADDRESS}\n`);
   });
 
   afterAll(() => {
@@ -215,6 +220,24 @@ describe.runIf(KUBECTL)('built by kubectl kustomize', () => {
     expectAsInBase(built, 'webhooks');
   });
 
+  test('local: there is nothing but the webhooks, which are called by URL, beside those of an installed pullguard', () => {
+    const built = buildOverlay('local');
+    expect(built.map(identify)).toEqual([
+      'MutatingWebhookConfiguration /pullguard-local',
+      'ValidatingWebhookConfiguration /pullguard-local',
+    ]);
+    const before = Object.values(webhooksOf(objects));
+    const after = Object.values(webhooksOf(built));
+    expect(after.map((webhook) => ({ ...webhook, clientConfig: {} }))).toEqual(
+      before.map((webhook) => ({ ...webhook, clientConfig: {} })),
+    );
+    for (const [at, path] of ['mutate', 'validate', 'validate'].entries()) {
+      const { clientConfig } = after[at]!;
+      expect(clientConfig).toEqual({ url: `https://${ADDRESS}/${path}`, caBundle: clientConfig.caBundle });
+      expect(decode(clientConfig.caBundle)).toBe(certificate.ca);
+    }
+  });
+
   test('components go together: each finds its argument, and its role, after the others', () => {
     const built = compose('cert-manager', 'nodes', 'secrets-all', 'fail-closed');
     const flags = readFlags(podOf(built));
@@ -260,6 +283,8 @@ describe.runIf(KUBECTL)('built by kubectl kustomize', () => {
     writeFileSync(join(folder, path), text);
   }
 });
+
+const ADDRESS = '[fd00::7]:8443';
 
 type Issuer = Manifest & Readonly<{ spec: Readonly<{ ca?: Readonly<{ secretName: string }> }> }>;
 type Certificate = Manifest &

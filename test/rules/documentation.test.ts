@@ -123,7 +123,8 @@ function printFindings({ id }: Rule, { text, policy, facts }: Sample): string {
 }
 
 test('every rule has a page and every page a rule', () => {
-  expect(readdirSync(PAGES).sort()).toEqual(RULES.map(({ id }) => `${id}.md`).sort());
+  const pages = readdirSync(PAGES).filter((name) => name !== 'TEMPLATE.md');
+  expect(pages.sort()).toEqual(RULES.map(({ id }) => `${id}.md`).sort());
 });
 
 describe.each(RULES.map((rule) => [rule.id, rule] as const))('the page of %s', (id, rule) => {

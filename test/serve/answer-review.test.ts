@@ -1,7 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { gzipSync } from 'node:zlib';
 import request from 'supertest';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { Inquiry } from '../../src/admission/inquiry.ts';
 import { pod, type Json } from '../support/objects.ts';
 import { askingPolicy, FOREVER_MS, holdRegistries, REFUSED } from './asking.ts';
@@ -65,22 +64,22 @@ describe('a review about whose images registries are asked', () => {
 
   test('is answered before the API server gives up, whatever the policy says', async () => {
     const { url, registries } = await serveAsking(FOREVER_MS);
-    expect(await send(url, '/validate?timeout=600ms')).toEqual(FINE_ANSWER);
+    expect(await send(url, '/validate?timeout=1s')).toEqual(FINE_ANSWER);
     expect(registries.asked()).toBe(2);
-  });
-
-  test.each(['150ms', '200ms'])('is answered at once when the API server waits no more than %s', async (timeout) => {
-    const { url, registries } = await serveAsking(FOREVER_MS);
-    expect(await send(url, `/validate?timeout=${timeout}`)).toEqual(FINE_ANSWER);
-    expect(registries.asked()).toBe(1);
   });
 
   test('has waited already for as long as its body took to arrive', async () => {
     const { port, registries } = await serveAsking(FOREVER_MS);
     const { socket, until } = await connectRaw(port);
     const body = JSON.stringify(FINE);
-    socket.write(rawPost('/validate?timeout=400ms', '', { 'Content-Length': body.length }));
-    await wait(210);
+    const now = vi.spyOn(performance, 'now');
+    onTestFinished(() => {
+      now.mockRestore();
+    });
+    socket.write(rawPost('/validate?timeout=1s', '', { 'Content-Length': body.length, Expect: '100-continue' }));
+    await until(/100 Continue/);
+    const later = performance.now() + 810;
+    now.mockImplementation(() => later);
     socket.write(body);
     expect(parseAnswer(await until(/\}$/)).body).toEqual(FINE_ANSWER);
     expect(registries.asked()).toBe(1);
@@ -152,10 +151,9 @@ describe('reviews that wait hold their bodies, so that', () => {
     JSON.stringify(reviewOf(pod('registry.example.com/app:1', { pad: 'x'.repeat(bytes) })));
 
   /** Sends a body as it is, and gives what is answered. */
-  async function sendBody(port: number, body: string | Buffer, headers: Record<string, string | number> = {}) {
+  async function sendBody(port: number, body: string) {
     const { socket, until } = await connectRaw(port);
-    const all = { 'Content-Length': Buffer.byteLength(body), ...headers };
-    socket.write(Buffer.concat([Buffer.from(rawPost('/validate', '', all)), Buffer.from(body)]));
+    socket.write(rawPost('/validate', body));
     return { answer: until(/\}(?:\r\n0\r\n\r\n)?$/).then((text) => parseAnswer(text).body) };
   }
 
@@ -181,15 +179,12 @@ describe('reviews that wait hold their bodies, so that', () => {
 
   test('one whose size nobody says does not wait', async () => {
     const { port, registries } = await serveAsking(FOREVER_MS);
-    const body = gzipSync(JSON.stringify(FINE));
-    const packed = await sendBody(port, body, { 'Content-Encoding': 'gzip' });
-    expect(await packed.answer).toEqual(FINE_ANSWER);
     const { socket, until } = await connectRaw(port);
     const head = rawPost('/validate', '').replace(/Content-Length: 0/, 'Transfer-Encoding: chunked');
     const text = JSON.stringify(FINE);
     socket.write(`${head}${text.length.toString(16)}\r\n${text}\r\n0\r\n\r\n`);
     expect(parseAnswer(await until(/\}$/)).body).toEqual(FINE_ANSWER);
-    expect(registries.asked()).toBe(2);
+    expect(registries.asked()).toBe(1);
   });
 });
 

@@ -72,8 +72,8 @@ export function reviewOf(object: unknown, request: Json = {}): Json & { request:
 export const FINE = reviewOf(pod('registry.example.com/app:1'));
 export const FINE_ANSWER = answerOf({ uid: 'b3f1', allowed: true });
 
-export function answerOf(response: Json, apiVersion = 'admission.k8s.io/v1'): Json {
-  return { apiVersion, kind: 'AdmissionReview', response };
+export function answerOf(response: Json): Json {
+  return { apiVersion: 'admission.k8s.io/v1', kind: 'AdmissionReview', response };
 }
 
 /** What is answered to a request that is refused. */

@@ -1,6 +1,6 @@
-import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
+import { gzipSync } from 'node:zlib';
 import request from 'supertest';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { MAX_BODY_BYTES, MAX_COLLECTIONS, MAX_HELD_BYTES } from '../../src/serve/read-body.ts';
 import {
   connectRaw,
@@ -76,75 +76,44 @@ describe('size', () => {
 });
 
 describe('content encoding', () => {
-  const encodings = { gzip: gzipSync, deflate: deflateSync, br: brotliCompressSync, GZIP: gzipSync };
+  const UNSUPPORTED = problemOf(
+    415,
+    'UnsupportedMediaType',
+    'the content encoding is not supported; send the body uncompressed, as API servers do',
+  );
 
-  test.each(Object.entries(encodings))('%s is understood', async (encoding, compress) => {
-    const { port } = await serveApp();
-    expect(await postEncoded(port, encoding, compress(REVIEW))).toEqual({ code: 200, body: FINE_ANSWER });
+  test.each(['gzip', 'GZIP', 'deflate', 'br', 'zstd', 'gzip, gzip', ''])('%j is refused', async (encoding) => {
+    const { port, url } = await serveApp();
+    expect(await postEncoded(port, encoding, gzipSync(REVIEW))).toEqual({ code: 415, body: UNSUPPORTED });
+    expect((await post(url, REVIEW)).body).toEqual(FINE_ANSWER);
   });
 
-  test.each(Object.entries(encodings))(
-    'a %s bomb is refused as soon as it is too large',
-    async (encoding, compress) => {
-      const { port, url } = await serveApp();
-      const bomb = compress(Buffer.alloc(64 * 1024 * 1024, ' '));
-      expect(await postEncoded(port, encoding, bomb)).toEqual({ code: 413, body: TOO_LARGE });
-      expect((await post(url, REVIEW)).body).toEqual(FINE_ANSWER);
-    },
-  );
-
-  test.each(Object.entries(encodings))(
-    'a body that is cut off or no %s at all is refused',
-    async (encoding, compress) => {
-      const { port, url } = await serveApp();
-      for (const body of [Buffer.from(REVIEW), compress(REVIEW).subarray(0, -9)]) {
-        const message = 'the body is not encoded as its content encoding says';
-        expect(await postEncoded(port, encoding, body)).toEqual({
-          code: 400,
-          body: problemOf(400, 'BadRequest', message),
-        });
-      }
-      expect((await post(url, REVIEW)).body).toEqual(FINE_ANSWER);
-    },
-  );
-
-  test.each(['zstd', 'gzip, gzip', 'constructor', '__proto__', ''])('%j is refused', async (encoding) => {
+  test('identity, which is none, is read', async () => {
     const { port } = await serveApp();
-    const refusal = problemOf(
-      415,
-      'UnsupportedMediaType',
-      'the content encoding is not supported; send the body plain, or with gzip, deflate or br',
-    );
-    expect(await postEncoded(port, encoding, Buffer.from(REVIEW))).toEqual({ code: 415, body: refusal });
+    expect(await postEncoded(port, 'Identity', Buffer.from(REVIEW))).toEqual({ code: 200, body: FINE_ANSWER });
   });
 });
 
 describe('time', () => {
-  test.each([
-    ['50ms', 50],
-    ['1ns', 1],
-  ])('a body that does not arrive within ?timeout=%s is a 408, and its connection ended', async (timeout, expected) => {
+  test('a body that does not arrive within ?timeout=1s is a 408, and its connection ended', async () => {
     const { port, url } = await serveApp();
     const { socket, until, ended } = await connectRaw(port);
-    const started = performance.now();
-    socket.write(rawPost(`/mutate?timeout=${timeout}`, REVIEW.slice(0, 50), { 'Content-Length': REVIEW.length }));
-    const message = `the request's body did not arrive within its timeout of ${expected} ms`;
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    onTestFinished(() => {
+      vi.useRealTimers();
+    });
+    const headers = { 'Content-Length': REVIEW.length, Expect: '100-continue' };
+    socket.write(rawPost('/mutate?timeout=1s', REVIEW.slice(0, 50), headers));
+    await until(/100 Continue/);
+    vi.advanceTimersByTime(999);
+    expect(vi.getTimerCount()).toBe(1);
+    vi.advanceTimersByTime(1);
+    const message = "the request's body did not arrive within its timeout of 1000 ms";
     expect(parseAnswer(await until(/\}$/))).toEqual({ code: 408, body: problemOf(408, 'Timeout', message) });
-    expect(performance.now() - started).toBeLessThan(expected + 500);
+    vi.runAllTimers();
     await ended;
     expect((await post(url, REVIEW)).body).toEqual(FINE_ANSWER);
   });
-
-  test.each(['timeout=50ms&timeout=50ms', 'timeout=soon', 'timeout', 'timeout[]=50ms', '__proto__=50ms', ''])(
-    '?%s sets no time, so a slow body is waited for',
-    async (query) => {
-      const { port } = await serveApp();
-      const { socket, until } = await connectRaw(port);
-      socket.write(rawPost(`/mutate?${query}`, REVIEW.slice(0, 50), { 'Content-Length': REVIEW.length }));
-      setTimeout(() => socket.write(REVIEW.slice(50)), 150);
-      expect(parseAnswer(await until(/\}$/)).body).toEqual(FINE_ANSWER);
-    },
-  );
 
   test('a client that goes away in the middle of its body is noted, and harms nobody', async () => {
     const { port, url, lines } = await serveApp();
@@ -182,24 +151,21 @@ describe('memory', () => {
   test('what is held is given back by every way a body can end, or nothing would be read one day', async () => {
     const { port, url } = await serveApp();
     const half = 'x'.repeat(MAX_BODY_BYTES / 2);
-    const endings: Readonly<Record<string, (connection: RawConnection) => Promise<unknown>>> = {
-      finished: async ({ socket, until }) => {
-        socket.write(half);
-        return until(/\}$/);
-      },
-      'gone away': async ({ socket, ended }) => {
-        socket.destroy();
-        return ended;
-      },
-      late: async ({ until }) => until(/\}$/),
+    const start = async (): Promise<RawConnection> => {
+      const connection = await connectRaw(port);
+      connection.socket.write(rawPost('/mutate?timeout=1s', half, { 'Content-Length': 2 * half.length }));
+      return connection;
     };
     for (let round = 0; round < 4; round++) {
-      for (const end of Object.values(endings)) {
-        const connection = await connectRaw(port);
-        connection.socket.write(rawPost('/mutate?timeout=100ms', half, { 'Content-Length': 2 * half.length }));
-        await end(connection);
-      }
+      const finished = await start();
+      finished.socket.write(half);
+      await finished.until(/\}$/);
+      const goneAway = await start();
+      goneAway.socket.destroy();
+      await goneAway.ended;
     }
+    const late = await Promise.all(Array.from({ length: 3 }, start));
+    for (const { until } of late) expect(parseAnswer(await until(/\}$/)).code).toBe(408);
     for (let round = 0; round < 2; round++) expect((await post(url, fill(MAX_BODY_BYTES))).body).toEqual(FINE_ANSWER);
   });
 

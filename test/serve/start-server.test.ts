@@ -250,7 +250,7 @@ describe('stop', () => {
   test('a body that never comes does not keep the server from ending', async () => {
     const { port, server } = await start();
     const { socket, ended } = await connectSecurely(port);
-    socket.write(rawPost('/mutate?timeout=200ms', '{', { 'Content-Length': 100 }));
+    socket.write(rawPost('/mutate?timeout=1s', '{', { 'Content-Length': 100 }));
     await untilReading(port);
     await server.stop(0);
     expect(parseAnswer(await ended).code).toBe(408);

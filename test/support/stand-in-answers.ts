@@ -27,9 +27,6 @@ export function answerCall(store: Store, { method, query, body, headers }: Call,
       return replace(store, target, old, body as Json);
     case 'PATCH':
       return patch(store, target, old, { type: headers['content-type'] ?? '', body });
-    case 'DELETE':
-      store.remove(target);
-      return { code: 200, body: { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success' } };
     default:
       return statusOf(405, 'MethodNotAllowed', 'the server does not allow this method on the requested resource');
   }

@@ -1,5 +1,5 @@
 /** The methods of the Kubernetes API that are used. */
-export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH';
 
 export type Query = Readonly<Record<string, string | number | boolean | undefined>>;
 

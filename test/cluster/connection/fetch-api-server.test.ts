@@ -90,7 +90,7 @@ describe('a call', () => {
 
   test('an answer without a body is no trouble', async () => {
     const api = await oddServer((_request, response) => response.writeHead(204).end());
-    expect(await api.call('DELETE', ONE)).toBeUndefined();
+    expect(await api.call('PUT', ONE)).toBeUndefined();
   });
 
   test.each<[what: string, answer: RequestListener, says: string, status: number | undefined]>([

@@ -1,11 +1,12 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startControlPlane, type RunningControlPlane } from './control-plane.ts';
-import { bindKubectl, type Kubectl } from './kubectl.ts';
-import { installManifests, installWebhooks, isReady, startReplica } from './in-cluster.ts';
 import { POLICY } from './fixture.ts';
+import { installManifests, installWebhooks, isReady, readMetrics, startReplica } from './in-cluster.ts';
+import { bindKubectl, type Kubectl } from './kubectl.ts';
 import { waitFor } from './processes.ts';
+import { startPullguard } from './pullguard-process.ts';
 
-/** Its own control plane, as it takes away the namespace that the others work with. */
+/** A control plane of their own: one test deletes the namespace that others work with, and the other stops the API server. */
 let running: RunningControlPlane;
 let kubectl: Kubectl;
 
@@ -37,5 +38,33 @@ test('who only deletes the namespace leaves no webhook behind that would block t
   const isAdmitted = async (): Promise<boolean> => (await kubectl('run admitted --image=nginx')).code === 0;
   expect(await waitFor(isAdmitted, 10), 'pods are made again').toBe(true);
 });
+
+test(
+  'an API server that is away costs nothing that is known, and is followed again when it is back',
+  { timeout: 120_000 },
+  async () => {
+    const { controlPlane, restartApiServer } = running;
+    await kubectl('create namespace before');
+    const pullguard = await startPullguard(controlPlane.folder, {
+      policy: POLICY,
+      flags: [`--kubeconfig=${controlPlane.kubeconfig}`],
+    });
+    const namespaces = async (): Promise<number> =>
+      Number(/^pullguard_facts_objects\{fact="namespaces"\} (\d+)$/m.exec(await readMetrics(pullguard))?.[1]);
+    const age = async (): Promise<number> =>
+      Number(/^pullguard_facts_age_seconds\{fact="namespaces"\} (\S+)$/m.exec(await readMetrics(pullguard))?.[1]);
+    expect(await waitFor(async () => (await namespaces()) > 0)).toBe(true);
+    const before = await namespaces();
+
+    await restartApiServer(async () => {
+      expect(await waitFor(async () => (await age()) > 3), 'what is known grows old').toBe(true);
+      expect(await namespaces()).toBe(before);
+      expect(await isReady(pullguard), 'it stays ready').toBe(true);
+    });
+    await kubectl('create namespace after');
+    expect(await waitFor(async () => (await namespaces()) > before, 60), 'it learns what is new').toBe(true);
+    expect(await pullguard.stop()).toBe(0);
+  },
+);
 
 const KINDS = 'mutatingwebhookconfiguration,validatingwebhookconfiguration';
