@@ -9,7 +9,6 @@ import {
   isHost,
   isImageId,
   isPath,
-  isPort,
   isTag,
   MAX_REPOSITORY_LENGTH,
   MAX_TAG_LENGTH,
@@ -148,9 +147,8 @@ const BARE_IPV6 = /^[0-9a-f]*(?::[0-9a-f]*){2,}(?:%\w+)?$/i;
 function diagnoseDomain({ domain, path, tag }: ReferenceParts): Diagnosis | undefined {
   if (domain === undefined || isDomain(domain) || isPath(domain)) return undefined;
   if (BARE_IPV6.test(domain)) return say('bad-host', 'an IPv6 address is written in brackets: [2001:db8::1]');
-  const { host, port } = splitDomain(domain);
+  const { host, port = '' } = splitDomain(domain);
   if (!isHost(host)) return say('bad-host', describeHost(host));
-  if (port === undefined || isPort(port)) return undefined;
   // No host of one word has such a port: `app:feature/login` is a name and the branch it was built from.
   if (tag === undefined && /^[A-Za-z]/.test(port) && !host.includes('.') && host !== 'localhost') {
     return say('bad-tag', `tag ${quote(`${port}/${path}`, 60)} cannot contain "/"`);
