@@ -58,11 +58,3 @@ test('a malformed glob is no pattern', () => {
   expect(parseHostPattern('a.[b.example.com')).toBeUndefined();
   expect(parseHostPattern('a.b\\')).toBeUndefined();
 });
-
-test('a pattern keeps its text, as messages show it', () => {
-  expect(parseHostPattern('swr.*.example.com:5000/team')).toMatchObject({
-    text: 'swr.*.example.com:5000/team',
-    port: '5000',
-    path: 'team',
-  });
-});

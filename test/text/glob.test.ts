@@ -74,16 +74,6 @@ test.each([
   expect(parseGlob(pattern)).toBeUndefined();
 });
 
-test('a text without special characters matches itself and nothing else', () => {
-  const plain = fc.stringMatching(/^[^*?[\\]*$/);
-  fc.assert(
-    fc.property(plain, plain, (pattern, text) => {
-      expect(match(pattern, pattern)).toBe(true);
-      expect(match(pattern, text)).toBe(pattern === text);
-    }),
-  );
-});
-
 test('stars and question marks match as a regular expression with the same does', () => {
   fc.assert(
     fc.property(fc.stringMatching(/^[ab?*]{0,8}$/), fc.stringMatching(/^[ab]{0,10}$/), (pattern, text) => {
