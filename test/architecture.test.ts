@@ -54,7 +54,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   'node-forge': ['tls'],
   pino: ['serve', 'cli/serve.ts'],
   'prom-client': ['serve'],
-  yaml: ['manifest', 'policy'],
+  yaml: ['manifest'],
 };
 
 /** Modules of Node that compute and nothing else. */

@@ -1,14 +1,12 @@
 import { Ajv, type ValidateFunction } from 'ajv';
-import { LineCounter, parseDocument } from 'yaml';
 import type { PolicyOf, RuleDefinition } from './policy.ts';
 import { isRecord } from '../text/json.ts';
 import { memoizeByObject } from '../text/memoize.ts';
 import { buildPolicy, type BuiltPolicy, type PolicyFile } from './build-policy.ts';
 import { describeSchemaError } from './describe-schema-error.ts';
-import { locate } from '../manifest/locate.ts';
+import { readDocument } from '../manifest/document.ts';
 import { PolicyError } from './policy-error.ts';
 import { buildPolicySchema, POLICY_API_VERSION, POLICY_KIND } from './policy-schema.ts';
-import { PARSE_OPTIONS, readDocument } from '../manifest/read-document.ts';
 
 const EMPTY = `the policy is empty; it begins with "apiVersion: ${POLICY_API_VERSION}" and "kind: ${POLICY_KIND}"`;
 
@@ -24,15 +22,13 @@ export function readPolicy<Rule extends RuleDefinition>(
   source: string,
   rules: readonly Rule[],
 ): PolicyOf<Rule> {
-  const lines = new LineCounter();
-  const document = parseDocument(text, { ...PARSE_OPTIONS, lineCounter: lines });
-  const read = readDocument(document, text);
+  const read = readDocument(text);
   if (!read.ok) throw new PolicyError(source, [read.problem]);
   if (read.content === null) throw new PolicyError(source, [{ line: 1, column: 1, message: EMPTY }]);
   const { policy, problems } = buildChecked(dropNulls(read.content), rules);
   if (problems.length === 0) return policy;
   const located = problems.map(({ pointer, part, message }) => ({
-    ...locate(document, lines, pointer, part),
+    ...read.locate(pointer, part),
     message,
   }));
   throw new PolicyError(

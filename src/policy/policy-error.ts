@@ -1,4 +1,4 @@
-import type { Position } from '../manifest/locate.ts';
+import type { Position } from '../manifest/document.ts';
 
 export type PolicyProblem = Position & Readonly<{ message: string }>;
 

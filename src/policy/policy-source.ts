@@ -1,4 +1,4 @@
-import { describeCause, readText } from '../manifest/read-text.ts';
+import { describeCause, readText } from '../manifest/files.ts';
 import { watchFiles } from '../manifest/watch-files.ts';
 
 /** The policy to judge by now: the last good one, whatever has become of its file since. */
