@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import { suggestOrList } from '../policy/describe-schema-error.ts';
+import { suggestOrList } from '../policy/errors.ts';
 import { describeCause, readText } from '../manifest/files.ts';
 import { quote } from '../text/quote.ts';
 import { RULES } from '../rules/index.ts';
