@@ -155,28 +155,23 @@ const PROBE = {
   timeout: time(['10s', '100ms', '60s'], 'the longest that one probe may take, however many requests it is'),
   cache: objectOf(CACHE),
   concurrency: count([8, 1, 100], 'probes of one registry at a time'),
-  dockerHubPerHour: count(
-    [20, 0, 1000],
-    'manifests of Docker Hub that may be fetched in an hour by each replica, as each counts as a pull there. `HEAD` does not count',
-  ),
 };
 
-export const probeSchema = objectOf(PROBE, { description: 'how much asking registries may take' });
+export const probeSchema = objectOf(PROBE, {
+  description: 'how much asking registries may take',
+  removed: { dockerHubPerHour: 'Docker Hub is asked by HEAD only, which does not count as a pull' },
+});
 
 export type ProbeFile = Readonly<{
   wait?: string;
   timeout?: string;
   cache?: Readonly<{ positive?: string; negative?: string; error?: string; entries?: number }>;
   concurrency?: number;
-  dockerHubPerHour?: number;
 }>;
 
 /** How much asking registries may take; times in milliseconds. */
 export type ProbeSettings = Readonly<
-  Record<
-    'waitMs' | 'timeoutMs' | 'positiveMs' | 'negativeMs' | 'errorMs' | 'entries' | 'concurrency' | 'dockerHubPerHour',
-    number
-  >
+  Record<'waitMs' | 'timeoutMs' | 'positiveMs' | 'negativeMs' | 'errorMs' | 'entries' | 'concurrency', number>
 >;
 
 export function buildProbe({ cache = {}, ...file }: ProbeFile = {}, report: Report): ProbeSettings {
@@ -188,7 +183,6 @@ export function buildProbe({ cache = {}, ...file }: ProbeFile = {}, report: Repo
     errorMs: readTime(cache.error, CACHE.error, '/probe/cache/error', report),
     entries: cache.entries ?? CACHE.entries.default,
     concurrency: file.concurrency ?? PROBE.concurrency.default,
-    dockerHubPerHour: file.dockerHubPerHour ?? PROBE.dockerHubPerHour.default,
   };
 }
 

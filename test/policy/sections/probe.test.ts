@@ -135,14 +135,14 @@ describe('of a CA its certificates are taken, and nothing else', () => {
 describe('how much asking may take', () => {
   test('is little unless told otherwise', () => {
     const defaults = { waitMs: 250, timeoutMs: 10_000, positiveMs: 300_000, negativeMs: 15_000, errorMs: 15_000 };
-    expect(defaultPolicy().probe).toEqual({ ...defaults, entries: 10_000, concurrency: 8, dockerHubPerHour: 20 });
+    expect(defaultPolicy().probe).toEqual({ ...defaults, entries: 10_000, concurrency: 8 });
   });
 
   test('is each setting by its name', () => {
     const cache = { positive: '1h', negative: '2s', error: '3s', entries: 5 };
-    const { probe } = policyWith({ probe: { wait: '0ms', timeout: '1m', cache, concurrency: 6, dockerHubPerHour: 0 } });
+    const { probe } = policyWith({ probe: { wait: '0ms', timeout: '1m', cache, concurrency: 6 } });
     const times = { waitMs: 0, timeoutMs: 60_000, positiveMs: 3_600_000, negativeMs: 2000, errorMs: 3000 };
-    expect(probe).toEqual({ ...times, entries: 5, concurrency: 6, dockerHubPerHour: 0 });
+    expect(probe).toEqual({ ...times, entries: 5, concurrency: 6 });
   });
 
   test.each<[path: string, least: string | number, most: string | number, beyond: readonly (string | number)[]]>([
@@ -153,7 +153,6 @@ describe('how much asking may take', () => {
     ['cache/error', '1s', '24h', ['0h', '1441m']],
     ['cache/entries', 1, 1_000_000, [0, 1_000_001]],
     ['concurrency', 1, 100, [0, 101]],
-    ['dockerHubPerHour', 0, 1000, [-1, 1001]],
   ])('is at least and at most for %s: %s, %s', (path, least, most, beyond) => {
     const check = (value: string | number): readonly string[] => {
       const [first = '', second] = path.split('/');
@@ -182,10 +181,11 @@ describe('how much asking may take', () => {
     ],
     ['a long time in another unit', { cache: { error: '1441m' } }, '/cache/error: must be 24h or less, is "1441m"'],
     ['half a probe', { concurrency: 1.5 }, '/concurrency: must be a whole number, is 1.5'],
+    ['what is unknown', { retries: 3 }, '/retries: unknown key "retries"; known are wait, timeout, cache, concurrency'],
     [
-      'what is unknown',
-      { retries: 3 },
-      '/retries: unknown key "retries"; known are wait, timeout, cache, concurrency, dockerHubPerHour',
+      'what there was once',
+      { dockerHubPerHour: 20 },
+      '/dockerHubPerHour: unknown key "dockerHubPerHour": it was removed, as Docker Hub is asked by HEAD only, which does not count as a pull; leave it out',
     ],
   ])('is not %s', (_what, probe, problem) => {
     expect(problemsOf({ probe })).toEqual([`/probe${problem}`]);
