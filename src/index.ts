@@ -5,7 +5,7 @@
  *     explainImage('NGINX:1.25', policy).problem?.suggestion; // 'nginx:1.25'
  */
 export { defaultPolicy, loadPolicy } from './rules/policy.ts';
-export { PolicyError, type PolicyProblem } from './policy/policy-error.ts';
+export { PolicyError, type PolicyProblem } from './policy/errors.ts';
 export { evaluate, type Decision, type EvaluateInput, type Finding, type FixMode } from './engine/evaluate.ts';
 export type { Action, ImagePrefix, Mirror, Registry } from './policy/policy.ts';
 export type { Facts } from './pull/facts.ts';

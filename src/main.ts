@@ -3,7 +3,7 @@ import { buffer } from 'node:stream/consumers';
 import { CommanderError } from 'commander';
 import { hideCredentials, UsageError, type ExitCode } from './cli/io.ts';
 import { buildProgram } from './cli/program.ts';
-import { decodeText } from './manifest/read-text.ts';
+import { decodeText } from './manifest/files.ts';
 
 /** A reader that has seen enough, such as `head`, closes the pipe. That is no failure, and no reason to forget what was found. */
 for (const stream of [process.stdout, process.stderr]) {

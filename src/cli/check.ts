@@ -1,10 +1,9 @@
-import type { Position } from '../manifest/locate.ts';
-import { describeCause, readText } from '../manifest/read-text.ts';
+import type { Position } from '../manifest/document.ts';
+import { describeCause, findFiles, readText, type FoundFile } from '../manifest/files.ts';
 import { checkObject } from '../admission/check-object.ts';
 import type { Decision, Finding } from '../engine/evaluate.ts';
 import type { Policy } from '../engine/rule.ts';
 import { findKind, groupOf } from '../workload/kinds.ts';
-import { findFiles, type FoundFile } from '../manifest/find-files.ts';
 import { formatCheckJson, formatCheckText, type CheckResult } from './format-check.ts';
 import { hideCredentials, type ExitCode, type Io } from './io.ts';
 import { loadConfig } from './load-config.ts';

@@ -5,7 +5,7 @@ import { describeFinding, nameSubject } from '../report/finding.ts';
 import { redactUserinfo } from '../text/redact.ts';
 import { formatFieldPath } from '../text/json.ts';
 import type { Decision, Finding } from '../engine/evaluate.ts';
-import type { Position } from '../manifest/locate.ts';
+import type { Position } from '../manifest/document.ts';
 import { listRemedies, listSkipped } from '../report/notes.ts';
 
 export type LocatedFinding = Finding & Position & Readonly<{ file: string }>;

@@ -1,4 +1,4 @@
-import { describeCause } from '../manifest/read-text.ts';
+import { describeCause } from '../manifest/files.ts';
 import type { Policy } from '../engine/rule.ts';
 import { quote } from '../text/quote.ts';
 import { readReference } from '../image/reference.ts';

@@ -1,6 +1,6 @@
 import { defaultPolicy, loadPolicy } from '../rules/policy.ts';
-import { PolicyError } from '../policy/policy-error.ts';
-import { readPolicyFile } from '../policy/policy-source.ts';
+import { PolicyError } from '../policy/errors.ts';
+import { readPolicyFile } from '../policy/reload.ts';
 import type { Policy } from '../engine/rule.ts';
 import { UsageError } from './io.ts';
 

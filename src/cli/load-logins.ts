@@ -1,5 +1,5 @@
 import { readDockerLogins } from '../pull/pull-secret.ts';
-import { describeCause, readText } from '../manifest/read-text.ts';
+import { describeCause, readText } from '../manifest/files.ts';
 import type { KeyringEntry } from '../pull/keyring.ts';
 import { matchCredentialKey, parseCredentialKey } from '../pull/credential-key.ts';
 import type { ImageReference } from '../image/reference.ts';

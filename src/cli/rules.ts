@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
-import { suggestOrList } from '../policy/describe-schema-error.ts';
-import { describeCause, readText } from '../manifest/read-text.ts';
+import { suggestOrList } from '../policy/errors.ts';
+import { describeCause, readText } from '../manifest/files.ts';
 import { quote } from '../text/quote.ts';
 import { RULES } from '../rules/index.ts';
 import { UsageError, type ExitCode, type Io } from './io.ts';

@@ -1,7 +1,7 @@
 import { pino, type DestinationStream, type Logger } from 'pino';
 import { isInCluster } from '../cluster/connection/in-cluster.ts';
 import { defaultPolicy, loadPolicy } from '../rules/policy.ts';
-import { filePolicySource, type PolicySource } from '../policy/policy-source.ts';
+import { filePolicySource, type PolicySource } from '../policy/reload.ts';
 import type { FactName, Facts } from '../pull/facts.ts';
 import type { Policy } from '../engine/rule.ts';
 import { keepAnswerable } from '../policy/policy.ts';

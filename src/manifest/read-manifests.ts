@@ -1,14 +1,12 @@
-import { LineCounter, parseAllDocuments, parseDocument, type Document } from 'yaml';
-import { locate, type Position } from './locate.ts';
-import { PARSE_OPTIONS, readDocument, TOO_DEEP } from './read-document.ts';
 import { isRecord, joinPointer, type Pointer } from '../text/json.ts';
+import { locateIn, readDocuments, TOO_DEEP, type Locate, type Position } from './document.ts';
 
 /** One Kubernetes object in a manifest, and how to find the line of any of its fields. */
 export type ManifestObject = Readonly<{
   apiVersion: string;
   kind: string;
   object: unknown;
-  locate: (pointer: Pointer) => Position;
+  locate: Locate;
 }>;
 
 export type Manifest = Readonly<{
@@ -80,53 +78,38 @@ function parseJson(text: string): unknown {
   }
 }
 
-function locateInJson({ text, line }: Part): ManifestObject['locate'] {
-  let parsed: { document: Document.Parsed; lines: LineCounter } | undefined;
-  return (pointer) => {
-    if (parsed === undefined) {
-      const lines = new LineCounter();
-      parsed = { document: parseDocument(text, { ...PARSE_OPTIONS, lineCounter: lines }), lines };
-    }
-    return moveDown(locate(parsed.document, parsed.lines, pointer), line);
-  };
+function locateInJson({ text, line }: Part): Locate {
+  let locate: Locate | undefined;
+  return (pointer) => moveDown((locate ??= locateIn(text))(pointer), line);
 }
 
 function readYaml({ text, line }: Part): Manifest {
-  const lines = new LineCounter();
-  const parsed = parseAllDocuments(text, { ...PARSE_OPTIONS, lineCounter: lines });
-  const documents: readonly Document.Parsed[] = Array.isArray(parsed) ? parsed : [];
-  const manifests = documents.map((document): Manifest => {
-    const read = readDocument(document, text);
-    return read.ok
-      ? readContent(read.content, (pointer) => moveDown(locate(document, lines, pointer), line))
-      : { objects: [], foreign: 0, errors: [moveDown(read.problem, line)] };
-  });
-  return joinManifests(manifests);
+  return joinManifests(
+    readDocuments(text).map((document) =>
+      document.ok
+        ? readContent(document.content, (pointer) => moveDown(document.locate(pointer), line))
+        : { objects: [], foreign: 0, errors: [moveDown(document.problem, line)] },
+    ),
+  );
 }
 
 function moveDown<Place extends Position>(place: Place, lines: number): Place {
   return { ...place, line: place.line + lines };
 }
 
-function readContent(content: unknown, locateIn: ManifestObject['locate']): Manifest {
-  const found = unfold(content, '', locateIn);
+function readContent(content: unknown, locate: Locate): Manifest {
+  const found = unfold(content, '', locate);
   const objects = found.filter((object) => object !== undefined);
   return { objects, foreign: found.length - objects.length, errors: [] };
 }
 
 /** The object itself, or the items of a `List` (`DeploymentList`, …), however deep; undefined for what is no object of Kubernetes. */
-function unfold(
-  value: unknown,
-  base: Pointer,
-  locateIn: ManifestObject['locate'],
-): readonly (ManifestObject | undefined)[] {
+function unfold(value: unknown, base: Pointer, locate: Locate): readonly (ManifestObject | undefined)[] {
   if (value === null) return [];
   if (!isObject(value)) return [undefined];
   const { apiVersion, kind } = value;
-  if (!isList(value)) {
-    return [{ apiVersion, kind, object: value, locate: (pointer) => locateIn(base + pointer) }];
-  }
-  return value.items.flatMap((item, at) => unfold(nameKind(item, value), joinPointer(base, 'items', at), locateIn));
+  if (!isList(value)) return [{ apiVersion, kind, object: value, locate: (pointer) => locate(base + pointer) }];
+  return value.items.flatMap((item, at) => unfold(nameKind(item, value), joinPointer(base, 'items', at), locate));
 }
 
 /** The items of a `PodList`, as the API itself answers, leave it to the list to say that they are pods. */

@@ -3,6 +3,9 @@ import { matchHostPattern, toHostTarget, type HostPattern } from '../image/host-
 import type { ImageReference } from '../image/reference.ts';
 import { memoizeByObject } from '../text/memoize.ts';
 import type { KindTable } from '../workload/kinds.ts';
+import type { ProbeSettings, RegistryProbe } from './sections/probe.ts';
+
+export type { ProbeSettings, RegistryProbe };
 
 /** What is done about a finding: note it in the audit log and metrics, tell the user, or refuse the object as well. */
 export const ACTIONS = ['audit', 'warn', 'deny'] as const;
@@ -49,38 +52,6 @@ export type Registry = Readonly<{
   probe?: RegistryProbe;
 }>;
 
-/** What is allowed in asking a registry. */
-export type RegistryProbe = Readonly<{
-  /** PEM certificates of CAs to trust beside the usual ones. */
-  ca?: string;
-  /** Plain HTTP instead of HTTPS. */
-  plainHttp: boolean;
-  /** Hosts, with a port where it is not the usual one, that may give tokens for it, besides itself. */
-  tokenHosts: readonly string[];
-  /** Addresses in private networks, loopback and link-local that it may have, as CIDRs: `10.20.0.0/16`. */
-  addresses: readonly string[];
-  /** Hosts that nodes ask first for its images, as their container engine is configured; asked without credentials. */
-  mirrors: readonly string[];
-}>;
-
-/** How much asking registries may take. */
-export type ProbeSettings = Readonly<{
-  /** The longest that an admission waits for answers. Milliseconds, as all of these. */
-  waitMs: number;
-  /** The longest that one probe may take, however many requests it is. */
-  timeoutMs: number;
-  /** How long an answer is good for: that an image is there; that it is denied or not found; that nobody could say. */
-  positiveMs: number;
-  negativeMs: number;
-  errorMs: number;
-  /** Answers kept at most. */
-  entries: number;
-  /** Probes of one registry at a time. */
-  concurrency: number;
-  /** Manifests of Docker Hub that may be fetched in an hour, as each counts as a pull there. */
-  dockerHubPerHour: number;
-}>;
-
 /** `from` and `to` are a registry, or a registry and the start of a path that ends where a path segment does. */
 export type Mirror = Readonly<{ from: ImagePrefix; to: ImagePrefix }>;
 
@@ -119,7 +90,10 @@ export function findPullSecret(policy: PolicySections, reference: ImageReference
 }
 
 /** What the policy says of the registry of an image. */
-export function findRegistry({ registries }: PolicySections, reference: ImageReference): Registry | undefined {
+export function findRegistry(
+  { registries }: Pick<PolicySections, 'registries'>,
+  reference: ImageReference,
+): Registry | undefined {
   return registriesOf(registries)(reference);
 }
 
@@ -137,7 +111,7 @@ export function listPullSecrets({ registries }: PolicySections): readonly string
 }
 
 /** Whether the policy names any registry to be asked. */
-export function probesAny({ registries }: PolicySections): boolean {
+export function probesAny({ registries }: Pick<PolicySections, 'registries'>): boolean {
   return registries.some(({ probe }) => probe !== undefined);
 }
 
@@ -161,7 +135,7 @@ export function isExemptNamespace({ exempt }: PolicySections, namespace: string)
 }
 
 /** What follows a prefix in an image's repository; undefined when the image is not under it. */
-export function stripPrefix({ registry, repository }: ImageReference, prefix: ImagePrefix): string | undefined {
+function stripPrefix({ registry, repository }: ImageReference, prefix: ImagePrefix): string | undefined {
   if (registry !== prefix.registry) return undefined;
   if (prefix.path === '') return repository;
   return repository.startsWith(`${prefix.path}/`) ? repository.slice(prefix.path.length + 1) : undefined;

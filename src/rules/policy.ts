@@ -1,5 +1,5 @@
 import type { Policy } from '../engine/rule.ts';
-import { buildDefaultPolicy, readPolicy } from '../policy/load-policy.ts';
+import { buildDefaultPolicy, readPolicy } from '../policy/load.ts';
 import { RULES } from './index.ts';
 
 /**

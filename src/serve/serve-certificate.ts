@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
-import { describeCause, readText } from '../manifest/read-text.ts';
+import { describeCause, readText } from '../manifest/files.ts';
 import { fileSource } from '../tls/files.ts';
 import type { CertificateSource } from '../tls/source.ts';
 import { UsageError } from '../cli/io.ts';

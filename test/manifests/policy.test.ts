@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { defaultPolicy, loadPolicy } from '../../src/rules/policy.ts';
-import { buildPolicySchema } from '../../src/policy/policy-schema.ts';
+import { buildPolicySchema } from '../../src/policy/schema.ts';
 import { probesAny } from '../../src/policy/policy.ts';
 import { RULES } from '../../src/rules/index.ts';
 import { describePolicy, policyGenerator, policyText } from './manifests.ts';
@@ -13,16 +13,21 @@ test('the policy sets what it claims to: the defaults, so that installing it cha
 /** Set without a registry to ask they are a mistake. */
 const asking = RULES.filter(({ needs }) => needs.includes('registries')).map(({ id }) => id);
 
-test('it shows every key, and every rule that finds something as installed, in the order in which they run', () => {
+const { properties } = buildPolicySchema(RULES) as { properties: Readonly<Record<string, { description: string }>> };
+const { apiVersion, kind, metadata, ...sections } = properties;
+
+test('it shows every section, and every rule that finds something as installed, in the order in which they run', () => {
   const shown = parse(policyText) as Readonly<Record<string, unknown>>;
-  const schema = buildPolicySchema(RULES) as { properties: Readonly<Record<string, unknown>> };
-  expect(Object.keys(shown).sort()).toEqual(
-    Object.keys(schema.properties)
-      .filter((key) => key !== 'metadata')
-      .sort(),
-  );
+  expect(new Set(Object.keys(shown))).toEqual(new Set(['apiVersion', 'kind', ...Object.keys(sections)]));
+  expect([apiVersion, kind, metadata]).not.toContain(undefined);
   const rules = RULES.map(({ id }) => id).filter((id) => !asking.includes(id));
   expect(Object.keys(shown['rules'] as object)).toEqual(rules);
+});
+
+test.each(Object.entries(sections))('it says what %s are for as the schema does', (key, { description }) => {
+  const [, comment = ''] = new RegExp(`((?:^#.*\n)+)${key}:`, 'm').exec(policyText) ?? [];
+  const words = comment.replaceAll(/\n?^# ?/gm, ' ').trim();
+  expect(words.toLowerCase()).toMatch(new RegExp(`^${description.toLowerCase().replaceAll('.', '[.]')}`));
 });
 
 const samples = readSamples(policyText);

@@ -86,11 +86,10 @@ async function probe(session: Session, target: Target, surroundings: Surrounding
 async function send(session: Session, target: Target, surroundings: Surroundings): Promise<ProbeResult> {
   const { probeImage, platforms, policy, budget } = surroundings;
   const { reference, registry, credentials, key } = target;
-  const { timeoutMs, dockerHubPerHour } = policy().probe;
+  const { timeoutMs } = policy().probe;
   const isHub = reference.registry === DOCKER_HUB;
   try {
-    const take = (manifests: number): (() => void) | undefined =>
-      isHub ? budget.take(manifests, dockerHubPerHour) : () => undefined;
+    const take = (manifests: number): (() => void) | undefined => (isHub ? budget.take(manifests, 0) : () => undefined);
     const { giveBack, ...plan } = planManifests(session.answers.findImage(key), platforms(), take);
     const result = await probeImage({ reference, registry, credentials, ...plan, timeoutMs });
     if (!hasFetched(result, plan)) giveBack();

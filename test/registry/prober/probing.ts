@@ -19,7 +19,6 @@ export const SETTINGS: ProbeSettings = {
   errorMs: 20_000,
   entries: 1000,
   concurrency: 8,
-  dockerHubPerHour: 20,
 };
 
 /** Asks the registries of example.com and Docker Hub, and no others. */

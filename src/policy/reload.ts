@@ -1,10 +1,11 @@
-import { describeCause, readText } from '../manifest/read-text.ts';
+import { describeCause, readText } from '../manifest/files.ts';
 import { watchFiles } from '../manifest/watch-files.ts';
+import { describeError } from '../text/error.ts';
 
 /** The policy to judge by now: the last good one, whatever has become of its file since. */
 export type PolicySource<Policy> = Readonly<{ current: () => Policy; close: () => void }>;
 
-export type PolicySourceOptions<Policy> = Readonly<{
+type PolicySourceOptions<Policy> = Readonly<{
   /** Makes of the text of a file the policy to judge by. @throws PolicyError */
   load: (text: string, file: string) => Policy;
   /** Told after a changed file became the policy. */
@@ -34,21 +35,19 @@ export function filePolicySource<Policy>(
   return { current: () => policy, close };
 
   function reload(): void {
+    let problem: string | undefined;
     try {
       const changed = readPolicyFile(file);
-      if (changed === text) {
-        lastProblem = undefined;
-        return;
+      if (changed !== text) {
+        policy = load(changed, file);
+        text = changed;
+        onReload();
       }
-      policy = load(changed, file);
-      text = changed;
-      lastProblem = undefined;
-      onReload();
     } catch (error) {
-      const problem = error instanceof Error ? error.message : String(error);
+      problem = describeError(error);
       if (problem !== lastProblem) onError(problem);
-      lastProblem = problem;
     }
+    lastProblem = problem;
   }
 }
 

@@ -1,13 +1,33 @@
 import type { ErrorObject } from 'ajv';
 import leven from 'leven';
+import type { Position } from '../manifest/document.ts';
+import { joinPointer, readPath, readString, type Pointer } from '../text/json.ts';
 import { quote } from '../text/quote.ts';
-import { joinPointer, type Pointer } from '../text/json.ts';
+
+export type PolicyProblem = Position & Readonly<{ message: string }>;
+
+/** A screenful; whoever made more mistakes than that made one of them over and over. */
+const MAX_LISTED = 20;
+
+/** A policy that cannot be used. The message lists its problems, a line each: `policy.yaml:7:3: unknown key "mirors"…`. */
+export class PolicyError extends Error {
+  override readonly name = 'PolicyError';
+  readonly source: string;
+  readonly problems: readonly PolicyProblem[];
+
+  constructor(source: string, problems: readonly PolicyProblem[]) {
+    const lines = problems
+      .slice(0, MAX_LISTED)
+      .map(({ line, column, message }) => `${source}:${line}:${column}: ${message}`);
+    const left = problems.length - lines.length;
+    super([...lines, ...(left > 0 ? [`${source}: and ${left} more`] : [])].join('\n'));
+    this.source = source;
+    this.problems = problems;
+  }
+}
 
 /** What is wrong, where; with `key`, it is the member's key that is wrong and not its value. */
 export type SchemaProblem = Readonly<{ pointer: Pointer; part?: 'key'; message: string }>;
-
-/** Notes a problem of what fits the schema, by where it stands. */
-export type Report = (pointer: Pointer, message: string) => void;
 
 /** What we read of what ajv says; with `verbose` it brings the schema and the value along. */
 type SchemaError = Pick<ErrorObject, 'keyword' | 'instancePath' | 'params' | 'message' | 'data' | 'parentSchema'>;
@@ -34,21 +54,23 @@ const DESCRIPTIONS: Readonly<Record<string, (error: SchemaError) => string>> = {
   minLength: () => 'must not be empty',
 };
 
-function describeUnknownKey(key: string, error: SchemaError): string {
-  return `unknown key ${quote(key)}${suggestOrList(key, Object.keys(propertiesOf(error)))}`;
+function describeUnknownKey(key: string, { parentSchema }: SchemaError): string {
+  const removed = readString(parentSchema, 'removed', key);
+  if (removed !== '') return `unknown key ${quote(key)}: it was removed, as ${removed}; leave it out`;
+  return `unknown key ${quote(key)}${suggestOrList(key, Object.keys(readPath(parentSchema, 'properties') ?? {}))}`;
 }
 
-function describeMissingKey(error: SchemaError): string {
-  const key = String(error.params['missingProperty']);
-  const value = propertiesOf(error)[key]?.const;
-  return `missing key ${quote(key)}${value === undefined ? '' : `; write ${quote(`${key}: ${value}`)}`}`;
+function describeMissingKey({ params, parentSchema }: SchemaError): string {
+  const key = String(params['missingProperty']);
+  const value = readString(parentSchema, 'properties', key, 'const');
+  return `missing key ${quote(key)}${value === '' ? '' : `; write ${quote(`${key}: ${value}`)}`}`;
 }
 
 function describeType(error: SchemaError): string {
   const { params, data, parentSchema } = error;
   const types = [params['type']].flat().map(String);
   // Not any text will do, so that "a text" would be no help: 250 for 250ms.
-  if ((parentSchema as { pattern?: string } | undefined)?.pattern !== undefined) return describeOther(error);
+  if (readPath(parentSchema, 'pattern') !== undefined) return describeOther(error);
   return `must be ${nameTypes(types)}, is ${show(data)}${types.includes('string') ? hintAtOff(data) : ''}`;
 }
 
@@ -58,10 +80,10 @@ function describeChoice({ params, data }: SchemaError): string {
   return `must be one of ${allowed.join(', ')}, is ${show(data)}${hint}`;
 }
 
-/** A schema says in its description what its pattern and lengths are for. */
+/** A schema says in its title what its pattern and lengths are for. */
 function describeOther({ keyword, message = keyword, parentSchema, data }: SchemaError): string {
-  const { description } = (parentSchema ?? {}) as { description?: string };
-  return `${description === undefined ? message : `must be ${description}`}, is ${show(data)}`;
+  const title = readString(parentSchema, 'title');
+  return `${title === '' ? message : `must be ${title}`}, is ${show(data)}`;
 }
 
 /** `; did you mean "mirrors"?` where a known word is close: a third of its letters away, as long but for its end, or with letters swapped. */
@@ -89,12 +111,6 @@ function measureDistance(word: string, candidate: string): number {
 
 function sortLetters(word: string): string {
   return Array.from(word).sort().join('');
-}
-
-type Properties = Readonly<Record<string, Readonly<{ const?: string }>>>;
-
-function propertiesOf({ parentSchema }: SchemaError): Properties {
-  return (parentSchema as { properties?: Properties } | undefined)?.properties ?? {};
 }
 
 /** To YAML 1.1, and so to many a tool, `off` without quotes is the boolean. */

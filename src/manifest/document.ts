@@ -1,0 +1,210 @@
+import {
+  isAlias,
+  isCollection,
+  isMap,
+  isNode,
+  isPair,
+  isScalar,
+  LineCounter,
+  parseAllDocuments,
+  parseDocument,
+  visit,
+  type Document,
+  type Node,
+  type YAMLError,
+} from 'yaml';
+import { describeError } from '../text/error.ts';
+import { splitPointer, type Pointer } from '../text/json.ts';
+import { quote } from '../text/quote.ts';
+
+/** Where something stands in a text; both count from 1. */
+export type Position = Readonly<{ line: number; column: number }>;
+
+/**
+ * Where a pointer leads in a text, aliases and merge keys followed. What is not there is located at the nearest thing above
+ * it that is. With `key`, the key of the last member and not its value.
+ */
+export type Locate = (pointer: Pointer, part?: 'key') => Position;
+
+/** What a YAML document holds and where, or the first thing that keeps it from being read. */
+export type YamlDocument =
+  | Readonly<{ ok: true; content: unknown; locate: Locate }>
+  | Readonly<{ ok: false; problem: Position & Readonly<{ message: string }> }>;
+
+/**
+ * Errors are worded here, the parser's warnings are not for our users, and its own search for keys that are there twice takes
+ * a minute for a map of a hundred thousand.
+ */
+const OPTIONS = { merge: true, uniqueKeys: false, prettyErrors: false, logLevel: 'error' } as const;
+
+/** How often anchors may be repeated, nested repetitions multiplied: many times what people write, and unfolded in a moment. */
+const MAX_ALIAS_COUNT = 10_000;
+
+export const TOO_DEEP = 'this is nested too deeply to be read';
+
+/** Reads a text that is one document of YAML or JSON. Never throws, and nothing in the content contains itself. */
+export function readDocument(text: string): YamlDocument {
+  const lines = new LineCounter();
+  return toYamlDocument(parseDocument(text, { ...OPTIONS, lineCounter: lines }), text, lines);
+}
+
+/** The same for a text of any number of them. */
+export function readDocuments(text: string): readonly YamlDocument[] {
+  const lines = new LineCounter();
+  const parsed = parseAllDocuments(text, { ...OPTIONS, lineCounter: lines });
+  return Array.isArray(parsed) ? parsed.map((document) => toYamlDocument(document, text, lines)) : [];
+}
+
+/** Where things stand in a text that is read already, as JSON is without this parser. */
+export function locateIn(text: string): Locate {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { ...OPTIONS, lineCounter: lines });
+  return (pointer, part) => locate(document, lines, pointer, part);
+}
+
+function toYamlDocument(document: Document.Parsed, text: string, lines: LineCounter): YamlDocument {
+  const content = readContent(document, text);
+  if ('value' in content)
+    return { ok: true, content: content.value, locate: (pointer, part) => locate(document, lines, pointer, part) };
+  const { offset, message } = content.problem;
+  return { ok: false, problem: { ...placeOf(offset, text), message } };
+}
+
+/** Not by the parser's count of lines, which misses a line break within something that it did not expect. */
+export function placeOf(offset: number, text: string): Position {
+  const before = text.slice(0, offset);
+  return { line: before.split('\n').length, column: before.length - before.lastIndexOf('\n') };
+}
+
+type Problem = Readonly<{ offset: number; message: string }>;
+
+function readContent(document: Document.Parsed, text: string): { value: unknown } | { problem: Problem } {
+  const [error] = document.errors;
+  try {
+    const problem =
+      error === undefined ? findProblem(document.contents, new Map()) : describeSyntaxError(error, document, text);
+    if (problem?.message === TEMPLATE) return { problem: { ...problem, offset: findTemplate(text) ?? problem.offset } };
+    return problem === undefined
+      ? { value: document.toJS({ maxAliasCount: MAX_ALIAS_COUNT }) as unknown }
+      : { problem };
+  } catch (thrown) {
+    return { problem: { offset: startOf(document.contents) ?? 0, message: describeThrown(thrown) } };
+  }
+}
+
+const TEMPLATE = 'this looks like a template; check what it renders to, such as what "helm template" prints';
+
+/** Where the first braces of a template stand outside quotes and comments. */
+function findTemplate(text: string): number | undefined {
+  const line = /^[^"'#\n]*?\{\{/m.exec(text);
+  return line === null ? undefined : line.index + line[0].length - '{{'.length;
+}
+
+/** Only the first syntax error is told: most of those after it come of it. */
+function describeSyntaxError(error: YAMLError, document: Document.Parsed, text: string): Problem {
+  const [offset] = error.pos;
+  if (findTemplate(text) !== undefined) return { offset, message: TEMPLATE };
+  if (UNCLOSED.test(error.message))
+    return { offset: findOpenQuote(document) ?? offset, message: 'this quote is never closed' };
+  return { offset, message: WORDS[error.code] ?? error.message };
+}
+
+const WORDS: Readonly<Partial<Record<YAMLError['code'], string>>> = {
+  BLOCK_AS_IMPLICIT_KEY:
+    'this value goes on to a key of its own: check the indentation of the next line, or put the value in quotes',
+  MULTIPLE_DOCS: 'a second document begins here, and there can be only one: leave out the "---"',
+  RESOURCE_EXHAUSTION: TOO_DEEP,
+};
+
+/** The parser's own words for it. */
+const UNCLOSED = /^Missing closing ["']quote$/;
+
+/** Where the last quoted text begins: the parser reports a quote that is never closed at the end of the document. */
+function findOpenQuote(document: Document.Parsed): number | undefined {
+  let offset: number | undefined;
+  visit(document, {
+    Scalar: (_key, { type, range }) => {
+      if (type?.startsWith('QUOTE') === true) offset = range?.[0];
+    },
+  });
+  return offset;
+}
+
+/** What the parser lets pass and no Kubernetes object can hold. */
+function findProblem(node: unknown, anchors: Map<string, Node>): Problem | undefined {
+  if (isAlias(node)) return checkAlias(node.source, startOf(node) ?? 0, anchors);
+  if (isNode(node) && node.anchor !== undefined) anchors.set(node.anchor, node);
+  if (!isCollection(node)) return undefined;
+  const keys = new Set<string>();
+  for (const item of node.items) {
+    const problem = isPair(item)
+      ? (checkKey(item.key, keys) ?? findProblem(item.value, anchors))
+      : findProblem(item, anchors);
+    if (problem !== undefined) return problem;
+  }
+  return undefined;
+}
+
+function checkAlias(name: string, offset: number, anchors: ReadonlyMap<string, Node>): Problem | undefined {
+  const target = anchors.get(name);
+  if (target === undefined) return { offset, message: `no anchor before this alias is called ${quote(name, 60)}` };
+  const [, end] = target.range ?? [0, 0];
+  return offset < end ? { offset, message: `${quote(`*${name}`, 60)} stands inside what it refers to` } : undefined;
+}
+
+function checkKey(key: unknown, keys: Set<string>): Problem | undefined {
+  const offset = startOf(key) ?? 0;
+  // `{{ .Values.image }}` without quotes is YAML: a map whose key is a map.
+  if (isMap(key) && key.flow === true) return { offset, message: TEMPLATE };
+  if (isCollection(key)) return { offset, message: 'this key is a list or an object, and only a text can be one' };
+  if (!isScalar(key) || typeof key.value === 'symbol') return undefined;
+  const name = String(key.value);
+  const count = keys.size;
+  return keys.add(name).size > count ? undefined : { offset, message: `the key ${quote(name, 60)} is there twice` };
+}
+
+function describeThrown(error: unknown): string {
+  if (error instanceof RangeError) return TOO_DEEP;
+  return error instanceof ReferenceError ? 'its aliases unfold to more than can be read' : describeError(error);
+}
+
+function locate(document: Document.Parsed, lines: LineCounter, pointer: Pointer, part?: 'key'): Position {
+  let node: unknown = document.contents;
+  let offset = startOf(node) ?? 0;
+  const segments = splitPointer(pointer);
+  for (const [depth, segment] of segments.entries()) {
+    const { key, value } = findChild(document, node, segment);
+    const start = part === 'key' && depth === segments.length - 1 ? startOf(key) : (startOf(value) ?? startOf(key));
+    if (start === undefined) break;
+    offset = start;
+    node = value;
+  }
+  const { line, col } = lines.linePos(offset);
+  return { line: Math.max(line, 1), column: Math.max(col, 1) };
+}
+
+function findChild(document: Document.Parsed, parent: unknown, segment: string): { key?: unknown; value?: unknown } {
+  const node = resolve(document, parent);
+  if (!isCollection(node)) return {};
+  if (!isMap(node)) return { value: node.items[Number(segment)] };
+  const own = node.items.findLast(({ key }) => isScalar(key) && String(key.value) === segment);
+  if (own !== undefined) return own;
+  return (
+    node.items
+      .filter((pair) => isPair(pair) && isScalar(pair.key) && pair.key.source === '<<')
+      .flatMap(({ value }) => {
+        const merged = resolve(document, value);
+        return isCollection(merged) && !isMap(merged) ? merged.items : [merged];
+      })
+      .map((merged) => findChild(document, merged, segment))
+      .find(({ key }) => key !== undefined) ?? {}
+  );
+}
+
+function resolve(document: Document.Parsed, node: unknown): unknown {
+  return isAlias(node) ? node.resolve(document) : node;
+}
+
+function startOf(node: unknown): number | undefined {
+  return (node as Node | undefined | null)?.range?.[0];
+}

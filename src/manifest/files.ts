@@ -1,0 +1,98 @@
+import { isUtf8 } from 'node:buffer';
+import { readdirSync, readFileSync, realpathSync, statSync, type Dirent } from 'node:fs';
+import { join } from 'node:path';
+import { describeError } from '../text/error.ts';
+
+/** A file to read, or a path of which it is known already that it cannot be. */
+export type FoundFile = Readonly<{ file: string; problem?: string }>;
+
+/** What a manifest's name ends with; a file that is named on the command line is read whatever it is called. */
+const MANIFEST = /\.(?:ya?ml|json)$/i;
+
+/** Folders that hold other people's files. */
+const SKIPPED_FOLDERS: ReadonlySet<string> = new Set(['.git', 'node_modules']);
+
+/**
+ * The files that paths mean: themselves, or all manifests in a folder and below, in the order of their names; each once,
+ * by whatever names it is reached. What cannot be looked at is among them, and hides nothing else.
+ */
+export function findFiles(paths: readonly string[]): readonly FoundFile[] {
+  const found = paths.flatMap((path) =>
+    look(path, () => (statSync(path).isDirectory() ? findInFolder(path) : [{ file: path }])),
+  );
+  const seen = new Set<string>();
+  return found.filter(({ file }) => {
+    const known = seen.size;
+    return seen.add(identify(file)).size > known;
+  });
+}
+
+function findInFolder(folder: string): readonly FoundFile[] {
+  return look(folder, () =>
+    readdirSync(folder, { withFileTypes: true })
+      .toSorted((left, right) => (left.name < right.name ? -1 : 1))
+      .flatMap((entry) => findEntry(join(folder, entry.name), entry)),
+  );
+}
+
+/** Links to files are followed, as kubectl does; those to folders could lead round in circles, or out of the tree. */
+function findEntry(path: string, entry: Dirent): readonly FoundFile[] {
+  if (entry.isDirectory()) return SKIPPED_FOLDERS.has(entry.name) ? [] : findInFolder(path);
+  if (!MANIFEST.test(entry.name)) return [];
+  if (entry.isFile()) return [{ file: path }];
+  return entry.isSymbolicLink() ? look(path, () => (statSync(path).isFile() ? [{ file: path }] : [])) : [];
+}
+
+function look(file: string, find: () => readonly FoundFile[]): readonly FoundFile[] {
+  try {
+    return find();
+  } catch (error) {
+    return [{ file, problem: describeCause(error) }];
+  }
+}
+
+/** The same for all names of a file. */
+function identify(file: string): string {
+  try {
+    return realpathSync(file);
+  } catch {
+    return file;
+  }
+}
+
+/**
+ * The text of a file.
+ *
+ * @throws Error with the cause and not the file, which whoever asks names in their own way: `ENOENT: no such file or
+ * directory`, `it is not UTF-8 text…`.
+ */
+export function readText(file: string): string {
+  let bytes: Buffer;
+  try {
+    bytes = readFileSync(file);
+  } catch (error) {
+    throw new Error(describeCause(error), { cause: error });
+  }
+  return decodeText(bytes);
+}
+
+/** @throws Error saying what to do when the bytes are no UTF-8 text: read as if they were, they would pass for nothing at all. */
+export function decodeText(bytes: Buffer): string {
+  if (isUtf16(bytes)) throw new Error('it is UTF-16 text, as Windows tools write; save it as UTF-8');
+  if (!isUtf8(bytes)) throw new Error('it is not UTF-8 text; save it as UTF-8');
+  if (bytes.includes(0)) throw new Error('it is not text but holds binary data (a NUL byte)');
+  return bytes.toString('utf8').replace(/^\ufeff/, '');
+}
+
+/** By its mark, in either byte order. Without one it is told by the NUL in every other byte of ASCII. */
+function isUtf16(bytes: Buffer): boolean {
+  return (
+    ['fffe', 'feff'].includes(bytes.toString('hex', 0, 2)) ||
+    /^(?:[\x01-\x7f]\0){4}|^(?:\0[\x01-\x7f]){4}/.test(bytes.toString('latin1', 0, 8))
+  );
+}
+
+/** The system's words without what follows them: `ENOENT: no such file or directory, open '…'`. */
+export function describeCause(error: unknown): string {
+  return describeError(error).replace(/^([A-Z]+: [^,]+), .*$/s, '$1');
+}

@@ -1,0 +1,114 @@
+import { placeOf, readDocument, TOO_DEEP } from '../manifest/document.ts';
+import { isRecord } from '../text/json.ts';
+import { describeSchemaError, PolicyError, type PolicyProblem, type SchemaProblem } from './errors.ts';
+import type { PolicyOf, RuleDefinition } from './policy.ts';
+import { POLICY_API_VERSION, POLICY_KIND, policyValidator, type PolicyFile } from './schema.ts';
+import type { Report } from './section.ts';
+import { buildExempt } from './sections/exempt.ts';
+import { buildMirrors } from './sections/mirrors.ts';
+import { buildProbe } from './sections/probe.ts';
+import { buildRegistries } from './sections/registries.ts';
+import { buildRules } from './sections/rules.ts';
+import { buildSkip } from './sections/skip.ts';
+import { buildKinds } from './sections/workloads.ts';
+
+/**
+ * Reads a policy file's text. What it leaves out keeps its default.
+ *
+ * @param source how to call the file in messages.
+ * @param rules those that it may configure, in the order in which they run.
+ * @throws PolicyError with the line and column of every problem.
+ */
+export function readPolicy<Rule extends RuleDefinition>(
+  text: string,
+  source: string,
+  rules: readonly Rule[],
+): PolicyOf<Rule> {
+  const excess = findExcess(text);
+  if (excess !== undefined) throw new PolicyError(source, [excess]);
+  const document = readDocument(text);
+  if (!document.ok) throw new PolicyError(source, [document.problem]);
+  if (document.content === null) throw new PolicyError(source, [{ line: 1, column: 1, message: EMPTY }]);
+  const problems: SchemaProblem[] = [];
+  const validate = policyValidator(rules);
+  const content = dropNulls(document.content);
+  if (validate(content)) {
+    const policy = buildPolicy(content, rules, (pointer, message) => problems.push({ pointer, message }));
+    if (problems.length === 0) return policy;
+  } else {
+    const errors = validate.errors?.slice(0, MAX_PROBLEMS) ?? [];
+    problems.push(...errors.flatMap((error) => describeSchemaError(error) ?? []));
+  }
+  const located = problems
+    .slice(0, MAX_PROBLEMS)
+    .map(({ pointer, part, message }) => ({ ...document.locate(pointer, part), message }));
+  throw new PolicyError(
+    source,
+    located.sort((left, right) => left.line - right.line || left.column - right.column),
+  );
+}
+
+/** The policy of a pullguard that was given no file. */
+export function buildDefaultPolicy<Rule extends RuleDefinition>(rules: readonly Rule[]): PolicyOf<Rule> {
+  return buildPolicy({}, rules, () => undefined);
+}
+
+/** Makes a policy of a file that fits the schema, and says what in it still makes no sense. */
+function buildPolicy<Rule extends RuleDefinition>(
+  file: PolicyFile,
+  rules: readonly Rule[],
+  report: Report,
+): PolicyOf<Rule> {
+  const registries = buildRegistries(file.registries, report);
+  const mirrors = buildMirrors(file.mirrors, report);
+  return {
+    registries,
+    mirrors,
+    rules: buildRules(file.rules, rules, { registries, mirrors }, report),
+    exempt: buildExempt(file.exempt, report),
+    skip: buildSkip(file.skip, rules, report),
+    kinds: buildKinds(file.workloads, report),
+    probe: buildProbe(file.probe, report),
+  };
+}
+
+const EMPTY = `the policy is empty; it begins with "apiVersion: ${POLICY_API_VERSION}" and "kind: ${POLICY_KIND}"`;
+
+/** More than a ConfigMap can hold. */
+const MAX_BYTES = 2 ** 20;
+const TOO_LARGE = 'the policy is larger than 1 MiB, which is all that a ConfigMap can hold';
+
+/** Ten times as deep as a policy goes; the rest is what `metadata` may hold. */
+const MAX_DEPTH = 64;
+
+/** More than anybody reads, and located in a moment. */
+const MAX_PROBLEMS = 1000;
+
+/** What is never given to the YAML parser, which takes seconds to refuse a megabyte of brackets. */
+function findExcess(text: string): PolicyProblem | undefined {
+  if (Buffer.byteLength(text) > MAX_BYTES) return { line: 1, column: 1, message: TOO_LARGE };
+  const offset = findTooDeep(text);
+  return offset === undefined ? undefined : { ...placeOf(offset, text), message: TOO_DEEP };
+}
+
+/** Brackets count wherever they stand: nobody opens so many in a comment. In blocks, `- - - a` is the short way down. */
+function findTooDeep(text: string): number | undefined {
+  let depth = 0;
+  for (const { 0: bracket, index } of text.matchAll(/[[\]{}]/g)) {
+    depth = /[[{]/.test(bracket) ? depth + 1 : Math.max(0, depth - 1);
+    if (depth > MAX_DEPTH) return index;
+  }
+  return BLOCKS.exec(text)?.index;
+}
+
+const BLOCKS = new RegExp(`^ *(?:[-?:] +){${MAX_DEPTH + 1}}`, 'm');
+
+/** A member without a value, such as a list all of whose entries are commented out, is left out, as in Kubernetes' objects. */
+function dropNulls(value: unknown): unknown {
+  if (!isRecord(value)) return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([, member]) => member !== null)
+      .map(([key, member]) => [key, dropNulls(member)]),
+  );
+}

@@ -1,0 +1,19 @@
+import type { PolicySections } from '../policy.ts';
+import { buildGlobs, buildHostPatterns, listOf, objectOf, TEXT, type Report } from '../section.ts';
+
+const namespaces = listOf(TEXT, {
+  default: ['kube-system'],
+  description: 'names or globs; a list of yours takes the place of the default',
+});
+const images = listOf(TEXT, { default: [], description: 'host patterns' });
+
+export const exemptSchema = objectOf({ namespaces, images }, { description: 'what is neither judged nor changed' });
+
+export type ExemptFile = Readonly<{ namespaces?: readonly string[]; images?: readonly string[] }>;
+
+export function buildExempt(file: ExemptFile = {}, report: Report): PolicySections['exempt'] {
+  return {
+    namespaces: buildGlobs(file.namespaces ?? namespaces.default, '/exempt/namespaces', report),
+    images: buildHostPatterns(file.images ?? images.default, '/exempt/images', report),
+  };
+}

@@ -1,0 +1,197 @@
+import { X509Certificate } from 'node:crypto';
+import { isIP } from 'node:net';
+import { isDomain, splitDomain } from '../../image/reference.ts';
+import { DURATION_PATTERN, parseDuration } from '../../text/duration.ts';
+import { joinPointer, type Pointer } from '../../text/json.ts';
+import { quote } from '../../text/quote.ts';
+import { listOf, objectOf, TEXT, type Report, type Schema } from '../section.ts';
+
+/** What is allowed in asking a registry. */
+export type RegistryProbe = Readonly<{
+  /** PEM certificates of CAs to trust beside the usual ones. */
+  ca?: string;
+  plainHttp: boolean;
+  /** Hosts, with a port where it is not the usual one, that may give tokens for it, besides itself. */
+  tokenHosts: readonly string[];
+  /** Addresses in private networks, loopback and link-local that it may have, as CIDRs: `10.20.0.0/16`. */
+  addresses: readonly string[];
+  /** Hosts that nodes ask first for its images, as their container engine is configured; asked without credentials. */
+  mirrors: readonly string[];
+}>;
+
+const NOTHING_ALLOWED: RegistryProbe = { plainHttp: false, tokenHosts: [], addresses: [], mirrors: [] };
+
+const hosts = (description: string): Schema => listOf(TEXT, { default: [], description });
+
+/** Of an entry of `registries`. */
+export const registryProbeSchema: Schema = {
+  type: ['boolean', 'object'],
+  default: false,
+  description: 'whether they may be asked: `true`, or an object that says how',
+  if: { type: 'object' },
+  then: objectOf({
+    ca: { ...TEXT, description: 'certificates in PEM of CAs to trust for it, beside the usual ones; never a key' },
+    plainHttp: {
+      type: 'boolean',
+      default: NOTHING_ALLOWED.plainHttp,
+      description:
+        'plain HTTP in place of HTTPS, for it and its token service. User and password then go over the network for all to read',
+    },
+    tokenHosts: hosts(
+      'hosts, with a port if it is not the usual one, that may give tokens for it besides itself, and so are sent the user and the password',
+    ),
+    addresses: hosts(
+      'addresses, one by one or as ranges, that it may have although they are private, loopback or link-local',
+    ),
+    mirrors: hosts(
+      'hosts that nodes ask first for its images, as their container engine is configured. They are asked first here too, without a user and password. With one that wants a login or may not be asked, that the registry says no is not told, as nodes may get the image from there',
+    ),
+  }),
+};
+
+export type RegistryProbeFile = boolean | Readonly<Partial<RegistryProbe>>;
+
+/** How a registry is asked; undefined when it is not. */
+export function buildRegistryProbe(
+  given: RegistryProbeFile = false,
+  at: Pointer,
+  report: Report,
+): RegistryProbe | undefined {
+  if (given === false) return undefined;
+  const { ca, ...probe } = { ...NOTHING_ALLOWED, ...(given === true ? {} : given) };
+  if (ca !== undefined && probe.plainHttp) report(joinPointer(at, 'ca'), OF_NO_USE);
+  const trusted = ca === undefined ? undefined : readCertificates(ca, joinPointer(at, 'ca'), report);
+  checkHosts(probe.tokenHosts, joinPointer(at, 'tokenHosts'), report);
+  checkHosts(probe.mirrors, joinPointer(at, 'mirrors'), report);
+  const addresses = buildRanges(probe.addresses, joinPointer(at, 'addresses'), report);
+  return { ...probe, addresses, ...(trusted !== undefined && { ca: trusted }) };
+}
+
+const OF_NO_USE = 'is of no use, as plainHttp asks without TLS; leave one of the two out';
+
+function checkHosts(texts: readonly string[], at: Pointer, report: Report): void {
+  for (const [index, text] of texts.entries()) {
+    const port = Number(splitDomain(text).port ?? 443);
+    const message = `${quote(text)} is not a host: write host or host:port, without scheme, path or glob`;
+    if (!isDomain(text) || port <= 0 || port > 65_535) report(joinPointer(at, index), message);
+  }
+}
+
+function buildRanges(addresses: readonly string[], at: Pointer, report: Report): readonly string[] {
+  return addresses.flatMap((text, index) => {
+    const range = toRange(text);
+    const message = `${quote(text)} is neither an IP address nor a range of them: write 10.20.0.5 or 10.20.0.0/16`;
+    if (range === undefined) report(joinPointer(at, index), message);
+    return range ?? [];
+  });
+}
+
+/** As a CIDR; a single address is a range of its own. One with a zone, `fe80::1%eth0`, is of one machine only. */
+function toRange(text: string): string | undefined {
+  const slash = text.indexOf('/');
+  const address = slash < 0 ? text : text.slice(0, slash);
+  const version = address.includes('%') ? 0 : isIP(address);
+  if (version === 0) return undefined;
+  const bits = version === 4 ? 32 : 128;
+  const length = slash < 0 ? String(bits) : text.slice(slash + 1);
+  // Without leading zeros, which are octal to some programs and decimal to others.
+  return /^(?:0|[1-9][0-9]{0,2})$/.test(length) && Number(length) <= bits ? `${address}/${length}` : undefined;
+}
+
+/** The certificates of a PEM text and nothing else of it. Of what it holds besides, no word is told. */
+function readCertificates(text: string, at: Pointer, report: Report): string | undefined {
+  const blocks = text.split(/(?=-----BEGIN )/).filter((block) => block.startsWith('-----BEGIN CERTIFICATE-----'));
+  const certificates = blocks.map((block) => readCertificate(block));
+  const broken = certificates.indexOf(undefined);
+  const which = blocks.length === 1 ? 'a certificate' : `a certificate, number ${broken + 1} of ${blocks.length},`;
+  if (/-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(text)) report(at, HOLDS_KEY);
+  else if (blocks.length === 0) report(at, HOLDS_NONE);
+  else if (broken >= 0)
+    report(at, `holds ${which} that cannot be read: paste it whole, each line as it is in the file`);
+  else return certificates.join('');
+  return undefined;
+}
+
+const HOLDS_KEY =
+  'holds a private key, which does not belong here: leave the certificate alone, and have another key made, as others have seen this one';
+
+const HOLDS_NONE =
+  'holds no certificate in PEM: paste the CA with its lines "-----BEGIN CERTIFICATE-----" and "-----END CERTIFICATE-----"';
+
+/** As PEM again, without what stood before or behind it. */
+function readCertificate(block: string): string | undefined {
+  try {
+    return new X509Certificate(block).toString();
+  } catch {
+    return undefined;
+  }
+}
+
+type Limits<Value> = readonly [usual: Value, least: Value, most: Value];
+
+/** Milliseconds would fit a number too, but who writes 5 means seconds. */
+function time([usual, least, most]: Limits<string>, description: string) {
+  const title = 'a whole number with a unit, such as 250ms, 10s, 5m or 1h';
+  return { type: 'string', pattern: DURATION_PATTERN, title, default: usual, least, most, description };
+}
+
+function count([usual, minimum, maximum]: Limits<number>, description: string) {
+  return { type: 'integer', default: usual, minimum, maximum, description };
+}
+
+/** Answers are kept for a second at least: those of a review have to be there when it is judged again. */
+const CACHE = {
+  positive: time(['5m', '1s', '24h'], 'how long it is believed that an image is there'),
+  negative: time(['15s', '1s', '24h'], 'how long that it is denied or not found'),
+  error: time(['15s', '1s', '24h'], 'how long that nobody could say'),
+  entries: count([10_000, 1, 1_000_000], 'answers kept at most'),
+};
+
+const PROBE = {
+  wait: time(
+    ['250ms', '0ms', '30s'],
+    "the longest that an admission waits for answers, and never past the end of the API server's patience. Later ones are for the next",
+  ),
+  timeout: time(['10s', '100ms', '60s'], 'the longest that one probe may take, however many requests it is'),
+  cache: objectOf(CACHE),
+  concurrency: count([8, 1, 100], 'probes of one registry at a time'),
+};
+
+export const probeSchema = objectOf(PROBE, {
+  description: 'how much asking registries may take',
+  removed: { dockerHubPerHour: 'Docker Hub is asked by HEAD only, which does not count as a pull' },
+});
+
+export type ProbeFile = Readonly<{
+  wait?: string;
+  timeout?: string;
+  cache?: Readonly<{ positive?: string; negative?: string; error?: string; entries?: number }>;
+  concurrency?: number;
+}>;
+
+/** How much asking registries may take; times in milliseconds. */
+export type ProbeSettings = Readonly<
+  Record<'waitMs' | 'timeoutMs' | 'positiveMs' | 'negativeMs' | 'errorMs' | 'entries' | 'concurrency', number>
+>;
+
+export function buildProbe({ cache = {}, ...file }: ProbeFile = {}, report: Report): ProbeSettings {
+  return {
+    waitMs: readTime(file.wait, PROBE.wait, '/probe/wait', report),
+    timeoutMs: readTime(file.timeout, PROBE.timeout, '/probe/timeout', report),
+    positiveMs: readTime(cache.positive, CACHE.positive, '/probe/cache/positive', report),
+    negativeMs: readTime(cache.negative, CACHE.negative, '/probe/cache/negative', report),
+    errorMs: readTime(cache.error, CACHE.error, '/probe/cache/error', report),
+    entries: cache.entries ?? CACHE.entries.default,
+    concurrency: file.concurrency ?? PROBE.concurrency.default,
+  };
+}
+
+function readTime(given: string | undefined, schema: ReturnType<typeof time>, at: Pointer, report: Report): number {
+  const { default: usual, least, most } = schema;
+  const written = given ?? usual;
+  // The schema lets no text pass that is no duration.
+  const parse = (text: string): number => parseDuration(text) ?? 0;
+  if (parse(written) < parse(least)) report(at, `must be ${least} or more, is ${quote(written)}`);
+  if (parse(written) > parse(most)) report(at, `must be ${most} or less, is ${quote(written)}`);
+  return parse(written);
+}

@@ -1,0 +1,96 @@
+import { matchHostPattern, toHostTarget, type HostPattern } from '../../image/host-pattern.ts';
+import { CCE_SECRET, SWR_HOSTS } from '../../image/swr.ts';
+import { joinPointer } from '../../text/json.ts';
+import { MAX_SUBDOMAIN, SUBDOMAIN_PATTERN } from '../../text/kubernetes-name.ts';
+import { quote } from '../../text/quote.ts';
+import { findRegistry, type Registry } from '../policy.ts';
+import { buildHostPatterns, listOf, objectOf, TEXT, type Report } from '../section.ts';
+import { buildRegistryProbe, registryProbeSchema, type RegistryProbeFile } from './probe.ts';
+
+export const registriesSchema = listOf(
+  objectOf(
+    {
+      hosts: listOf(TEXT, { minItems: 1, description: 'host patterns, at least one' }),
+      pullSecret: {
+        type: 'string',
+        pattern: SUBDOMAIN_PATTERN,
+        maxLength: MAX_SUBDOMAIN,
+        title: 'the name of a Secret: lower-case letters, digits, "-" and "." between them, at most 253 in all',
+        description: "the name of a Secret in the pod's namespace; without it these images need no pull secret",
+      },
+      probe: registryProbeSchema,
+    },
+    { required: ['hosts'] },
+  ),
+  { default: [], description: 'registries, and the pull secret that their images need' },
+);
+
+export type RegistryFile = Readonly<{ hosts: readonly string[]; pullSecret?: string; probe?: RegistryProbeFile }>;
+
+/** Follows what the file says. */
+export const BUILT_IN: Registry = {
+  hosts: buildHostPatterns(SWR_HOSTS, '', () => undefined),
+  pullSecret: CCE_SECRET,
+};
+
+export function buildRegistries(file: readonly RegistryFile[] = [], report: Report): readonly Registry[] {
+  const seen = new Map<string, number>();
+  const own = file.map(({ hosts, pullSecret, probe: given }, at): Registry => {
+    const pointer = joinPointer('/registries', at, 'hosts');
+    for (const [index, host] of hosts.entries()) {
+      const first = seen.get(host);
+      if (first === undefined) seen.set(host, at);
+      else report(joinPointer(pointer, index), `${quote(host)} is in registries[${first}] already, which goes first`);
+    }
+    const probe = buildRegistryProbe(given, joinPointer('/registries', at, 'probe'), report);
+    return {
+      hosts: buildHostPatterns(hosts, pointer, report),
+      ...(pullSecret !== undefined && { pullSecret }),
+      ...(probe !== undefined && { probe }),
+    };
+  });
+  checkSecretsKept(own, report);
+  return [...own, BUILT_IN];
+}
+
+/**
+ * An entry of one's own takes the place of a built-in one, and without `pullSecret` its images need none. That is how public
+ * images are taken out, by their path; of a host as a whole, and with `probe`, it is a slip that pods would pay for.
+ */
+function checkSecretsKept(own: readonly Registry[], report: Report): void {
+  for (const [at, entry] of own.entries()) {
+    if (entry.probe === undefined || entry.pullSecret !== undefined) continue;
+    for (const [index, host] of entry.hosts.entries()) {
+      const taken = BUILT_IN.hosts.find((each) => host.path === '' && findSpeaker(own, host, each) === entry);
+      if (taken !== undefined) report(joinPointer('/registries', at, 'hosts', index), describeTaken(host, taken));
+    }
+  }
+}
+
+function describeTaken(host: HostPattern, taken: HostPattern): string {
+  const advice = host.labels.some((_, at) => findNarrower(host, taken, at) !== undefined)
+    ? `put an entry with that for ${quote(taken.text)} before this one`
+    : 'add that here, or write the path of images that need none behind the host';
+  return `${quote(host.text)} takes the place of the built-in ${quote(taken.text)}, whose "pullSecret: ${CCE_SECRET}" it lacks; ${advice}`;
+}
+
+/** The entry that speaks for images on hosts that both patterns match; undefined when there are none. */
+function findSpeaker(registries: readonly Registry[], host: HostPattern, other: HostPattern): Registry | undefined {
+  const sample = { registry: findShared(host, other), repository: 'any' };
+  return matchHostPattern(other, toHostTarget(sample)) ? findRegistry({ registries }, sample) : undefined;
+}
+
+/** A host as both patterns may have it: where one has a glob, what the other says. */
+function findShared(host: HostPattern, other: HostPattern): string {
+  const labels = host.text.replace('/', '').split('.');
+  return labels
+    .map((label, at) => findNarrower(host, other, at) ?? label)
+    .join('.')
+    .replaceAll(/[*?]/g, 'x');
+}
+
+/** The label of another pattern where that says a word and this one a glob. */
+function findNarrower(host: HostPattern, other: HostPattern, at: number): string | undefined {
+  const label = other.labels[at];
+  return typeof label === 'string' && typeof host.labels[at] !== 'string' ? label : undefined;
+}

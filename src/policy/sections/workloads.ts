@@ -1,0 +1,54 @@
+import { joinPointer, type Pointer } from '../../text/json.ts';
+import { quote } from '../../text/quote.ts';
+import { tabulateKinds, type KindTable } from '../../workload/kinds.ts';
+import { listOf, objectOf, TEXT, type Report } from '../section.ts';
+
+export const workloadsSchema = listOf(
+  objectOf(
+    {
+      group: {
+        type: 'string',
+        pattern: '^[^/]*$',
+        title: 'an API group without its version, such as argoproj.io',
+        description: 'API group without its version; empty for the core group',
+      },
+      kind: { ...TEXT, description: 'kind of the custom resource' },
+      podTemplates: listOf(
+        // A JSON Pointer (RFC 6901) whose segments all have a name.
+        {
+          type: 'string',
+          pattern: '^(/([^~/]|~[01])+)+$',
+          title: 'a path from the root of the object, such as /spec/template',
+        },
+        { minItems: 1, description: "JSON Pointers to what holds the pod's `spec`, at least one" },
+      ),
+    },
+    { required: ['group', 'kind', 'podTemplates'] },
+  ),
+  { default: [], description: 'custom resources with pod templates in them' },
+);
+
+export type WorkloadFile = Readonly<{ group: string; kind: string; podTemplates: readonly Pointer[] }>;
+
+/** All kinds that are judged, those that are built in among them. */
+export function buildKinds(file: readonly WorkloadFile[] = [], report: Report): KindTable {
+  const known = new Map([...tabulateKinds([]).keys()].map((key) => [key, 'is built in; leave it out']));
+  for (const [at, { group, kind, podTemplates }] of file.entries()) {
+    const key = `${group}/${kind}`;
+    const problem = known.get(key);
+    if (problem !== undefined) report(joinPointer('/workloads', at), `${quote(kind)} ${problem}`);
+    known.set(key, `is in workloads[${at}] already; one entry takes all its podTemplates`);
+    for (const [index, pointer] of podTemplates.entries()) {
+      if (!pointer.endsWith('/template/spec')) continue;
+      const message = `${quote(pointer)} is the pod's spec; name what holds it, ${quote(pointer.slice(0, -'/spec'.length))}`;
+      report(joinPointer('/workloads', at, 'podTemplates', index), message);
+    }
+  }
+  return tabulateKinds(
+    file.map(({ group, kind, podTemplates }) => ({
+      group,
+      kind,
+      podSpecs: podTemplates.map((pointer) => joinPointer(pointer, 'spec')),
+    })),
+  );
+}
