@@ -1,33 +1,29 @@
 import { X509Certificate } from 'node:crypto';
-import {
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-
+import { beforeEach, describe, expect, test } from 'vitest';
 import { certs, type CertsOptions } from '../../src/cli/certs.ts';
 import { readServingCertificate } from '../../src/tls/source.ts';
+import { capturedIo } from '../support/captured-io.ts';
+import { tempFolder } from '../support/temp-folder.ts';
 
 const FILES = ['ca.crt', 'tls.crt', 'tls.key'];
 
 let folder: string;
 
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'pullguard-certs-'));
+beforeEach(({ onTestFinished }) => {
+  folder = tempFolder(onTestFinished).path;
 });
 
-afterEach(() => {
-  rmSync(folder, { recursive: true, force: true });
-});
+async function run(options: Partial<CertsOptions> = {}) {
+  const io = capturedIo();
+  const code = await certs({ dnsName: ['web.test'], out: folder, ...options }, io);
+  return { code, ...io.printed };
+}
+
+function read(file: string, where = folder): string {
+  return readFileSync(join(where, file), 'utf8');
+}
 
 describe('making certificates', () => {
   test('the three files fit together, nothing else is left behind, and the CA key is nowhere', async () => {
@@ -36,65 +32,57 @@ describe('making certificates', () => {
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(readdirSync(out).sort()).toEqual(FILES);
 
-    const { cert } = readServingCertificate(read(out, 'tls.crt'), read(out, 'tls.key'));
-    const ca = new X509Certificate(read(out, 'ca.crt'));
-    expect(new X509Certificate(cert).verify(ca.publicKey)).toBe(true);
-    expect(
-      FILES.map((file) => read(out, file))
-        .join('')
-        .match(/BEGIN [A-Z ]*PRIVATE KEY/g),
-    ).toHaveLength(1);
-  });
-
-  test('others on the machine cannot read the key', async () => {
-    await run({ dnsName: ['web.test'], out: folder });
-    expect(statSync(join(folder, 'tls.key')).mode & 0o777).toBe(0o600);
+    const [ca = '', cert = '', key = ''] = FILES.map((file) => read(file, out));
+    expect(new X509Certificate(readServingCertificate(cert, key).cert).verify(new X509Certificate(ca).publicKey)).toBe(
+      true,
+    );
+    expect(`${ca}${cert}${key}`.match(/BEGIN [A-Z ]*PRIVATE KEY/g)).toHaveLength(1);
+    // Others on the machine cannot read the key.
+    expect(statSync(join(out, 'tls.key')).mode & 0o777).toBe(0o600);
   });
 
   test('the output says what was written, until when, for which names, and what to type next', async () => {
-    const { stdout } = await run({ dnsName: ['web.test', '127.0.0.1'], out: folder, days: '30' });
-    const { notAfter } = readServingCertificate(read(folder, 'tls.crt'), read(folder, 'tls.key'));
-    expect(stdout).toContain(`Wrote ${folder}/ca.crt`);
+    const out = join(folder, "it's here");
+    const { stdout } = await run({ dnsName: ['web.test', '127.0.0.1'], out, days: '30' });
+    const { notAfter } = readServingCertificate(read('tls.crt', out), read('tls.key', out));
+    // With a space and a quote in it, and still to be pasted.
+    const quoted = (file: string): string => `'${folder}/it'\\''s here/${file}'`;
+    expect(stdout).toContain(`Wrote ${quoted('ca.crt')}`);
     expect(stdout).toContain('its key was not kept');
     expect(stdout).toContain(`Valid until: ${notAfter.toISOString().slice(0, 19)}Z\n`);
     expect(stdout).toContain('Names: web.test, 127.0.0.1\n');
-    expect(stdout).toContain(`pullguard serve --tls-cert ${folder}/tls.crt --tls-key ${folder}/tls.key\n`);
-    expect(stdout).toContain(`base64 -w0 ${folder}/ca.crt\n`);
+    expect(stdout).toContain(`pullguard serve --tls-cert ${quoted('tls.crt')} --tls-key ${quoted('tls.key')}\n`);
+    expect(stdout).toContain(`base64 -w0 ${quoted('ca.crt')}\n`);
     expect(stdout).not.toContain('PRIVATE KEY');
     const days = (notAfter.getTime() - Date.now()) / 86_400_000;
     expect(days).toBeGreaterThan(29.9);
     expect(days).toBeLessThan(30.1);
-  });
-
-  test('a folder with a space or quote gives lines that can still be pasted', async () => {
-    const { stdout } = await run({ dnsName: ['web.test'], out: join(folder, "it's here") });
-    expect(stdout).toContain(`--tls-cert '${folder}/it'\\''s here/tls.crt' --tls-key`);
   });
 });
 
 describe('files that exist', () => {
   test.each(FILES)('%s is not overwritten without --force, and nothing else is written', async (file) => {
     writeFileSync(join(folder, file), 'mine');
-    const { code, stdout, stderr } = await run({ dnsName: ['web.test'], out: folder });
+    const { code, stdout, stderr } = await run();
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
     expect(stderr).toBe(
       `error: ${folder}/${file} exists: add --force to replace, or choose another folder with --out\n`,
     );
     expect(readdirSync(folder)).toEqual([file]);
-    expect(read(folder, file)).toBe('mine');
+    expect(read(file)).toBe('mine');
   });
 
   test('a link that points nowhere is not written through', async () => {
     symlinkSync(join(folder, 'elsewhere'), join(folder, 'tls.key'));
-    expect((await run({ dnsName: ['web.test'], out: folder })).code).toBe(2);
+    expect((await run()).code).toBe(2);
     expect(readdirSync(folder)).toEqual(['tls.key']);
   });
 
   test('--force replaces them, and a key that others could read becomes private', async () => {
     for (const file of FILES) writeFileSync(join(folder, file), 'old', { mode: 0o644 });
-    const { code } = await run({ dnsName: ['web.test'], out: folder, force: true });
+    const { code } = await run({ force: true });
     expect(code).toBe(0);
-    readServingCertificate(read(folder, 'tls.crt'), read(folder, 'tls.key'));
+    readServingCertificate(read('tls.crt'), read('tls.key'));
     expect(statSync(join(folder, 'tls.key')).mode & 0o777).toBe(0o600);
     expect(readdirSync(folder).sort()).toEqual(FILES);
   });
@@ -114,7 +102,7 @@ describe('misuse is one clear line and exit code 2, with nothing written', () =>
     ['empty days', { days: '' }, /^error: .* more than 0 .*\n$/],
   ])('%s', async (_why, options, message) => {
     const out = join(folder, 'certs');
-    const { code, stdout, stderr } = await run({ dnsName: ['web.test'], out, ...options });
+    const { code, stdout, stderr } = await run({ out, ...options });
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
     expect(stderr).toMatch(message);
     expect(stderr.split('\n')).toHaveLength(2);
@@ -124,28 +112,17 @@ describe('misuse is one clear line and exit code 2, with nothing written', () =>
   test('a folder that is a file', async () => {
     const out = join(folder, 'certs');
     writeFileSync(out, 'mine');
-    const { code, stderr } = await run({ dnsName: ['web.test'], out });
+    const { code, stderr } = await run({ out });
     expect(code).toBe(2);
     expect(stderr).toMatch(/^error: cannot write to .*certs: .*\n$/);
-    expect(read(folder, 'certs')).toBe('mine');
+    expect(read('certs')).toBe('mine');
   });
 
   test('a file name taken by a folder, and no half-made files stay behind', async () => {
     mkdirSync(join(folder, 'ca.crt'));
-    const { code, stderr } = await run({ dnsName: ['web.test'], out: folder, force: true });
+    const { code, stderr } = await run({ force: true });
     expect(code).toBe(2);
     expect(stderr).toMatch(/^error: cannot write to /);
     expect(readdirSync(folder)).toEqual(['ca.crt']);
   });
 });
-
-async function run(options: CertsOptions): Promise<Readonly<{ code: number; stdout: string; stderr: string }>> {
-  const printed = { stdout: '', stderr: '' };
-  const sink = (name: 'stdout' | 'stderr') => ({ write: (text: string) => (printed[name] += text) });
-  const code = await certs(options, { stdout: sink('stdout'), stderr: sink('stderr') });
-  return { code, ...printed };
-}
-
-function read(where: string, file: string): string {
-  return readFileSync(join(where, file), 'utf8');
-}

@@ -1,10 +1,15 @@
 import { readFileSync } from 'node:fs';
+import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { check, type CheckOptions } from '../../src/cli/check.ts';
+import { UsageError } from '../../src/cli/io.ts';
 import { capturedIo } from '../support/captured-io.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
 const HEAD = 'apiVersion: pullguard.dev/v1alpha1\nkind: Policy\n';
+
+/** Rules that need a cluster are named as not checked, which says nothing new in most tests. */
+const OFFLINE = 'rules: { pull-secret-usable: off, service-account-secrets-kept: off }';
 
 const pod = (image: string, head = 'metadata: { name: web }'): string =>
   `apiVersion: v1\nkind: Pod\n${head}\nspec:\n  containers:\n    - name: app\n      image: ${image}\n`;
@@ -18,13 +23,13 @@ type Setup = Readonly<{
 }>;
 
 /** Runs `check` in a folder of its own; paths are names in it, and so are those that come back. */
-async function run(names: readonly string[], { files = {}, policy, output = 'text', ...io }: Setup) {
+async function run(names: readonly string[], { files = {}, policy = OFFLINE, output = 'text', ...io }: Setup) {
   const folder = tempFolder();
   for (const [name, content] of Object.entries(files)) folder.write(name, content);
   const captured = capturedIo(io);
   const paths = names.map((name) => (name === '-' ? name : folder.at(name)));
-  const config = policy === undefined ? {} : { config: folder.write('policy.txt', HEAD + policy) };
-  const code = await check(paths, { output, ...config }, captured);
+  const config = folder.write('policy.txt', HEAD + policy);
+  const code = await check(paths, { output, config }, captured);
   const shown = (text: string): string => text.replaceAll(`${folder.path}/`, '');
   return { code, stdout: shown(captured.printed.stdout), stderr: shown(captured.printed.stderr) };
 }
@@ -46,21 +51,31 @@ describe('the exit code, which CI goes by', () => {
     ['broken YAML', { 'a.yaml': 'a: [\n' }, ['a.yaml']],
     ['UTF-16', { 'a.yaml': Buffer.from(`\ufeff${pod('nginx')}`, 'utf16le') }, ['a.yaml']],
     ['a binary file', { 'a.yaml': Buffer.from([0, 1, 2, 255]) }, ['a.yaml']],
-    [
-      'a broken file beside one that would be denied',
-      { 'a.yaml': 'a: [\n', 'b.yaml': pod('NGINX') },
-      ['a.yaml', 'b.yaml'],
-    ],
+    ['a broken file beside one to be denied', { 'a.yaml': 'a: [\n', 'b.yaml': pod('NGINX') }, ['a.yaml', 'b.yaml']],
   ])('%s: 2', async (_what, files = {}, paths) => {
     expect((await run(paths, { files })).code).toBe(2);
   });
 
-  test.each(['', '# nothing\n', '---\n', 'a: 1\n', 'apiVersion: v1\nkind: Service\n'])(
-    'nothing to judge is fine: %j',
-    async (text) => {
-      expect((await run(['a.yaml'], { files: { 'a.yaml': text } })).code).toBe(0);
-    },
-  );
+  test.each([
+    ['', '0 workloads checked: 0 to be denied, 0 to be warned about'],
+    ['# nothing\n', '0 workloads checked: 0 to be denied, 0 to be warned about'],
+    ['a: 1\n', '0 workloads checked: 0 to be denied, 0 to be warned about; skipped 1 that are no Kubernetes objects'],
+    [
+      'apiVersion: v1\nkind: Service\n',
+      '0 workloads checked: 0 to be denied, 0 to be warned about; skipped 1 without images',
+    ],
+    ...['1.25', '', '[nginx]', '{ name: nginx }'].map((image) => [
+      // Left to the API server, which refuses it.
+      pod(image),
+      '1 workload checked: 0 to be denied, 0 to be warned about',
+    ]),
+  ])('nothing to judge is fine: %j', async (text, line) => {
+    expect(await run(['a.yaml'], { files: { 'a.yaml': text } })).toEqual({
+      code: 0,
+      stdout: `${line}\n`,
+      stderr: '',
+    });
+  });
 });
 
 test('a folder of manifests as people have them is judged in one go', async () => {
@@ -80,16 +95,19 @@ test('a folder of manifests as people have them is judged in one go', async () =
   expect(code).toBe(2);
 });
 
-describe('standard input', () => {
-  test('is judged under a name of its own', async () => {
-    const { code, stdout } = await run(['-'], { stdin: pod('NGINX') });
-    expect(stdout).toMatch(/^<stdin>:7:14: deny: /);
-    expect(code).toBe(1);
-  });
+test('what is for the audit log alone is counted by itself', async () => {
+  const policy = `rules: { reference-valid: audit, pull-secret-usable: off, service-account-secrets-kept: off }`;
+  const { stdout } = await run(['a.yaml'], { files: { 'a.yaml': pod('NGINX') }, policy });
+  expect(stdout).toMatch(
+    /^a\.yaml:7:14: audit: .*\n1 workload checked: .* 0 to be warned about, 1 for the audit log\n$/,
+  );
+});
 
-  test('goes together with files', async () => {
-    const { stdout } = await run(['a.yaml', '-'], { files: { 'a.yaml': pod('NGINX') }, stdin: pod('REDIS') });
-    expect(stdout).toMatch(/<stdin>:7:14: deny: .*\na\.yaml:7:14: deny: .*\n2 workloads checked/);
+describe('standard input', () => {
+  test('is judged under a name of its own, together with files', async () => {
+    const { code, stdout } = await run(['a.yaml', '-'], { files: { 'a.yaml': pod('NGINX') }, stdin: pod('REDIS') });
+    expect(stdout).toMatch(/^<stdin>:7:14: deny: .*\na\.yaml:7:14: deny: .*\n[^]*\n2 workloads checked/);
+    expect(code).toBe(1);
   });
 
   test('that cannot be read is an error of its own, and hides no file', async () => {
@@ -103,12 +121,13 @@ describe('standard input', () => {
   });
 });
 
-describe('a file that is named twice', () => {
-  test.each([[['a.yaml', 'a.yaml']], [['.', 'a.yaml']], [['-', 'a.yaml', '-']]])('%j is judged once', async (names) => {
+test.each([[['a.yaml', 'a.yaml']], [['.', 'a.yaml']], [['-', 'a.yaml', '-']]])(
+  'a file that is named twice, %j, is judged once',
+  async (names) => {
     const { stdout } = await run(names, { files: { 'a.yaml': pod('NGINX') } });
-    expect(stdout).toMatch(/^a\.yaml:7:14: deny: .*\n1 workload checked/);
-  });
-});
+    expect(stdout).toMatch(/^a\.yaml:7:14: deny: .*\n.*\n1 workload checked/);
+  },
+);
 
 test('what a namespace is exempt from is not reported, but what has no namespace yet is', async () => {
   const head = (namespace: string): string => `metadata: { name: web, namespace: ${namespace} }`;
@@ -116,7 +135,7 @@ test('what a namespace is exempt from is not reported, but what has no namespace
     'a.yaml': [pod('NGINX', head('kube-system')), pod('NGINX', head('web')), pod('NGINX')].join('---\n'),
   };
   const { stdout } = await run(['a.yaml'], { files });
-  expect(stdout).toMatch(/^a\.yaml:15:14: deny: .*\na\.yaml:23:14: deny: .*\n3 workloads checked: 2 to be denied/);
+  expect(stdout).toMatch(/^a\.yaml:15:14: deny: .*\na\.yaml:23:14: deny: .*\n.*\n3 workloads checked: 2 to be denied/);
 });
 
 test('a kind that the policy adds is judged where the policy says', async () => {
@@ -130,55 +149,82 @@ test('a kind that the policy adds is judged where the policy says', async () => 
   expect((await run(['a.yaml'], { files: { 'a.yaml': rollout } })).stdout).toContain('skipped 1 without images');
 });
 
-test.each<[what: string, image: string]>([
-  ['a number', '1.25'],
-  ['nothing', ''],
-  ['a list', '[nginx]'],
-  ['an object', '{ name: nginx }'],
-])('an image that is %s is left to the API server, which refuses it', async (_what, image) => {
-  expect(await run(['a.yaml'], { files: { 'a.yaml': pod(image) } })).toMatchObject({
-    code: 0,
-    stdout: '1 workload checked: 0 to be denied, 0 to be warned about\n',
-  });
-});
-
 describe('-o json', () => {
-  test('is one document with places and counts, without colour even on a terminal', async () => {
-    const files = { 'a.yaml': pod('NGINX'), 'b.yaml': 'a: [\n' };
+  test('is one document with everything that a person sees, in parts, without colour even on a terminal', async () => {
+    const image = 'me:s3cret@host.example/app';
+    const files = { 'a.yaml': pod('NGINX'), 'b.yaml': 'a: [\n', 'c.yaml': pod(image) };
     const { code, stdout } = await run(['.'], { files, output: 'json', isTTY: true });
-    expect(stdout).not.toContain('\u001b');
-    expect(JSON.parse(stdout)).toMatchObject({
-      findings: [
-        { file: 'a.yaml', line: 7, column: 14, rule: 'reference-valid', action: 'deny', value: 'NGINX', namespace: '' },
-      ],
-      errors: [{ file: 'b.yaml', line: 2, column: 1 }],
-      summary: { workloads: 1, otherObjects: 0, foreign: 0, denied: 1, warned: 0, audited: 0 },
+    expect(stdout).not.toMatch(/\u001b|s3cret/);
+    const document = JSON.parse(stdout) as Record<'findings' | 'errors', readonly object[]> & { summary: object };
+    expect(document).toMatchObject({ errors: [{ file: 'b.yaml', line: 2, column: 1 }], skipped: [] });
+    expect(document.summary).toEqual({
+      workloads: 2,
+      otherObjects: 0,
+      foreign: 0,
+      denied: 2,
+      warned: 0,
+      audited: 0,
+    });
+    expect(document.findings[0]).toEqual({
+      file: 'a.yaml',
+      line: 7,
+      column: 14,
+      kind: 'Pod',
+      namespace: '',
+      name: 'web',
+      part: 'container "app"',
+      field: 'spec.containers[0].image',
+      value: 'NGINX',
+      rule: 'reference-valid',
+      action: 'deny',
+      fixed: 'no',
+      message: '"NGINX": repository name must be lowercase; did you mean "nginx"?',
+      remedy: expect.stringMatching(/^Write the address as /) as string,
     });
     expect(code).toBe(2);
+  });
+
+  test('is a document too where nothing is found; a rule that needs a cluster is skipped, and a field missing is no value', async () => {
+    const files = { 'a.yaml': pod('swr.eu-de.otc.t-systems.com/a/b:1') };
+    const { stdout } = await run(['a.yaml'], { files, output: 'json', policy: '' });
+    const { findings, skipped } = JSON.parse(stdout) as { findings: readonly object[]; skipped: readonly object[] };
+    expect(findings).toHaveLength(1);
+    expect(findings[0]).not.toHaveProperty('value');
+    expect(skipped).toContainEqual({ rule: 'service-account-secrets-kept', missing: ['serviceAccounts'] });
+    expect(JSON.parse((await run(['none'], { output: 'json', files: { 'none/a.txt': '' } })).stdout)).toEqual({
+      findings: [],
+      errors: [],
+      skipped: [],
+      summary: { workloads: 0, otherObjects: 0, foreign: 0, denied: 0, warned: 0, audited: 0 },
+    });
   });
 });
 
 describe('colour', () => {
-  const files = { 'a.yaml': pod('NGINX') };
-  const colored = async (isTTY: boolean): Promise<boolean> =>
-    (await run(['a.yaml'], { files, isTTY })).stdout.includes('\u001b[31mdeny\u001b[39m');
+  const files = { 'a.yaml': pod('NGINX'), 'b.yaml': pod('swr.eu-de.otc.t-systems.com/a/b:1'), 'c.yaml': 'a: [\n' };
 
-  test('is for a terminal, not for a file or a pipe', async () => {
-    vi.stubEnv('NO_COLOR', '');
+  test.each<[noColor: string, isTTY: boolean, colored: boolean]>([
+    ['', true, true],
+    ['', false, false],
+    ['1', true, false],
+  ])('marks the word that matters, and nothing else: NO_COLOR=%j, terminal %j: %j', async (noColor, isTTY, colored) => {
+    vi.stubEnv('NO_COLOR', noColor);
     onTestFinished(() => {
       vi.unstubAllEnvs();
     });
-    expect(await colored(true)).toBe(true);
-    expect(await colored(false)).toBe(false);
+    const { stdout } = await run(['.'], { files, isTTY });
+    for (const word of ['\u001b[31mdeny\u001b[39m', '\u001b[33mwarn\u001b[39m', '\u001b[31merror\u001b[39m']) {
+      expect(stdout.includes(`: ${word}: `)).toBe(colored);
+    }
+    expect(stripVTControlCharacters(stdout)).toBe((await run(['.'], { files })).stdout);
   });
+});
 
-  test('is not for who asked for none', async () => {
-    vi.stubEnv('NO_COLOR', '1');
-    onTestFinished(() => {
-      vi.unstubAllEnvs();
-    });
-    expect(await colored(true)).toBe(false);
-  });
+test('a name that would repaint the terminal, or fake a line, is shown and not obeyed', async () => {
+  const files = { 'a\u001b[31m\n.yaml': pod('NGINX', 'metadata: { name: "a\\n\\e[2Jfine" }') };
+  const { stdout } = await run(['.', 'b\u0007\u001b]0;x\u0007.yaml'], { files });
+  expect(stdout.split('\n')).toHaveLength(5);
+  expect(stdout.replaceAll('\n', '')).not.toMatch(/\p{Cc}/u);
 });
 
 test.each(['text', 'json'] as const)('no password of an image is in the %s, wherever it stands', async (output) => {
@@ -196,6 +242,29 @@ test.each(['text', 'json'] as const)('no password of an image is in the %s, wher
   const { stdout, stderr } = await run(['.', image], { files, output });
   expect(stdout).toContain('***@');
   expect(stdout + stderr).not.toContain('s3cret');
+});
+
+describe('--config', () => {
+  test('without it the built-in policy judges', async () => {
+    const io = capturedIo({ stdin: pod('NGINX') });
+    expect(await check(['-'], { output: 'text' }, io)).toBe(1);
+  });
+
+  test('every mistake in the file is a line for the person who typed the command', async () => {
+    const file = tempFolder().write('policy.yaml', `${HEAD}mirors: []\nrules: { tag-explicit: dney }\n`);
+    await expect(check([], { output: 'text', config: file }, capturedIo())).rejects.toThrow(
+      new UsageError(
+        `the policy cannot be used:\n${file}:3:1: unknown key "mirors"; did you mean "mirrors"?\n${file}:4:24: must be one of off, audit, warn, deny, is "dney"; did you mean "deny"?`,
+      ),
+    );
+  });
+
+  test('a file that cannot be read is misuse, not a bug', async () => {
+    const file = tempFolder().at('none');
+    await expect(check([], { output: 'text', config: file }, capturedIo())).rejects.toThrow(
+      new UsageError(`cannot read policy ${file}: ENOENT: no such file or directory`),
+    );
+  });
 });
 
 function readFixture(name: string): string {

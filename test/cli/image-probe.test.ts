@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { openImageProbe } from '../../src/cli/image-probe.ts';
+import { UsageError } from '../../src/cli/io.ts';
 import type { FailedPull, ImageAnswer } from '../../src/cause/answer.ts';
 import type { Policy } from '../../src/engine/rule.ts';
 import { readReference } from '../../src/image/reference.ts';
@@ -29,7 +30,7 @@ const UNREACHABLE = failed({ outcome: 'failed', cause: 'timeout' });
 type Setting = Readonly<{
   policy?: Policy;
   /** The docker config; undefined for none. */
-  config?: object;
+  config?: object | null;
   /** What each user is answered; `''` is nobody. */
   answers?: Readonly<Record<string, ProbeResult>>;
 }>;
@@ -38,7 +39,8 @@ type Setting = Readonly<{
 async function ask(address: string, { policy = POLICY, config, answers = {} }: Setting = {}) {
   const requests: ProbeRequest[] = [];
   const { write } = tempFolder();
-  const dockerConfig = config === undefined ? undefined : write('config.json', JSON.stringify(config));
+  // With the mark that Windows tools put at the start of a file.
+  const dockerConfig = config === undefined ? undefined : write('config.json', `\ufeff${JSON.stringify(config)}`);
   const probe = openImageProbe({ policy, dockerConfig }, async (request) => {
     requests.push(request);
     return Promise.resolve(answers[request.credentials?.username ?? ''] ?? { answer: OK });
@@ -155,7 +157,7 @@ describe('nobody is said to have logged in', () => {
 describe('a note says why nobody logged in', () => {
   const anonymous = { '': denied('anonymously') };
 
-  test.each<[what: string, config: object | undefined, note: RegExp]>([
+  test.each<[what: string, config: object | null | undefined, note: RegExp]>([
     ['no docker config', undefined, /^nobody logged in; --docker-config takes .* get secret NAME -o jsonpath=/],
     ['no login in it', { auths: {} }, /has no login at all; --docker-config takes .* > config\.json$/],
     // Somebody has saved the Secret itself.
@@ -165,8 +167,12 @@ describe('a note says why nobody logged in', () => {
       { auths: { [`${HOST}:8443`]: login('host'), 'ghcr.io': login('ghcr') } },
       /^nobody logged in, as the docker config has no login for "harbor\.example\.com\/team\/app"; it has one for "harbor\.example\.com:8443", "ghcr\.io"$/,
     ],
+    ['null, as to kubelet', null, /has no login at all; /],
     ['a credential helper', { credHelpers: { [HOST]: 'pass' } }, /credential helper, which is not run here/],
+    ['one for another registry', { credHelpers: { 'ghcr.io': 'pass' } }, /has no login at all; /],
     ['a store that docker left an empty entry for', { auths: { [HOST]: {} }, credsStore: 'x' }, /credential helper/],
+    ['no store', { credsStore: '' }, /has no login at all; /],
+    ['neither as docker writes it', { credsStore: 7, credHelpers: [HOST] }, /has no login at all; /],
   ])('%s', async (_what, config, note) => {
     const { report } = await ask(IMAGE, { ...(config !== undefined && { config }), answers: anonymous });
     expect(report.note).toMatch(note);
@@ -191,5 +197,33 @@ describe('a note says why nobody logged in', () => {
     ['there was no need to', {}],
   ])('and is not there when %s', async (_what, setting) => {
     expect((await ask(IMAGE, setting)).report.note).toBeUndefined();
+  });
+});
+
+describe('a docker config that cannot be used is misuse, which names it and the cause, and shows nothing of it', () => {
+  const open = (file: string) => () => openImageProbe({ policy: POLICY, dockerConfig: file });
+
+  test.each<[what: string, content: string | Buffer, cause: string]>([
+    ['no JSON', '{"auths": s3cret', 'it is not JSON'],
+    ['a list', '["s3cret"]', 'it is not an object'],
+    ['a key that is not base64', '{"auths":{"harbor.example.com":{"auth":"s3cret!"}}}', 'not base64'],
+    ['a password that is a number', '{"auths":{"harbor.example.com":{"password":53173117}}}', 'is not text'],
+    ['UTF-16', Buffer.from('{"auths":{}}', 'utf16le'), 'it is UTF-16 text'],
+  ])('%s', (_what, content, cause) => {
+    const file = tempFolder().write('config.json', content);
+    expect(open(file)).toThrow(UsageError);
+    expect(open(file)).toThrow(`--docker-config ${file} cannot be used: `);
+    expect(open(file)).toThrow(cause);
+    expect(open(file)).toThrow(/; give a config\.json as docker login writes it$/);
+    expect(open(file)).not.toThrow(/s3cret|53173117/);
+  });
+
+  test('one that is not there', () => {
+    const file = tempFolder().at('none.json');
+    expect(open(file)).toThrow(
+      new UsageError(
+        `--docker-config ${file} cannot be used: ENOENT: no such file or directory; give a config.json as docker login writes it`,
+      ),
+    );
   });
 });

@@ -1,7 +1,10 @@
 import { CommanderError } from 'commander';
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { UsageError } from '../../src/cli/io.ts';
+import { parseLife } from '../../src/cli/options.ts';
 import { buildProgram } from '../../src/cli/program.ts';
+import { RULES } from '../../src/rules/index.ts';
 import { capturedIo } from '../support/captured-io.ts';
 
 type Outcome = Readonly<{ code: number; stdout: string; stderr: string }>;
@@ -20,50 +23,50 @@ async function run(...args: readonly string[]): Promise<Outcome> {
   return { code, ...io.printed };
 }
 
-const COMMANDS = ['serve', 'check', 'image', 'rules', 'certs'];
+const COMMANDS = ['serve', 'check', 'image', 'rules', 'certs', 'scan'];
 
 describe('help', () => {
   test('names every command', async () => {
     const { code, stdout, stderr } = await run('--help');
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-    for (const command of COMMANDS) expect(stdout).toMatch(new RegExp(`^  ${command} .*\\S`, 'm'));
-  });
-
-  test.each(COMMANDS)('of %s is there in both ways to ask, and says what it does', async (command) => {
-    const { code, stdout, stderr } = await run(command, '--help');
-    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-    expect(stdout).toMatch(new RegExp(`^Usage: pullguard ${command} `));
-    expect(await run('help', command)).toEqual({ code, stdout, stderr });
+    const named = [...stdout.matchAll(/^ {2}([a-z]+) .*\S/gm)].map(([, command]) => command);
+    expect(named).toEqual([...COMMANDS, 'help']);
   });
 
   test.each<[command: string, options: readonly string[]]>([
     [
       'serve',
-      [
-        '--config',
-        '--host',
-        '--port',
-        '--admin-port',
-        '--tls-cert',
-        '--tls-key',
-        '--ca-out',
-        '--dns-name',
+      ['--config', '--host', '--port', '--admin-port', '--tls-cert', '--tls-key', '--ca-out', '--dns-name'].concat([
         '--client-ca',
         '--offline',
-      ],
+        '--secrets',
+        '--watch-nodes',
+        '--tls-secret',
+        '--kubeconfig',
+        '--context',
+      ]),
     ],
     ['check', ['--config', '-o, --output']],
     ['image', ['--config', '--probe', '--docker-config', '-o, --output']],
+    ['rules', []],
     ['certs', ['--dns-name', '--out', '--days', '--force']],
-  ])('of %s tells all its options', async (command, options) => {
-    const { stdout } = await run(command, '--help');
+    ['scan', ['-n, --namespace', '--config', '--secrets', '-o, --output', '--kubeconfig', '--context']],
+  ])('of %s is there in both ways to ask, and tells what it does and all its options', async (command, options) => {
+    const { code, stdout, stderr } = await run(command, '--help');
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout).toMatch(new RegExp(`^Usage: pullguard ${command} `));
     for (const option of options) expect(stdout).toMatch(new RegExp(`^  ${option} `, 'm'));
+    expect(await run('help', command)).toEqual({ code, stdout, stderr });
   });
 
-  test.each(['check', 'image'])('of %s tells the exit codes that CI goes by', async (command) => {
-    expect((await run(command, '--help')).stdout).toContain(
-      'Exit codes: 0 fine, 1 something would be denied, 2 misuse or input that cannot be read',
-    );
+  test.each([
+    ['check', 'Exit codes: 0 fine, 1 something would be denied, 2 misuse or input that cannot be read'],
+    ['image', 'Exit codes: 0 fine, 1 something would be denied, 2 misuse or input that cannot be read'],
+    ['scan', 'read in full'],
+    ['scan', '(choices: "table", "json", default: "table")'],
+    ['serve', '(choices: "default-secret-only", "all", "none", default: "default-secret-only")'],
+  ])('of %s says: %s', async (command, text) => {
+    expect((await run(command, '--help')).stdout.replaceAll(/\s+/g, ' ')).toContain(text);
   });
 });
 
@@ -75,39 +78,37 @@ test('the version is that of the package', async () => {
 });
 
 describe('misuse is exit code 2, with one line that says what is wrong and where to read on', () => {
+  const invalid = (option: string, value: string, why: string): string =>
+    `option '${option}' argument '${value}' is invalid. ${why}`;
+  const PORT = 'A port is a number from 0 to 65535.';
+  const SECONDS = 'A time is a number of seconds from 0 to 3600.';
+  const LIFE = 'A duration is a number and s, m, h or d, such as 12h.';
+
   test.each<[args: string, message: string]>([
     ['chekc a.yaml', "unknown command 'chekc'\n(Did you mean check?)"],
     ['check', "missing required argument 'path'"],
     ['image', "missing required argument 'ref'"],
     ['check --colour a.yaml', "unknown option '--colour'"],
-    [
-      'check -o yaml a.yaml',
-      "option '-o, --output <format>' argument 'yaml' is invalid. Allowed choices are text, json.",
-    ],
+    ['check -o yaml a.yaml', invalid('-o, --output <format>', 'yaml', 'Allowed choices are text, json.')],
     ['check a.yaml --config', "option '--config <file>' argument missing"],
     ['rules a b', "too many arguments for 'rules'. Expected 1 argument but got 2."],
     ['serve here', "too many arguments for 'serve'. Expected 0 arguments but got 1."],
-    ['serve --port 65536', "option '--port <number>' argument '65536' is invalid. A port is a number from 0 to 65535."],
-    ['serve --port -1', "option '--port <number>' argument '-1' is invalid. A port is a number from 0 to 65535."],
-    ['serve --port 0x50', "option '--port <number>' argument '0x50' is invalid. A port is a number from 0 to 65535."],
-    [
-      'serve --admin-port http',
-      "option '--admin-port <number>' argument 'http' is invalid. A port is a number from 0 to 65535.",
-    ],
-    [
-      'serve --drain-seconds 3601',
-      "option '--drain-seconds <number>' argument '3601' is invalid. A time is a number of seconds from 0 to 3600.",
-    ],
-    [
-      'serve --drain-seconds soon',
-      "option '--drain-seconds <number>' argument 'soon' is invalid. A time is a number of seconds from 0 to 3600.",
-    ],
-    [
-      'serve --log-level loud',
-      "option '--log-level <level>' argument 'loud' is invalid. Allowed choices are debug, info, warn, error.",
-    ],
     ['certs', "required option '--dns-name <names...>' not specified"],
-  ])('%s', async (args, message) => {
+    ['serve --log-level x', invalid('--log-level <level>', 'x', 'Allowed choices are debug, info, warn, error.')],
+    ...['65536', '-1', '0x50', '80a', '1e3'].map((port) => [
+      `serve --port ${port}`,
+      invalid('--port <number>', port, PORT),
+    ]),
+    ['serve --admin-port http', invalid('--admin-port <number>', 'http', PORT)],
+    ...['3601', '-1', '5s'].map((time) => [
+      `serve --drain-seconds ${time}`,
+      invalid('--drain-seconds <number>', time, SECONDS),
+    ]),
+    ...['90', 'd', '0s', '1.5h', '-1h', '1h30m', '1y', '1H', '9999999d'].map((life) => [
+      `serve --ca-life ${life}`,
+      invalid('--ca-life <duration>', life, LIFE),
+    ]),
+  ] as [string, string][])('%s', async (args, message) => {
     expect(await run(...args.split(' '))).toEqual({
       code: 2,
       stdout: '',
@@ -123,18 +124,21 @@ describe('misuse is exit code 2, with one line that says what is wrong and where
 
   test('an image address in the wrong place is not repeated with its password', async () => {
     const image = 'user:s3cret@host.example/app:1';
-    for (const args of [
-      [image],
-      ['serve', image],
-      ['check', '-o', image, 'a'],
-      ['rules', 'a', image],
-      [`--${image}`],
-    ]) {
+    for (const args of [[image], ['serve', image], ['check', '-o', image], ['rules', 'a', image], [`--${image}`]]) {
       const { code, stdout, stderr } = await run(...args);
       expect(code).toBe(2);
       expect(stdout + stderr).not.toContain('s3cret');
     }
   });
+});
+
+test.each([
+  ['45s', 45_000],
+  ['30m', 1_800_000],
+  ['12h', 43_200_000],
+  ['3650d', 315_360_000_000],
+])('the duration %s is what its author means', (text, milliseconds) => {
+  expect(parseLife(text)).toBe(milliseconds);
 });
 
 test('commands hand their exit code on', async () => {
@@ -143,4 +147,33 @@ test('commands hand their exit code on', async () => {
   expect(await run('check', 'no-such-file.yaml')).toMatchObject({ code: 2 });
   expect(await run('rules')).toMatchObject({ code: 0 });
   expect(await run('certs', '--dns-name', 'https://x')).toMatchObject({ code: 2 });
+});
+
+describe('pullguard rules', () => {
+  const RULE_IDS = RULES.map(({ id }) => id).join(', ');
+
+  test('lists every rule in the order in which they run, with its action and whether it fixes, in columns', async () => {
+    const lines = (await run('rules')).stdout.split('\n');
+    for (const [at, { id, defaultAction, fixable, description }] of RULES.entries()) {
+      expect((lines[at] ?? '').split(/ {2,}/)).toEqual([id, defaultAction, ...(fixable ? ['fix'] : []), description]);
+      expect(lines[at]?.indexOf(description)).toBe(lines[0]?.indexOf(RULES[0]!.description));
+    }
+    expect(lines[RULES.length]).toBe('');
+    expect(lines.at(-2)).toContain('pullguard rules ID');
+  });
+
+  test.each(RULES.map(({ id }) => id))('prints the page of %s as it is in docs', async (id) => {
+    const page = readFileSync(new URL(`../../docs/rules/${id}.md`, import.meta.url), 'utf8');
+    expect((await run('rules', id)).stdout).toBe(page);
+  });
+
+  test.each([
+    ['mirror-usde', 'there is no rule "mirror-usde"; did you mean "mirror-used"?'],
+    ['pull-secret', 'there is no rule "pull-secret"; did you mean "pull-secret-present"?'],
+    ['TEMPLATE', `there is no rule "TEMPLATE"; known are ${RULE_IDS}`],
+    ['../../package.json', `there is no rule "../../package.json"; known are ${RULE_IDS}`],
+    ['', `there is no rule ""; known are ${RULE_IDS}`],
+  ])('an id that is none, %j, is told with the ones there are', async (id, message) => {
+    await expect(run('rules', id)).rejects.toThrow(new UsageError(message));
+  });
 });

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { UsageError } from '../../src/cli/io.ts';
 import { scan, type ScanOptions } from '../../src/cli/scan.ts';
 import { capturedIo } from '../support/captured-io.ts';
@@ -20,6 +20,10 @@ const MIRRORS = `apiVersion: pullguard.dev/v1alpha1
 kind: Policy
 mirrors: [{ from: docker.io, to: swr.eu-de.otc.t-systems.com/dockerhub }]
 `;
+
+afterEach(() => {
+  vi.unstubAllEnvs();
+});
 
 /** A cluster with the namespaces `shop`, `bank` and `kube-system`, and what else is put into it. */
 async function startCluster(fill: (server: StandInApiServer) => void = () => undefined): Promise<StandInApiServer> {
@@ -63,16 +67,15 @@ rules: { mirror-used: { verify: true } }
 `;
   const { stdout, stderr } = await run(await startCluster(fillShop), { policy });
   for (const rule of ['image-pullable', 'image-fits']) {
-    expect(stdout + stderr).toContain(`not checked: ${rule}, which needs answers of registries, and scan asks none\n`);
+    expect(stdout + stderr).toContain(
+      `not checked: ${rule}, which needs answers of registries, which are not asked here\n`,
+    );
   }
   expect(stdout).toContain('taken from "swr.eu-de.otc.t-systems.com/dockerhub/library/nginx:1.25" if it is there');
 });
 
 test('the table is one that a person can read', async () => {
   vi.stubEnv('NO_COLOR', '1');
-  onTestFinished(() => {
-    vi.unstubAllEnvs();
-  });
   const { code, stdout } = await run(await startCluster(fillShop), { isTTY: true, columns: 120 });
   expect(stdout).toBe(readFixture('table.txt'));
   expect(code).toBe(1);
@@ -150,9 +153,6 @@ describe('misuse is said, and no cluster is asked', () => {
 describe('progress', () => {
   test('is on standard error while a person waits, and gone when the table comes', async () => {
     vi.stubEnv('TERM', 'xterm');
-    onTestFinished(() => {
-      vi.unstubAllEnvs();
-    });
     const { stdout, stderr } = await run(await startCluster(fillShop), { isTTY: true });
     expect(stderr).toContain('reading deployments.apps');
     expect(stderr.endsWith('\r\u001b[K')).toBe(true);
@@ -161,9 +161,6 @@ describe('progress', () => {
 
   test('is gone too when the cluster does not answer', async () => {
     vi.stubEnv('TERM', 'xterm');
-    onTestFinished(() => {
-      vi.unstubAllEnvs();
-    });
     const server = await startCluster();
     server.failNext({ status: 401 });
     const io = capturedIo({ isTTY: true });
@@ -181,14 +178,10 @@ describe('progress', () => {
 test.each(['table', 'json'] as const)('no password of an image is in the %s', async (output) => {
   const server = await startCluster(({ seed }) => {
     const images = ['admin:s3cret@registry.example/app:1', 'https://admin:s3cret@registry.example/app:1'];
-    seed(
-      DEPLOYMENTS,
-      images.map((image, at) => deploymentOf('shop', `web-${at}`, image)),
-    );
-    seed(
-      PODS,
-      images.map((image, at) => podOf('shop', `bare-${at}`, image)),
-    );
+    for (const [at, image] of images.entries()) {
+      seed(DEPLOYMENTS, [deploymentOf('shop', `web-${at}`, image)]);
+      seed(PODS, [podOf('shop', `bare-${at}`, image)]);
+    }
   });
   const { stdout } = await run(server, { output });
   expect(stdout).toContain('***@');

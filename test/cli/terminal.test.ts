@@ -1,11 +1,16 @@
-import { expect, onTestFinished, test, vi } from 'vitest';
+import { stripVTControlCharacters } from 'node:util';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { createProgress, type Progress } from '../../src/cli/progress.ts';
 import { findWidth, useColor } from '../../src/cli/terminal.ts';
 import { capturedIo } from '../support/captured-io.ts';
 
-const withColumns = (columns: unknown) => {
-  const io = capturedIo({ isTTY: true });
-  return { ...io.stdout, columns };
-};
+beforeEach(() => {
+  vi.stubEnv('TERM', 'xterm');
+});
+
+afterEach(() => {
+  vi.unstubAllEnvs();
+});
 
 test('a file or a pipe gets whole lines, for those who look for words in them', () => {
   expect(findWidth(capturedIo().stdout)).toBeUndefined();
@@ -16,7 +21,8 @@ test.each<[columns: unknown, width: number]>([
   [0, 120],
   [undefined, 120],
 ])('a terminal of %j columns is taken to have %i', (columns, width) => {
-  expect(findWidth(withColumns(columns))).toBe(width);
+  const { stdout } = capturedIo({ isTTY: true });
+  expect(findWidth({ ...stdout, columns } as typeof stdout)).toBe(width);
 });
 
 test.each<[isTTY: boolean, noColor: string, colored: boolean]>([
@@ -25,8 +31,65 @@ test.each<[isTTY: boolean, noColor: string, colored: boolean]>([
   [true, '1', false],
 ])('terminal %j, NO_COLOR %j: colour %j', (isTTY, noColor, colored) => {
   vi.stubEnv('NO_COLOR', noColor);
-  onTestFinished(() => {
-    vi.unstubAllEnvs();
-  });
   expect(useColor(capturedIo({ isTTY }))).toBe(colored);
+});
+
+describe('the progress of a command', () => {
+  /** What is written to standard error by what a command shows. */
+  function run(isTTY: boolean, use: (progress: Progress) => void, columns?: number): string {
+    const io = capturedIo({ isTTY });
+    use(createProgress({ ...io.stderr, columns } as typeof io.stderr));
+    return io.printed.stderr;
+  }
+
+  test.each<[line: string, args: Parameters<Progress['show']>]>([
+    ['reading pods', ['pods']],
+    ['500 pods', ['pods', 500]],
+    ['[########----------------] 500 of 1500 pods', ['pods', 500, 1000]],
+    ['[########################] 1500 of 1500 pods', ['pods', 1500, 0]],
+    // A line longer than the terminal could not be taken away again.
+    [`[########----------------] 500 of 1500 ${'n'.repeat(80)}`, ['n'.repeat(100), 500, 1000]],
+  ])('is one line: %s', (line, args) => {
+    const written = run(true, ({ show }) => {
+      show(...args);
+    });
+    expect(stripVTControlCharacters(written).replaceAll('\r', '')).toBe(line);
+  });
+
+  const showAll = ({ show, clear }: Progress): void => {
+    show('pods', 500, 1000);
+    show('pods', 1500, 0);
+    clear();
+    clear();
+  };
+
+  test('takes the place of the line before, and at the end none is left', () => {
+    expect(run(true, showAll).split('\r\u001b[K')).toEqual([
+      '',
+      expect.stringContaining('500 of 1500') as string,
+      expect.stringContaining('1500 of 1500') as string,
+      '',
+    ]);
+  });
+
+  test.each([
+    [false, 'xterm'],
+    [true, 'dumb'],
+  ])('does not fill a log: terminal %j, TERM=%s', (isTTY, term) => {
+    vi.stubEnv('TERM', term);
+    expect(run(isTTY, showAll)).toBe('');
+  });
+
+  test('goes to a stream that has to be called as a method, as those of Node', () => {
+    class Stream {
+      readonly isTTY = true;
+      text = '';
+      write(text: string): void {
+        this.text += text;
+      }
+    }
+    const stream = new Stream();
+    createProgress(stream).show('pods');
+    expect(stream.text).toContain('reading pods');
+  });
 });
