@@ -1,8 +1,7 @@
 import type { Policy } from '../engine/rule.ts';
 import { isExemptNamespace } from '../policy/policy.ts';
 import { isRecord, readPath, readString } from '../text/json.ts';
-import { findController } from '../workload/controller.ts';
-import { findKind, isPod, type WorkloadKind } from '../workload/kinds.ts';
+import { findController, findKind, isPod, type WorkloadKind } from '../workload/kinds.ts';
 import type { AdmissionRequest } from './review.ts';
 
 /** Why a request is admitted unchecked, or an object left alone. `over`: it will never pull an image again. */

@@ -2,7 +2,7 @@ import type { Admission } from './admit.ts';
 import type { AdmissionRequest } from './review.ts';
 import type { Finding } from '../engine/evaluate.ts';
 import { describeFinding, nameSubject } from '../report/finding.ts';
-import { findController, type Controller } from '../workload/controller.ts';
+import { findController, type Controller } from '../workload/kinds.ts';
 import { formatFieldPath, readPath, readString } from '../text/json.ts';
 import { escapeUnprintable } from '../text/quote.ts';
 

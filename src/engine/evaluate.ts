@@ -2,7 +2,7 @@ import { isExemptImage, type Action } from '../policy/policy.ts';
 import { keyOfQuestion, type FactName, type Facts, type ImageQuestion, type KnownAnswer } from '../pull/facts.ts';
 import { createPodPull, type PodPull } from '../pull/pod-pull.ts';
 import { editWorkload } from '../workload/edit.ts';
-import type { Edit } from '../workload/json-patch.ts';
+import type { Edit } from '../workload/edit.ts';
 import type { WorkloadKind } from '../workload/kinds.ts';
 import { readWorkloads, SKIP_ANNOTATION, type Workload } from '../workload/workload.ts';
 import { compareWithOld } from './changed.ts';

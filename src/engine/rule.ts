@@ -3,7 +3,7 @@ import type { FactName, Facts } from '../pull/facts.ts';
 import type { PodPull } from '../pull/pod-pull.ts';
 import type { Action, Configured, OptionSchemas, PolicyOf } from '../policy/policy.ts';
 import type { Pointer } from '../text/json.ts';
-import type { Edit } from '../workload/json-patch.ts';
+import type { Edit } from '../workload/edit.ts';
 import type { Workload } from '../workload/workload.ts';
 
 /**

@@ -5,7 +5,7 @@ import type { PulledImage } from '../pull/pod-pull.ts';
 import { isReadable, servesForGood, type UsedSecret } from '../pull/used-secrets.ts';
 import { joinPointer } from '../text/json.ts';
 import { quote } from '../text/quote.ts';
-import type { Edit } from '../workload/json-patch.ts';
+import type { Edit } from '../workload/edit.ts';
 import type { Workload } from '../workload/workload.ts';
 
 type Params = Readonly<{ image: string; secret: string; account: string }>;

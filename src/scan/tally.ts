@@ -4,8 +4,7 @@ import type { Finding } from '../engine/evaluate.ts';
 import type { Policy } from '../engine/rule.ts';
 import type { FactName, Facts } from '../pull/facts.ts';
 import { readString } from '../text/json.ts';
-import { findController, type Controller } from '../workload/controller.ts';
-import { isPod, type WorkloadKind } from '../workload/kinds.ts';
+import { findController, isPod, type Controller, type WorkloadKind } from '../workload/kinds.ts';
 
 /** What there is to say of the objects seen. */
 export type Findings = Readonly<{

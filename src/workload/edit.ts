@@ -1,7 +1,12 @@
 import { parseReference } from '../image/parse-reference.ts';
-import { isRecord, joinPointer, readString } from '../text/json.ts';
-import type { Edit } from './json-patch.ts';
+import { isRecord, joinPointer, readString, type Pointer } from '../text/json.ts';
 import type { Workload } from './workload.ts';
+
+/**
+ * One operation of a JSON Patch (RFC 6902), as the API server applies it. `add` sets a member, whether it is there or not,
+ * or with the last segment `-` appends to a list; `replace` sets one that is there.
+ */
+export type Edit = Readonly<{ op: 'add' | 'replace'; path: Pointer; value: unknown }>;
 
 /**
  * What a workload is after fixes that rules make: another address in the place of an image, and pull secrets at the end of its

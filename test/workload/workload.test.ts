@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { readPointer } from '../../src/text/json.ts';
-import { findController } from '../../src/workload/controller.ts';
 import {
+  findController,
   findKind,
   groupOf,
   isPod,
