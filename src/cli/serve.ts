@@ -7,20 +7,18 @@ import type { Policy } from '../engine/rule.ts';
 import { keepAnswerable } from '../policy/policy.ts';
 import { createMetrics, type Metrics } from '../serve/metrics.ts';
 import { startServer, type ServerSettings } from '../serve/start-server.ts';
+import { describeError } from '../text/error.ts';
 import { validityProblem } from '../tls/source.ts';
 import { UsageError, type ExitCode } from './io.ts';
 import { explainPolicyErrors } from './load-config.ts';
-import {
-  checkCertificateOptions,
-  openCertificate,
-  readClientCa,
-  type CertificateOptions,
-} from '../serve/serve-certificate.ts';
+import { openCertificate, readClientCa, type CertificateOptions } from '../serve/serve-certificate.ts';
+import type { ConnectionOptions } from './options.ts';
 import type { ClusterOptions, JoinedCluster } from '../serve/serve-cluster.ts';
 import { explainSilence, openRegistries, type Registries } from '../serve/serve-registries.ts';
 
 export type ServeOptions = CertificateOptions &
   ClusterOptions &
+  ConnectionOptions &
   Readonly<{
     config?: string;
     host: string;
@@ -87,7 +85,8 @@ async function serveUntilSignal(
   metrics: Metrics,
   logger: Logger,
 ): Promise<void> {
-  const clientCa = options.clientCa === undefined ? undefined : readClientCa(options.clientCa);
+  const { clientCa: clientCaFile } = options;
+  const clientCa = clientCaFile === undefined ? undefined : await explainErrors(() => readClientCa(clientCaFile));
   let cluster = NO_CLUSTER;
   let registries: Registries | undefined;
   const onReload = (): void => {
@@ -103,14 +102,18 @@ async function serveUntilSignal(
   const policy = watchPolicy(options.config, { metrics, logger, adapt, onReload });
   if (isConnected) {
     // Loaded only here: the Kubernetes client takes longer to load than everything else together.
-    const { joinCluster } = await import('../serve/serve-cluster.ts');
-    cluster = await joinCluster(options, { policy: policy.current, metrics, logger });
+    const [{ reachCluster }, { joinCluster }] = await Promise.all([
+      import('./reach-cluster.ts'),
+      import('../serve/serve-cluster.ts'),
+    ]);
+    cluster = await joinCluster(options, reachCluster(options), { policy: policy.current, metrics, logger });
   }
   if (!options.offline) {
     const { settings, readKeyring } = cluster;
     registries = openRegistries({ policy: policy.current, facts: settings.facts, readKeyring, metrics, logger });
   }
-  const certificate = cluster.certificate ?? (await openCertificate(options, reportTrouble(metrics, logger)));
+  const certificate =
+    cluster.certificate ?? (await explainErrors(async () => openCertificate(options, reportTrouble(metrics, logger))));
   const server = await startServer({
     ...options,
     ...cluster.settings,
@@ -147,6 +150,26 @@ async function serveUntilSignal(
   registries?.close();
   await cluster.close();
   logger.info('stopped');
+}
+
+/** What goes wrong as it starts is for whoever started it to mend. */
+async function explainErrors<T>(start: () => T | Promise<T>): Promise<T> {
+  try {
+    return await start();
+  } catch (error) {
+    throw new UsageError(describeError(error), { cause: error });
+  }
+}
+
+/** @throws UsageError when the options do not go together. */
+export function checkCertificateOptions({ tlsCert, tlsKey, caOut, dnsName }: CertificateOptions): void {
+  if ((tlsCert === undefined) !== (tlsKey === undefined)) {
+    throw new UsageError('--tls-cert and --tls-key go together: give both, or neither to have a certificate made');
+  }
+  const useless = caOut !== undefined ? '--ca-out' : dnsName.length > 0 ? '--dns-name' : undefined;
+  if (tlsCert !== undefined && useless !== undefined) {
+    throw new UsageError(`${useless} is for the certificate that pullguard makes itself; leave it out with --tls-cert`);
+  }
 }
 
 /** Whether there is a cluster to ask: the one it is told of, or the one it runs in. */

@@ -6,8 +6,7 @@ import { respond, respondToFailure } from '../admission/response.ts';
 import { readReview, type AdmissionRequest, type AdmissionReview } from '../admission/review.ts';
 import type { Facts, RegistryFacts } from '../pull/facts.ts';
 import type { Policy } from '../engine/rule.ts';
-import { readTimeoutOf } from './deadline.ts';
-import { HttpProblem, sendJson } from './http-problem.ts';
+import { HttpProblem, readTimeoutOf, sendJson } from './http.ts';
 import { logDecision } from './log-decision.ts';
 import { countAdmission, type Metrics, type Outcome } from './metrics.ts';
 

@@ -2,7 +2,7 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 import express, { type ErrorRequestHandler, type Express } from 'express';
 import { ENDPOINTS, type Endpoint } from '../admission/admit.ts';
 import { createAnswerReview, type ReviewOptions } from './answer-review.ts';
-import { HttpProblem, sendProblem, sendProblemEarly } from './http-problem.ts';
+import { HttpProblem, sendProblem, sendProblemEarly } from './http.ts';
 import { createBodyReader } from './read-body.ts';
 
 export type AppOptions = ReviewOptions &

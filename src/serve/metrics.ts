@@ -1,11 +1,11 @@
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry, type CounterConfiguration } from 'prom-client';
 import type { Admission, Endpoint } from '../admission/admit.ts';
 import type { AdmissionRequest } from '../admission/review.ts';
-import { outcomeOf, type ImageAnswer } from '../cause/answer.ts';
-import type { NotAsked } from '../cause/not-asked.ts';
+import { outcomeOf } from '../cause/answer.ts';
+import type { FactAge } from '../cluster/facts/facts.ts';
+import type { ProbeEvent, ProberState } from '../registry/prober/prober.ts';
 import { DOCKER_HUB } from '../image/reference.ts';
 import { WORKLOAD_KINDS } from '../workload/kinds.ts';
-import { createTally } from './tally.ts';
 
 /** What came of a request: `passed` was not judged, `invalid` was no AdmissionReview, `overloaded` found no room for its body. */
 export type Outcome = 'allowed' | 'patched' | 'denied' | 'passed' | 'error' | 'invalid' | 'overloaded';
@@ -16,23 +16,10 @@ const KNOWN_KINDS: ReadonlySet<string> = new Set([...WORKLOAD_KINDS.map(({ kind 
 /** From a tenth of a millisecond, about what a decision takes, to the 10 s after which every API server has given up. */
 const DURATION_BUCKETS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1, 10];
 
-/** How much is known of the cluster; `seconds` since that was last confirmed, undefined until it was known at all. */
-export type FactState = Readonly<{ fact: string; seconds: number | undefined; objects: number }>;
-
 export type ClusterState = Readonly<{
-  facts: () => readonly FactState[];
+  facts: () => readonly FactAge[];
   /** Undefined where no certificates are managed. */
   isLeader: () => boolean | undefined;
-}>;
-
-/** What is kept of what registries said, and how many are being asked. */
-export type RegistriesState = Readonly<{ answers: number; inFlight: number }>;
-
-/** What came of asking a registry about an image. */
-export type Probed = Readonly<{
-  registry: string;
-  seconds: number;
-  result: Readonly<{ answer: ImageAnswer; rateLimit?: Readonly<{ remaining: number }> } | { notAsked: NotAsked }>;
 }>;
 
 /** From an answer next door to the 10 s after which a policy gives up unless it says otherwise. */
@@ -143,9 +130,9 @@ export function createMetrics() {
     buckets: PROBE_BUCKETS,
     registers,
   });
-  let registries = (): RegistriesState => ({ answers: 0, inFlight: 0 });
+  let registries = (): ProberState => ({ answers: 0, inFlight: 0 });
   /** Has what is known of registries measured whenever somebody looks. */
-  const measureRegistries = (state: () => RegistriesState): void => {
+  const measureRegistries = (state: () => ProberState): void => {
     registries = state;
   };
   const answers = new Gauge({
@@ -192,6 +179,32 @@ export function createMetrics() {
   };
 }
 
+/** A counter that costs next to nothing until somebody looks. */
+export type Tally<Label extends string> = Readonly<{ inc: (labels: Readonly<Record<Label, string>>) => void }>;
+
+/**
+ * A prom-client counter that is told its counts when it is scraped. prom-client checks and sorts the labels of every single
+ * increment; half a dozen of those were a tenth of an admission.
+ */
+export function createTally<Label extends string>(configuration: CounterConfiguration<Label>): Tally<Label> {
+  const counts = new Map<string, { labels: Readonly<Record<Label, string>>; count: number }>();
+  const counter = new Counter({
+    ...configuration,
+    collect: () => {
+      for (const { labels, count } of counts.values()) counter.inc(labels, count);
+      counts.clear();
+    },
+  });
+  return {
+    inc: (labels) => {
+      const key = Object.values(labels).join('\n');
+      const known = counts.get(key);
+      if (known === undefined) counts.set(key, { labels, count: 1 });
+      else known.count++;
+    },
+  };
+}
+
 /** Counts one answered review. */
 export function countAdmission(
   { requests, findings, fixes, skips }: Metrics,
@@ -213,7 +226,10 @@ export function countAdmission(
 }
 
 /** Counts one question to a registry. */
-export function countProbe({ probes, probeDuration, hubPulls }: Metrics, { registry, seconds, result }: Probed): void {
+export function countProbe(
+  { probes, probeDuration, hubPulls }: Metrics,
+  { registry, seconds, result }: ProbeEvent,
+): void {
   if ('notAsked' in result) {
     probes.inc({ outcome: 'not-asked' });
     return;

@@ -1,7 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
-import { readTimeoutOf } from './deadline.ts';
-import { HttpProblem } from './http-problem.ts';
+import { HttpProblem, readTimeoutOf } from './http.ts';
 
 /**
  * The largest body read, in bytes. etcd takes objects of 1.5 MiB, which double when protobuf becomes JSON, and an update

@@ -3,7 +3,6 @@ import { writeFileSync } from 'node:fs';
 import { describeCause, readText } from '../manifest/files.ts';
 import { fileSource } from '../tls/files.ts';
 import type { CertificateSource } from '../tls/source.ts';
-import { UsageError } from '../cli/io.ts';
 
 export type CertificateOptions = Readonly<{
   tlsCert?: string;
@@ -21,34 +20,19 @@ const DEFAULT_NAMES = [
   'pullguard.pullguard.svc.cluster.local',
 ];
 
-/** @throws UsageError when the options do not go together. */
-export function checkCertificateOptions({ tlsCert, tlsKey, caOut, dnsName }: CertificateOptions): void {
-  if ((tlsCert === undefined) !== (tlsKey === undefined)) {
-    throw new UsageError('--tls-cert and --tls-key go together: give both, or neither to have a certificate made');
-  }
-  const useless = caOut !== undefined ? '--ca-out' : dnsName.length > 0 ? '--dns-name' : undefined;
-  if (tlsCert !== undefined && useless !== undefined) {
-    throw new UsageError(`${useless} is for the certificate that pullguard makes itself; leave it out with --tls-cert`);
-  }
-}
-
-/** The certificate in the files given, or one that is made. @throws UsageError that says why there is none. */
+/** The certificate in the files given, or one that is made. @throws Error that says why there is none. */
 export async function openCertificate(
   { tlsCert, tlsKey, caOut, dnsName }: CertificateOptions,
   onError: (problem: string) => void,
 ): Promise<CertificateSource> {
-  try {
-    if (tlsCert !== undefined && tlsKey !== undefined) {
-      return fileSource({ certFile: tlsCert, keyFile: tlsKey, onError });
-    }
-    // Loaded only here: node-forge is of no use to a server that is given its certificate.
-    const { selfSignedSource } = await import('../tls/self-signed.ts');
-    const source = await selfSignedSource({ names: dnsName.length > 0 ? dnsName : DEFAULT_NAMES, onError });
-    if (caOut !== undefined) writeCa(caOut, source.ca);
-    return source;
-  } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error), { cause: error });
+  if (tlsCert !== undefined && tlsKey !== undefined) {
+    return fileSource({ certFile: tlsCert, keyFile: tlsKey, onError });
   }
+  // Loaded only here: node-forge is of no use to a server that is given its certificate.
+  const { selfSignedSource } = await import('../tls/self-signed.ts');
+  const source = await selfSignedSource({ names: dnsName.length > 0 ? dnsName : DEFAULT_NAMES, onError });
+  if (caOut !== undefined) writeCa(caOut, source.ca);
+  return source;
 }
 
 function writeCa(file: string, pem: string): void {
@@ -59,7 +43,7 @@ function writeCa(file: string, pem: string): void {
   }
 }
 
-/** The CAs that may call, as PEM. @throws UsageError that says what is wrong with the file. */
+/** The CAs that may call, as PEM. @throws Error that says what is wrong with the file. */
 export function readClientCa(file: string): string {
   try {
     const pem = readText(file);
@@ -68,7 +52,7 @@ export function readClientCa(file: string): string {
     new X509Certificate(pem);
     return pem;
   } catch (error) {
-    throw new UsageError(
+    throw new Error(
       `--client-ca ${file} cannot be used: ${describeCause(error)}; give PEM certificates of the CAs that may call`,
       { cause: error },
     );

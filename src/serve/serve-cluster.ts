@@ -11,22 +11,19 @@ import type { Policy } from '../engine/rule.ts';
 import { listPullSecrets } from '../policy/policy.ts';
 import type { Metrics } from './metrics.ts';
 import type { ServerSettings } from './start-server.ts';
-import type { ConnectionOptions } from '../cli/options.ts';
-import { reachCluster } from '../cli/reach-cluster.ts';
 
-export type ClusterOptions = ConnectionOptions &
-  Readonly<{
-    secrets: SecretsMode;
-    watchNodes: boolean;
-    /** Name of the Secret with the certificates to manage; undefined leaves certificates to somebody else. */
-    tlsSecret?: string;
-    webhookConfiguration: string;
-    service: string;
-    dnsName: readonly string[];
-    /** Milliseconds; the same for `certificateLife`. */
-    caLife?: number;
-    certificateLife?: number;
-  }>;
+export type ClusterOptions = Readonly<{
+  secrets: SecretsMode;
+  watchNodes: boolean;
+  /** Name of the Secret with the certificates to manage; undefined leaves certificates to somebody else. */
+  tlsSecret?: string;
+  webhookConfiguration: string;
+  service: string;
+  dnsName: readonly string[];
+  /** Milliseconds; the same for `certificateLife`. */
+  caLife?: number;
+  certificateLife?: number;
+}>;
 
 /** What a server takes from a cluster, and gives it. */
 export type JoinedCluster = Readonly<{
@@ -43,15 +40,14 @@ export type JoinedCluster = Readonly<{
 type Surroundings = Readonly<{ policy: () => Policy; metrics: Metrics; logger: Logger }>;
 
 /**
- * Joins a cluster: watches what rules ask for, writes Events, and manages certificates if it is to. Goes on in the background; an API server that is away is waited for.
- *
- * @throws UsageError when it is not told which cluster.
+ * Joins a cluster: watches what rules ask for, writes Events, and manages certificates if it is to. Goes on in the background;
+ * an API server that cannot be reached is waited for.
  */
 export async function joinCluster(
   options: ClusterOptions,
+  api: ApiServer,
   { policy, metrics, logger }: Surroundings,
 ): Promise<JoinedCluster> {
-  const api = reachCluster(options);
   const onError = (problem: string): void => {
     metrics.errors.inc({ where: 'cluster' });
     logger.error({ problem }, 'cluster trouble');

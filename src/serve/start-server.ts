@@ -3,14 +3,11 @@ import { createServer as createHttpsServer, type ServerOptions } from 'node:http
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { setTimeout as wait } from 'node:timers/promises';
-import type { Logger } from 'pino';
-import type { Policy } from '../engine/rule.ts';
-import type { Facts } from '../pull/facts.ts';
 import { validityProblem, type CertificateSource, type ServingCertificate } from '../tls/source.ts';
 import { createAdminApp } from './admin-app.ts';
-import { createApp, type AppOptions } from './app.ts';
-import { formatProblem } from './http-problem.ts';
-import type { Metrics } from './metrics.ts';
+import type { ReviewOptions } from './answer-review.ts';
+import { createApp } from './app.ts';
+import { formatProblem } from './http.ts';
 
 /** Go's HTTP client, which the API server uses, keeps idle connections for 90 s: closing one earlier kills a call on its way. */
 const KEEP_ALIVE_MS = 120_000;
@@ -23,28 +20,19 @@ const CHECK_INTERVAL_MS = 2000;
 /** How often we look whether the last call is answered. */
 const LAST_CALL_INTERVAL_MS = 20;
 
-export type ServerSettings = Readonly<{
-  host: string;
-  /** 0 for any free port; the same for `adminPort`. */
-  port: number;
-  adminPort: number;
-  /** May have none yet: then every handshake fails, and the server is not ready. */
-  certificate: Pick<CertificateSource, 'onChange'> & Readonly<{ current: () => ServingCertificate | undefined }>;
-  /** PEM certificates of the CAs that may call the webhook; undefined lets anybody. */
-  clientCa?: string;
-  policy: () => Policy;
-  facts: () => Facts;
-  metrics: Metrics;
-  logger: Logger;
-  /** The clock that certificates are judged by; this machine's unless told otherwise. */
-  now?: () => Date;
-  /** Why calls should not come here yet, besides what the server knows itself; undefined when they may. */
-  readiness?: () => string | undefined;
-  /** What a review asks registries; undefined when none may be asked. */
-  registries?: NonNullable<AppOptions['registries']>;
-  /** Told of each decided review, after it was answered. */
-  onDecided?: NonNullable<AppOptions['onDecided']>;
-}>;
+export type ServerSettings = ReviewOptions &
+  Readonly<{
+    host: string;
+    /** 0 for any free port; the same for `adminPort`. */
+    port: number;
+    adminPort: number;
+    /** May have none yet: then every handshake fails, and the server is not ready. */
+    certificate: Pick<CertificateSource, 'onChange'> & Readonly<{ current: () => ServingCertificate | undefined }>;
+    /** PEM certificates of the CAs that may call the webhook; undefined lets anybody. */
+    clientCa?: string;
+    /** Why calls should not come here yet, besides what the server knows itself; undefined when they may. */
+    readiness?: () => string | undefined;
+  }>;
 
 export type RunningServer = Readonly<{
   port: number;

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { readTimeoutOf } from '../../src/serve/deadline.ts';
+import { readTimeoutOf } from '../../src/serve/http.ts';
 
 test.each([
   ['?timeout=1s', 1000],

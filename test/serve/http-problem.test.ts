@@ -1,6 +1,6 @@
 import request from 'supertest';
 import { expect, test } from 'vitest';
-import { formatProblem, HttpProblem, sendJson, sendProblem, sendProblemEarly } from '../../src/serve/http-problem.ts';
+import { formatProblem, HttpProblem, sendJson, sendProblem, sendProblemEarly } from '../../src/serve/http.ts';
 import { connectRaw, parseAnswer, problemOf, rawPost, serveLocally } from './helpers.ts';
 
 test.each([

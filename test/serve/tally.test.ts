@@ -1,6 +1,6 @@
 import { Registry } from 'prom-client';
 import { expect, test } from 'vitest';
-import { createTally } from '../../src/serve/tally.ts';
+import { createTally } from '../../src/serve/metrics.ts';
 
 test('what is counted between two scrapes is in the second, once, and nothing of it is lost', async () => {
   const registry = new Registry();
