@@ -31,10 +31,11 @@ test('a new rule is configurable without a change to the schema', () => {
     remedy: '',
     faqItems: [],
     defaultAction: 'warn',
-    judges: 'images',
+    scope: 'images',
     fixable: false,
     options: { limitMiB: { type: 'integer', minimum: 1, default: 2048 } },
     needs: [],
+    messages: {},
     check: () => [],
   };
   const acceptsNew = compile([rule]);
