@@ -48,7 +48,7 @@ export function admit(
   return {
     ...checked.decision,
     ...(endpoint === 'mutate' && { findings: checked.decision.findings.filter(({ fixed }) => fixed === 'now') }),
-    ...(checked.mode !== 'enforce' && { mode: checked.mode }),
+    ...(checked.mode !== 'enforce' && (endpoint === 'validate' || isFixable) && { mode: checked.mode }),
   };
 }
 

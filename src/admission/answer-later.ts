@@ -40,8 +40,8 @@ export function answerLater<Decided extends Questioning>(
 
   function decideAndAsk(): Readonly<{ decided: Decided; coming: Promise<unknown> | undefined }> {
     const decided = decide({ get });
-    for (const question of takeSome(decided.outdated)) void ask(question);
     const asked = takeSome(decided.unanswered);
+    for (const question of takeSome(decided.outdated)) void ask(question);
     // What is asked for no more of this review is not waited for either.
     for (const question of decided.unanswered) told.set(keyOfQuestion(question), 'no-answer');
     const coming = asked.map(async (question) => {
@@ -71,13 +71,23 @@ export function answerLater<Decided extends Questioning>(
     let coming: Promise<unknown> | undefined = first;
     for (;;) {
       const isInTime = await settlesWithin(coming, deadline - performance.now());
-      // When a registry that hung is given up, hundreds of reviews go on in the same moment: others come in between.
-      await new Promise((resolve) => setImmediate(resolve));
+      if (isInTime) await takeTurn();
       const next = decideAndAsk();
       coming = next.coming;
       if (!isInTime || coming === undefined) return next.decided;
     }
   }
+}
+
+let lastTurn: Promise<unknown> = Promise.resolve();
+
+/**
+ * When a registry that hung is given up, hundreds of reviews can go on in the same moment: one in each round of the event loop, so
+ * that others come in between.
+ */
+async function takeTurn(): Promise<void> {
+  lastTurn = lastTurn.then(() => new Promise((resolve) => setImmediate(resolve)));
+  await lastTurn;
 }
 
 /** Whether a promise that never rejects resolves in so many milliseconds. */

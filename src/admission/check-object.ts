@@ -33,10 +33,10 @@ export type Checked =
 export function checkObject(setting: Setting, input: CheckInput): Checked {
   const { object, kind, policy, facts, now } = input;
   const namespace = input.namespace || readString(object, 'metadata', 'namespace');
-  const exempt = findExemption(object, namespace, kind, policy);
-  if (exempt !== undefined) return { exempt };
   const { mode, fixes } = findLimits(facts, namespace);
   if (mode === 'off') return { exempt: 'namespace-off' };
+  const exempt = findExemption(object, namespace, kind, policy);
+  if (exempt !== undefined) return { exempt };
   if (setting === 'running' && isOver(object, kind)) return { exempt: 'over' };
   const decision = evaluate({
     object: setting === 'running' ? asCreated(object, kind) : object,

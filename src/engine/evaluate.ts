@@ -83,13 +83,13 @@ export const NOTHING_FOUND: Decision = {
 export function evaluate(input: EvaluateInput): Decision {
   const { facts = {}, limits = NO_LIMITS, now = -Infinity } = input;
   const { mode } = limits;
-  if (mode === 'off') return NOTHING_FOUND;
+  if (mode === 'off' || input.policy.rules.length === 0) return NOTHING_FOUND;
   return runRules({
     ...input,
     facts,
     limits: { ...limits, mode },
     now,
-    givesPullSecrets: input.policy.rules.some(({ rule, fix }) => fix && rule.fixable && rule.scope === 'pull-secrets'),
+    giveSecrets: input.policy.rules.filter(({ rule, fix }) => fix && rule.fixable && rule.scope === 'pull-secrets'),
     questions: collectQuestions(facts),
   });
 }
@@ -99,7 +99,8 @@ type FullInput = EvaluateInput &
     facts: Facts;
     limits: NamespaceLimits & Readonly<{ mode: keyof typeof MOST_SEVERE }>;
     now: number;
-    givesPullSecrets: boolean;
+    /** Rules that give pods the pull secrets that they lack. */
+    giveSecrets: readonly ConfiguredRule[];
     questions: Questions;
   }>;
 
@@ -213,9 +214,10 @@ function reportSkips(subject: Subject, input: FullInput): readonly Finding[] {
   return skips.problems.map((problem) => toFinding(problem, problem.message, by, { workload, input }));
 }
 
-function runRule(configured: ConfiguredRule, { workload, pull }: Subject, input: FullInput): readonly Finding[] {
+function runRule(configured: ConfiguredRule, { workload, pull, skips }: Subject, input: FullInput): readonly Finding[] {
   const { rule, options } = configured;
-  const { policy, givesPullSecrets, facts, now } = input;
+  const { policy, facts, now } = input;
+  const givesPullSecrets = input.giveSecrets.some((each) => !skips.waived.has(each.rule.id));
   return rule
     .check({ workload, pull, policy, options, givesPullSecrets, facts, now })
     .map((report) => toFinding(report, wordReport(rule, report), configured, { workload, input }));

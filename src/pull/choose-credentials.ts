@@ -1,5 +1,4 @@
-import { matchCredentialKey, type CredentialKey } from './credential-key.ts';
-import { parseUrl } from './parse-url.ts';
+import { matchCredentialKey } from './credential-key.ts';
 import type { ImageReference } from '../image/reference.ts';
 import type { Credentials, Keyring } from './keyring.ts';
 
@@ -24,21 +23,13 @@ export function chooseCredentials({ entries, isComplete }: Keyring, reference: I
   const chosen = particular.length > 0 ? particular : matching;
   // Kubelet sorts its keys backwards, so that the one with the longer path comes first. Sorting keeps what is equal in order.
   const sorted = chosen
-    .map(({ key, credentials }) => ({ key: toIndexKey(key), credentials }))
+    .map(({ key, credentials }) => ({ key: key.indexed, credentials }))
     .sort((a, b) => (a.key === b.key ? 0 : a.key < b.key ? 1 : -1));
   const different = dropRepeated(sorted.map(({ credentials }) => credentials));
   return {
     credentials: different.length === 0 ? [undefined] : different.slice(0, MOST_TRIED),
     isSure: isComplete && different.length <= MOST_TRIED,
   };
-}
-
-/** A key as kubelet has it in its index: without the scheme, and without the version that docker writes. */
-function toIndexKey({ text }: CredentialKey): string {
-  const url = parseUrl(/^https?:\/\//.test(text) ? text : `https://${text}`);
-  if (url === undefined) return text;
-  const path = url.path.replace(/^\/v[12]\//, '/');
-  return path === '/' ? url.host : url.host + path;
 }
 
 /** A copy of a secret under another name fails as the first one did. */

@@ -1,56 +1,60 @@
 import { matchGlob, type Glob } from '../text/glob.ts';
 import { memoizeByObject } from '../text/memoize.ts';
+import type { HostTarget } from '../image/host-pattern.ts';
 import type { ImageReference } from '../image/reference.ts';
 import { isInDefaultRegistry, toKeyTarget, type CredentialKey } from './credential-key.ts';
 
 /** Finds the entries whose keys match an image, in the order in which they stand. */
 export type KeyIndex<Entry> = (reference: ImageReference) => readonly Entry[];
 
-type Numbered<Entry> = Readonly<{ at: number; entry: Entry }>;
+type Keyed = Readonly<{ key: CredentialKey }>;
 
 /** Keys that agree in the labels of their host from the right up to here. */
-type Node<Entry> = {
-  readonly labels: Map<string, Node<Entry>>;
-  readonly globs: Map<string, Readonly<{ glob: Glob; node: Node<Entry> }>>;
-  /** Entries whose host ends here, by the path that images have to start with. */
-  readonly paths: Map<string, Numbered<Entry>[]>;
+type Node = {
+  readonly labels: Map<string, Node>;
+  readonly globs: Map<string, Readonly<{ glob: Glob; node: Node }>>;
+  /** Places of entries whose host ends here, by the path that images have to start with. */
+  readonly paths: Map<string, number[]>;
 };
 
 /**
  * Sorts entries by host and path, so that an image is compared with those keys alone that may match: a secret may hold thousands
  * of keys and an object thousands of images. Made once for each list of entries.
  */
-export const indexKeys = memoizeByObject(
-  (entries: readonly Readonly<{ key: CredentialKey }>[]): KeyIndex<Readonly<{ key: CredentialKey }>> => {
-    const ports = new Map<string, Node<Readonly<{ key: CredentialKey }>>>();
-    const defaults: Numbered<Readonly<{ key: CredentialKey }>>[] = [];
-    for (const [at, entry] of entries.entries()) {
-      const { pattern, isDefaultRegistry } = entry.key;
-      if (isDefaultRegistry) defaults.push({ at, entry });
-      if (pattern === undefined) continue;
-      let node = getOrAdd(ports, pattern.port ?? '', createNode);
-      for (const label of pattern.labels.toReversed()) node = stepInto(node, label);
-      getOrAdd(node.paths, pattern.path, () => []).push({ at, entry });
+export const indexKeys = memoizeByObject((entries: readonly Keyed[]): KeyIndex<Keyed> => {
+  const ports = new Map<string, Node>();
+  const defaults: number[] = [];
+  for (const [at, { key }] of entries.entries()) {
+    const { pattern, isDefaultRegistry } = key;
+    if (isDefaultRegistry) defaults.push(at);
+    if (pattern === undefined) continue;
+    let node = getOrAdd(ports, pattern.port ?? '', createNode);
+    for (const label of pattern.labels.toReversed()) node = stepInto(node, label);
+    getOrAdd(node.paths, pattern.path, () => []).push(at);
+  }
+  // Most images of a pod come from one registry, and globs are what takes time.
+  let last: Readonly<{ registry: string; nodes: readonly Node[] }> | undefined;
+  const findHost = (registry: string, { labels, port = '' }: HostTarget): readonly Node[] => {
+    if (last?.registry !== registry) last = { registry, nodes: collect(ports.get(port), labels) };
+    return last.nodes;
+  };
+  return (reference) => {
+    const found = new Set(isInDefaultRegistry(reference) ? defaults : []);
+    const target = toKeyTarget(reference);
+    for (const { paths } of target === undefined ? [] : findHost(reference.registry, target)) {
+      for (const at of listByPath(paths, reference.repository)) found.add(at);
     }
-    return (reference) => {
-      const found = new Map(isInDefaultRegistry(reference) ? defaults.map((each) => [each.at, each.entry]) : []);
-      const target = toKeyTarget(reference);
-      const root = target && ports.get(target.port ?? '');
-      if (target !== undefined && root !== undefined) {
-        for (const { at, entry } of collect(root, target.labels, target.repository)) found.set(at, entry);
-      }
-      return [...found].sort(([left], [right]) => left - right).map(([, entry]) => entry);
-    };
-  },
-) as <Entry extends Readonly<{ key: CredentialKey }>>(entries: readonly Entry[]) => KeyIndex<Entry>;
+    return [...found].sort((left, right) => left - right).flatMap((at) => entries[at] ?? []);
+  };
+}) as <Entry extends Keyed>(entries: readonly Entry[]) => KeyIndex<Entry>;
 
-function createNode<Entry>(): Node<Entry> {
+function createNode(): Node {
   return { labels: new Map(), globs: new Map(), paths: new Map() };
 }
 
-function stepInto<Entry>(node: Node<Entry>, label: Glob): Node<Entry> {
-  if (typeof label === 'string') return getOrAdd(node.labels, label, createNode<Entry>);
-  return getOrAdd(node.globs, label.text, () => ({ glob: label, node: createNode<Entry>() })).node;
+function stepInto(node: Node, label: Glob): Node {
+  if (typeof label === 'string') return getOrAdd(node.labels, label, createNode);
+  return getOrAdd(node.globs, label.text, () => ({ glob: label, node: createNode() })).node;
 }
 
 function getOrAdd<Value>(map: Map<string, Value>, key: string, create: () => Value): Value {
@@ -61,21 +65,19 @@ function getOrAdd<Value>(map: Map<string, Value>, key: string, create: () => Val
   return created;
 }
 
-function collect<Entry>(node: Node<Entry>, labels: readonly string[], repository: string): readonly Numbered<Entry>[] {
+function collect(node: Node | undefined, labels: readonly string[]): readonly Node[] {
   const label = labels.at(-1);
-  if (label === undefined) return listByPath(node, repository);
-  const left = labels.slice(0, -1);
-  const next = node.labels.get(label);
+  if (node === undefined) return [];
+  if (label === undefined) return [node];
   const globs = [...node.globs.values()].filter(({ glob }) => matchGlob(glob, label)).map((each) => each.node);
-  return [...(next === undefined ? [] : [next]), ...globs].flatMap((each) => collect(each, left, repository));
+  return [node.labels.get(label), ...globs].flatMap((each) => collect(each, labels.slice(0, -1)));
 }
 
-/** Paths are prefixes: there are as many of a repository as it has characters, however many keys there are. */
-function listByPath<Entry>({ paths }: Node<Entry>, repository: string): readonly Numbered<Entry>[] {
-  if (paths.size === 0) return [];
-  const found: Numbered<Entry>[] = [];
-  for (let end = 0; end <= repository.length; end++) {
-    for (const each of paths.get(repository.slice(0, end)) ?? []) found.push(each);
-  }
-  return found;
+/** Of many paths those are looked up that the repository starts with, as many as it has characters; of a few all are tried. */
+function listByPath(paths: Node['paths'], repository: string): readonly number[] {
+  const starts =
+    paths.size > repository.length
+      ? Array.from({ length: repository.length + 1 }, (_, end) => repository.slice(0, end))
+      : [...paths.keys()].filter((path) => repository.startsWith(path));
+  return starts.flatMap((path) => paths.get(path) ?? []);
 }

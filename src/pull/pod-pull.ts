@@ -1,5 +1,5 @@
 import { DOCKER_HUB, type ImageReference } from '../image/reference.ts';
-import type { FailedAnswer, ImageAnswer } from '../cause/answer.ts';
+import type { ImageAnswer } from '../cause/answer.ts';
 import { findRegistry, type PolicySections } from '../policy/policy.ts';
 import type { ImageUse, Workload } from '../workload/workload.ts';
 import type { Facts, ImageQuestion, KnownAnswer, ServiceAccount } from './facts.ts';
@@ -15,11 +15,8 @@ export type PulledImage = Readonly<{
   uses: readonly [ImageUse, ...ImageUse[]];
 }>;
 
-/** An image whose registry has answered. */
-export type AnsweredImage = Readonly<{ image: PulledImage; answer: ImageAnswer }>;
-
-/** An image whose registry has said that it cannot be pulled. */
-export type RefusedImage = Readonly<{ image: PulledImage; answer: FailedAnswer }>;
+/** An image in one of the places that name it, and what its registry says of it. */
+export type AnsweredUse = Readonly<{ use: ImageUse; reference: ImageReference; answer: ImageAnswer }>;
 
 /**
  * How the pods of a workload pull: made once for each reading of an object, and each part of it when it is first asked for. Every
@@ -37,8 +34,8 @@ export type PodPull = Readonly<{
   secrets: () => readonly UsedSecret[] | undefined;
   /** Their names. */
   secretNames: () => readonly string[] | undefined;
-  /** Those of its images that their registry has answered about. */
-  answers: () => readonly AnsweredImage[];
+  /** Those of its images that their registry has answered about, in each place that names them and in the order of those. */
+  answers: () => readonly AnsweredUse[];
   /** What is known of an image to who has these pull secrets. */
   getAnswer: (reference: ImageReference, secretNames: readonly string[] | undefined) => KnownAnswer | 'not-gathered';
   /** The nodes that it may run on; undefined when nodes are not known, or none is for it. */
@@ -62,15 +59,26 @@ export function createPodPull(
     account,
     secrets: once(() => listUsedSecrets(workload, account(), facts.pullSecrets, now)),
     secretNames,
-    answers: once(() =>
-      images().flatMap((image): readonly AnsweredImage[] => {
-        const known = getAnswer(image.reference, secretNames());
-        return typeof known === 'string' ? [] : [{ image, answer: known.answer }];
-      }),
-    ),
+    answers: once(() => listAnswers(workload.images, images(), (reference) => getAnswer(reference, secretNames()))),
     getAnswer,
     nodes: once(() => findCandidateNodes(workload, facts)),
   };
+}
+
+function listAnswers(
+  uses: readonly ImageUse[],
+  images: readonly PulledImage[],
+  getAnswer: (reference: ImageReference) => KnownAnswer | 'not-gathered',
+): readonly AnsweredUse[] {
+  const answers = new Map<ImageUse, Omit<AnsweredUse, 'use'>>();
+  for (const { reference, uses: its } of images) {
+    const known = getAnswer(reference);
+    if (typeof known !== 'string') for (const use of its) answers.set(use, { reference, answer: known.answer });
+  }
+  return uses.flatMap((use) => {
+    const answer = answers.get(use);
+    return answer === undefined ? [] : [{ use, ...answer }];
+  });
 }
 
 /** Registries that give their images to anybody. */

@@ -3,7 +3,7 @@ import { causeOf, type CauseCode } from '../cause/causes.ts';
 import { defineRule, type Report, type Unplaced } from '../engine/rule.ts';
 import type { ClusterNode } from '../pull/facts.ts';
 import { nameOnNode, type CandidateNodes } from '../pull/nodes.ts';
-import { pullPolicyOf, type AnsweredImage } from '../pull/pod-pull.ts';
+import { pullPolicyOf, type AnsweredUse } from '../pull/pod-pull.ts';
 import { formatBytes } from '../text/bytes.ts';
 import { quote } from '../text/quote.ts';
 import { placeOf, type ImageUse } from '../workload/workload.ts';
@@ -68,7 +68,7 @@ type Said = Report<typeof MESSAGES>;
 /** What a node downloads for an image that its registry has, in one of the places that name it. */
 type Download = Readonly<{
   use: ImageUse;
-  reference: AnsweredImage['image']['reference'];
+  reference: AnsweredUse['reference'];
   /** The same for images that are one, whatever they are called: it is downloaded once. */
   digest: string;
   /** Compressed, for the platform of the nodes that needs most; 0 when nobody has counted. */
@@ -78,19 +78,21 @@ type Download = Readonly<{
   nameOnNode: string;
 }>;
 
-function listDownloads({ image, answer }: AnsweredImage, candidates: CandidateNodes | undefined): readonly Download[] {
+function listDownloads(
+  { use, reference, answer }: AnsweredUse,
+  candidates: CandidateNodes | undefined,
+): readonly Download[] {
   if (answer.outcome !== 'ok') return [];
-  const { uses, reference } = image;
-  const bytes = findLargest(answer.sizes, candidates);
-  const name = nameOnNode(reference);
-  return uses.map((use) => ({
-    use,
-    reference,
-    digest: answer.digest,
-    bytes,
-    isAlways: pullPolicyOf(use) === 'Always',
-    nameOnNode: name,
-  }));
+  return [
+    {
+      use,
+      reference,
+      digest: answer.digest,
+      bytes: findLargest(answer.sizes, candidates),
+      isAlways: pullPolicyOf(use) === 'Always',
+      nameOnNode: nameOnNode(reference),
+    },
+  ];
 }
 
 function findLargest(sizes: readonly PlatformSize[], candidates: CandidateNodes | undefined): number {

@@ -3,9 +3,10 @@ import { causeOf, type CauseCode } from '../cause/causes.ts';
 import { describeFailure } from '../cause/describe.ts';
 import { defineRule, type RuleContext, type Unplaced } from '../engine/rule.ts';
 import { listRunnable } from '../image/platform.ts';
+import type { ImageReference } from '../image/reference.ts';
 import { nameOnNode } from '../pull/nodes.ts';
-import { pullPolicyOf, type PulledImage } from '../pull/pod-pull.ts';
-import { placeOf, type ImageUse } from '../workload/workload.ts';
+import { pullPolicyOf, type AnsweredUse } from '../pull/pod-pull.ts';
+import { placeOf } from '../workload/workload.ts';
 
 const MESSAGES = {
   refused: ({ message }: Readonly<{ message: string }>) => message,
@@ -27,11 +28,12 @@ export const imagePullable = defineRule({
   needs: ['registries'],
   messages: MESSAGES,
   check: (context) =>
-    context.pull.answers().flatMap(({ image, answer }) => {
+    context.pull.answers().flatMap(({ use, reference, answer }) => {
       const trouble =
-        answer.outcome === 'ok' ? findNoPlatform(answer, image, context) : describeRefusal(answer, image, context);
-      if (trouble === undefined) return [];
-      return image.uses.map((use) => ({ ...placeOf(use), ...soften(trouble, use, image, context) }));
+        answer.outcome === 'ok'
+          ? findNoPlatform(answer, reference, context)
+          : describeRefusal(answer, { use, reference }, context);
+      return trouble === undefined ? [] : [{ ...placeOf(use), ...trouble }];
     }),
 });
 
@@ -40,14 +42,21 @@ type Context = RuleContext<unknown, 'registries'>;
 /** A report without its place. */
 type Trouble = Unplaced<typeof MESSAGES>;
 
-function describeRefusal(answer: FailedAnswer, { reference }: PulledImage, { pull, now }: Context): Trouble {
-  const secrets = pull.secretNames() ?? [];
-  const { message, remedy } = describeFailure(answer, reference, { secrets, now });
+function describeRefusal(
+  answer: FailedAnswer,
+  image: Pick<AnsweredUse, 'use' | 'reference'>,
+  context: Context,
+): Trouble {
+  const { pull, now } = context;
+  const { message, remedy } = describeFailure(answer, image.reference, { secrets: pull.secretNames() ?? [], now });
   const { cause } = answer;
+  const told = { params: { message }, cause, remedy };
   // The network, the CAs and the limits of pullguard are not those of the nodes.
   // Nor are, if they could not be read, the credentials.
-  const isSure = isOfImage(cause) && !('mayBeHidden' in answer);
-  return { messageId: 'refused', params: { message }, cause, remedy, ...(!isSure && { atMost: 'warn' }) };
+  if (!isOfImage(cause) || 'mayBeHidden' in answer) return { ...told, messageId: 'refused', atMost: 'warn' };
+  return isOnNode(image, context)
+    ? { ...told, messageId: 'refused-but-on-node', atMost: 'warn' }
+    : { ...told, messageId: 'refused' };
 }
 
 /** Whether the registry speaks of the image, and not somebody on the way there of the registry. */
@@ -56,18 +65,16 @@ function isOfImage(cause: CauseCode): boolean {
   return about === 'image' || about === 'credentials';
 }
 
-/** What would be refused is at most warned of where the pod may run on a node without the image being pulled. */
-function soften(trouble: Trouble, use: ImageUse, { reference }: PulledImage, { facts }: Context): Trouble {
-  if (trouble.messageId !== 'refused' || trouble.atMost === 'warn') return trouble;
-  if (facts.nodes === undefined || pullPolicyOf(use) === 'Always') return trouble;
+/** Whether the pod may run on a node without the image being pulled. */
+function isOnNode({ use, reference }: Pick<AnsweredUse, 'use' | 'reference'>, { facts }: Context): boolean {
+  if (facts.nodes === undefined || pullPolicyOf(use) === 'Always') return false;
   const name = nameOnNode(reference);
-  const isOnNode = facts.nodes.list().some(({ images }) => images.has(name));
-  return isOnNode ? { ...trouble, messageId: 'refused-but-on-node', atMost: 'warn' } : trouble;
+  return facts.nodes.list().some(({ images }) => images.has(name));
 }
 
 function findNoPlatform(
   { platforms: offered }: PullableImage,
-  { reference }: PulledImage,
+  reference: ImageReference,
   { pull }: Context,
 ): Trouble | undefined {
   if (offered === undefined || offered.length === 0) return undefined;

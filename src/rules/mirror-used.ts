@@ -4,6 +4,7 @@ import { describeFailure, nameCause } from '../cause/describe.ts';
 import { defineRule, type Fix, type Report, type RuleContext, type Unplaced } from '../engine/rule.ts';
 import { fitsLength, formatReference, type ImageReference } from '../image/reference.ts';
 import { findMirror, findPullSecret } from '../policy/policy.ts';
+import { mayName } from '../pull/used-secrets.ts';
 import { quote } from '../text/quote.ts';
 import { placeOf, type ImageUse } from '../workload/workload.ts';
 
@@ -85,7 +86,8 @@ function findTrouble(
   // What the pod has by the time it pulls from there, as far as anybody knows.
   const names = pull.secretNames();
   const added = givesPullSecrets ? findPullSecret(policy, mirrored) : undefined;
-  const secrets = added === undefined || names?.includes(added) === true ? names : [...(names ?? []), added];
+  const isAdded = added !== undefined && names?.includes(added) !== true && mayName(added, pull.account());
+  const secrets = isAdded ? [...(names ?? []), added] : names;
   const known = pull.getAnswer(mirrored, secrets);
   switch (known) {
     case 'not-gathered': {

@@ -1,8 +1,7 @@
 import { defineRule, type RuleContext } from '../engine/rule.ts';
 import { findPullSecret } from '../policy/policy.ts';
-import type { ServiceAccount } from '../pull/facts.ts';
 import type { PulledImage } from '../pull/pod-pull.ts';
-import { isReadable, servesForGood, type UsedSecret } from '../pull/used-secrets.ts';
+import { isReadable, mayName, servesForGood, type UsedSecret } from '../pull/used-secrets.ts';
 import { joinPointer } from '../text/json.ts';
 import { quote } from '../text/quote.ts';
 import type { Edit } from '../workload/edit.ts';
@@ -64,11 +63,6 @@ function listMissing(context: RuleContext<unknown>): ReadonlyMap<string, PulledI
 function listGiven({ workload, pull }: RuleContext<unknown>): readonly UsedSecret[] {
   if (workload.isPod && !workload.hasPullSecretList) return [];
   return pull.secrets() ?? [];
-}
-
-/** An account that enforces mountable secrets has pods refused that name one it does not list. */
-function mayName(secret: string, account: ServiceAccount | undefined): boolean {
-  return account?.enforcesMountableSecrets !== true || account.pullSecrets.includes(secret);
 }
 
 /**

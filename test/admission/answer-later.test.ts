@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { admitWhenAnswered } from '../../src/admission/admit-when-answered.ts';
-import type { Inquiry } from '../../src/admission/inquiry.ts';
+import { answerLater, type Questioning, type Registries } from '../../src/admission/answer-later.ts';
+import type { ImageAnswer } from '../../src/cause/answer.ts';
+import type { ImageQuestion, KnownAnswer, RegistryFacts } from '../../src/pull/facts.ts';
+import { failed, pullable } from '../support/answers.ts';
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -10,110 +12,171 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-const takeTurn = async (): Promise<void> => Promise.resolve();
+const YES = pullable();
+const NO = failed({ outcome: 'failed', cause: 'image-not-found' });
 
-/**
- * A review whose judgements ask, one after the other, what takes so long to be answered, in milliseconds; a judgement asks
- * the next thing once it knows the last. It decides by what it knows.
- */
-function reviewThatAsks(...durations: readonly number[]) {
-  const known: string[] = [];
-  const judgedAt: number[] = [];
-  let asked = 0;
-  let pending: Promise<void> | undefined;
-  const inquiry: Inquiry = { registries: { find: () => undefined }, pending: () => pending };
-  const decide = (): string => {
-    judgedAt.push(performance.now() - start);
-    const duration = durations[asked];
-    if (duration !== undefined && known.length === asked) {
-      const answer = `answer ${asked++}`;
-      pending = new Promise<void>((resolve) => setTimeout(resolve, duration)).then(() => {
-        known.push(answer);
-        pending = undefined;
-      });
-    }
-    return known.length === 0 ? 'nothing known' : known.join(', ');
-  };
-  const start = performance.now();
-  return { decide, inquiry, judgedAt };
+function question(repository: string): ImageQuestion {
+  return { reference: { registry: 'r.example', repository }, namespace: 'default', pullSecrets: [] };
 }
 
-async function admitAfter(review: ReturnType<typeof reviewThatAsks>, waitMs: number, passMs: number) {
-  const decided = admitWhenAnswered({ ...review, takeTurn, waitMs: () => waitMs });
-  await vi.advanceTimersByTimeAsync(passMs);
-  const result = await decided;
-  return { result, judgedAt: review.judgedAt, isAtOnce: typeof decided === 'string' };
+/** Registries that answer after so many milliseconds; and what they were asked, in order. */
+function answering(
+  durations: Readonly<Record<string, number>>,
+  known: Readonly<Record<string, KnownAnswer>> = {},
+  answer: ImageAnswer | 'nothing' = YES,
+) {
+  const asked: string[] = [];
+  const registries: Registries = {
+    known: { get: ({ reference }) => known[reference.repository] ?? 'unasked' },
+    ask: async ({ reference: { repository } }) => {
+      asked.push(repository);
+      await new Promise((resolve) => setTimeout(resolve, durations[repository] ?? 0));
+      return answer === 'nothing' ? undefined : answer;
+    },
+  };
+  return { registries, asked };
+}
+
+type Decided = Questioning & Readonly<{ told: string }>;
+
+/** Looks up one question after the other, each once the one before it is answered; tells what it was told of each. */
+function deciding(...repositories: readonly string[]) {
+  const decidedAt: number[] = [];
+  const start = performance.now();
+  const decide = ({ get }: RegistryFacts): Decided => {
+    // To the hundredth of a second, as a fake immediate takes a millisecond.
+    decidedAt.push(Math.floor((performance.now() - start) / 10) * 10);
+    const [unanswered, outdated, told]: [ImageQuestion[], ImageQuestion[], string[]] = [[], [], []];
+    for (const repository of repositories) {
+      const answer = get(question(repository));
+      told.push(`${repository} ${typeof answer === 'string' ? answer : answer.answer.outcome}`);
+      if (answer === 'unasked') unanswered.push(question(repository));
+      else if (typeof answer !== 'string' && answer.isDue) outdated.push(question(repository));
+      if (typeof answer === 'string') break;
+    }
+    return { unanswered, outdated, told: told.join(', ') };
+  };
+  return { decide, decidedAt };
+}
+
+/** Lets time pass until it is decided; for as long as nobody waits. */
+async function settle(decided: Decided | Promise<Decided>, passMs = 1000): Promise<string> {
+  if (decided instanceof Promise) await vi.advanceTimersByTimeAsync(passMs);
+  return (await decided).told;
 }
 
 test('a review that registries have nothing to do with is decided at once, and nobody asks how long it may wait', () => {
-  const { decide, inquiry } = reviewThatAsks();
+  const { registries, asked } = answering({}, { a: { answer: YES, isDue: false }, b: 'not-allowed' });
   const waitMs = vi.fn(() => 250);
-  expect(admitWhenAnswered({ decide, inquiry, takeTurn, waitMs })).toBe('nothing known');
+  expect(answerLater(deciding('a', 'b').decide, registries, waitMs)).toMatchObject({ told: 'a ok, b not-allowed' });
   expect(waitMs).not.toHaveBeenCalled();
+  expect(asked).toEqual([]);
 });
 
-test.each([
-  { when: 'as soon as the answer is there', durations: [100], result: 'answer 0', judgedAt: [0, 100] },
-  { when: 'when the time is over, by what is known', durations: [1000], result: 'nothing known', judgedAt: [0, 250] },
+test.each<{ when: string; durations: Readonly<Record<string, number>>; told: string; decidedAt: readonly number[] }>([
+  { when: 'as soon as the answer is there', durations: { a: 100 }, told: 'a ok', decidedAt: [0, 100] },
+  { when: 'when the time is over, by what is known', durations: { a: 1000 }, told: 'a no-answer', decidedAt: [0, 250] },
   {
     when: 'after the second answer, where the first one raises another question',
-    durations: [50, 100],
-    result: 'answer 0, answer 1',
-    judgedAt: [0, 50, 150],
+    durations: { a: 50, b: 100 },
+    told: 'a ok, b ok',
+    decidedAt: [0, 50, 150],
   },
-  { when: 'when the time for both is over', durations: [200, 100], result: 'answer 0', judgedAt: [0, 200, 250] },
   {
-    when: 'not later than that, however many questions come up',
-    durations: [100, 100, 100, 100],
-    result: 'answer 0, answer 1',
-    judgedAt: [0, 100, 200, 250],
+    when: 'when the time for both is over',
+    durations: { a: 200, b: 100 },
+    told: 'a ok, b no-answer',
+    decidedAt: [0, 200, 250],
   },
-])('it is decided $when', async ({ durations, result, judgedAt }) => {
-  const admitted = await admitAfter(reviewThatAsks(...durations), 250, 250);
-  expect(admitted).toEqual({ result, judgedAt, isAtOnce: false });
+])('it is decided $when', async ({ durations, told, decidedAt }) => {
+  const { registries, asked } = answering(durations);
+  const review = deciding(...Object.keys(durations));
+  const decided = answerLater(review.decide, registries, () => 250);
+  expect(decided).toBeInstanceOf(Promise);
+  expect(await settle(decided)).toBe(told);
+  expect(review.decidedAt).toEqual(decidedAt);
+  // Each once, be it answered or not.
+  expect(asked).toEqual(Object.keys(durations));
 });
 
-test.each([0, -50])('without time to wait (%d ms) it is decided at once, by what is known', async (waitMs) => {
-  expect(await admitAfter(reviewThatAsks(10), waitMs, 0)).toEqual({
-    result: 'nothing known',
-    judgedAt: [0],
-    isAtOnce: true,
-  });
+test.each([0, -50])(
+  'without time to wait (%d ms) it is decided at once, and asks for those who come after',
+  (limit) => {
+    const { registries, asked } = answering({ a: 10 });
+    expect(answerLater(deciding('a').decide, registries, () => limit)).toMatchObject({ told: 'a unasked' });
+    expect(asked).toEqual(['a']);
+  },
+);
+
+test('what has to be asked again is asked, and not waited for', () => {
+  const { registries, asked } = answering({}, { a: { answer: YES, isDue: true } });
+  expect(answerLater(deciding('a').decide, registries, () => 250)).toMatchObject({ told: 'a ok' });
+  expect(asked).toEqual(['a']);
 });
 
-test('a review that was answered waits for its turn, and one whose time is over does not', async () => {
-  const asked: number[] = [];
-  const notYet = async (deadline: number): Promise<void> => {
-    asked.push(deadline);
-    await new Promise((resolve) => setTimeout(resolve, 30));
+test('a review that is decided twice is told the same twice, whatever has been learned in between', async () => {
+  const known: Record<string, KnownAnswer> = { a: { answer: YES, isDue: true } };
+  const { registries, asked } = answering({ b: 100 }, known);
+  const decided = answerLater(deciding('a', 'b').decide, registries, () => 250);
+  known['a'] = { answer: NO, isDue: true };
+  expect(await settle(decided)).toBe('a ok, b ok');
+  expect(asked.sort()).toEqual(['a', 'b']);
+});
+
+test('who cannot say now is not asked again by the same review', async () => {
+  const { registries, asked } = answering({}, {}, 'nothing');
+  expect(await settle(answerLater(deciding('a').decide, registries, () => 250))).toBe('a no-answer');
+  expect(asked).toEqual(['a']);
+});
+
+test('of an object with thousands of images a hundred are asked about, and none that are only due keep out a new one', async () => {
+  const names = Array.from({ length: 300 }, (_, at) => `a${at}`);
+  const due = { answer: YES, isDue: true };
+  const { registries, asked } = answering({}, Object.fromEntries(names.slice(0, 150).map((name) => [name, due])));
+  const decide = ({ get }: RegistryFacts): Decided => {
+    const answers = names.map((name) => [question(name), get(question(name))] as const);
+    return {
+      unanswered: answers.flatMap(([asks, answer]) => (answer === 'unasked' ? [asks] : [])),
+      outdated: answers.flatMap(([asks, answer]) => (typeof answer !== 'string' && answer.isDue ? [asks] : [])),
+      told: String(answers.filter(([, answer]) => typeof answer !== 'string').length),
+    };
   };
-  const started = performance.now();
-  const answered = reviewThatAsks(100);
-  const late = reviewThatAsks(1000);
-  const both = [answered, late].map(async (review) =>
-    admitWhenAnswered({ ...review, takeTurn: notYet, waitMs: () => 250 }),
-  );
-  await vi.advanceTimersByTimeAsync(250);
-  expect(await Promise.all(both)).toEqual(['answer 0', 'nothing known']);
-  expect(asked).toEqual([started + 250]);
-  expect(answered.judgedAt).toEqual([0, 130]);
+  expect(await settle(answerLater(decide, registries, () => 250))).toBe('250');
+  expect(asked).toEqual(names.slice(150, 250));
+});
+
+test('reviews that can go on in the same moment do so in different rounds of the event loop', async () => {
+  vi.useRealTimers();
+  let round = 0;
+  const next = (): void => {
+    round++;
+    counting = setImmediate(next);
+  };
+  let counting = setImmediate(next);
+  // All of them wait for the same answer.
+  const answer = new Promise<ImageAnswer>((resolve) => setImmediate(resolve, YES));
+  const registries: Registries = { known: { get: () => 'unasked' }, ask: () => answer };
+  const rounds = Array.from({ length: 3 }, async () => {
+    await answerLater(deciding('a').decide, registries, () => 10_000);
+    return round;
+  });
+  expect(new Set(await Promise.all(rounds)).size).toBe(3);
+  clearImmediate(counting);
 });
 
 describe('a failure is the caller’s', () => {
-  const inquiry: Inquiry = { registries: { find: () => undefined }, pending: async () => Promise.resolve() };
   const fail = (): never => {
     throw new Error('a bug');
   };
-  test('at the first judgement', () => {
-    expect(() => admitWhenAnswered({ decide: fail, inquiry, takeTurn, waitMs: () => 250 })).toThrow('a bug');
+
+  test('at the first decision', () => {
+    expect(() => answerLater(fail, answering({}).registries, () => 250)).toThrow('a bug');
   });
 
   test('at a later one, and no timer is left', async () => {
-    const decide = vi
-      .fn((): string => 'decided')
-      .mockReturnValueOnce('first')
-      .mockImplementation(fail);
-    await expect(admitWhenAnswered({ decide, inquiry, takeTurn, waitMs: () => 250 })).rejects.toThrow('a bug');
+    const decide = vi.fn(deciding('a').decide).mockImplementationOnce(deciding('a').decide).mockImplementation(fail);
+    const decided = answerLater(decide, answering({ a: 10 }).registries, () => 250);
+    await Promise.all([expect(decided).rejects.toThrow('a bug'), vi.advanceTimersByTimeAsync(1000)]);
     expect(vi.getTimerCount()).toBe(0);
   });
 });

@@ -1,28 +1,23 @@
 import { describe, expect, test } from 'vitest';
 import { admit } from '../../src/admission/admit.ts';
 import { respond } from '../../src/admission/response.ts';
-import { readReview } from '../../src/admission/review.ts';
+import type { AdmissionRequest } from '../../src/admission/review.ts';
+import { requestFor } from '../support/admission-request.ts';
+import { NOW } from '../support/facts.ts';
 import type { Json } from '../support/objects.ts';
 import { policyOf } from '../support/policies.ts';
 
-function warn(labels: unknown, fields: Json = {}): readonly string[] {
-  const read = readReview({
-    apiVersion: 'admission.k8s.io/v1',
-    kind: 'AdmissionReview',
-    request: {
-      uid: 'u',
-      operation: 'CREATE',
-      kind: { group: '', version: 'v1', kind: 'Namespace' },
-      name: 'shop',
-      namespace: 'shop',
-      object: { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'shop', labels } },
-      ...fields,
-    },
-  });
-  if (!read.ok) throw new Error(read.problem);
-  const { response } = respond(read.review, admit(read.review.request, 'validate', policyOf(), {}));
+function respondTo(labels: unknown, fields: Partial<AdmissionRequest> = {}) {
+  const object = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'shop', labels } };
+  const request = requestFor({}, { kind: { group: '', kind: 'Namespace' }, name: 'shop', object, ...fields });
+  const admission = admit(request, 'validate', policyOf(), { facts: {}, now: NOW });
+  const { response } = respond({ request }, admission);
   expect(response.allowed).toBe(true);
-  return response.warnings ?? [];
+  return response;
+}
+
+function warn(labels: unknown, fields: Partial<AdmissionRequest> = {}): readonly string[] {
+  return respondTo(labels, fields).warnings ?? [];
 }
 
 describe('who labels a namespace', () => {
@@ -57,8 +52,14 @@ describe('who labels a namespace', () => {
     expect(warn({ 'pullguard.dev/mode': 'x' }, { operation: 'UPDATE', oldObject })).toHaveLength(1);
   });
 
-  test.each([
-    ['deletes one', { operation: 'DELETE', object: null }],
+  test('leaves a note in the audit log', () => {
+    expect(respondTo({ 'pullguard.dev/mode': 'x' }).auditAnnotations).toEqual({
+      findings: 'namespace-labels:warn:metadata.labels["pullguard.dev/mode"]',
+    });
+  });
+
+  test.each<[string, Partial<AdmissionRequest>]>([
+    ['deletes one', { operation: 'DELETE', object: undefined }],
     ['finalizes one', { operation: 'UPDATE', subResource: 'finalize' }],
   ])('and who %s is not held up', (_, fields) => {
     expect(warn({ 'pullguard.dev/mode': 'x' }, fields)).toEqual([]);

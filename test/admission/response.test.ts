@@ -1,27 +1,15 @@
 import { describe, expect, test } from 'vitest';
 import { respond, respondToFailure } from '../../src/admission/response.ts';
+import { NOTHING_FOUND } from '../../src/engine/evaluate.ts';
 import type { AdmissionReview } from '../../src/admission/review.ts';
 import { keepAnswerable } from '../../src/policy/policy.ts';
+import { requestFor } from '../support/admission-request.ts';
 import { deployment, pod, type Json } from '../support/objects.ts';
 import { judge } from '../support/judge.ts';
 import { MIRRORED, policyOf } from '../support/policies.ts';
 
 function review(object: Json): AdmissionReview {
-  const kind = { group: '', kind: String(object['kind']) };
-  return {
-    request: {
-      uid: 'u-1',
-      kind,
-      subResource: '',
-      operation: 'CREATE',
-      namespace: 'default',
-      name: '',
-      dryRun: false,
-      username: '',
-      object,
-      oldObject: undefined,
-    },
-  };
+  return { request: requestFor(object, { uid: 'u-1', kind: { group: '', kind: String(object['kind']) } }) };
 }
 
 describe('the API server understands every answer', () => {
@@ -66,7 +54,7 @@ describe('the API server understands every answer', () => {
 
   test('what was not judged, and why, is in the audit log', () => {
     const skipped = [{ rule: 'pull-secret-usable', missing: ['pullSecrets'] as const }];
-    const admission = { findings: [], edits: [], skipped, waived: ['tag-explicit'], mode: 'warn' as const };
+    const admission = { ...NOTHING_FOUND, skipped, waived: ['tag-explicit'], mode: 'warn' as const };
     expect(respond(review(pod('a')), admission).response.auditAnnotations).toEqual({
       skipped: 'pull-secret-usable',
       waived: 'tag-explicit',

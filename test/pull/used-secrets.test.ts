@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import type { Facts, PullSecret } from '../../src/pull/facts.ts';
+import type { Facts, PullSecret, ServiceAccount } from '../../src/pull/facts.ts';
 import {
-  hasEntry,
+  findEntry,
   isReadable,
   listSecretNames,
   listUsedSecrets,
@@ -19,7 +19,12 @@ import { policyOf } from '../support/policies.ts';
 const [POD, DEPLOYMENT] = [WORKLOAD_KINDS[0]!, WORKLOAD_KINDS.find(({ kind }) => kind === 'Deployment')!];
 
 function list(spec: Json, facts: Facts, isPod = false): readonly UsedSecret[] | undefined {
-  return listUsedSecrets(read(spec, isPod), facts);
+  const workload = read(spec, isPod);
+  return listUsedSecrets(workload, accountOf(workload, facts), facts.pullSecrets, NOW);
+}
+
+function accountOf({ namespace, serviceAccount }: Workload, { serviceAccounts }: Facts): ServiceAccount | undefined {
+  return serviceAccounts?.find(namespace, serviceAccount);
 }
 
 function read(spec: Json, isPod: boolean): Workload {
@@ -50,7 +55,10 @@ describe('the secrets that are judged are those that kubelet will use', () => {
     expect(show(list(spec, facts))).toEqual(expected);
     expect(show(list(spec, facts, true))).toEqual(expected);
     // Who asks a registry needs no more than their names.
-    expect(listSecretNames(read(spec, true), facts)).toEqual(list(spec, facts, true)?.map(({ name }) => name));
+    const workload = read(spec, true);
+    expect(listSecretNames(workload, accountOf(workload, facts))).toEqual(
+      list(spec, facts, true)?.map(({ name }) => name),
+    );
   });
 
   test('without facts only its own list is known', () => {
@@ -116,10 +124,20 @@ describe('a secret serves an image', () => {
   );
 });
 
-test('an entry counts only where kubelet gets as far as reading it', () => {
-  const bare = use(withoutCredentials(holding(KEYS)));
-  expect([hasEntry(bare, HARBOR, 'any'), hasEntry(bare, HARBOR, 'with-credentials')]).toEqual([true, false]);
-  const broken = use(holding(KEYS, { malformed: 'it is no JSON' }));
-  expect([hasEntry(broken, HARBOR, 'any'), isReadable(broken)]).toEqual([false, false]);
-  expect([hasEntry(use(undefined), HARBOR, 'any'), isReadable(use('unknown'))]).toEqual([false, false]);
+test.each<[what: string, secret: UsedSecret, found: ReturnType<typeof findEntry>, isReadable: boolean]>([
+  ['with credentials', use(holding(KEYS)), 'with-credentials', true],
+  ['without', use(withoutCredentials(holding(KEYS))), 'without', true],
+  [
+    'with both',
+    use({ ...holding(KEYS), entries: [...withoutCredentials(holding(KEYS)).entries, ...holding(KEYS).entries] }),
+    'with-credentials',
+    true,
+  ],
+  ['for another registry', use(holding(['quay.io'])), 'none', true],
+  ['that kubelet does not get to', use(holding(KEYS, { malformed: 'it is no JSON' })), 'none', false],
+  ['of a secret of another type', use(holding(KEYS, { type: 'Opaque' })), 'none', false],
+  ['of one that is missing', use(undefined), 'none', false],
+  ['of one that is not known', use('unknown'), 'none', false],
+])('an entry %s', (_, secret, found, readable) => {
+  expect([findEntry(secret, HARBOR), isReadable(secret)]).toEqual([found, readable]);
 });

@@ -76,21 +76,21 @@ function readCluster(text: string): Facts {
 }
 
 /**
- * What a registry says of an image, to anybody or to who has a pull secret: an answer, of which a page may leave out what its
- * sample has no use for. `endsAt` is a text.
+ * What a registry says of an image, to anybody or to who has a pull secret: `outcome: ok` or a cause, and of what an answer holds
+ * besides as much as the sample has a use for. `endsAt` is a text.
  */
 type Saying = Readonly<{ image: string; pullSecret?: string; says: Readonly<Record<string, unknown>> }>;
 
 function readRegistries(text: string): RegistryFacts {
   const sayings = parse(text) as readonly Saying[];
   return {
-    find: ({ reference, pullSecrets = [] }) => {
+    get: ({ reference, pullSecrets = [] }) => {
       const saying = sayings.find(
         ({ image, pullSecret }) =>
           formatReference(readReference(image)!) === formatReference(reference) &&
           (pullSecret === undefined || pullSecrets.includes(pullSecret)),
       );
-      return saying === undefined ? undefined : toAnswer(saying, reference);
+      return saying === undefined ? 'unasked' : { answer: toAnswer(saying, reference), isDue: false };
     },
   };
 }
@@ -100,8 +100,9 @@ function toAnswer({ says }: Saying, reference: ImageReference): ImageAnswer {
   const host = registry === 'docker.io' ? 'registry-1.docker.io' : registry;
   const answer = {
     endpoint: /:\d+$/.test(host) ? host : `${host}:443`,
-    digest: `sha256:${createHash('sha256').update(formatReference(reference)).digest('hex')}`,
-    sizes: [],
+    ...('cause' in says
+      ? { outcome: 'failed' }
+      : { digest: `sha256:${createHash('sha256').update(formatReference(reference)).digest('hex')}`, sizes: [] }),
     ...says,
     ...(typeof says['endsAt'] === 'string' && { endsAt: Date.parse(says['endsAt']) }),
   };
@@ -114,9 +115,14 @@ function encodeData(stringData: unknown): Json {
   return Object.fromEntries(texts.map(([key, text]) => [key, Buffer.from(String(text)).toString('base64')]));
 }
 
+/** Where no cluster is known, neither is its time. */
+function timeOf({ pullSecrets }: Facts): Readonly<{ now?: number }> {
+  return pullSecrets === undefined ? { now: -Infinity } : {};
+}
+
 function printFindings({ id }: Rule, { text, policy, facts }: Sample): string {
   return readManifest(text)
-    .objects.flatMap(({ object }) => judgeIn(facts, object as Json, { policy }).findings)
+    .objects.flatMap(({ object }) => judgeIn(facts, object as Json, { policy, ...timeOf(facts) }).findings)
     .filter(({ rule }) => rule === id)
     .map((finding) => `${finding.action}: ${nameSubject(finding)}: ${describeFinding(finding)}\n`)
     .join('');

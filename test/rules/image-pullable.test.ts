@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Finding } from '../../src/engine/evaluate.ts';
 import type { Facts, NodeFacts } from '../../src/pull/facts.ts';
-import type { FailedPull, ImageAnswer } from '../../src/cause/answer.ts';
+import { outcomeOf, type FailedPull, type ImageAnswer } from '../../src/cause/answer.ts';
 import type { Action } from '../../src/policy/policy.ts';
 import { formatWarnings } from '../../src/report/finding.ts';
 import { FAILURES, failed, nodesOf, pullable, registriesOf } from '../support/answers.ts';
@@ -35,10 +35,8 @@ function container(imagePullPolicy?: string, image = APP): Json {
   return { name: 'app', image, ...(imagePullPolicy !== undefined && { imagePullPolicy }) };
 }
 
-const OF_IMAGE: readonly string[] = ['denied', 'not-found'];
-
 describe.each(FAILURES)('an image with the answer %j', (failure) => {
-  const isOfImage = OF_IMAGE.includes(failure.outcome);
+  const isOfImage = ['denied', 'not-found'].includes(outcomeOf(failure));
   const has = nodesOf({}, { images: new Set([APP]) });
 
   test.each<[action: Action, policy: string | undefined, nodes: NodeFacts | undefined, expected: Action]>([

@@ -1,86 +1,72 @@
 import { describe, expect, test } from 'vitest';
-import type { Decision } from '../../src/engine/evaluate.ts';
-import type { ImageAnswer } from '../../src/cause/answer.ts';
+import type { Decision, EvaluateInput } from '../../src/engine/evaluate.ts';
+import type { FailedPull, ImageAnswer } from '../../src/cause/answer.ts';
+import type { Facts, KnownAnswer } from '../../src/pull/facts.ts';
 import { formatWarnings } from '../../src/report/finding.ts';
 import { FAILURES, failed, pullable, registriesOf } from '../support/answers.ts';
-import { judgeIn } from '../support/facts.ts';
+import { factsOf, judgeIn } from '../support/facts.ts';
 import { judge } from '../support/judge.ts';
-import { deployment, pod } from '../support/objects.ts';
+import { deployment, pod, type Json } from '../support/objects.ts';
 import { MIRRORED, policyOf } from '../support/policies.ts';
-
-function rewrite(image: string, policy = MIRRORED, spec = {}): unknown {
-  const { edits } = judge(pod(image, spec), policy, 'apply');
-  return edits.find(({ path }) => path.endsWith('/image'))?.value;
-}
 
 const DIGEST = `sha256:${'a'.repeat(64)}`;
 const TO = 'swr.eu-de.otc.t-systems.com/dockerhub';
 
-describe('each image of Docker Hub, however it is written, is found under the same path on the mirror', () => {
-  test.each([
-    ['nginx', 'library/nginx'],
-    ['nginx:1.2.3', 'library/nginx:1.2.3'],
-    ['bitnami/redis:7', 'bitnami/redis:7'],
-    ['docker.io/nginx', 'library/nginx'],
-    ['docker.io/library/nginx', 'library/nginx'],
-    ['index.docker.io/nginx', 'library/nginx'],
-    ['registry-1.docker.io/library/nginx', 'library/nginx'],
-    ['registry.hub.docker.com/library/nginx:1', 'library/nginx:1'],
-    [`nginx@${DIGEST}`, `library/nginx@${DIGEST}`],
-    [`nginx:1.25@${DIGEST}`, `library/nginx:1.25@${DIGEST}`],
-  ])('%s', (image, expected) => {
-    expect(rewrite(image)).toBe(`${TO}/${expected}`);
-  });
+function rewrite(image: string, policy = MIRRORED, spec: Json = {}): unknown {
+  const { edits } = judge(pod(image, spec), policy, 'apply');
+  return edits.find(({ path }) => path.endsWith('/image'))?.value;
+}
+
+test.each([
+  ['nginx', 'library/nginx'],
+  ['nginx:1.2.3', 'library/nginx:1.2.3'],
+  ['bitnami/redis:7', 'bitnami/redis:7'],
+  ['docker.io/nginx', 'library/nginx'],
+  ['docker.io/library/nginx', 'library/nginx'],
+  ['index.docker.io/nginx', 'library/nginx'],
+  ['registry-1.docker.io/library/nginx', 'library/nginx'],
+  ['registry.hub.docker.com/library/nginx:1', 'library/nginx:1'],
+  [`nginx@${DIGEST}`, `library/nginx@${DIGEST}`],
+  [`nginx:1.25@${DIGEST}`, `library/nginx:1.25@${DIGEST}`],
+])('an image of Docker Hub, however it is written, has the same path on the mirror: %s', (image, expected) => {
+  expect(rewrite(image)).toBe(`${TO}/${expected}`);
 });
 
-describe('other images stay where they are', () => {
-  test.each([
-    'quay.io/a/b',
-    `${TO}/library/nginx:1.25`,
-    'swr.cn-north-4.myhuaweicloud.com/ddn-k8s/docker.io/library/alpine:latest',
-    'docker.io:443/library/nginx',
-    'docker.io.example.com/library/nginx',
-    'NGINX',
-  ])('%s', (image) => {
-    expect(rewrite(image)).toBeUndefined();
-  });
-
-  test('an image that is never pulled', () => {
-    expect(
-      rewrite('nginx', MIRRORED, { containers: [{ name: 'a', image: 'nginx', imagePullPolicy: 'Never' }] }),
-    ).toBeUndefined();
-  });
-
-  test('an exempt image, by its host and the start of its path', () => {
-    const policy = policyOf(
-      'mirrors: [{ from: docker.io, to: m.example.com }]',
-      'exempt: { images: [docker.io/bitnami/] }',
-    );
-    expect(rewrite('bitnami/redis', policy)).toBeUndefined();
-    expect(rewrite('bitnamilegacy/redis', policy)).toBe('m.example.com/bitnamilegacy/redis');
-  });
+test.each([
+  'quay.io/a/b',
+  `${TO}/library/nginx:1.25`,
+  'swr.cn-north-4.myhuaweicloud.com/ddn-k8s/docker.io/library/alpine:latest',
+  'docker.io:443/library/nginx',
+  'docker.io.example.com/library/nginx',
+  'NGINX',
+])('another image stays where it is: %s', (image) => {
+  expect(rewrite(image)).toBeUndefined();
 });
 
-describe('mirrors are chosen as the policy says', () => {
+test('so does one that is never pulled', () => {
+  const containers = [{ name: 'a', image: 'nginx', imagePullPolicy: 'Never' }];
+  expect(rewrite('', MIRRORED, { containers })).toBeUndefined();
+});
+
+test.each([
+  ['bitnami/redis:7', 'harbor.example.com:8443/legacy/redis:7'],
+  ['bitnamix/redis', 'mirror.example.com/bitnamix/redis'],
+  ['quay.io/a/b', 'mirror.example.com/quay/a/b'],
+  // Exempt by its host and the start of its path.
+  ['bitnamilegacy/redis', undefined],
+])('of the mirrors in a policy it is the first that matches, a path by whole segments: %s', (image, expected) => {
   const policy = policyOf(
     'mirrors:',
     '  - { from: docker.io/bitnami, to: "harbor.example.com:8443/legacy" }',
     '  - { from: docker.io, to: mirror.example.com }',
     '  - { from: quay.io, to: mirror.example.com/quay }',
+    'exempt: { images: [docker.io/bitnamilegacy/] }',
   );
-
-  test.each([
-    ['bitnami/redis:7', 'harbor.example.com:8443/legacy/redis:7'],
-    ['bitnamix/redis', 'mirror.example.com/bitnamix/redis'],
-    ['quay.io/a/b', 'mirror.example.com/quay/a/b'],
-  ])('the first that matches, a path by whole segments: %s', (image, expected) => {
-    expect(rewrite(image, policy)).toBe(expected);
-  });
+  expect(rewrite(image, policy)).toBe(expected);
 });
 
 test('an address that would be too long on the mirror is left alone and said', () => {
-  const image = `${'a/'.repeat(123)}b`;
-  const { findings, edits } = judge(pod(image), MIRRORED, 'apply');
+  const { findings, edits } = judge(pod(`${'a/'.repeat(123)}b`), MIRRORED, 'apply');
   expect(edits).toEqual([]);
   expect(findings.map(({ action, message }) => `${action}: ${message}`)).toEqual([
     'warn: comes from docker.io; its address on the mirror would be too long',
@@ -88,60 +74,161 @@ test('an address that would be too long on the mirror is left alone and said', (
 });
 
 describe('a policy that has mirrors verified', () => {
-  const VERIFIED = policyOf(
-    'mirrors: [{ from: docker.io, to: swr.eu-de.otc.t-systems.com/dockerhub }]',
-    'registries: [{ hosts: [swr.eu-de.otc.t-systems.com], pullSecret: default-secret, probe: true }]',
-    'rules: { mirror-used: { action: deny, verify: true }, image-pullable: off, image-fits: off }',
-  );
-  const MIRRORED_NGINX = `${TO}/library/nginx:1.25`;
+  const policyWith = (rules = ''): EvaluateInput['policy'] =>
+    policyOf(
+      `mirrors: [{ from: docker.io, to: ${TO} }]`,
+      'registries: [{ hosts: [swr.eu-de.otc.t-systems.com], pullSecret: harbor, probe: true }]',
+      `rules: { mirror-used: { action: deny, verify: true }, image-pullable: off, image-fits: off${rules} }`,
+    );
+  const VERIFIED = policyWith();
+  const IMAGE = 'bitnami/redis:7';
 
-  function decide(answer: ImageAnswer | undefined, image = 'nginx:1.25', object = pod(image)): Decision {
-    const registries = registriesOf(answer === undefined ? {} : { [MIRRORED_NGINX]: answer });
-    return judgeIn({ registries }, object, { policy: VERIFIED, fixMode: 'apply' });
+  function decide(known: KnownAnswer | ImageAnswer | 'not-gathered', object = pod(IMAGE)): Decision {
+    const answer = typeof known === 'object' && 'outcome' in known ? { answer: known, isDue: false } : known;
+    const facts: Facts = answer === 'not-gathered' ? {} : { registries: { get: () => answer } };
+    return judgeIn(facts, object, { policy: VERIFIED, fixMode: 'apply' });
   }
 
-  test('takes from them what they have, with the secret for it', () => {
-    const { edits, findings } = decide(pullable());
-    expect(edits.map(({ value }) => value)).toEqual([MIRRORED_NGINX, [{ name: 'default-secret' }]]);
+  test.each([
+    ['has just said so', false],
+    ['said so a while ago', true],
+  ])('takes from them what they have, with the secret for it, where a mirror %s', (_, isDue) => {
+    const { edits, findings, outdated } = decide({ answer: pullable(), isDue });
+    expect(edits.map(({ value }) => value)).toEqual([`${TO}/${IMAGE}`, [{ name: 'harbor' }]]);
     expect(findings.map(({ rule, fixed }) => `${rule} ${fixed}`)).toEqual([
       'mirror-used now',
       'pull-secret-present now',
     ]);
+    expect(findings[0]).toMatchObject({ messageId: 'not-mirrored', replacement: `${TO}/${IMAGE}` });
+    expect(outdated).toHaveLength(isDue ? 1 : 0);
   });
 
-  test.each([undefined, ...FAILURES])(
-    'leaves everything as it is, and refuses nobody, without a yes: %j',
-    (failure) => {
-      const { edits, findings } = decide(failure && failed(failure));
-      expect(edits).toEqual([]);
-      expect(findings.map(({ rule, action, fixed }) => `${rule} ${action} ${fixed}`)).toEqual(['mirror-used warn no']);
-    },
-  );
+  const COMMAND = `skopeo copy --all docker://docker.io/${IMAGE} docker://${TO}/${IMAGE}`;
+  const no = (cause: 'image-not-found' | 'access-denied' | 'timeout' | 'certificate-expired'): ImageAnswer =>
+    failed({ outcome: 'failed', cause });
 
-  test('leaves everything as it is where no registry is asked at all', () => {
-    const { edits, findings } = judge(pod('nginx:1.25'), VERIFIED, 'apply');
+  test.each<[messageId: string, known: KnownAnswer | ImageAnswer | 'not-gathered', message: string, remedy: RegExp]>([
+    [
+      'not-on-mirror',
+      no('image-not-found'),
+      `is not on its mirror; push it: ${COMMAND}`,
+      /^Copy it there: skopeo copy/,
+    ],
+    [
+      'mirror-denies',
+      no('access-denied'),
+      `cannot be pulled from its mirror, or is not there; push it: ${COMMAND}`,
+      /^If the mirror does not have it yet: skopeo .* If it has: Give the user/,
+    ],
+    [
+      'mirror-fails',
+      no('timeout'),
+      'comes from docker.io; its mirror does not work now (timeout), so it is not taken from there',
+      /a firewall on the way/,
+    ],
+    [
+      'mirror-fails',
+      no('certificate-expired'),
+      'comes from docker.io; its mirror does not work now (certificate has expired or is not yet valid), so it is not taken from there',
+      /renew its certificate/,
+    ],
+    ['mirror-silent', 'unasked', 'comes from docker.io; its mirror has not said yet whether it has it', /^Write the/],
+    ['mirror-silent', 'no-answer', 'comes from docker.io; its mirror has not said yet whether it has it', /^Write the/],
+    [
+      'mirror-not-allowed',
+      'not-allowed',
+      'comes from docker.io; whether its mirror has it is not known, as nobody asks it',
+      /with probe\.$/,
+    ],
+    // `check` in a pipeline: the pods do come from the mirror, and nobody is to go and change the policy.
+    [
+      'not-asked-here',
+      'not-gathered',
+      `comes from docker.io; taken from "${TO}/${IMAGE}" if it is there, which is not asked here`,
+      /: pullguard image --probe --config FILE docker\.io\/bitnami\/redis:7$/,
+    ],
+  ])('leaves an image as it is without a yes, and says why: %s', (messageId, known, message, remedy) => {
+    const { edits, findings, unanswered } = decide(known);
     expect(edits).toEqual([]);
-    expect(findings.map(({ rule, action }) => `${rule} ${action}`)).toEqual(['mirror-used warn']);
+    expect(findings).toMatchObject([{ rule: 'mirror-used', messageId, message, action: 'warn', fixed: 'no' }]);
+    expect(findings[0]!.remedy).toMatch(remedy);
+    expect(unanswered).toHaveLength(known === 'unasked' ? 1 : 0);
   });
 
-  test('does not ask about what is never pulled, or has no mirror', () => {
-    const registries = registriesOf({});
-    const containers = [
-      { name: 'a', image: 'nginx', imagePullPolicy: 'Never' },
-      { name: 'b', image: 'quay.io/a/b' },
-    ];
-    expect(judgeIn({ registries }, pod('', { containers }), { policy: VERIFIED }).findings).toEqual([]);
-    expect(registries.asked).toEqual([]);
+  test.each(FAILURES)('refuses nobody for it: %j', (failure) => {
+    const { edits, findings } = decide(failed(failure));
+    expect(edits).toEqual([]);
+    expect(findings).toMatchObject([{ rule: 'mirror-used', action: 'warn', cause: (failure as FailedPull).cause }]);
+  });
+
+  test('tells how to mend a secret that the mirror refuses', () => {
+    const { findings } = decide(failed({ outcome: 'failed', cause: 'credentials-refused' }));
+    expect(findings[0]!.remedy).toContain('delete secret harbor');
+  });
+
+  test('has the whole command in the remedy, and none in a message that would be cut in the middle of it', () => {
+    const image = `bitnami/redis@${DIGEST}`;
+    const [found] = decide(failed({ outcome: 'failed', cause: 'image-not-found' }), pod(image)).findings;
+    expect(found!.message).toMatch(/^is not on its mirror; push it there as "swr\.eu-de\..*"$/);
+    expect(found!.remedy).toBe(
+      `Copy it there: skopeo copy --all --preserve-digests docker://docker.io/${image} docker://${TO}/${image} (log in first: skopeo login swr.eu-de.otc.t-systems.com)`,
+    );
+  });
+
+  test.each([
+    ['bitnami/redis:7', '--all', 'bitnami/redis:7', 'bitnami/redis:7'],
+    [`bitnami/redis@${DIGEST}`, '--all --preserve-digests', `bitnami/redis@${DIGEST}`, `bitnami/redis@${DIGEST}`],
+    // Skopeo takes no address with both: by its digest it stays the same, and gets the tag.
+    [`bitnami/redis:7@${DIGEST}`, '--all --preserve-digests', `bitnami/redis@${DIGEST}`, 'bitnami/redis:7'],
+  ])('has %s copied as it is pulled', (image, flags, from, to) => {
+    const { findings } = decide(failed({ outcome: 'failed', cause: 'image-not-found' }), pod(image));
+    expect(findings[0]!.remedy).toContain(`skopeo copy ${flags} docker://docker.io/${from} docker://${TO}/${to} (`);
   });
 
   test('gives a person the whole command to copy, as names and addresses usually are', () => {
-    const registries = registriesOf({
-      [`${TO}/bitnami/nginx:1.22.0-debian-11-r3`]: failed({ outcome: 'failed', cause: 'image-not-found' }),
-    });
-    const object = deployment('bitnami/nginx:1.22.0-debian-11-r3');
-    const { findings } = judgeIn({ registries }, object, { policy: VERIFIED });
+    const image = 'bitnami/nginx:1.22.0-debian-11-r3';
+    const { findings } = decide(failed({ outcome: 'failed', cause: 'image-not-found' }), deployment(image));
     expect(formatWarnings(findings)).toEqual([
-      `Deployment/web container "app": is not on its mirror; push it: skopeo copy --all docker://docker.io/bitnami/nginx:1.22.0-debian-11-r3 docker://${TO}/bitnami/nginx:1.22.0-debian-11-r3 (mirror-used)`,
+      `Deployment/web container "app": is not on its mirror; push it: skopeo copy --all docker://docker.io/${image} docker://${TO}/${image} (mirror-used)`,
     ]);
+  });
+
+  describe('asks in the name of the pod as it will be', () => {
+    const named = (...names: readonly string[]): Json => ({ imagePullSecrets: names.map((name) => ({ name })) });
+    const accounts = factsOf({}, { 'default/default': ['of-account'] });
+    const strict = factsOf({}, { 'default/default': { pullSecrets: ['of-account'], enforcesMountableSecrets: true } });
+
+    test.each<[what: string, spec: Json, facts: Facts, rules: string, expected: readonly string[] | undefined]>([
+      ['with its own secrets, and the one that it is given', named('a'), {}, '', ['a', 'harbor']],
+      ['with that one once', named('harbor', 'a'), {}, '', ['harbor', 'a']],
+      ['with its account’s', {}, accounts, '', ['of-account', 'harbor']],
+      ['with that one, where no other is known', {}, {}, '', ['harbor']],
+      ['without, where the policy gives none', named('a'), {}, ', pull-secret-present: off', ['a']],
+      ['without, where it only says so', named('a'), {}, ', pull-secret-present: { action: warn, fix: false }', ['a']],
+      ['with nobody knows what', {}, {}, ', pull-secret-present: off', undefined],
+      ['without, where its account forbids it', {}, strict, '', ['of-account']],
+    ])('%s', (_, spec, known, rules, expected) => {
+      const registries = registriesOf({});
+      judgeIn({ ...known, registries }, pod(IMAGE, spec), { policy: policyWith(rules) });
+      expect(registries.asked).toMatchObject([{ pullSecrets: expected, namespace: 'default' }]);
+    });
+
+    test('without, where its author does not want it', () => {
+      const registries = registriesOf({});
+      const object = { ...pod(IMAGE), metadata: { annotations: { 'pullguard.dev/skip': 'pull-secret-present' } } };
+      const { skip } = policyOf('skip: { rules: [pull-secret-present] }');
+      judgeIn({ registries }, object, { policy: { ...VERIFIED, skip } });
+      expect(registries.asked).toMatchObject([{ pullSecrets: undefined }]);
+    });
+
+    test('but not about what is never pulled, or has no mirror', () => {
+      const registries = registriesOf({});
+      const containers = [
+        { name: 'a', image: 'nginx', imagePullPolicy: 'Never' },
+        { name: 'b', image: 'quay.io/a/b' },
+      ];
+      expect(judgeIn({ registries }, pod('', { containers }), { policy: VERIFIED }).findings).toEqual([]);
+      expect(registries.asked).toEqual([]);
+    });
   });
 });

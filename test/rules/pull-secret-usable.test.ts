@@ -385,13 +385,13 @@ describe('an update', () => {
   const spec = { ...named('harbor', 'gone'), ...running(HARBOR, QUAY) };
 
   test('that changes no image is not held up', () => {
-    const judges = (): boolean => false;
-    expect(judgeIn(facts, deployment('', spec), { policy: DENY, judges }).findings).toEqual([]);
+    const oldObject = deployment('', spec);
+    expect(judgeIn(facts, { ...oldObject, metadata: {} }, { policy: DENY, oldObject }).findings).toEqual([]);
   });
 
-  test('is judged by the images that changed', () => {
-    const judges = ({ written }: Readonly<{ written: string }>): boolean => written === QUAY;
-    const messages = judgeIn(facts, deployment('', spec), { policy: DENY, judges }).findings.map(
+  test('is looked at for the images that changed', () => {
+    const oldObject = deployment('', { ...spec, ...running(HARBOR, HARBOR) });
+    const messages = judgeIn(facts, deployment('', spec), { policy: DENY, oldObject }).findings.map(
       ({ value, message }) => `${value ?? ''} ${message}`,
     );
     expect(messages).toEqual([

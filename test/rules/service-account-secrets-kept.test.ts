@@ -62,8 +62,9 @@ describe('nothing is lost', () => {
 
   test('by an update of something else', () => {
     const facts = factsOf({}, { 'default/default': ['team'] });
-    const judges = (): boolean => false;
-    expect(judgeIn(facts, deployment('nginx', named('own')), { policy: DENY, judges }).findings).toEqual([]);
+    const oldObject = deployment('nginx', named('own'));
+    const labelled = { ...oldObject, metadata: { name: 'web', labels: { a: 'b' } } };
+    expect(judgeIn(facts, labelled, { policy: DENY, oldObject }).findings).toEqual([]);
   });
 
   test('by what pullguard adds itself, which it adds to those of the service account', () => {

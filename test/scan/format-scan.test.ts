@@ -3,8 +3,8 @@ import { describe, expect, test } from 'vitest';
 import { formatScanJson, formatScanTable } from '../../src/scan/format-scan.ts';
 import type { ScanResult } from '../../src/scan/scan-cluster.ts';
 import type { Finding } from '../../src/engine/evaluate.ts';
-import type { Owner } from '../../src/scan/owners.ts';
-import { groupFindings } from '../../src/scan/group-findings.ts';
+import type { Owner } from '../../src/scan/tally.ts';
+import { groupFindings } from '../../src/scan/tally.ts';
 import { finding, missingField } from '../support/finding.ts';
 
 const ownerOf = (kind: string, name: string, group = 'apps'): Owner => ({ group, kind, name });
@@ -43,7 +43,7 @@ const RESULT: ScanResult = {
     [WEB, 'template', finding({ ...MIRRORED, fixed: 'later' })],
     [WEB, 'pod', finding({ ...MIRRORED, fixed: 'now' })],
     [WEB, 'pod', finding({ ...MIRRORED, fixed: 'now' })],
-    [ownerOf('Pod', 'debug', ''), 'pod', missingField({ label: 'container "app"' })],
+    [ownerOf('Pod', 'debug', ''), 'pod', missingField({ label: 'container "app"', remedy: 'Name the pull secret.' })],
     [ownerOf('CronJob', 'dump', 'batch'), 'template', finding({ action: 'audit' })],
   ),
   errors: ['jobs.batch cannot be listed: forbidden; it takes the verb "list" on jobs.batch, in a ClusterRole'],
@@ -75,6 +75,8 @@ shop        Deployment/web        fixed     -      mirror-used           contain
 shop        Pod/debug             warned    1      pull-secret-present   container "app": needs its registry's pull
                                                                          secret
 
+remedy (reference-valid): Write it in lower case.
+remedy (pull-secret-present): Name the pull secret.
 unfixed: let in without pullguard or before this policy; new pods are fixed, as kubectl rollout restart makes them
 not checked: pull-secret-usable, which needs pull secrets and service accounts
 not known: secrets may not be listed
@@ -90,7 +92,7 @@ error: jobs.batch cannot be listed: forbidden; it takes the verb "list" on jobs.
     expect(lines[4]).toBe(
       'shop        Deployment/web        fixed     -      mirror-used           container "app": "nginx:1.25": comes from docker.io; its pods get "swr.eu-de.otc.t-systems.com/dockerhub/library/nginx:1.25"',
     );
-    expect(lines).toHaveLength(14);
+    expect(lines).toHaveLength(16);
   });
 
   test.each<[what: string, counts: Partial<ScanResult['counts']>, line: string]>([
@@ -122,7 +124,7 @@ error: jobs.batch cannot be listed: forbidden; it takes the verb "list" on jobs.
     const evil = 'a\n\u001b[2Jfine';
     const { groups } = resultOf([ownerOf('Pod', evil, ''), 'pod', finding({ message: evil, label: evil })]);
     const text = plain({ ...EMPTY, groups, errors: [evil], unknown: [evil], notServed: [evil] });
-    expect(text.split('\n')).toHaveLength(8);
+    expect(text.split('\n')).toHaveLength(9);
     expect(text.replaceAll('\n', '')).not.toMatch(/\p{Cc}/u);
   });
 

@@ -1,7 +1,6 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { UsageError } from '../../src/cli/io.ts';
 import { scanCluster, type ScanInput, type ScanResult } from '../../src/scan/scan-cluster.ts';
-import type { ApiServer } from '../../src/cluster/connection/api-server.ts';
+import { ApiError, type ApiServer } from '../../src/cluster/connection/api-server.ts';
 import type { Policy } from '../../src/engine/rule.ts';
 import {
   DEPLOYMENTS,
@@ -202,14 +201,14 @@ describe('a cluster that cannot be asked', () => {
     const api = connectTo(server);
     await server.stop();
     onTestFinished(() => server.restart());
-    await expect(scan(server, { api })).rejects.toThrow(UsageError);
-    await expect(scan(server, { api })).rejects.toThrow(/nothing listens there; check /);
+    const message = expect.stringMatching(/: nothing listens there$/) as string;
+    await expect(scan(server, { api })).rejects.toMatchObject({ name: ApiError.name, message });
   });
 
   test('as it does not let us in is asked no more', async () => {
     const server = await startCluster();
     server.failNext({ status: 401, message: 'Unauthorized' });
-    await expect(scan(server)).rejects.toThrow(UsageError);
+    await expect(scan(server)).rejects.toMatchObject({ status: 401 });
     expect(server.requests).toHaveLength(1);
   });
 

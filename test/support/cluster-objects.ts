@@ -18,7 +18,7 @@ export function podOf(namespace: string, name: string, image: string, metadata: 
   return { ...pod(image), metadata: { name, namespace, ...metadata } };
 }
 
-function controllerOf(apiVersion: string, kind: string, name: string, uid = ''): Json {
+export function controllerOf(apiVersion: string, kind: string, name: string, uid = ''): Json {
   return { ownerReferences: [{ apiVersion, kind, name, uid, controller: true }] };
 }
 

@@ -24,7 +24,7 @@ function secretStore(isSynced: boolean, objectName?: string, name = ''): SecretS
 
 function assemble(mode: SecretsMode, secrets: readonly SecretStore[]) {
   const [serviceAccounts, namespaces] = [store<never>(false), store<never>(false)];
-  return assembleFacts({ mode, secrets, serviceAccounts, namespaces, nodes: undefined, now: () => 1000 });
+  return assembleFacts({ mode, secrets, serviceAccounts, namespaces, nodes: undefined });
 }
 
 describe('pull secrets are a fact when', () => {
@@ -69,13 +69,9 @@ test('only a list by name shows secrets of types that are no pull secret', () =>
   expect(assemble('all', [secretStore(true), secretStore(true)]).pullSecrets?.seesEveryType).toBe(false);
 });
 
-test('the time is what it is when it is asked for', () => {
-  expect(assemble('all', [secretStore(true)]).pullSecrets?.now()).toBe(1000);
-});
-
 test('service accounts are a fact once they are listed', () => {
   const account = { pullSecrets: ['a'], enforcesMountableSecrets: false };
-  const stores = { mode: 'none', secrets: [], namespaces: undefined, nodes: undefined, now: Date.now } as const;
+  const stores = { mode: 'none', secrets: [], namespaces: undefined, nodes: undefined } as const;
   expect(assembleFacts({ ...stores, serviceAccounts: store(false) })).not.toHaveProperty('serviceAccounts');
   const facts = assembleFacts({ ...stores, serviceAccounts: store(true, 'web/default', account) });
   expect(facts.serviceAccounts?.find('web', 'default')).toBe(account);
@@ -86,7 +82,7 @@ test('nodes are a fact once they are listed, and none where nobody asks for them
   const [serviceAccounts, namespaces] = [store<never>(false), store<never>(false)];
   const list = () => [];
   const assembleNodes = (nodes: NodeStore | undefined) =>
-    assembleFacts({ mode: 'none', secrets: [], serviceAccounts, namespaces, nodes, now: Date.now }).nodes;
+    assembleFacts({ mode: 'none', secrets: [], serviceAccounts, namespaces, nodes }).nodes;
   expect(assembleNodes(undefined)).toBeUndefined();
   expect(assembleNodes({ list, hasSynced: () => false })).toBeUndefined();
   expect(assembleNodes({ list, hasSynced: () => true })?.list).toBe(list);
@@ -94,7 +90,7 @@ test('nodes are a fact once they are listed, and none where nobody asks for them
 
 describe('a namespace may forbid to refuse, and until its labels are known nothing may be refused', () => {
   const serviceAccounts = store<never>(false);
-  const stores = { mode: 'none', secrets: [], serviceAccounts, nodes: undefined, now: Date.now } as const;
+  const stores = { mode: 'none', secrets: [], serviceAccounts, nodes: undefined } as const;
 
   test('so the fact is there before it has answers', () => {
     const facts = assembleFacts({ ...stores, namespaces: store(false) });
