@@ -1,7 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import request from 'supertest';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import type { Inquiry } from '../../src/admission/inquiry.ts';
+import type { Registries } from '../../src/admission/answer-later.ts';
 import { pod, type Json } from '../support/objects.ts';
 import { askingPolicy, FOREVER_MS, holdRegistries, REFUSED } from './asking.ts';
 import {
@@ -28,7 +28,7 @@ function send(url: string, path = '/validate', review: Json = FINE) {
 
 async function serveAsking(waitMs: number) {
   const registries = holdRegistries();
-  const app = await serveApp({ policy: () => askingPolicy(waitMs), inquire: registries.inquire });
+  const app = await serveApp({ policy: () => askingPolicy(waitMs), registries: registries.registries });
   return { ...app, registries };
 }
 
@@ -53,19 +53,19 @@ describe('a review about whose images registries are asked', () => {
     const { url, registries } = await serveAsking(FOREVER_MS);
     registries.answer(REFUSED);
     expect(await send(url)).toMatchObject(DENIED);
-    expect(registries.asked()).toBe(1);
+    expect(registries.asked()).toBe(0);
   });
 
   test('is answered by what is known when it has waited as long as the policy says', async () => {
     const { url, registries } = await serveAsking(30);
     expect(await send(url)).toEqual(FINE_ANSWER);
-    expect(registries.asked()).toBe(2);
+    expect(registries.asked()).toBe(1);
   });
 
   test('is answered before the API server gives up, whatever the policy says', async () => {
     const { url, registries } = await serveAsking(FOREVER_MS);
     expect(await send(url, '/validate?timeout=1s')).toEqual(FINE_ANSWER);
-    expect(registries.asked()).toBe(2);
+    expect(registries.asked()).toBe(1);
   });
 
   test('has waited already for as long as its body took to arrive', async () => {
@@ -87,11 +87,11 @@ describe('a review about whose images registries are asked', () => {
 });
 
 describe('nobody waits and nobody is asked', () => {
-  const nobody = (): Inquiry => {
+  const nobody = (): Registries => {
     const fail = (): never => {
       throw new Error('a registry was asked');
     };
-    return { registries: { find: fail }, pending: () => undefined };
+    return { known: { get: fail }, ask: fail };
   };
   const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'web' } };
   test.each([
@@ -100,15 +100,25 @@ describe('nobody waits and nobody is asked', () => {
     ['in a namespace that is exempt', reviewOf(pod('registry.example.com/app:1'), { namespace: 'kube-system' })],
     ['for an object that is no workload', reviewOf({ apiVersion: 'v1', kind: 'ConfigMap' })],
   ])('%s', async (_name, review) => {
-    const { url } = await serveApp({ policy: () => askingPolicy(FOREVER_MS), inquire: nobody });
+    const { url } = await serveApp({ policy: () => askingPolicy(FOREVER_MS), registries: nobody });
     for (const path of ['/mutate', '/validate']) expect(await send(url, path, review)).toEqual(FINE_ANSWER);
   });
 
   test('where the policy has no registry asked', async () => {
-    const facts = () => ({ registries: holdRegistries().inquire().registries });
-    const { url } = await serveApp({ policy: () => askingPolicy(FOREVER_MS), facts, inquire: () => undefined });
+    const facts = () => ({ registries: holdRegistries().registries().known });
+    const { url } = await serveApp({ policy: () => askingPolicy(FOREVER_MS), facts, registries: () => undefined });
     expect(await send(url)).toEqual(FINE_ANSWER);
   });
+});
+
+test('a dry run asks nobody, and is told what is known', async () => {
+  const { url, registries } = await serveAsking(FOREVER_MS);
+  const dryRun = reviewOf(pod('registry.example.com/app:1'), { dryRun: true });
+  expect(await send(url, '/validate', dryRun)).toEqual(FINE_ANSWER);
+  expect(registries.asked()).toBe(0);
+  registries.answer(REFUSED);
+  expect(await send(url, '/validate', dryRun)).toMatchObject(DENIED);
+  expect(registries.asked()).toBe(0);
 });
 
 describe('while a review waits', () => {
@@ -170,7 +180,7 @@ describe('reviews that wait hold their bodies, so that', () => {
 
   test('and those that come after they were answered may wait again', async () => {
     const { port, registries } = await serveAsking(30);
-    for (let asked = 2; asked <= 6; asked += 2) {
+    for (let asked = 1; asked <= 3; asked++) {
       const { answer } = await sendBody(port, large(600_000));
       expect(await answer).toEqual(FINE_ANSWER);
       expect(registries.asked()).toBe(asked);
@@ -190,18 +200,16 @@ describe('reviews that wait hold their bodies, so that', () => {
 
 describe('a failure of our own after registries have answered', () => {
   test('in judging again lets the object pass, and is not hidden', async () => {
-    const { inquire, asked, answer } = holdRegistries();
-    const failing = (): Inquiry => {
-      const { registries, pending } = inquire();
-      const find: typeof registries.find = (question) => {
-        if (asked() > 0) throw new Error('a bug');
-        return registries.find(question);
-      };
-      return { registries: { find }, pending };
+    const { registries, asked, answer } = holdRegistries();
+    let isAnswered = false;
+    const facts = () => {
+      if (isAnswered) throw new Error('a bug');
+      return {};
     };
-    const { url, lines, metrics } = await serveApp({ policy: () => askingPolicy(FOREVER_MS), inquire: failing });
+    const { url, lines, metrics } = await serveApp({ policy: () => askingPolicy(FOREVER_MS), registries, facts });
     const sent = send(url);
     await expect.poll(asked).toBe(1);
+    isAnswered = true;
     answer(REFUSED);
     expect(await sent).toMatchObject({ response: { allowed: true, auditAnnotations: { error: 'internal' } } });
     expect(lines).toMatchObject([{ level: 50, msg: 'failed, and let the object pass', outcome: 'error' }]);
@@ -215,7 +223,7 @@ describe('a failure of our own after registries have answered', () => {
     };
     const { url, lines, metrics } = await serveApp({
       policy: () => askingPolicy(30),
-      inquire: registries.inquire,
+      registries: registries.registries,
       onDecided,
     });
     for (let time = 1; time <= 2; time++) {
@@ -231,7 +239,7 @@ test('who is told of decisions is told of the last one', async () => {
   const registries = holdRegistries();
   const { url } = await serveApp({
     policy: () => askingPolicy(FOREVER_MS),
-    inquire: registries.inquire,
+    registries: registries.registries,
     onDecided: (review, { findings }) => told.push([review.uid, findings.map(({ rule }) => rule)]),
   });
   const sent = send(url);

@@ -417,10 +417,11 @@ describe('a failure of our own lets the object pass, and is not hidden', () => {
       remedy: '',
       faqItems: [],
       defaultAction: 'deny',
-      judges: 'images',
+      scope: 'images',
       fixable: false,
       options: {},
       needs: [],
+      messages: {},
       check: () => {
         throw error;
       },

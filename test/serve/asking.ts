@@ -1,7 +1,8 @@
-import type { Inquiry } from '../../src/admission/inquiry.ts';
+import type { Registries } from '../../src/admission/answer-later.ts';
 import type { ImageAnswer } from '../../src/cause/answer.ts';
+import { defineRule, type Policy } from '../../src/engine/rule.ts';
 import type { ProbeSettings } from '../../src/policy/policy.ts';
-import { type Policy, defineRule } from '../../src/engine/rule.ts';
+import { placeOf } from '../../src/workload/workload.ts';
 import { MIRRORED } from '../support/policies.ts';
 
 /** Denies what registries say is denied. */
@@ -11,16 +12,16 @@ const asking = defineRule({
   remedy: '',
   faqItems: [],
   defaultAction: 'deny',
-  judges: 'images',
+  scope: 'images',
   fixable: false,
   options: {},
   needs: ['registries'],
-  check: ({ workload: { images, namespace }, facts }) =>
-    images.flatMap(({ parsed, pointer, written }) => {
-      if (!parsed.ok) return [];
-      const answer = facts.registries.find({ reference: parsed.reference, namespace, pullSecrets: [] });
-      return answer?.outcome === 'failed' ? [{ message: 'is denied', at: pointer, value: written }] : [];
-    }),
+  messages: { denied: () => 'is denied' },
+  check: ({ pull }) =>
+    pull
+      .answers()
+      .filter(({ answer }) => answer.outcome === 'failed')
+      .map(({ use }) => ({ ...placeOf(use), messageId: 'denied' })),
 });
 
 /** A policy whose one rule asks registries, and waits for them so long, in milliseconds. */
@@ -39,8 +40,8 @@ export const REFUSED: ImageAnswer = {
 };
 
 export type HeldRegistries = Readonly<{
-  inquire: () => Inquiry;
-  /** How often a rule has asked. */
+  registries: () => Registries;
+  /** How often they were asked. */
   asked: () => number;
   /** From now on they say so, and nobody waits any more. */
   answer: (answer: ImageAnswer) => void;
@@ -49,24 +50,24 @@ export type HeldRegistries = Readonly<{
 /** Registries that do not answer until they are told to. */
 export function holdRegistries(): HeldRegistries {
   let asked = 0;
-  let known: ImageAnswer | undefined;
+  let said: ImageAnswer | undefined;
   let settle: () => void = () => undefined;
   const answered = new Promise<void>((resolve) => {
     settle = resolve;
   });
-  return {
-    inquire: () => {
-      let hasAsked = false;
-      const find = (): ImageAnswer | undefined => {
-        asked += 1;
-        hasAsked = true;
-        return known;
-      };
-      return { registries: { find }, pending: () => (hasAsked && known === undefined ? answered : undefined) };
+  const registries: Registries = {
+    known: { get: () => (said === undefined ? 'unasked' : { answer: said, isDue: false }) },
+    ask: async () => {
+      asked += 1;
+      await answered;
+      return said;
     },
+  };
+  return {
+    registries: () => registries,
     asked: () => asked,
     answer: (answer) => {
-      known = answer;
+      said = answer;
       settle();
     },
   };

@@ -133,7 +133,7 @@ test('line breaks and terminal codes in names stay inside the one line of JSON',
 function logReview(review: Json, policy: Policy = MIRRORED, endpoint: 'mutate' | 'validate' = 'mutate'): LogLine[] {
   const { logger, lines } = collectLog();
   const request = readRequest(review);
-  const admission = admit(request, endpoint, policy, {});
+  const admission = admit(request, endpoint, policy, { facts: {}, now: 0 });
   const denied = admission.findings.some(({ action }) => action === 'deny');
   const outcome = denied ? 'denied' : admission.edits.length > 0 ? 'patched' : 'allowed';
   logDecision(logger, { endpoint, request, outcome, seconds: 0.0012346, admission });

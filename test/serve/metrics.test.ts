@@ -1,8 +1,10 @@
+import type { FactAge } from '../../src/cluster/facts/facts.ts';
+import type { ProbeEvent } from '../../src/registry/prober/prober.ts';
 import { outcomeOf } from '../../src/cause/answer.ts';
 import request from 'supertest';
 import { describe, expect, test } from 'vitest';
 import type { ImageAnswer } from '../../src/cause/answer.ts';
-import { countProbe, createMetrics, type Probed } from '../../src/serve/metrics.ts';
+import { countProbe, createMetrics } from '../../src/serve/metrics.ts';
 import { deployment, pod } from '../support/objects.ts';
 import { FINE, readCounter, reviewOf, serveApp } from './helpers.ts';
 
@@ -118,7 +120,7 @@ test('whatever kinds are sent, they make no more than one series, or Prometheus 
 
 test('what is known of the cluster is measured when somebody looks, and has no age before it is known', async () => {
   const { registry, measureCluster } = createMetrics();
-  const facts = () => [
+  const facts = (): readonly FactAge[] => [
     { fact: 'namespaces', seconds: 3, objects: 12 },
     { fact: 'pullSecrets', seconds: undefined, objects: 0 },
   ];
@@ -143,7 +145,7 @@ describe('what registries are asked', () => {
     { endpoint, outcome: 'failed', cause: 'rate-limited', endsAt: undefined },
     { endpoint, outcome: 'failed', cause: 'server-error', fault: { what: 'status', number: 503 } },
   ];
-  const probed = (result: Probed['result'], registry = 'registry.example.com'): Probed => ({
+  const probed = (result: ProbeEvent['result'], registry = 'registry.example.com'): ProbeEvent => ({
     registry,
     seconds: 0.07,
     result,

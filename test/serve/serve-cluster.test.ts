@@ -1,3 +1,4 @@
+import { reachCluster } from '../../src/cli/reach-cluster.ts';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { admit } from '../../src/admission/admit.ts';
 import { UsageError } from '../../src/cli/io.ts';
@@ -30,7 +31,11 @@ async function joinStandIn(
   const kubeconfig = writeKubeconfig(api, tempFolder().at('kubeconfig'), 'pullguard');
   const names = { webhookConfiguration: 'pullguard', service: 'pullguard' };
   const defaults = { secrets: 'default-secret-only', watchNodes: false, ...names } as const;
-  const cluster = await joinCluster({ kubeconfig, dnsName: [], ...defaults, ...options }, { policy, metrics, logger });
+  const cluster = await joinCluster({ dnsName: [], ...defaults, ...options }, reachCluster({ kubeconfig }), {
+    policy,
+    metrics,
+    logger,
+  });
   onTestFinished(async () => {
     await cluster.close();
     await api.stop();
@@ -70,7 +75,7 @@ describe('a server in a cluster', () => {
   test('tells of what it fixed by an Event, and counts it', async () => {
     const { cluster, api, readMetrics } = await joinStandIn();
     const request = requestFor(pod('nginx'), { namespace: 'default' });
-    cluster.settings.onDecided?.(request, admit(request, 'mutate', MIRRORED, {}));
+    cluster.settings.onDecided?.(request, admit(request, 'mutate', MIRRORED, { facts: {}, now: 0 }));
     await vi.waitFor(
       async () => {
         expect(api.list('/api/v1/namespaces/default/events')).toHaveLength(2);
@@ -101,9 +106,6 @@ describe('a server in a cluster', () => {
   });
 });
 
-test('a kubeconfig that is not there is told as a mistake of the caller’s', async () => {
-  const { logger } = collectLog();
-  const surroundings = { policy: () => MIRRORED, metrics: createMetrics(), logger };
-  const options = { secrets: 'none', watchNodes: false, webhookConfiguration: 'a', service: 'a', dnsName: [] } as const;
-  await expect(joinCluster({ ...options, kubeconfig: '/does/not/exist' }, surroundings)).rejects.toThrow(UsageError);
+test('a kubeconfig that is not there is told as a mistake of the caller’s', () => {
+  expect(() => reachCluster({ kubeconfig: '/does/not/exist' })).toThrow(UsageError);
 });

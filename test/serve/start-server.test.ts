@@ -182,7 +182,10 @@ describe('a registry that hangs', () => {
       platforms: () => ['linux/amd64'],
       onProbed: () => undefined,
     });
-    const { port } = await start({ policy: () => policy, inquire: prober.inquire });
+    const { port } = await start({
+      policy: () => policy,
+      registries: () => ({ known: prober.registries, ask: prober.ask }),
+    });
     registry.hold();
     expect(await post(port, {}, '/validate')).toEqual(FINE_ANSWER);
     expect(registry.requests).toHaveLength(1);
@@ -257,8 +260,8 @@ describe('stop', () => {
   });
 
   test('a call that waits for registries is answered, asked to go elsewhere, and then the server ends', async () => {
-    const { inquire, asked, answer } = holdRegistries();
-    const { port, server } = await start({ policy: () => askingPolicy(FOREVER_MS), inquire });
+    const { registries, asked, answer } = holdRegistries();
+    const { port, server } = await start({ policy: () => askingPolicy(FOREVER_MS), registries });
     const { socket, until, ended } = await connectSecurely(port);
     socket.write(rawPost('/validate', JSON.stringify(FINE)));
     await expect.poll(asked).toBe(1);
