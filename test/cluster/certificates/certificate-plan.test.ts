@@ -6,11 +6,10 @@ import {
   planCertificates,
   settleMs,
   shouldTakeOver,
-  termProblem,
   type Stored,
   type StoredPairs,
-  type Term,
 } from '../../../src/cluster/certificates/certificate-plan.ts';
+import type { Term } from '../../../src/tls/source.ts';
 import { simulateRotation } from './simulated-rotation.ts';
 
 const SECOND_MS = 1000;
@@ -89,11 +88,6 @@ test('short lives have short waits, so that a renewal ends before the old certif
   }
 });
 
-test('a certificate is good in its first and in its last moment', () => {
-  const { notBefore, notAfter } = term(0, 90);
-  for (const now of [notBefore, notAfter]) expect(termProblem('CA', { notBefore, notAfter }, now)).toBeUndefined();
-});
-
 test('no rotation ever costs a call, in whatever order replicas and API servers hear of things', () => {
   fc.assert(
     fc.property(fc.noShrink(fc.integer()), (seed) => {
@@ -103,7 +97,7 @@ test('no rotation ever costs a call, in whatever order replicas and API servers 
       expect(rotations).toBeGreaterThan(3);
       expect(renewals).toBeGreaterThan(3);
     }),
-    { numRuns: 60 },
+    { numRuns: 20 },
   );
 });
 
