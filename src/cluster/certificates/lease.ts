@@ -14,8 +14,8 @@ export type ElectionOptions = Readonly<{
   onChange: (isLeader: boolean) => void;
   /** Called once for each distinct problem until it is over; it is tried again by itself. */
   onError: (message: string) => void;
-  /** How long the others wait for a leader of whom they hear nothing, in milliseconds; 15,000 unless told otherwise. */
-  durationMs?: number;
+  /** How long the others wait for a leader of whom they hear nothing. */
+  durationMs: number;
 }>;
 
 export type Election = Readonly<{
@@ -24,7 +24,6 @@ export type Election = Readonly<{
   close: () => Promise<void>;
 }>;
 
-const DEFAULT_DURATION_MS = 15_000;
 /** For each of the two calls that give the leadership away: nobody's end is to wait long for them. */
 const LAST_WORD_MS = 2000;
 
@@ -35,7 +34,7 @@ const LAST_WORD_MS = 2000;
  * once one fails. A leader steps down some time before the others may think it gone.
  */
 export function electLeader(options: ElectionOptions): Election {
-  const { api, namespace, name, identity, onChange, onError, durationMs = DEFAULT_DURATION_MS } = options;
+  const { api, namespace, name, identity, onChange, onError, durationMs } = options;
   const collection = `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases`;
   // Three tries while the others wait; after two of them without success it is no leader any more.
   const renewMs = durationMs / 3;
@@ -103,7 +102,15 @@ export function electLeader(options: ElectionOptions): Election {
     }
     // Before the answer, as it may be lost on its way to us.
     mayHold = true;
-    await write(lease, holder);
+    const now = toMicroTime(api.now());
+    const spec = {
+      ...(readPath(lease, 'spec') as object | undefined),
+      holderIdentity: identity,
+      leaseDurationSeconds: Math.ceil(durationMs / 1000),
+      renewTime: now,
+      ...(holder !== identity && { acquireTime: now, leaseTransitions: countTransitions(lease) }),
+    };
+    await put(lease ?? { metadata: { namespace, name } }, spec, lease === undefined);
     return true;
   }
 
@@ -112,19 +119,6 @@ export function electLeader(options: ElectionOptions): Election {
     if (text !== seen.text) seen = { text, since: performance.now() };
     const seconds = readPath(lease, 'spec', 'leaseDurationSeconds');
     return performance.now() - seen.since > (typeof seconds === 'number' ? seconds * 1000 : durationMs);
-  }
-
-  async function write(lease: KubernetesObject | undefined, holder: string): Promise<void> {
-    const now = toMicroTime(api.now());
-    const isNew = holder !== identity;
-    const spec = {
-      ...(readPath(lease, 'spec') as object | undefined),
-      holderIdentity: identity,
-      leaseDurationSeconds: Math.ceil(durationMs / 1000),
-      renewTime: now,
-      ...(isNew && { acquireTime: now, leaseTransitions: countTransitions(lease) }),
-    };
-    await put(lease ?? { metadata: { namespace, name } }, spec, lease === undefined);
   }
 
   async function release(): Promise<void> {

@@ -1,7 +1,7 @@
 import { describeError } from '../../text/error.ts';
 import { requestProblem, type Lives } from '../../tls/self-signed.ts';
 import { termProblem, type CertificateSource, type ServingCertificate } from '../../tls/source.ts';
-import type { AccessRule, ApiServer } from '../connection/api-server.ts';
+import type { ApiServer } from '../connection/api-server.ts';
 import type { ServiceName } from './ca-bundle.ts';
 import { overlapMs, planCertificates, settleMs, shouldTakeOver, type CertificatePlan } from './certificate-plan.ts';
 import { openCertificateStore, type StoredCertificates } from './certificate-secret.ts';
@@ -228,32 +228,4 @@ export function manageCertificate(options: ManageOptions): ManagedCertificate {
 function livesProblem({ authorityMs, servingMs }: Lives): string | undefined {
   if (servingMs >= MIN_LIFE_MS && authorityMs >= servingMs) return undefined;
   return `a serving certificate for ${servingMs} ms and a CA for ${authorityMs} ms cannot be managed: the first must live for ${MIN_LIFE_MS} ms or more, and the CA no less than that`;
-}
-
-/**
- * What managing a certificate needs to be allowed, and no more. A role for one name also grants `list` and `watch` with a field
- * selector of that name. What is to be created has no name yet, as far as authorisation goes.
- */
-export function listCertificateAccess(
-  objects: Pick<ManageOptions, 'namespace' | 'secretName' | 'webhookConfigurationName'>,
-): readonly AccessRule[] {
-  const { namespace, secretName, webhookConfigurationName } = objects;
-  const secrets = { apiGroup: '', resource: 'secrets', namespaced: true };
-  const leases = { apiGroup: 'coordination.k8s.io', resource: 'leases', namespaced: true };
-  const configurations = ['mutatingwebhookconfigurations', 'validatingwebhookconfigurations'].map((resource) => ({
-    apiGroup: 'admissionregistration.k8s.io',
-    resource,
-    verbs: ['list', 'watch', 'patch'],
-    resourceNames: [webhookConfigurationName],
-    namespaced: false,
-  }));
-  return [
-    { ...secrets, verbs: ['create'] },
-    { ...secrets, verbs: ['list', 'watch', 'update'], resourceNames: [secretName] },
-    { ...leases, verbs: ['create'] },
-    { ...leases, verbs: ['get', 'update'], resourceNames: [LEASE_NAME] },
-    ...configurations,
-    // Only to read its uid.
-    { apiGroup: '', resource: 'namespaces', verbs: ['get'], resourceNames: [namespace], namespaced: false },
-  ];
 }

@@ -20,17 +20,14 @@ export type ConnectOptions = Readonly<{
  * @throws Error that says which kubeconfig and why.
  */
 export function connectToCluster({ kubeconfig, context }: ConnectOptions = {}): ApiServer {
-  if (kubeconfig === undefined && context === undefined && isInCluster())
-    return createApiServer(serviceAccountConfig());
+  if (kubeconfig === undefined && context === undefined && isInCluster()) {
+    const config = new KubeConfig();
+    // It reads the token again as it rotates.
+    config.loadFromCluster();
+    return createApiServer(config);
+  }
   const files = kubeconfig === undefined ? findKubeconfigs() : [kubeconfig];
   return createApiServer(loadKubeconfig(files, context));
-}
-
-/** client-node reads the token again as it rotates. */
-function serviceAccountConfig(): KubeConfig {
-  const config = new KubeConfig();
-  config.loadFromCluster();
-  return config;
 }
 
 /** As kubectl finds them: of several in `$KUBECONFIG` those that exist. client-node would try http://localhost:8080 at last. */

@@ -5,9 +5,6 @@ import { formatSecond } from '../../text/time.ts';
 import { ApiError, type ApiServer } from '../connection/api-server.ts';
 import { createEventBook, type DueEvent, type Notice, type WrittenEvent } from './event-book.ts';
 
-/** What the recorder needs to be allowed, in every namespace. */
-export const EVENT_ACCESS = { apiGroup: '', resource: 'events', verbs: ['create', 'get', 'patch'] } as const;
-
 /** What came of one Event: written, given up for lack of room, or refused by the API server or never answered. */
 export type EventResult = 'written' | 'dropped' | 'failed';
 

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { ClusterNode, PullSecret, ServiceAccount } from '../../pull/facts.ts';
 import { readPullSecret } from '../../pull/pull-secret.ts';
 import { PULL_SECRET_TYPES } from '../../pull/used-secrets.ts';
-import type { AccessRule, KubernetesObject } from '../connection/api-server.ts';
+import type { KubernetesObject } from '../connection/api-server.ts';
 import { readNamespace, readNode, readServiceAccount, type NamespaceLabels } from './read-objects.ts';
 
 /**
@@ -69,17 +69,4 @@ export function listSecretCollections(mode: SecretsMode, names: readonly string[
 /** Of the collection in all namespaces, or in one. */
 export function pathOf({ resource }: Pick<ObjectSelection, 'resource'>, namespace?: string): string {
   return namespace === undefined ? `/api/v1/${resource}` : `/api/v1/namespaces/${namespace}/${resource}`;
-}
-
-/** What reading facts needs to be allowed, and no more. Who is allowed one name may list and watch with a selector of it. */
-export function accessOf({ secrets: mode, pullSecretNames, nodes }: FactScope): readonly AccessRule[] {
-  const rule = { apiGroup: '', verbs: ['list', 'watch'], namespaced: false };
-  const others = [SERVICE_ACCOUNTS, NAMESPACES, ...(nodes ? [NODES] : [])].map(({ resource }) => ({
-    ...rule,
-    resource,
-  }));
-  const secrets = listSecretCollections(mode, pullSecretNames);
-  if (secrets.length === 0) return others;
-  const resourceNames = secrets.flatMap(({ objectName }) => objectName ?? []);
-  return [...others, { ...rule, resource: 'secrets', ...(resourceNames.length > 0 && { resourceNames }) }];
 }

@@ -253,6 +253,7 @@ function start(identity: string): Election {
     namespace: 'pullguard',
     name: 'pullguard',
     identity,
+    durationMs: 15_000,
     onChange: (isLeader) => changes.push(`${identity}: ${isLeader}`),
     onError: (message) => told.push(message),
   });

@@ -6,15 +6,14 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { writeCertificateSecret } from '../../../src/cluster/certificates/certificate-secret.ts';
 import {
   LEASE_NAME,
-  listCertificateAccess,
   manageCertificate,
   type ManagedCertificate,
   type ManageOptions,
 } from '../../../src/cluster/certificates/managed-certificate.ts';
-import type { AccessRule } from '../../../src/cluster/connection/api-server.ts';
 import { splitCertificates } from '../../../src/tls/pem.ts';
 import { makePairs, type CertificatePairs, type Lives } from '../../../src/tls/self-signed.ts';
 import { isIssuedBy, termProblem } from '../../../src/tls/source.ts';
+import { listCertificateAccess, type AccessRule } from '../../support/access.ts';
 import type { Json } from '../../support/objects.ts';
 import type { SeenRequest } from '../../support/stand-in-cluster.ts';
 import { createMemoryCluster, type MemoryCluster } from '../../support/stand-in-memory.ts';

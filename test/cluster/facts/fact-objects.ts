@@ -1,4 +1,5 @@
-import { accessOf, type FactScope } from '../../../src/cluster/facts/fact-collections.ts';
+import type { FactScope } from '../../../src/cluster/facts/fact-collections.ts';
+import { accessOf } from '../../support/access.ts';
 import type { Json } from '../../support/objects.ts';
 import type { SeenRequest, StandInCluster } from '../../support/stand-in-cluster.ts';
 

@@ -1,11 +1,7 @@
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
-import {
-  accessOf,
-  SECRETS_MODES,
-  type FactScope,
-  type SecretsMode,
-} from '../../../src/cluster/facts/fact-collections.ts';
+import { SECRETS_MODES, type FactScope, type SecretsMode } from '../../../src/cluster/facts/fact-collections.ts';
 import { watchFacts, type FactsSource } from '../../../src/cluster/facts/watch-facts.ts';
+import { accessOf } from '../../support/access.ts';
 import { createMemoryCluster, type MemoryCluster } from '../../support/stand-in-memory.ts';
 import { findForbidden, namespace, node, pullSecret, seedCluster, serviceAccount } from './fact-objects.ts';
 
