@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import type * as Fs from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
@@ -165,17 +165,6 @@ test('a mounted Secret that swaps its ..data link is picked up each time, withou
   publish('..v3', first);
   await untilServed(first);
   expect([errors, changes]).toEqual([[], 2]);
-});
-
-test.skipIf(process.getuid?.() === 0)('a file that becomes readable again is picked up', async () => {
-  writePair(first.cert, first.key);
-  start();
-  chmodSync(keyFile, 0);
-  await untilReported(/cannot read .*tls\.key: EACCES/);
-  writeFileSync(certFile, second.cert);
-  rmSync(keyFile);
-  writeFileSync(keyFile, second.key);
-  await untilServed(second);
 });
 
 const WAIT = { timeout: 10_000, interval: 5 };

@@ -36,15 +36,6 @@ describe('the Secret', () => {
     });
   });
 
-  test('is at first one that other tools know as a TLS Secret', () => {
-    expect(writeCertificateSecret(undefined, SECRET, pairs)).toMatchObject({
-      apiVersion: 'v1',
-      kind: 'Secret',
-      type: 'kubernetes.io/tls',
-      metadata: SECRET,
-    });
-  });
-
   test.each<[what: string, data: unknown, kept: Json]>([
     ['other data', { 'ca.crt': 'AAAA', 'more.txt': 'BBBB' }, { 'more.txt': 'BBBB' }],
     ['no data', undefined, {}],
@@ -157,7 +148,8 @@ describe('the Secret in the cluster', () => {
     expect(await store.renew(MAKE_ALL)).toBe(true);
     await pass(0);
     expect(served()).toBeDefined();
-    expect(server.get(PATH)).toMatchObject({ type: 'kubernetes.io/tls' });
+    // As other tools know it.
+    expect(server.get(PATH)).toMatchObject({ kind: 'Secret', type: 'kubernetes.io/tls' });
     expect(infos).toEqual(['made a new CA and serving certificate in the Secret pullguard/certificates: of a test']);
   });
 

@@ -1,7 +1,4 @@
 import { X509Certificate } from 'node:crypto';
-import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
-import { connect, createServer } from 'node:tls';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { writeCertificateSecret } from '../../../src/cluster/certificates/certificate-secret.ts';
 import {
@@ -17,6 +14,7 @@ import { listCertificateAccess, type AccessRule } from '../../support/access.ts'
 import type { Json } from '../../support/objects.ts';
 import type { SeenRequest } from '../../support/stand-in-cluster.ts';
 import { createMemoryCluster, type MemoryCluster } from '../../support/stand-in-memory.ts';
+import { handshake } from '../../tls/handshake.ts';
 import {
   configuration,
   fromBase64,
@@ -79,8 +77,8 @@ describe('in a cluster where there is nothing yet', () => {
     expect([one.isLeader(), two.isLeader()].filter(Boolean)).toHaveLength(1);
     expect(told).toEqual([]);
     vi.useRealTimers();
-    expect(await handshake(one, bundlesOf(MUTATING)[0]!)).toBe('authorized');
-    expect(await handshake(two, bundlesOf(VALIDATING)[0]!)).toBe('authorized');
+    expect(await handshake(one.current()!, bundlesOf(MUTATING)[0]!, NAMES[0]!)).toBe('authorized');
+    expect(await handshake(two.current()!, bundlesOf(VALIDATING)[0]!, NAMES[0]!)).toBe('authorized');
     vi.useFakeTimers();
   });
 
@@ -114,14 +112,6 @@ describe('in a cluster where there is nothing yet', () => {
     expect([one.current() === undefined, one.isLeader()]).toEqual([false, false]);
   });
 
-  test('webhook configurations may come later', async () => {
-    for (const collection of [MUTATING, VALIDATING]) server.remove(`${collection}/pullguard`);
-    const one = start('one');
-    await untilReady(one);
-    seedWebhooks();
-    await untilInBundles(one);
-  });
-
   test('a Secret that we may not make is told of once, and made as soon as we may', async () => {
     server.failNext({ status: 403, path: SECRETS, method: 'POST', times: 2 });
     const one = start('one');
@@ -137,8 +127,6 @@ describe('what is wrong with the Secret at the start is put right', () => {
   const made = async (msAgo: number) => makePairs({ names: NAMES, lives, now: () => new Date(Date.now() - msAgo) });
 
   test.each<[what: string, data: () => Promise<Json>, keepsAuthority: boolean, why: string]>([
-    ['it was made empty in advance', async () => Promise.resolve({}), false, 'ca.crt is missing or empty'],
-    ['garbage', async () => toData(await made(0), { 'ca.crt': 'AAAA' }), false, 'ca.crt and ca.key cannot be'],
     ['an expired pair', async () => toData(await made(30_000)), true, 'the serving certificate expired'],
     ['an expired CA', async () => toData(await made(90_000)), false, 'the CA expired on'],
     [
@@ -370,22 +358,6 @@ function issuedBy(replica: ManagedCertificate, bundle: string): boolean {
 
 /** To look every 50 ms costs nothing then. */
 const issued = new Map<string, boolean>();
-
-/** As the API server calls: 'authorized', or the error with which it breaks off. */
-async function handshake(replica: ManagedCertificate, bundle: string): Promise<string> {
-  const { cert, key } = replica.current()!;
-  const served = createServer({ cert, key }).listen(0, '127.0.0.1');
-  await once(served, 'listening');
-  const { port } = served.address() as AddressInfo;
-  const socket = connect({ host: '127.0.0.1', port, ca: bundle, servername: NAMES[0]! });
-  const outcome = await once(socket, 'secureConnect').then(
-    () => 'authorized',
-    (error: unknown) => String(error),
-  );
-  socket.destroy();
-  served.close();
-  return outcome;
-}
 
 function bundlesOf(collection: string): readonly string[] {
   const webhooks = server.get(`${collection}/pullguard`)!['webhooks'] as { clientConfig: Json }[];

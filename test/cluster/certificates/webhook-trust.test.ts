@@ -109,14 +109,6 @@ describe('whether the API server trusts a certificate', () => {
     await start();
     expect([problem(), await update(), patches()]).toEqual([undefined, true, 0]);
   });
-
-  test('stays known when the API server is lost', async () => {
-    await startWith([ours.authority.cert], [ours.authority.cert]);
-    server.stop();
-    await pass(60_000);
-    expect(told).toHaveLength(2);
-    expect(problem()).toBeUndefined();
-  });
 });
 
 describe('the CA is given to the webhooks', () => {

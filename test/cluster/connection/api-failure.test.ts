@@ -3,7 +3,6 @@ import { describe, expect, test } from 'vitest';
 import {
   describeLoginFailure,
   describeNetworkFailure,
-  parseAnswer,
   toRefusal,
 } from '../../../src/cluster/connection/api-failure.ts';
 
@@ -11,14 +10,6 @@ const CALL = 'GET /api/v1/secrets';
 const statusOf = (message: string): string => JSON.stringify({ kind: 'Status', message, reason: 'Forbidden' });
 
 describe('a refusal', () => {
-  test('is told in the words of the API server, with its status and reason', () => {
-    expect(toRefusal(CALL, 403, statusOf('secrets is forbidden: User "a" cannot list it'))).toMatchObject({
-      message: `the API server answers ${CALL} with 403: secrets is forbidden: User "a" cannot list it`,
-      status: 403,
-      reason: 'Forbidden',
-    });
-  });
-
   // A message goes to a log and to a terminal: whoever answers must not write lines of their own into either.
   test('keeps to one line of bounded length', () => {
     const { message } = toRefusal(CALL, 500, statusOf(`a\n\u001b[31m${'x'.repeat(5000)}`));
@@ -35,13 +26,6 @@ describe('a refusal', () => {
       expect(reason).toBe('');
     },
   );
-});
-
-test('an answer that is no JSON is refused without a word of it, as it may be a secret', () => {
-  expect(parseAnswer(CALL, 200, '{"a":[1]}')).toEqual({ a: [1] });
-  expect(parseAnswer(CALL, 200, ' \n')).toBeUndefined();
-  const error = (): unknown => parseAnswer(CALL, 200, 'c2VjcmV0');
-  expect(error).toThrow(/^(?!.*c2VjcmV0)the answer to GET \/api\/v1\/secrets is not JSON/);
 });
 
 describe('a network failure', () => {

@@ -43,20 +43,6 @@ test('what is left is known without a selector; no version is asked for, as a ca
   ]);
 });
 
-test('a moment that the API server has forgotten is told to the caller', async () => {
-  const server = standIn(600);
-  const listing = listPages(server.connect(), PATH);
-  await listing.next();
-  server.compact();
-  await expect(listing.next()).rejects.toMatchObject({ status: 410, reason: 'Expired' });
-});
-
-test('a page that is never answered ends in time', async () => {
-  const server = standIn(600);
-  server.hang({ continued: true });
-  await expect(pagesOf(server.connect(), { timeoutMs: 20 })).rejects.toThrow('within 0.02 s');
-});
-
 test.each([[[]], [null]])('an empty collection is one page, also when it was never filled: %j', async (items) => {
   const api = answering({ metadata: { resourceVersion: '7' }, items });
   expect(await pagesOf(api)).toEqual([{ items: [], resourceVersion: '7' }]);

@@ -319,17 +319,4 @@ describe('closed', () => {
       expect([server.requests.length, errors.length, changes, reflector.size()]).toEqual([asked, told, [], 0]);
     },
   );
-
-  test('by what is called for an object, it tells of no other', async () => {
-    const ending: { close?: () => void } = {};
-    server.delay(SECOND);
-    const keep = (): string => {
-      ending.close?.();
-      return 'a';
-    };
-    const reflector = await reflect([secret('one'), secret('two')], { keep });
-    ending.close = reflector.close;
-    await pass(SECOND);
-    expect([changes, reflector.size(), reflector.hasSynced()]).toEqual([[], 0, false]);
-  });
 });

@@ -217,11 +217,6 @@ describe('nodes, if they are to be watched', () => {
     await settle();
     expect(source.current().nodes?.list()).toEqual([two]);
   });
-
-  test('are not asked for otherwise', async () => {
-    const source = await watch('none');
-    expect(source.current()).not.toHaveProperty('nodes');
-  });
 });
 
 describe('a role with what accessOf says is enough, and none of it is for nothing', () => {
