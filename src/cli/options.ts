@@ -1,5 +1,5 @@
 import { InvalidArgumentError, Option, type Command } from 'commander';
-import type { SecretsMode } from '../cluster/facts/facts.ts';
+import type { SecretsMode } from '../cluster/facts/fact-collections.ts';
 import { parseDuration } from '../text/duration.ts';
 
 /** How a command gets at a cluster. */

@@ -1,4 +1,4 @@
-import type { SecretsMode } from '../cluster/facts/facts.ts';
+import type { SecretsMode } from '../cluster/facts/fact-collections.ts';
 import { formatScanJson, formatScanTable } from '../scan/format-scan.ts';
 import { UsageError, type ExitCode, type Io } from './io.ts';
 import { loadConfig } from './load-config.ts';

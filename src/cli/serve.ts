@@ -1,5 +1,5 @@
 import { pino, type DestinationStream, type Logger } from 'pino';
-import { isInCluster } from '../cluster/connection/in-cluster.ts';
+import { isInCluster } from '../cluster/connection/api-server.ts';
 import { defaultPolicy, loadPolicy } from '../rules/policy.ts';
 import { filePolicySource, type PolicySource } from '../policy/reload.ts';
 import type { FactName, Facts } from '../pull/facts.ts';

@@ -13,7 +13,6 @@ import {
 } from '../cluster/facts/fact-collections.ts';
 import { createKeptObjects, type KeptObjects } from '../cluster/connection/kept-objects.ts';
 import { listPages } from '../cluster/connection/list.ts';
-import { reportOnce } from '../cluster/connection/report-once.ts';
 
 export type ListFactsOptions = FactScope &
   Readonly<{
@@ -34,7 +33,6 @@ export async function listFacts({
   namespaces: only,
 }: ListFactsOptions): Promise<Readonly<{ facts: Facts; problems: readonly string[] }>> {
   const problems: string[] = [];
-  const reporter = reportOnce((problem) => problems.push(problem));
   // One after the other: the API server has others to serve as well.
   const serviceAccounts = await list(SERVICE_ACCOUNTS);
   const namespaces = await list(NAMESPACES);
@@ -56,8 +54,7 @@ export async function listFacts({
     const objects = createKeptObjects({
       path: pathOf(collection),
       keep: collection.keep,
-      onChange: () => undefined,
-      reporter,
+      onError: (problem) => problems.push(problem),
     });
     const listing = objects.beginList();
     try {
@@ -75,14 +72,13 @@ export async function listFacts({
 type Listed<Kept> = Store<Kept> & Pick<KeptObjects<Kept>, 'values'>;
 
 function toNodeStore({ values, hasSynced }: Listed<ClusterNode>): NodeStore {
-  const listed = [...values()].map(([, node]) => node);
+  const listed = [...values()];
   return { list: () => listed, hasSynced };
 }
 
 async function* listObjects(api: ApiServer, queries: readonly ListQuery[]): AsyncGenerator<KubernetesObject> {
   for (const { path, fieldSelector } of queries) {
-    const pages = listPages(api, path, fieldSelector === undefined ? {} : { fieldSelector });
-    for await (const { items } of pages) yield* items;
+    for await (const { items } of listPages(api, path, { fieldSelector })) yield* items;
   }
 }
 

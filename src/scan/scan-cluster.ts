@@ -1,5 +1,5 @@
 import { ApiError, type ApiServer } from '../cluster/connection/api-server.ts';
-import type { SecretsMode } from '../cluster/facts/facts.ts';
+import type { SecretsMode } from '../cluster/facts/fact-collections.ts';
 import {
   checkNamespaces,
   collectionPath,

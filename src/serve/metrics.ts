@@ -2,7 +2,7 @@ import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry, type Counte
 import type { Admission, Endpoint } from '../admission/admit.ts';
 import type { AdmissionRequest } from '../admission/review.ts';
 import { outcomeOf } from '../cause/answer.ts';
-import type { FactAge } from '../cluster/facts/facts.ts';
+import type { FactAge } from '../cluster/facts/watch-facts.ts';
 import type { ProbeEvent, ProberState } from '../registry/prober/prober.ts';
 import { DOCKER_HUB } from '../image/reference.ts';
 import { WORKLOAD_KINDS } from '../workload/kinds.ts';

@@ -1,12 +1,15 @@
 import { hostname } from 'node:os';
 import { randomBytes } from 'node:crypto';
 import type { Logger } from 'pino';
+import { readNotices } from '../admission/notices.ts';
 import { createEventRecorder } from '../cluster/events/events.ts';
-import { watchFacts, type SecretsMode } from '../cluster/facts/facts.ts';
+import type { SecretsMode } from '../cluster/facts/fact-collections.ts';
+import { watchFacts } from '../cluster/facts/watch-facts.ts';
 import { createKeyringReader } from '../cluster/facts/read-keyring.ts';
 import type { ManagedCertificate } from '../cluster/certificates/managed-certificate.ts';
 import type { ApiServer } from '../cluster/connection/api-server.ts';
 import type { ReadKeyring } from '../pull/keyring.ts';
+import type { CertificateSource } from '../tls/source.ts';
 import type { Policy } from '../engine/rule.ts';
 import { listPullSecrets } from '../policy/policy.ts';
 import type { Metrics } from './metrics.ts';
@@ -32,7 +35,7 @@ export type JoinedCluster = Readonly<{
   /** Reads the pull secrets of pods whose images registries are asked about. */
   readKeyring: ReadKeyring;
   /** Undefined where somebody else makes the certificates. */
-  certificate?: Pick<ManagedCertificate, 'current' | 'onChange'>;
+  certificate?: CertificateSource;
   onPolicyChange: () => void;
   close: () => Promise<void>;
 }>;
@@ -71,7 +74,9 @@ export async function joinCluster(
     url: api.url,
     settings: {
       facts: facts.current,
-      onDecided: events.record,
+      onDecided: (request, admission) => {
+        events.record(() => readNotices(request, admission));
+      },
       // What it makes is judged by the API server's clock; what others made, by this machine's as well.
       now: api.now,
       ...(certificate !== undefined && { readiness: certificate.readiness }),

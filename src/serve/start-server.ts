@@ -27,7 +27,7 @@ export type ServerSettings = ReviewOptions &
     port: number;
     adminPort: number;
     /** May have none yet: then every handshake fails, and the server is not ready. */
-    certificate: Pick<CertificateSource, 'onChange'> & Readonly<{ current: () => ServingCertificate | undefined }>;
+    certificate: CertificateSource;
     /** PEM certificates of the CAs that may call the webhook; undefined lets anybody. */
     clientCa?: string;
     /** Why calls should not come here yet, besides what the server knows itself; undefined when they may. */

@@ -1,8 +1,9 @@
-import { generateKeyPair, randomBytes } from 'node:crypto';
+import { createPrivateKey, generateKeyPair, randomBytes, sign, type KeyObject } from 'node:crypto';
 import { isIP } from 'node:net';
 import { promisify } from 'node:util';
 
 import forge from 'node-forge';
+import type { Term } from './source.ts';
 
 /** PEM texts: SPKI and PKCS#8. */
 export type KeyPair = Readonly<{ publicKey: string; privateKey: string }>;
@@ -14,7 +15,7 @@ export type Life = Readonly<{ now: Date; lifeMs: number }>;
 export type Authority = Readonly<{
   pem: string;
   certificate: forge.pki.Certificate;
-  privateKey: forge.pki.rsa.PrivateKey;
+  privateKey: KeyObject;
 }>;
 
 /** How far behind a client's clock may be and still accept a certificate made just now. */
@@ -32,7 +33,7 @@ export async function makeKeys(): Promise<KeyPair> {
 /** A CA that can sign certificates of servers and nothing else. */
 export function makeAuthority(keys: KeyPair, life: Life): Authority {
   const certificate = startCertificate(keys.publicKey, termOf(life));
-  const privateKey = forge.pki.privateKeyFromPem(keys.privateKey);
+  const privateKey = createPrivateKey(keys.privateKey);
   // A name of its own, so that clients which hold two such CAs never try the wrong one.
   const subject = [{ name: 'commonName', value: `pullguard CA ${randomBytes(4).toString('hex')}` }];
   certificate.setSubject(subject);
@@ -42,7 +43,7 @@ export function makeAuthority(keys: KeyPair, life: Life): Authority {
     { name: 'keyUsage', critical: true, keyCertSign: true, cRLSign: true },
     { name: 'subjectKeyIdentifier' },
   ]);
-  certificate.sign(privateKey, forge.md.sha256.create());
+  signCertificate(certificate, privateKey);
   return { pem: toPem(certificate), certificate, privateKey };
 }
 
@@ -53,7 +54,7 @@ export function makeAuthority(keys: KeyPair, life: Life): Authority {
  */
 export function readAuthority(certPem: string, keyPem: string): Authority {
   const certificate = forge.pki.certificateFromPem(certPem);
-  return { pem: toPem(certificate), certificate, privateKey: forge.pki.privateKeyFromPem(keyPem) };
+  return { pem: toPem(certificate), certificate, privateKey: createPrivateKey(keyPem) };
 }
 
 /** A serving certificate for `names`, DNS names and IP addresses, as PEM. It never outlives its CA. */
@@ -76,11 +77,9 @@ export function issueCertificate(
     // `true` would put this certificate's own key there.
     { name: 'authorityKeyIdentifier', keyIdentifier: authority.certificate.generateSubjectKeyIdentifier().getBytes() },
   ]);
-  certificate.sign(authority.privateKey, forge.md.sha256.create());
+  signCertificate(certificate, authority.privateKey);
   return toPem(certificate);
 }
-
-type Term = Readonly<{ notBefore: Date; notAfter: Date }>;
 
 /** Back-dated for clients whose clock is behind, but never by more than a tenth of its life. */
 function termOf({ now, lifeMs }: Life): Term {
@@ -95,6 +94,17 @@ function startCertificate(publicKey: string, term: Term): forge.pki.Certificate 
   certificate.validity.notBefore = term.notBefore;
   certificate.validity.notAfter = term.notAfter;
   return certificate;
+}
+
+/** In native code, as node-forge would take as long as a hundred admissions. What it signs with need only have this method. */
+function signCertificate(certificate: forge.pki.Certificate, privateKey: KeyObject): void {
+  const signer = {
+    sign: () => {
+      const signed = Buffer.from(forge.asn1.toDer(certificate.tbsCertificate).getBytes(), 'latin1');
+      return sign('sha256', signed, privateKey).toString('latin1');
+    },
+  };
+  certificate.sign(signer as unknown as forge.pki.rsa.PrivateKey, forge.md.sha256.create());
 }
 
 /**

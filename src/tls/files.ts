@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
-
+import { describeCause } from '../manifest/files.ts';
 import { watchFiles } from '../manifest/watch-files.ts';
-import { readServingCertificate, type ReadyCertificateSource, type ServingCertificate } from './source.ts';
+import { describeError } from '../text/error.ts';
+import { readServingCertificate, type CertificateSource, type ServingCertificate } from './source.ts';
 
 export type FileSourceOptions = Readonly<{
   /** PEM chain, the server's own certificate first. */
@@ -20,7 +21,7 @@ export type FileSourceOptions = Readonly<{
  *
  * @throws Error naming the file and the cause when there is no good pair to start with.
  */
-export function fileSource(options: FileSourceOptions): ReadyCertificateSource {
+export function fileSource(options: FileSourceOptions): CertificateSource {
   const { certFile, keyFile, onError, intervalMs = 1000 } = options;
   const listeners = new Set<(certificate: ServingCertificate) => void>();
   const reported = new Set<string>();
@@ -33,10 +34,11 @@ export function fileSource(options: FileSourceOptions): ReadyCertificateSource {
   return {
     current: () => certificate,
     onChange: (listener) => listeners.add(listener),
-    close: () => {
+    close: async () => {
       stopWatching();
       clearTimeout(retry);
       listeners.clear();
+      return Promise.resolve();
     },
   };
 
@@ -55,7 +57,7 @@ export function fileSource(options: FileSourceOptions): ReadyCertificateSource {
     try {
       next = readPair(certFile, keyFile);
     } catch (error) {
-      report(messageOf(error));
+      report(describeError(error));
       // Not every bad read is followed by a change of the file: out of file descriptors, for one.
       retry = setTimeout(look, intervalMs).unref();
       return;
@@ -79,20 +81,15 @@ function readPair(certFile: string, keyFile: string): ServingCertificate {
   try {
     return readServingCertificate(cert, key);
   } catch (error) {
-    throw new Error(`cannot use certificate ${certFile} with key ${keyFile}: ${messageOf(error)}`);
+    throw new Error(`cannot use certificate ${certFile} with key ${keyFile}: ${describeError(error)}`);
   }
 }
 
+/** In whatever encoding: a file in DER gets the advice for one that is no PEM. */
 function readText(file: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch (error) {
-    // "ENOENT: no such file or directory, open '…'": the name is ours to give, and EISDIR comes without one.
-    const [cause = 'unknown cause'] = messageOf(error).split(',');
-    throw new Error(`cannot read ${file}: ${cause}`);
+    throw new Error(`cannot read ${file}: ${describeCause(error)}`);
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

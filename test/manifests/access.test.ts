@@ -1,12 +1,10 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { listCertificateAccess } from '../../src/cluster/certificates/certificate-access.ts';
-import { EVENT_ACCESS } from '../../src/cluster/events/events.ts';
-import { accessOf, type SecretsMode } from '../../src/cluster/facts/facts.ts';
-import { LEASE_NAME } from '../../src/cluster/certificates/managed-certificate.ts';
+import type { SecretsMode } from '../../src/cluster/facts/fact-collections.ts';
 import { loadPolicy } from '../../src/rules/policy.ts';
 import { listPullSecrets } from '../../src/policy/policy.ts';
+import { accessOf, EVENT_ACCESS, listCertificateAccess } from '../support/access.ts';
 import { listGrants, listNeeds, type Need } from './grants.ts';
 import { build, KUBECTL } from './kustomize.ts';
 import {
@@ -103,8 +101,6 @@ function needsOf(manifests: readonly Manifest[]): readonly Need[] {
       nodes: hasSwitch(pod, 'watch-nodes'),
     }),
     EVENT_ACCESS,
-    ...(secretName === undefined
-      ? []
-      : listCertificateAccess({ namespace, secretName, leaseName: LEASE_NAME, webhookConfigurationName })),
+    ...(secretName === undefined ? [] : listCertificateAccess({ namespace, secretName, webhookConfigurationName })),
   ];
 }

@@ -1,5 +1,5 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { SECRETS_MODES, type SecretsMode } from '../../src/cluster/facts/facts.ts';
+import { SECRETS_MODES, type SecretsMode } from '../../src/cluster/facts/fact-collections.ts';
 import { listFacts } from '../../src/scan/list-facts.ts';
 import { startStandIn, type StandInApiServer } from '../support/stand-in-api-server.ts';
 import { connectTo } from '../support/stand-in-connection.ts';

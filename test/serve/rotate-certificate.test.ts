@@ -35,7 +35,7 @@ test('a certificate is replaced under load: no call fails, new connections get t
     logger,
   });
   onTestFinished(async () => {
-    certificate.close();
+    await certificate.close();
     await server.stop(0);
     rmSync(folder, { recursive: true });
   });

@@ -314,7 +314,7 @@ function changeableSource(first: ServingCertificate): Started['source'] {
   return {
     current: () => current,
     onChange: (listener) => listeners.push(listener),
-    close: () => undefined,
+    close: async () => Promise.resolve(),
     change: (to) => {
       current = to;
       for (const listener of listeners) listener(to);

@@ -1,15 +1,25 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { checkServerIdentity, connect, createServer } from 'node:tls';
-
 import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { readAuthority } from '../../src/tls/authority.ts';
+import {
+  issueAgain,
+  makeCertificates,
+  makePairs,
+  requestProblem,
+  selfSignedSource,
+  type CertificatePairs,
+  type Certificates,
+} from '../../src/tls/self-signed.ts';
+import { tempFolder } from '../support/temp-folder.ts';
+import { handshake } from './handshake.ts';
 
-import { makeCertificates, requestProblem, selfSignedSource, type Certificates } from '../../src/tls/self-signed.ts';
+vi.mock('../../src/tls/authority.ts', async (importOriginal) =>
+  (await import('./pooled-keys.ts')).poolKeys(importOriginal),
+);
 
-const DAY_MS = 24 * 60 * 60 * 1000;
+const MINUTE_MS = 60 * 1000;
+const DAY_MS = 24 * 60 * MINUTE_MS;
 const NAMES = [
   'pullguard.pullguard.svc',
   'pullguard.pullguard.svc.cluster.local',
@@ -50,23 +60,18 @@ describe('a client that trusts the CA', () => {
 describe('what strict verifiers look at', () => {
   test('openssl verify -x509_strict accepts it as a TLS server, each name included', (context) => {
     if (spawnSync('openssl', ['version']).status !== 0) context.skip('openssl is not installed');
-    const folder = mkdtempSync(join(tmpdir(), 'pullguard-openssl-'));
-    const [ca, cert] = [join(folder, 'ca.crt'), join(folder, 'tls.crt')];
-    writeFileSync(ca, made.ca);
-    writeFileSync(cert, made.cert);
+    const folder = tempFolder();
+    const [ca, cert] = [folder.write('ca.crt', made.ca), folder.write('tls.crt', made.cert)];
     const verify = ['verify', '-x509_strict', '-check_ss_sig', '-purpose', 'sslserver', '-CAfile', ca];
     for (const name of ['-verify_hostname any.example.com', '-verify_ip 127.0.0.1', '-verify_ip fd00::1:2']) {
       const printed = execFileSync('openssl', [...verify, ...name.split(' '), cert], { encoding: 'utf8' });
       expect(printed).toBe(`${cert}: OK\n`);
     }
-    rmSync(folder, { recursive: true });
   });
 
   test('the CA can sign certificates and nothing else; the serving certificate can sign none', () => {
     const [ca, leaf] = [new X509Certificate(made.ca), new X509Certificate(made.cert)];
-    expect([ca.ca, leaf.ca]).toEqual([true, false]);
-    expect(leaf.checkIssued(ca)).toBe(true);
-    expect(leaf.verify(ca.publicKey)).toBe(true);
+    expect([ca.ca, leaf.ca, leaf.checkIssued(ca), leaf.verify(ca.publicKey)]).toEqual([true, false, true, true]);
     expect(leaf.keyUsage).toEqual(['1.3.6.1.5.5.7.3.1']);
   });
 
@@ -76,22 +81,30 @@ describe('what strict verifiers look at', () => {
     expect(new Set(serials).size).toBe(2);
   });
 
-  test('every address keeps all its bytes, IPv6 too', () => {
-    expect(new X509Certificate(made.cert).subjectAltName).toBe(
+  const long = `${'a'.repeat(60)}.${'b'.repeat(60)}.svc`;
+
+  test.each<[what: string, names: readonly string[], subject: string, altNames: string]>([
+    [
+      'every address keeps all its bytes, IPv6 too',
+      NAMES,
+      'pullguard.pullguard.svc',
       'DNS:pullguard.pullguard.svc, DNS:pullguard.pullguard.svc.cluster.local, DNS:*.example.com, DNS:localhost, IP Address:127.0.0.1, IP Address:0:0:0:0:0:0:0:1, IP Address:FD00:0:0:0:0:0:1:2, IP Address:0:0:0:0:0:FFFF:A00:1',
-    );
-  });
-
-  test('a first name too long for a subject, or a wildcard alone, still gives a subject', async () => {
-    const long = `${'a'.repeat(60)}.${'b'.repeat(60)}.svc`;
-    const { cert } = await makeCertificates({ names: [long, '*.example.com'] });
-    expect(new X509Certificate(cert).subject).toBe('CN=pullguard');
-    expect(new X509Certificate(cert).subjectAltName).toBe(`DNS:${long}, DNS:*.example.com`);
-  });
-
-  test('a name given twice, or in capitals, stands there once', async () => {
-    const { cert } = await makeCertificates({ names: ['Web.Test', 'web.test', '::1', '0:0::1'] });
-    expect(new X509Certificate(cert).subjectAltName).toBe('DNS:web.test, IP Address:0:0:0:0:0:0:0:1');
+    ],
+    [
+      'a name too long for a subject, and a wildcard, still give a subject',
+      [long, '*.example.com'],
+      'pullguard',
+      `DNS:${long}, DNS:*.example.com`,
+    ],
+    [
+      'a name given twice, or in capitals, stands there once',
+      ['Web.Test', 'web.test', '::1', '0:0::1'],
+      'web.test',
+      'DNS:web.test, IP Address:0:0:0:0:0:0:0:1',
+    ],
+  ])('%s', async (_what, names, subject, altNames) => {
+    const certificate = new X509Certificate((await makeCertificates({ names })).cert);
+    expect([certificate.subject, certificate.subjectAltName]).toEqual([`CN=${subject}`, altNames]);
   });
 
   test('a client whose clock is a few minutes behind accepts it; it ends after the days asked for', async () => {
@@ -103,6 +116,52 @@ describe('what strict verifiers look at', () => {
       // Past 2050, where X.509 changes its form of dates.
       expect(new Date(validTo)).toEqual(new Date('2050-01-10T00:00:00Z'));
     }
+  });
+});
+
+describe('a CA that issues again', () => {
+  const start = Date.parse('2030-01-01T00:00:00Z');
+  const requestAt = (at: number, servingMs: number) => ({
+    names: ['web.test'],
+    lives: { authorityMs: 600 * MINUTE_MS, servingMs },
+    now: () => new Date(at),
+  });
+
+  let first: CertificatePairs;
+
+  beforeAll(async () => {
+    first = await makePairs(requestAt(start, 10 * MINUTE_MS));
+  });
+
+  test('is the same CA, and issues for another key', async () => {
+    const second = await issueAgain(first.authority, requestAt(start, MINUTE_MS));
+    expect(second.authority).toBe(first.authority);
+    expect(new Set([first.authority.key, first.serving.key, second.serving.key]).size).toBe(3);
+    const ca = new X509Certificate(first.authority.cert);
+    const certificates = [first, second].map(({ serving }) => new X509Certificate(serving.cert));
+    expect(certificates.map((each) => each.checkIssued(ca) && each.verify(ca.publicKey))).toEqual([true, true]);
+  });
+
+  test.each<[minute: number, life: number, term: readonly [notBefore: string, notAfter: string]]>([
+    // For long, it is back-dated five minutes; for ten minutes, one.
+    [0, 300, ['2029-12-31T23:55:00Z', '2030-01-01T05:00:00Z']],
+    [0, 10, ['2029-12-31T23:59:00Z', '2030-01-01T00:10:00Z']],
+    // None outlives its CA.
+    [0, 900, ['2029-12-31T23:55:00Z', '2030-01-01T10:00:00Z']],
+    [595, 30, ['2030-01-01T09:54:30Z', '2030-01-01T10:00:00Z']],
+  ])('in minute %d for %d minutes, from and to %j', async (minute, life, term) => {
+    const request = requestAt(start + minute * MINUTE_MS, life * MINUTE_MS);
+    const { serving } = await issueAgain(first.authority, request);
+    expect([serving.notBefore, serving.notAfter]).toEqual(term.map((text) => new Date(text)));
+  });
+
+  test('is not read from what is no certificate or key, and none of that is repeated', () => {
+    const { cert, key } = first.authority;
+    const damaged = key.replace(/\n[^-\n]{20}/, `\n${'A'.repeat(20)}`);
+    expect(() => readAuthority('hello', key)).toThrow();
+    expect(() => readAuthority(cert, damaged)).toThrow(
+      expect.objectContaining({ message: expect.not.stringContaining(damaged.slice(60, 68)) as string }) as Error,
+    );
   });
 });
 
@@ -127,18 +186,20 @@ describe('names that would make a certificate nobody accepts are refused', () =>
     ['a.*.test', /is not a DNS name/],
     ['w*.example.com', /is not a DNS name/],
     ['fe80::1%eth0', /has a zone/],
-  ])('%j', async (name, message) => {
+  ])('%j', (name, message) => {
     expect(requestProblem({ names: ['web.test', name] })).toMatch(message);
-    await expect(makeCertificates({ names: [name] })).rejects.toThrow(message);
-    await expect(selfSignedSource({ names: [name], onError: () => undefined })).rejects.toThrow(message);
   });
 
-  test('no names at all', async () => {
-    await expect(makeCertificates({ names: [] })).rejects.toThrow('needs at least one DNS name or IP address');
-  });
-
-  test.each([0, -1, NaN, Infinity, 3651])('a life of %s days', async (days) => {
-    await expect(makeCertificates({ names: ['web.test'], days })).rejects.toThrow('more than 0 and at most 3650 days');
+  test.each<[what: string, request: Parameters<typeof makeCertificates>[0], message: string]>([
+    ['no names at all', { names: [] }, 'needs at least one DNS name or IP address'],
+    ...[0, -1, NaN, Infinity, 3651].map((days): [string, { names: string[]; days: number }, string] => [
+      `a life of ${days} days`,
+      { names: ['web.test'], days },
+      'more than 0 and at most 3650 days',
+    ]),
+  ])('%s', async (_what, request, message) => {
+    await expect(makeCertificates(request)).rejects.toThrow(message);
+    await expect(selfSignedSource({ ...request, onError: fail })).rejects.toThrow(message);
   });
 });
 
@@ -151,37 +212,33 @@ describe('a source that signs for itself', () => {
     vi.useRealTimers();
   });
 
-  test('serves a pair its CA vouches for', async () => {
-    const source = await selfSignedSource({ names: ['web.test'], onError: fail });
-    expect(await handshake(source.current(), source.ca, 'web.test')).toBe('authorized');
-    source.close();
-  });
-
   test('renews at two thirds of its life, under the same CA: a caBundle handed out stays right', async () => {
     const source = await selfSignedSource({ names: ['web.test'], days: 90, onError: fail });
-    const first = source.current();
+    const first = source.current()!;
+    expect(await handshake(first, source.ca, 'web.test')).toBe('authorized');
     const renewed = new Promise<string>((changed) => {
       source.onChange(({ cert }) => {
         changed(cert);
       });
     });
-    vi.advanceTimersByTime(59.9 * DAY_MS);
+    vi.advanceTimersByTime(59 * DAY_MS);
     expect(source.current()).toBe(first);
 
-    vi.advanceTimersByTime(0.2 * DAY_MS);
-    expect(await renewed).toBe(source.current().cert);
-    expect(source.current().key).not.toBe(first.key);
-    expect(source.current().notAfter.getTime()).toBeGreaterThan(Date.now() + 89 * DAY_MS);
-    const [ca, leaf] = [new X509Certificate(source.ca), new X509Certificate(source.current().cert)];
-    expect(leaf.verify(ca.publicKey)).toBe(true);
-    expect(new Date(ca.validTo).getTime()).toBeGreaterThan(source.current().notAfter.getTime());
-    source.close();
+    vi.advanceTimersByTime(DAY_MS);
+    expect(await renewed).toBe(source.current()?.cert);
+    const { cert, key, notAfter } = source.current()!;
+    expect(key).not.toBe(first.key);
+    expect(notAfter.getTime()).toBeGreaterThan(Date.now() + 89 * DAY_MS);
+    const ca = new X509Certificate(source.ca);
+    expect(new X509Certificate(cert).verify(ca.publicKey)).toBe(true);
+    expect(new Date(ca.validTo).getTime()).toBeGreaterThan(notAfter.getTime());
+    await source.close();
   });
 
   test('closed, it keeps its last pair and makes no more', async () => {
     const source = await selfSignedSource({ names: ['web.test'], days: 90, onError: fail });
     const first = source.current();
-    source.close();
+    await source.close();
     vi.advanceTimersByTime(80 * DAY_MS);
     expect(vi.getTimerCount()).toBe(0);
     expect(source.current()).toBe(first);
@@ -190,30 +247,4 @@ describe('a source that signs for itself', () => {
 
 function fail(message: string): never {
   throw new Error(message);
-}
-
-/** 'authorized', or the code with which a client that trusts `ca` and calls `name` breaks off. */
-async function handshake(served: Readonly<{ cert: string; key: string }>, ca: string, name: string): Promise<string> {
-  const server = createServer({ cert: served.cert, key: served.key });
-  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
-  const address = server.address();
-  const port = typeof address === 'object' && address !== null ? address.port : 0;
-  // As a client does that has looked the name up: it connects to an address and checks the name it was given.
-  const socket = connect({
-    host: '127.0.0.1',
-    port,
-    ca,
-    checkServerIdentity: (_host, cert) => checkServerIdentity(name, cert),
-  });
-  const outcome = await new Promise<string>((settle) => {
-    socket.on('secureConnect', () => {
-      settle('authorized');
-    });
-    socket.on('error', (error: NodeJS.ErrnoException) => {
-      settle(error.code ?? error.message);
-    });
-  });
-  socket.destroy();
-  server.close();
-  return outcome;
 }

@@ -1,11 +1,20 @@
-import { createPrivateKey, generateKeyPairSync, sign, X509Certificate, type KeyObject } from 'node:crypto';
-import { connect, createServer, type TLSSocket } from 'node:tls';
-
+import {
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  sign,
+  X509Certificate,
+  type KeyObject,
+} from 'node:crypto';
 import forge from 'node-forge';
-import { beforeAll, describe, expect, test } from 'vitest';
-
+import { beforeAll, describe, expect, test, vi } from 'vitest';
 import { makeCertificates, type Certificates } from '../../src/tls/self-signed.ts';
-import { readServingCertificate, validityProblem } from '../../src/tls/source.ts';
+import { CertificateError, readServingCertificate, validityProblem } from '../../src/tls/source.ts';
+import { handshake } from './handshake.ts';
+
+vi.mock('../../src/tls/authority.ts', async (importOriginal) =>
+  (await import('./pooled-keys.ts')).poolKeys(importOriginal),
+);
 
 const NOW = new Date('2026-01-15T12:00:00Z');
 
@@ -14,7 +23,8 @@ let other: Certificates;
 
 beforeAll(async () => {
   const request = { names: ['pullguard.test'], days: 30, now: NOW };
-  [pair, other] = await Promise.all([makeCertificates(request), makeCertificates(request)]);
+  pair = await makeCertificates(request);
+  other = await makeCertificates(request);
 });
 
 describe('what is good', () => {
@@ -33,22 +43,17 @@ describe('what is good', () => {
     expect(readServingCertificate(pair.cert, key).key).toBe(pair.key);
   });
 
-  test('an EC pair is taken, also as openssl writes its key, and serves a real handshake', async () => {
-    const ec = makeEcPair();
-    const sec1 = ec.privateKey.export({ type: 'sec1', format: 'pem' }).toString();
+  test('an EC pair is taken, also as openssl writes its key, and its chain is served whole', async () => {
+    const { root, intermediate, leaf, privateKey } = makeChain();
+    const sec1 = privateKey.export({ type: 'sec1', format: 'pem' }).toString();
     const withParameters = `-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n${sec1}`;
-    const read = readServingCertificate(ec.cert, withParameters);
+    const read = readServingCertificate(leaf + intermediate, withParameters);
     expect(read.key).toContain('-----BEGIN PRIVATE KEY-----');
-    expect(await handshake(read, ec.root, 'leaf.test')).toBe('authorized');
-  });
-
-  test('a chain file with an intermediate is served whole: a client that knows only the root accepts it', async () => {
-    const chain = makeChain();
-    const read = readServingCertificate(chain.leaf + chain.intermediate, chain.key);
-    expect(read.cert).toBe(chain.leaf + chain.intermediate);
-    expect(await handshake(read, chain.root, 'leaf.test')).toBe('authorized');
-    const alone = readServingCertificate(chain.leaf, chain.key);
-    expect(await handshake(alone, chain.root, 'leaf.test')).toBe('UNABLE_TO_VERIFY_LEAF_SIGNATURE');
+    expect(read.cert).toBe(leaf + intermediate);
+    // To a client that knows only the root.
+    expect(await handshake(read, root, 'leaf.test')).toBe('authorized');
+    const alone = readServingCertificate(leaf, toPem(privateKey));
+    expect(await handshake(alone, root, 'leaf.test')).toBe('UNABLE_TO_VERIFY_LEAF_SIGNATURE');
   });
 
   test('a key kept in the same file as the certificate never reaches the certificate part', () => {
@@ -97,6 +102,7 @@ describe('what is refused says why and what to do', () => {
     const error = errorOf(() => readServingCertificate(cert(), key()));
     expect(error.message).toMatch(message);
     expect(error.message).not.toContain('\n');
+    expect(error.message.startsWith(`${error.problem}: `)).toBe(true);
   });
 
   test('no message holds any of the key, whatever is wrong with it', () => {
@@ -110,43 +116,31 @@ describe('what is refused says why and what to do', () => {
 });
 
 describe('validity', () => {
-  test('an expired pair is still served, and said to be expired', () => {
-    const read = readServingCertificate(pair.cert, pair.key);
-    expect(validityProblem(read, new Date('2026-02-14T12:00:01Z'))).toMatch(
-      /^the certificate expired on 2026-02-14T12:00:00Z: /,
-    );
-  });
-
-  test('a pair from the future is still served, and the clock is named', () => {
-    const read = readServingCertificate(pair.cert, pair.key);
-    expect(validityProblem(read, new Date('2026-01-15T11:54:59Z'))).toMatch(
-      /not valid before 2026-01-15T11:55:00Z: .*clock/,
-    );
-  });
-
-  test('a good pair has no problem, from its first second to its last', () => {
-    const read = readServingCertificate(pair.cert, pair.key);
-    for (const now of [read.notBefore, NOW, read.notAfter]) expect(validityProblem(read, now)).toBeUndefined();
+  test.each<[why: string, at: string, problem: RegExp | undefined]>([
+    ['good in its first second', '2026-01-15T11:55:00Z', undefined],
+    ['good in its last', '2026-02-14T12:00:00Z', undefined],
+    ['expired', '2026-02-14T12:00:01Z', /^the certificate expired on 2026-02-14T12:00:00Z: /],
+    ['from the future', '2026-01-15T11:54:59Z', /not valid before 2026-01-15T11:55:00Z: .*clock/],
+  ])('one that is %s is served, and why clients refuse it is said', (_why, at, problem) => {
+    const found = validityProblem(readServingCertificate(pair.cert, pair.key), new Date(at));
+    if (problem === undefined) expect(found).toBeUndefined();
+    else expect(found).toMatch(problem);
   });
 
   test('a certificate that only has a common name is named: an API server would refuse every call', () => {
-    const keys = makeRsaKeys();
-    const cert = issueForTest({
-      subject: 'leaf.test',
-      subjectKeys: keys,
-      issuer: 'leaf.test',
-      issuerKey: keys.privateKey,
-    });
-    const read = readServingCertificate(cert, toPem(keys.privateKey));
+    const subjectKeys = keysOf(pair);
+    const issuerKey = subjectKeys.privateKey;
+    const cert = issueForTest({ subject: 'leaf.test', subjectKeys, issuer: 'leaf.test', issuerKey });
+    const read = readServingCertificate(cert, toPem(issuerKey));
     expect(validityProblem(read, new Date())).toMatch(/no subject alternative names.*DNS names/);
   });
 });
 
-function errorOf(run: () => unknown): Error {
+function errorOf(run: () => unknown): CertificateError {
   try {
     run();
   } catch (error) {
-    if (error instanceof Error) return error;
+    if (error instanceof CertificateError) return error;
   }
   throw new Error('nothing was thrown');
 }
@@ -156,63 +150,37 @@ function encrypt(key: string): string {
   return createPrivateKey(key).export(options).toString();
 }
 
-/** 'authorized', or the code with which a client that trusts `ca` and expects `name` breaks off. */
-async function handshake(served: Readonly<{ cert: string; key: string }>, ca: string, name: string): Promise<string> {
-  const server = createServer({ cert: served.cert, key: served.key });
-  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
-  const address = server.address();
-  const port = typeof address === 'object' && address !== null ? address.port : 0;
-  const socket: TLSSocket = connect({ host: '127.0.0.1', port, ca, servername: name });
-  const outcome = await new Promise<string>((settle) => {
-    socket.on('secureConnect', () => {
-      settle('authorized');
-    });
-    socket.on('error', (error: NodeJS.ErrnoException) => {
-      settle(error.code ?? error.message);
-    });
-  });
-  socket.destroy();
-  server.close();
-  return outcome;
-}
-
 type Keys = Readonly<{ publicKey: KeyObject; privateKey: KeyObject }>;
 
-function makeRsaKeys(modulusLength = 2048): Keys {
-  return generateKeyPairSync('rsa', { modulusLength });
+/** A key that is there already: each new one of RSA costs a third of a second. */
+function keysOf({ key }: Certificates): Keys {
+  const privateKey = createPrivateKey(key);
+  return { privateKey, publicKey: createPublicKey(privateKey) };
 }
 
-function makeShortPair(): Readonly<{ cert: string; key: string }> {
-  shortKeys ??= makeRsaKeys(512);
-  const key = shortKeys.privateKey;
-  return {
-    cert: issueForTest({ subject: 'short', subjectKeys: shortKeys, issuer: 'short', issuerKey: key }),
-    key: toPem(key),
-  };
-}
-let shortKeys: Keys | undefined;
+const makeShortPair = memoizeOnce(() => {
+  const subjectKeys = generateKeyPairSync('rsa', { modulusLength: 512 });
+  const issuerKey = subjectKeys.privateKey;
+  return { cert: issueForTest({ subject: 'short', subjectKeys, issuer: 'short', issuerKey }), key: toPem(issuerKey) };
+});
 
-function makeEcPair(): Readonly<{ root: string; cert: string; privateKey: KeyObject }> {
-  const rootKeys = makeRsaKeys();
-  const keys = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  const issuer = { issuer: 'root', issuerKey: rootKeys.privateKey };
-  return {
-    root: issueForTest({ subject: 'root', subjectKeys: rootKeys, isAuthority: true, ...issuer }),
-    cert: issueForTest({ subject: 'leaf.test', subjectKeys: keys, dnsName: 'leaf.test', ...issuer }),
-    privateKey: keys.privateKey,
-  };
-}
-
-function makeChain(): Readonly<{ root: string; intermediate: string; leaf: string; key: string }> {
-  const [root, middle, leaf] = [makeRsaKeys(), makeRsaKeys(), makeRsaKeys()];
+/** A leaf of an EC key, issued by an intermediate, issued by a root. */
+const makeChain = memoizeOnce(() => {
+  const [root, middle] = [keysOf(pair), keysOf(other)];
+  const leaf = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const byRoot = { issuer: 'root', issuerKey: root.privateKey, isAuthority: true };
   const byMiddle = { issuer: 'middle', issuerKey: middle.privateKey };
   return {
     root: issueForTest({ subject: 'root', subjectKeys: root, ...byRoot }),
     intermediate: issueForTest({ subject: 'middle', subjectKeys: middle, ...byRoot }),
     leaf: issueForTest({ subject: 'leaf.test', subjectKeys: leaf, dnsName: 'leaf.test', ...byMiddle }),
-    key: toPem(leaf.privateKey),
+    privateKey: leaf.privateKey,
   };
+});
+
+function memoizeOnce<Value>(make: () => Value): () => Value {
+  let made: Value | undefined;
+  return () => (made ??= make());
 }
 
 type TestRequest = Readonly<{

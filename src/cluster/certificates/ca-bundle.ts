@@ -1,8 +1,8 @@
 import { X509Certificate } from 'node:crypto';
-
 import { readPath, readString } from '../../text/json.ts';
+import { splitCertificates } from '../../tls/pem.ts';
+import { isIssuedBy, readTerm, termProblem, type Term } from '../../tls/source.ts';
 import type { KubernetesObject } from '../connection/api-server.ts';
-import type { Term } from './certificate-plan.ts';
 
 /** The Service that webhooks of ours are called through. */
 export type ServiceName = Readonly<{ namespace: string; name: string }>;
@@ -43,10 +43,10 @@ export type OwnBundle = Readonly<{ index: number; authorities: readonly TrustedA
 /** Whether a client with these CAs accepts this serving certificate (PEM). The names in it are another matter. */
 export function isTrusted(cert: string, authorities: readonly TrustedAuthority[], now: Date): boolean {
   const leaf = new X509Certificate(cert);
-  return authorities.some((authority) => {
-    const issuer = new X509Certificate(authority.pem);
-    return isValid(authority, now) && leaf.checkIssued(issuer) && leaf.verify(issuer.publicKey);
-  });
+  return authorities.some(
+    (authority) =>
+      termProblem('CA', authority, now) === undefined && isIssuedBy(leaf, new X509Certificate(authority.pem)),
+  );
 }
 
 export function holdsAuthority(authorities: readonly TrustedAuthority[], pem: string): boolean {
@@ -55,8 +55,7 @@ export function holdsAuthority(authorities: readonly TrustedAuthority[], pem: st
 
 /**
  * What makes the webhooks of ours in a configuration trust our CA, and the configuration go when our namespace goes.
- * Empty when all is well, or when no webhook there is ours. Nothing else changes: the patch holds for the very version
- * of the configuration that was read, and is refused for any other.
+ * Empty when all is well, or when no webhook there is ours. The patch is refused for any version but the one that was read.
  */
 export function patchConfiguration(configuration: KubernetesObject, change: BundleChange): readonly PatchOperation[] {
   const own = readBundles(configuration, change.service);
@@ -70,8 +69,8 @@ export function patchConfiguration(configuration: KubernetesObject, change: Bund
 }
 
 /**
- * The CAs that should be trusted where now `current` are: ours, and those that a replica may still serve a certificate
- * of. A younger one than ours is never taken out: then it is we who have not heard the news yet.
+ * The CAs to trust in place of `current`: ours, and those that a replica may still serve a certificate of. A younger one than
+ * ours is never taken out: then it is we who have not heard the news yet.
  */
 export function planBundle<Authority extends TrustedAuthority>(
   current: readonly Authority[],
@@ -84,7 +83,7 @@ export function planBundle<Authority extends TrustedAuthority>(
   return [ours, ...others].slice(0, MAX_AUTHORITIES);
 }
 
-/** Only who loses the Secret over and over, faster than old CAs leave, gets here; the object must not grow without end. */
+/** Reached only where the Secret is lost over and over, faster than old CAs leave: the object must not grow without end. */
 const MAX_AUTHORITIES = 10;
 
 function changeBundle({ index, authorities }: OwnBundle, change: BundleChange): readonly PatchOperation[] {
@@ -96,9 +95,8 @@ function changeBundle({ index, authorities }: OwnBundle, change: BundleChange): 
 }
 
 /**
- * Makes the Namespace an owner. Webhook configurations stand outside of namespaces, so they would be left behind by
- * `kubectl delete namespace`, and go on asking a webhook that is gone: with failurePolicy Fail nobody could make a pod
- * any more. With an owner, the cluster's garbage collector takes them with it. `blockOwnerDeletion` and `controller`
+ * Makes the Namespace an owner, so that garbage collection takes the configuration with it. `kubectl delete namespace` would
+ * leave it behind otherwise, and with failurePolicy Fail no pod could be made any more. `blockOwnerDeletion` and `controller`
  * are left out: the namespace need not wait, and nothing here controls the configuration.
  */
 function changeOwners(configuration: KubernetesObject, owner: NamespaceOwner | undefined): readonly PatchOperation[] {
@@ -117,8 +115,7 @@ function changeOwners(configuration: KubernetesObject, owner: NamespaceOwner | u
 /** Those of a `caBundle` (base64 of PEM) that can be read: an API server would not trust the others either. */
 function readAuthorities(caBundle: string): readonly TrustedAuthority[] {
   const text = Buffer.from(caBundle, 'base64').toString('latin1');
-  const blocks = text.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [];
-  return blocks.flatMap((block) => {
+  return splitCertificates(text).flatMap((block) => {
     try {
       return [toAuthority(block)];
     } catch {
@@ -129,14 +126,6 @@ function readAuthorities(caBundle: string): readonly TrustedAuthority[] {
 
 function toAuthority(pem: string): TrustedAuthority {
   const certificate = new X509Certificate(pem);
-  return {
-    // In one spelling, whoever wrote it.
-    pem: certificate.toString(),
-    notBefore: new Date(certificate.validFrom),
-    notAfter: new Date(certificate.validTo),
-  };
-}
-
-function isValid({ notBefore, notAfter }: Term, now: Date): boolean {
-  return now >= notBefore && now <= notAfter;
+  // In one spelling, whoever wrote it.
+  return { pem: certificate.toString(), ...readTerm(certificate) };
 }

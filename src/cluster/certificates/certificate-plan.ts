@@ -1,5 +1,16 @@
-/** From when to when a certificate is good. */
-export type Term = Readonly<{ notBefore: Date; notAfter: Date }>;
+import { formatSecond } from '../../text/time.ts';
+import { termProblem, type Term } from '../../tls/source.ts';
+import type { ApiServer } from '../connection/api-server.ts';
+
+/** What each part of managing a certificate is given. */
+export type PartOptions = Readonly<{
+  api: ApiServer;
+  /** Called when the answers of the part may have changed. */
+  onChange: () => void;
+  /** Called once for each distinct problem until it is over, never with key material. */
+  onError: (message: string) => void;
+  onInfo: (message: string) => void;
+}>;
 
 /** A certificate with its key, or why there is none that can be used, as in `ca.crt is empty`. */
 export type Stored<Pair extends Term = Term> = Readonly<{ ok: true; pair: Pair } | { ok: false; problem: string }>;
@@ -16,7 +27,7 @@ export type RenewalPlan = Readonly<{ do: 'make-all' | 'issue'; reason: string; u
 
 /** A new pair beside the one in use. `trusted`: by every webhook that is ours, as far as is known here. */
 export type Handover = Readonly<{
-  used?: Term & Readonly<{ trusted: boolean }>;
+  used?: (Term & Readonly<{ trusted: boolean }>) | undefined;
   offered: Term & Readonly<{ trusted: boolean }>;
   /** For how long every webhook has held the CA of the offered one; undefined when one of them does not. */
   heldForMs: number | undefined;
@@ -30,6 +41,7 @@ const MAX_OVERLAP_MS = 60 * 60 * 1000;
 /** Decides from what is stored alone, so every replica comes to the same plan, at once or after a restart. */
 export function planCertificates({ authority, serving }: StoredPairs, now: Date): CertificatePlan {
   if (!authority.ok) return { do: 'make-all', reason: authority.problem, urgent: true };
+  // One of the future was made by a clock that is ahead of the API server's; with a new one both can live.
   const authorityProblem = termProblem('CA', authority.pair, now);
   if (authorityProblem !== undefined) return { do: 'make-all', reason: authorityProblem, urgent: true };
 
@@ -72,14 +84,6 @@ export function overlapMs(serving: Term): number {
   return Math.min(MAX_OVERLAP_MS, lifeOf(serving) / 6);
 }
 
-/** Why a certificate is no good at `now`, or undefined. `what` names it. */
-export function termProblem(what: string, { notBefore, notAfter }: Term, now: Date): string | undefined {
-  if (now > notAfter) return `the ${what} expired on ${toText(notAfter)}`;
-  // Made by a clock that is ahead of the API server's; with a new one both can live.
-  if (now < notBefore) return `the ${what} is not valid before ${toText(notBefore)}`;
-  return undefined;
-}
-
 /** Two thirds through its life: early enough for months of trouble, and late enough to be used. */
 function renewalOf(term: Term): Date {
   return new Date(term.notBefore.getTime() + (lifeOf(term) * 2) / 3);
@@ -90,10 +94,5 @@ function lifeOf({ notBefore, notAfter }: Term): number {
 }
 
 function ageOf(what: string, { notAfter }: Term): string {
-  return `the ${what}, valid until ${toText(notAfter)}, is through two thirds of its life`;
-}
-
-/** Certificates count whole seconds: 2026-02-01T09:30:00Z. */
-function toText(date: Date): string {
-  return date.toISOString().replace(/\.\d+Z$/, 'Z');
+  return `the ${what}, valid until ${formatSecond(notAfter)}, is through two thirds of its life`;
 }

@@ -1,18 +1,91 @@
 import { X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
-
-import { readServingCertificate, type ServingCertificate } from '../../tls/source.ts';
+import { describeError } from '../../text/error.ts';
 import { isRecord, readPath, readString } from '../../text/json.ts';
-import type { KubernetesObject } from '../connection/api-server.ts';
-import type { Stored, StoredPairs } from './certificate-plan.ts';
+import { issueAgain, makePairs, type CertificatePairs, type Lives } from '../../tls/self-signed.ts';
+import { CertificateError, isIssuedBy, readServingCertificate, type ServingCertificate } from '../../tls/source.ts';
+import { ApiError, type KubernetesObject } from '../connection/api-server.ts';
+import { startReflector } from '../connection/reflector.ts';
+import { reportOnce } from '../connection/retry.ts';
+import type { PartOptions, RenewalPlan, Stored, StoredPairs } from './certificate-plan.ts';
 
 /** What the Secret holds: `ca.crt` and `ca.key`, `tls.crt` and `tls.key`. */
 export type StoredCertificates = StoredPairs<ServingCertificate>;
 
-/** A CA and a serving certificate it issued, each with its key. */
-export type CertificatePairs = Readonly<{ authority: ServingCertificate; serving: ServingCertificate }>;
-
 export type SecretName = Readonly<{ namespace: string; name: string }>;
+
+/** `names`: what serving certificates are for. */
+export type CertificateStoreOptions = PartOptions &
+  Readonly<{ secret: SecretName; names: readonly string[]; lives: Lives }>;
+
+/** The Secret that holds the CA and the serving certificate of all replicas. */
+export type CertificateStore = Readonly<{
+  /** What it holds, as far as is known; undefined before it was read for the first time. */
+  read: () => StoredCertificates | undefined;
+  /** Makes what the plan says. Resolves with whether that was done, and never rejects; `onChange` follows. */
+  renew: (plan: RenewalPlan) => Promise<boolean>;
+  close: () => void;
+}>;
+
+/** Between two writes by one replica: somebody else may undo them as fast as we write. */
+const WRITE_PAUSE_MS = 1000;
+
+export function openCertificateStore(options: CertificateStoreOptions): CertificateStore {
+  const { api, secret, names, lives, onChange, onError, onInfo } = options;
+  const title = `the Secret ${secret.namespace}/${secret.name}`;
+  const path = `/api/v1/namespaces/${secret.namespace}/secrets`;
+  const reporter = reportOnce(onError);
+  let lastWrite = -Infinity;
+
+  const fieldSelector = `metadata.name=${secret.name}`;
+  const found = startReflector({ api, path, fieldSelector, keep: (object) => object, onChange, onError });
+  // When it does not exist, no change of it says that this is known now.
+  void found.synced.then(onChange);
+
+  return {
+    read: () => (found.hasSynced() ? readCertificateSecret(find(), names) : undefined),
+    renew,
+    close: found.close,
+  };
+
+  function find(): KubernetesObject | undefined {
+    return found.find(secret.namespace, secret.name);
+  }
+
+  async function renew(plan: RenewalPlan): Promise<boolean> {
+    if (performance.now() < lastWrite + WRITE_PAUSE_MS) return false;
+    const current = find();
+    try {
+      const { authority } = readCertificateSecret(current, names);
+      const request = { names, lives, now: api.now };
+      const canIssue = plan.do === 'issue' && authority.ok;
+      await write(current, await (canIssue ? issueAgain(authority.pair, request) : makePairs(request)));
+      lastWrite = performance.now();
+      reporter.clear(title);
+      const made = plan.do === 'make-all' ? 'a new CA and serving certificate' : 'a new serving certificate';
+      onInfo(`made ${made} in ${title}: ${plan.reason}`);
+      return true;
+    } catch (error) {
+      if (!wasOvertaken(error, current)) {
+        const cause = describeError(error);
+        reporter.report(title, `${title} cannot be given new certificates, which it needs as ${plan.reason}: ${cause}`);
+      }
+      return false;
+    }
+  }
+
+  /** Over the version that was read and no other. @throws ApiError */
+  async function write(current: KubernetesObject | undefined, pairs: CertificatePairs): Promise<void> {
+    const body = writeCertificateSecret(current, secret, pairs);
+    if (current === undefined) await api.call('POST', path, { body });
+    else await api.call('PUT', `${path}/${secret.name}`, { body });
+  }
+
+  /** Another replica was faster, or the Secret is gone: the watch will tell, and there will be another plan. */
+  function wasOvertaken(error: unknown, current: KubernetesObject | undefined): boolean {
+    return error instanceof ApiError && (error.status === 409 || (error.status === 404 && current !== undefined));
+  }
+}
 
 /**
  * Reads the Secret, and checks that all four parts fit together and serve `names`. Whether they have expired is another
@@ -34,26 +107,27 @@ export function writeCertificateSecret(
   { authority, serving }: CertificatePairs,
 ): KubernetesObject {
   const data = {
-    'ca.crt': authority.cert,
-    'ca.key': authority.key,
-    'tls.crt': serving.cert,
-    'tls.key': serving.key,
+    'ca.crt': toBase64(authority.cert),
+    'ca.key': toBase64(authority.key),
+    'tls.crt': toBase64(serving.cert),
+    'tls.key': toBase64(serving.key),
   };
-  const encoded = Object.fromEntries(
-    Object.entries(data).map(([key, text]) => [key, Buffer.from(text).toString('base64')]),
-  );
   const kind = { apiVersion: 'v1', kind: 'Secret' };
   if (current !== undefined) {
     const others = readPath(current, 'data');
     // Objects out of a list do not say of what kind they are.
-    return { ...current, ...kind, data: { ...(isRecord(others) && others), ...encoded } };
+    return { ...current, ...kind, data: { ...(isRecord(others) && others), ...data } };
   }
   return {
     ...kind,
     type: 'kubernetes.io/tls',
     metadata: { namespace, name, labels: { 'app.kubernetes.io/name': 'pullguard' } },
-    data: encoded,
+    data,
   };
+}
+
+function toBase64(text: string): string {
+  return Buffer.from(text).toString('base64');
 }
 
 function readAuthorityPair(secret: KubernetesObject | undefined): Stored<ServingCertificate> {
@@ -62,9 +136,8 @@ function readAuthorityPair(secret: KubernetesObject | undefined): Stored<Serving
   if (!stored.ok) return stored;
   const certificate = new X509Certificate(stored.pair.cert);
   if (!certificate.ca) return { ok: false, problem: 'ca.crt is not the certificate of a CA' };
-  if (certificate.publicKey.asymmetricKeyType !== 'rsa') {
+  if (certificate.publicKey.asymmetricKeyType !== 'rsa')
     return { ok: false, problem: 'ca.key is not an RSA key, the only kind that pullguard can issue with' };
-  }
   // Only the first: others would be trusted without anybody here having their keys.
   return { ok: true, pair: { ...stored.pair, cert: certificate.toString() } };
 }
@@ -77,10 +150,8 @@ function readServingPair(
   const stored = readPair(secret, 'tls.crt', 'tls.key');
   if (!stored.ok) return stored;
   const leaf = new X509Certificate(stored.pair.cert);
-  const issuer = new X509Certificate(authority.cert);
-  if (!leaf.checkIssued(issuer) || !leaf.verify(issuer.publicKey)) {
+  if (!isIssuedBy(leaf, new X509Certificate(authority.cert)))
     return { ok: false, problem: 'tls.crt was not issued by the CA in ca.crt' };
-  }
   const missing = names.find((name) => !isFor(leaf, name));
   if (missing !== undefined) return { ok: false, problem: `tls.crt is not for the name ${missing}` };
   return stored;
@@ -97,8 +168,8 @@ function readPair(
   try {
     return { ok: true, pair: readServingCertificate(cert, key) };
   } catch (error) {
-    // "the private key is cut off: a BEGIN line has no END line; …": the advice is for people, and we just make it again.
-    const [cause = ''] = (error instanceof Error ? error.message : '').split(': ', 1);
+    // Without the advice, which is for people: here it is just made again.
+    const cause = error instanceof CertificateError ? error.problem : 'unknown cause';
     return { ok: false, problem: `${certKey} and ${keyKey} cannot be used: ${cause}` };
   }
 }

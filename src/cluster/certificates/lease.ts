@@ -1,6 +1,7 @@
+import { describeError } from '../../text/error.ts';
 import { readPath, readString } from '../../text/json.ts';
 import { ApiError, type ApiServer, type CallOptions, type KubernetesObject } from '../connection/api-server.ts';
-import { reportOnce } from '../connection/report-once.ts';
+import { reportOnce } from '../connection/retry.ts';
 
 export type ElectionOptions = Readonly<{
   api: ApiServer;
@@ -9,12 +10,12 @@ export type ElectionOptions = Readonly<{
   name: string;
   /** Ours, and of no other process, not even of the one before us under the same name. */
   identity: string;
-  /** Told of each change; nobody leads at first. */
+  /** Called with each change; it does not lead at first. */
   onChange: (isLeader: boolean) => void;
-  /** Told once of each distinct trouble until it is over; it is tried again by itself. */
+  /** Called once for each distinct problem until it is over; it is tried again by itself. */
   onError: (message: string) => void;
-  /** How long the others wait for a leader of whom they hear nothing, in milliseconds; 15,000 unless told otherwise. */
-  durationMs?: number;
+  /** How long the others wait for a leader of whom they hear nothing. */
+  durationMs: number;
 }>;
 
 export type Election = Readonly<{
@@ -23,22 +24,21 @@ export type Election = Readonly<{
   close: () => Promise<void>;
 }>;
 
-const DEFAULT_DURATION_MS = 15_000;
 /** For each of the two calls that give the leadership away: nobody's end is to wait long for them. */
 const LAST_WORD_MS = 2000;
 
 /**
- * Takes part in choosing one leader among all that know the same Lease, as the controllers of Kubernetes do it. Whoever
- * leads renews the Lease; the others take it over when it has not changed for as long as it says, by their own clocks:
- * the times written in it are of other machines and are for people. All writes are of the version that was read, so
- * of two that try at once one fails. A leader steps down some time before the others may think it gone.
+ * Takes part in choosing one leader among all that know the same Lease, as the controllers of Kubernetes do it. The leader
+ * renews the Lease; the others take it over when it has not changed for as long as it says, by their own clocks: the times
+ * written in it are of other machines and for people. All writes are of the version that was read, so of two that try at
+ * once one fails. A leader steps down some time before the others may think it gone.
  */
 export function electLeader(options: ElectionOptions): Election {
-  const { api, namespace, name, identity, onChange, onError, durationMs = DEFAULT_DURATION_MS } = options;
+  const { api, namespace, name, identity, onChange, onError, durationMs } = options;
   const collection = `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases`;
   // Three tries while the others wait; after two of them without success it is no leader any more.
   const renewMs = durationMs / 3;
-  const troubles = reportOnce(onError);
+  const reporter = reportOnce(onError);
   /** What the Lease said last, and since when as far as we saw. Not its version: others may write a label. */
   let seen = { text: '', since: 0 };
   let leadsUntil = -Infinity;
@@ -77,7 +77,7 @@ export function electLeader(options: ElectionOptions): Election {
     try {
       if (await acquire()) leadsUntil = startedAt + (durationMs * 2) / 3;
       else leadsUntil = -Infinity;
-      troubles.clear('lease');
+      reporter.clear('lease');
     } catch (error) {
       retryMs = renewMs / 3;
       if (!closed) report('renewed', error);
@@ -102,7 +102,15 @@ export function electLeader(options: ElectionOptions): Election {
     }
     // Before the answer, as it may be lost on its way to us.
     mayHold = true;
-    await write(lease, holder);
+    const now = toMicroTime(api.now());
+    const spec = {
+      ...(readPath(lease, 'spec') as object | undefined),
+      holderIdentity: identity,
+      leaseDurationSeconds: Math.ceil(durationMs / 1000),
+      renewTime: now,
+      ...(holder !== identity && { acquireTime: now, leaseTransitions: countTransitions(lease) }),
+    };
+    await put(lease ?? { metadata: { namespace, name } }, spec, lease === undefined);
     return true;
   }
 
@@ -111,19 +119,6 @@ export function electLeader(options: ElectionOptions): Election {
     if (text !== seen.text) seen = { text, since: performance.now() };
     const seconds = readPath(lease, 'spec', 'leaseDurationSeconds');
     return performance.now() - seen.since > (typeof seconds === 'number' ? seconds * 1000 : durationMs);
-  }
-
-  async function write(lease: KubernetesObject | undefined, holder: string): Promise<void> {
-    const now = toMicroTime(api.now());
-    const isNew = holder !== identity;
-    const spec = {
-      ...(readPath(lease, 'spec') as object | undefined),
-      holderIdentity: identity,
-      leaseDurationSeconds: Math.ceil(durationMs / 1000),
-      renewTime: now,
-      ...(isNew && { acquireTime: now, leaseTransitions: countTransitions(lease) }),
-    };
-    await put(lease ?? { metadata: { namespace, name } }, spec, lease === undefined);
   }
 
   async function release(): Promise<void> {
@@ -161,8 +156,8 @@ export function electLeader(options: ElectionOptions): Election {
   function report(what: string, error: unknown): void {
     // Somebody else was faster, which is no trouble: the next look shows who.
     if (error instanceof ApiError && error.status === 409) return;
-    const cause = error instanceof Error ? error.message : String(error);
-    troubles.report('lease', `the Lease ${namespace}/${name}, which says who leads, cannot be ${what}: ${cause}`);
+    const problem = `the Lease ${namespace}/${name}, which says who leads, cannot be ${what}: ${describeError(error)}`;
+    reporter.report('lease', problem);
   }
 }
 

@@ -1,17 +1,10 @@
-import type { ServingCertificate } from '../../tls/source.ts';
+import { describeError } from '../../text/error.ts';
+import { requestProblem, type Lives } from '../../tls/self-signed.ts';
+import { termProblem, type CertificateSource, type ServingCertificate } from '../../tls/source.ts';
 import type { ApiServer } from '../connection/api-server.ts';
 import type { ServiceName } from './ca-bundle.ts';
-import {
-  overlapMs,
-  planCertificates,
-  settleMs,
-  shouldTakeOver,
-  termProblem,
-  type CertificatePlan,
-} from './certificate-plan.ts';
-import type { StoredCertificates } from './certificate-secret.ts';
-import { openCertificateStore } from './certificate-store.ts';
-import { DEFAULT_LIVES, issueProblem, type Lives } from './issue-certificates.ts';
+import { overlapMs, planCertificates, settleMs, shouldTakeOver, type CertificatePlan } from './certificate-plan.ts';
+import { openCertificateStore, type StoredCertificates } from './certificate-secret.ts';
 import { electLeader } from './lease.ts';
 import { watchWebhookTrust } from './webhook-trust.ts';
 
@@ -27,28 +20,35 @@ export type ManageOptions = Readonly<{
   dnsNames: readonly string[];
   /** Ours, and of no other process, not even of the one before us in the same pod. */
   identity: string;
-  /** In milliseconds; `DEFAULT_LIVES` unless told otherwise. Everything that waits or repeats goes by them. */
+  /** `DEFAULT_LIVES` unless told otherwise. Everything that waits or repeats goes by them. */
   lives?: Partial<Lives>;
-  /** Told once of each distinct trouble until it is over, never with key material; it is tried again by itself. */
+  /** Called once for each distinct problem until it is over, never with key material; it is tried again by itself. */
   onError: (message: string) => void;
-  /** Told of what was made, why, and who leads. */
+  /** Called with what was made, why, and who leads. */
   onInfo: (message: string) => void;
 }>;
 
-export type ManagedCertificate = Readonly<{
-  /** The pair to serve; undefined until there is one, then a good one as long as the API server can be reached. */
-  current: () => ServingCertificate | undefined;
-  /** Registers a listener, called after `current` has become another pair. */
-  onChange: (listener: (certificate: ServingCertificate) => void) => void;
-  /** Why the API server would refuse what is served, in words, or undefined. */
-  readiness: () => string | undefined;
-  isLeader: () => boolean;
-  /** Ends all of it, and lets another replica lead at once. Never rejects. */
-  close: () => Promise<void>;
-}>;
+/** `close` lets another replica lead at once. */
+export type ManagedCertificate = CertificateSource &
+  Readonly<{
+    /** Why the API server would refuse what is served, in words, or undefined. */
+    readiness: () => string | undefined;
+    isLeader: () => boolean;
+  }>;
 
 /** Of all that the replicas have to agree on. */
 export const LEASE_NAME = 'pullguard';
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+/**
+ * A CA for ten years, as changing it takes the Secret, the webhooks and every replica. A serving certificate for 90 days,
+ * renewed after 60: often enough that a renewal which fails shows within a quarter, and with a month to put it right.
+ */
+export const DEFAULT_LIVES: Lives = { authorityMs: 3650 * DAY_MS, servingMs: 90 * DAY_MS };
+
+/** Certificates count whole seconds: with less, the waits between two steps of a renewal could not be kept. */
+const MIN_LIFE_MS = 10_000;
 
 const MAX_LEASE_MS = 15_000;
 /** Between two looks when nothing happens. */
@@ -57,24 +57,22 @@ const FIRST_RETRY_MS = 500;
 const MAX_RETRY_MS = 30_000;
 
 /**
- * Makes a CA and a serving certificate, keeps both in a Secret for all replicas and their CA in the webhook
- * configurations, and renews them in time. Returns at once and works in the background, whether there is an API server
- * yet or not.
+ * Makes a CA and a serving certificate, keeps both in a Secret for all replicas and their CA in the webhook configurations,
+ * and renews them in time. Returns at once and works in the background, whether there is an API server yet or not.
  *
- * A new CA never costs an admission. It goes into the Secret with a serving certificate of its own, and beside the old
- * one into the webhooks; every replica goes on with the certificate that it has in memory until the webhooks have held
- * the new CA for `settleMs`; after `overlapMs` the old one leaves the webhooks. So whoever wants a new CA, perhaps because
- * a key was seen by others, deletes the Secret.
+ * A new CA never costs an admission. It goes into the Secret with a serving certificate of its own, and beside the old one
+ * into the webhooks; every replica goes on with the certificate that it has in memory until the webhooks have held the new CA
+ * for `settleMs`; after `overlapMs` the old one leaves the webhooks. To get a new CA, delete the Secret.
  *
- * Everything is decided from what the API server has, and written only over the version that was read. What is broken
- * is put right by whoever sees it first; the leader does the rest.
+ * Everything is decided from what the API server has, and written only over the version that was read. What is broken is put
+ * right by the replica that sees it first; the leader does the rest.
  *
  * @throws Error when a name cannot stand in a certificate, or the lives make no sense.
  */
 export function manageCertificate(options: ManageOptions): ManagedCertificate {
   const { namespace, dnsNames: names, onInfo } = options;
   const lives = { ...DEFAULT_LIVES, ...options.lives };
-  const problem = issueProblem({ names, lives });
+  const problem = livesProblem(lives) ?? requestProblem({ names });
   if (problem !== undefined) throw new Error(problem);
   const maxRetryMs = Math.min(MAX_RETRY_MS, lives.servingMs / 12);
 
@@ -94,11 +92,7 @@ export function manageCertificate(options: ManageOptions): ManagedCertificate {
 
   const shared = { api, namespace, onChange: look, onError, onInfo };
   const store = openCertificateStore({ ...shared, secret: { namespace, name: options.secretName }, names, lives });
-  const trust = watchWebhookTrust({
-    ...shared,
-    name: options.webhookConfigurationName,
-    service: options.service,
-  });
+  const trust = watchWebhookTrust({ ...shared, name: options.webhookConfigurationName, service: options.service });
   const election = electLeader({
     // Not ended with the rest, as it has a last word to say.
     api: options.api,
@@ -158,7 +152,7 @@ export function manageCertificate(options: ManageOptions): ManagedCertificate {
         if (stored !== undefined) await lookAt(stored);
       } catch (error) {
         // A listener that could not take the new pair, for one. Without another look nothing would be renewed any more.
-        onError(`the certificate could not be looked after: ${error instanceof Error ? error.message : String(error)}`);
+        onError(`the certificate could not be looked after: ${describeError(error)}`);
         timer = setTimeout(look, maxRetryMs).unref();
       }
     }
@@ -190,8 +184,8 @@ export function manageCertificate(options: ManageOptions): ManagedCertificate {
     if (!stored.serving.ok) return;
     const offered = stored.serving.pair;
     if (serving?.cert === offered.cert) return;
-    const used = serving === undefined ? {} : { used: judge(serving) };
-    if (!shouldTakeOver({ ...used, offered: judge(offered), heldForMs }, now)) return;
+    const used = serving === undefined ? undefined : judge(serving);
+    if (!shouldTakeOver({ used, offered: judge(offered), heldForMs }, now)) return;
     serving = offered;
     for (const listener of listeners) listener(offered);
   }
@@ -229,4 +223,9 @@ export function manageCertificate(options: ManageOptions): ManagedCertificate {
       ...steps.map((step) => step - (heldForMs ?? 0) + 1).filter((left) => left > 0),
     );
   }
+}
+
+function livesProblem({ authorityMs, servingMs }: Lives): string | undefined {
+  if (servingMs >= MIN_LIFE_MS && authorityMs >= servingMs) return undefined;
+  return `a serving certificate for ${servingMs} ms and a CA for ${authorityMs} ms cannot be managed: the first must live for ${MIN_LIFE_MS} ms or more, and the CA no less than that`;
 }

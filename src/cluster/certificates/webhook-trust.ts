@@ -1,5 +1,8 @@
+import { describeError } from '../../text/error.ts';
 import { readString } from '../../text/json.ts';
-import { ApiError, type ApiServer, type KubernetesObject } from '../connection/api-server.ts';
+import { ApiError, type KubernetesObject } from '../connection/api-server.ts';
+import { startReflector, type Reflector } from '../connection/reflector.ts';
+import { reportOnce } from '../connection/retry.ts';
 import {
   holdsAuthority,
   isTrusted,
@@ -9,22 +12,16 @@ import {
   type NamespaceOwner,
   type ServiceName,
 } from './ca-bundle.ts';
-import { startReflector, type Reflector } from '../connection/reflector.ts';
-import { reportOnce } from '../connection/report-once.ts';
+import type { PartOptions } from './certificate-plan.ts';
 
-export type WebhookTrustOptions = Readonly<{
-  api: ApiServer;
-  /** Of both webhook configurations. */
-  name: string;
-  service: ServiceName;
-  /** Our own, which both are to go with: see `patchConfiguration`. */
-  namespace: string;
-  /** Told when the answers below may have changed. */
-  onChange: () => void;
-  /** Told once of each distinct trouble until it is over. */
-  onError: (message: string) => void;
-  onInfo: (message: string) => void;
-}>;
+export type WebhookTrustOptions = PartOptions &
+  Readonly<{
+    /** Of both webhook configurations. */
+    name: string;
+    service: ServiceName;
+    /** Our own, which both are to go with: see `patchConfiguration`. */
+    namespace: string;
+  }>;
 
 /** Whom the API server trusts when it calls our Service, as far as is known: the last known is kept when it is away. */
 export type WebhookTrust = Readonly<{
@@ -37,12 +34,9 @@ export type WebhookTrust = Readonly<{
   close: () => void;
 }>;
 
-type Watched = Readonly<{
-  /** As in `the mutating webhook configuration "pullguard"`. */
-  title: string;
-  path: string;
-  found: Reflector<KubernetesObject>;
-}>;
+/** `title`: `the mutating webhook configuration "pullguard"`. */
+type Watched = { readonly title: string; readonly path: string; readonly found: Found; lastWrite: number };
+type Found = Reflector<KubernetesObject>;
 
 /** Between two writes of one configuration: somebody else may put back what we change, as fast as we do. */
 const WRITE_PAUSE_MS = 1000;
@@ -50,16 +44,13 @@ const WRITE_PAUSE_MS = 1000;
 const OWNER_TIMEOUT_MS = 2000;
 
 /**
- * Watches the mutating and the validating webhook configuration of one name.
- *
- * One that does not exist is no reason for distrust: nobody calls us through it, and it may have been deleted on purpose,
- * to switch pullguard off or to have one half of it only. Were the pods not ready because of that, no roll-out would
- * end until it is back. That it is missing is told, once.
+ * Watches the mutating and the validating webhook configuration of one name. One that does not exist is no reason for
+ * distrust: nothing calls us through it, and it may have been deleted on purpose, to switch off pullguard or one half of it.
+ * Were the pods not ready because of that, no roll-out would end until it is back.
  */
 export function watchWebhookTrust(options: WebhookTrustOptions): WebhookTrust {
   const { api, name, service, namespace, onChange, onError, onInfo } = options;
-  const troubles = reportOnce(onError);
-  const lastWrites = new Map<string, number>();
+  const reporter = reportOnce(onError);
   let owner: NamespaceOwner | undefined;
   let mayOwn = true;
   const watched = ['mutating', 'validating'].map(watch);
@@ -82,7 +73,7 @@ export function watchWebhookTrust(options: WebhookTrustOptions): WebhookTrust {
       ),
     update: async ({ authority, dropOlder }) => {
       if (mayOwn) owner ??= await readOwner();
-      const change = { authority, dropOlder, service, now: api.now(), ...(owner !== undefined && { owner }) };
+      const change = { authority, dropOlder, service, now: api.now(), owner };
       const outcomes = await Promise.all(watched.map(async (each) => updateOne(each, change)));
       return outcomes.every(Boolean);
     },
@@ -102,7 +93,7 @@ export function watchWebhookTrust(options: WebhookTrustOptions): WebhookTrust {
       path,
       fieldSelector: `metadata.name=${name}`,
       keep: (configuration) => configuration,
-      onChange: (_key, kept) => {
+      onChange: (kept) => {
         if (kept === undefined) tellMissing();
         onChange();
       },
@@ -113,10 +104,10 @@ export function watchWebhookTrust(options: WebhookTrustOptions): WebhookTrust {
       if (found.hasSynced() && found.size() === 0) tellMissing();
       onChange();
     });
-    return { title, path, found };
+    return { title, path, found, lastWrite: -Infinity };
   }
 
-  function bundlesOf(found: Reflector<KubernetesObject>): ReturnType<typeof readBundles> {
+  function bundlesOf(found: Found): ReturnType<typeof readBundles> {
     const configuration = found.find('', name);
     return configuration === undefined ? [] : readBundles(configuration, service);
   }
@@ -125,42 +116,40 @@ export function watchWebhookTrust(options: WebhookTrustOptions): WebhookTrust {
   async function readOwner(): Promise<NamespaceOwner | undefined> {
     try {
       const found = await api.call('GET', `/api/v1/namespaces/${namespace}`, { timeoutMs: OWNER_TIMEOUT_MS });
-      troubles.clear('namespace');
+      reporter.clear('namespace');
       return { name: namespace, uid: readString(found, 'metadata', 'uid') };
     } catch (error) {
-      const cause = error instanceof Error ? error.message : String(error);
-      troubles.report(
+      reporter.report(
         'namespace',
-        `the Namespace ${namespace} cannot be read, so the webhook configurations "${name}" stay behind if it is deleted: ${cause}`,
+        `the Namespace ${namespace} cannot be read, so the webhook configurations "${name}" stay behind if it is deleted: ${describeError(error)}`,
       );
       return undefined;
     }
   }
 
-  async function updateOne({ title, path, found }: Watched, change: BundleChange): Promise<boolean> {
+  async function updateOne(one: Watched, change: BundleChange): Promise<boolean> {
+    const { title, path, found } = one;
     const configuration = found.find('', name);
     const patch = configuration === undefined ? [] : patchConfiguration(configuration, change);
     if (patch.length === 0) {
-      troubles.clear(title);
+      reporter.clear(title);
       return true;
     }
-    if (performance.now() < (lastWrites.get(title) ?? -Infinity) + WRITE_PAUSE_MS) return false;
-    lastWrites.set(title, performance.now());
+    if (performance.now() < one.lastWrite + WRITE_PAUSE_MS) return false;
+    one.lastWrite = performance.now();
     try {
       await api.call('PATCH', `${path}/${name}`, { body: patch, contentType: 'application/json-patch+json' });
       onInfo(`brought the CAs in ${title} up to date`);
       return true;
     } catch (error) {
-      if (isRefused(error) && change.owner !== undefined) {
-        lastWrites.delete(title);
-        const isDone = await updateOne({ title, path, found }, { ...change, owner: undefined });
+      if (error instanceof ApiError && error.status === 403 && change.owner !== undefined) {
+        one.lastWrite = -Infinity;
+        const isDone = await updateOne(one, { ...change, owner: undefined });
         if (isDone) giveUpOwner(error);
         return isDone;
       }
-      if (!wasChanged(error, configuration, found)) {
-        const cause = error instanceof Error ? error.message : String(error);
-        troubles.report(title, `${title} cannot be given the CA of our certificate: ${cause}`);
-      }
+      if (!wasChanged(error, configuration, found))
+        reporter.report(title, `${title} cannot be given the CA of our certificate: ${describeError(error)}`);
       return false;
     }
   }
@@ -179,19 +168,9 @@ export function watchWebhookTrust(options: WebhookTrustOptions): WebhookTrust {
   }
 
   /** Somebody was faster, which is no trouble; the API server has no better word for a failed `test` than 422. */
-  function wasChanged(
-    error: unknown,
-    before: KubernetesObject | undefined,
-    found: Reflector<KubernetesObject>,
-  ): boolean {
+  function wasChanged(error: unknown, before: unknown, found: Found): boolean {
     if (!(error instanceof ApiError) || ![404, 409, 422].includes(error.status ?? 0)) return false;
-    const [old, current] = [before, found.find('', name)].map((each) =>
-      readString(each, 'metadata', 'resourceVersion'),
-    );
-    return old !== current;
+    const [old, now] = [before, found.find('', name)].map((each) => readString(each, 'metadata', 'resourceVersion'));
+    return old !== now;
   }
-}
-
-function isRefused(error: unknown): error is ApiError {
-  return error instanceof ApiError && error.status === 403;
 }

@@ -1,15 +1,13 @@
 import { STATUS_CODES } from 'node:http';
 import { escapeUnprintable } from '../../text/quote.ts';
+import { shorten } from '../../text/shorten.ts';
 import { ApiError } from './api-server.ts';
 
-/** Longest text of somebody else's in a message, in characters: what an API server says of a field fits. */
+/** Longest text from outside in a message, in characters: what an API server says of a field fits. */
 const MAX_TEXT = 1024;
 
-/** A call in the words of messages: `GET /api/v1/secrets`. Its query stays out, as nobody looks for the cause there. */
-export type CallName = string;
-
-/** The error for an answer other than 2xx, with what the API server says of it. */
-export function toRefusal(call: CallName, status: number, text: string): ApiError {
+/** The error for an answer other than 2xx, with what the API server says of it. `call` names it: `GET /api/v1/secrets`. */
+export function toRefusal(call: string, status: number, text: string): ApiError {
   const said = readStatus(text);
   const words =
     said?.message ??
@@ -21,7 +19,7 @@ export function toRefusal(call: CallName, status: number, text: string): ApiErro
 }
 
 /** The JSON of an answer. @throws ApiError without a word of what it holds, as that may be a secret. */
-export function parseAnswer(call: CallName, status: number, text: string): unknown {
+export function parseAnswer(call: string, status: number, text: string): unknown {
   if (text.trim() === '') return undefined;
   try {
     return JSON.parse(text);
@@ -71,11 +69,9 @@ export function describeLoginFailure(error: unknown): string {
   return boundText(message.trim()) || 'the program that the kubeconfig names for it failed without a word';
 }
 
-/** Somebody else's text as one line of bounded length. */
+/** Text from outside as one line of bounded length. */
 export function boundText(text: string): string {
-  const escaped = escapeUnprintable(text);
-  if (escaped.length <= MAX_TEXT) return escaped;
-  return `${escaped.slice(0, MAX_TEXT - 1).replace(/[\uD800-\uDBFF]$/, '')}…`;
+  return shorten(escapeUnprintable(text), MAX_TEXT);
 }
 
 /** The Status object of a refusal, where it is one. */

@@ -1,16 +1,18 @@
+import { existsSync } from 'node:fs';
+
 /** The methods of the Kubernetes API that are used. */
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH';
 
 export type Query = Readonly<Record<string, string | number | boolean | undefined>>;
 
 export type CallOptions = Readonly<{
-  query?: Query;
+  query?: Query | undefined;
   body?: unknown;
   /** Of the body; `application/json` unless told otherwise. */
-  contentType?: string;
-  signal?: AbortSignal;
+  contentType?: string | undefined;
+  signal?: AbortSignal | undefined;
   /** For the whole call; 10,000 unless told otherwise. */
-  timeoutMs?: number;
+  timeoutMs?: number | undefined;
 }>;
 
 export type WatchOptions = Readonly<{
@@ -18,7 +20,7 @@ export type WatchOptions = Readonly<{
   signal: AbortSignal;
   /** The connection is given up when nothing, not even a bookmark, came for so long. */
   idleMs?: number;
-  /** Told when the API server has accepted the watch; events may be long in coming. */
+  /** Called when the API server has accepted the watch; events may be long in coming. */
   onOpen?: () => void;
 }>;
 
@@ -58,4 +60,15 @@ export class ApiError extends Error {
     this.status = status;
     this.reason = reason;
   }
+}
+
+/** Where kubelet mounts the token of a pod's service account. */
+const TOKEN = '/var/run/secrets/kubernetes.io/serviceaccount/token';
+
+/**
+ * Whether this is a pod that may ask the API server: it knows the address, and has been given a token. It stands here and not
+ * beside what connects, as that loads the Kubernetes client, which costs as much as everything else together.
+ */
+export function isInCluster(): boolean {
+  return (process.env['KUBERNETES_SERVICE_HOST'] ?? '') !== '' && existsSync(TOKEN);
 }

@@ -1,5 +1,7 @@
+import type { RequestOptions } from 'node:https';
+import { isDeepStrictEqual } from 'node:util';
 import type { KubeConfig } from '@kubernetes/client-node';
-import fetch, { FetchError, type RequestInit, type Response } from 'node-fetch';
+import fetch, { FetchError, type Headers, type RequestInit, type Response } from 'node-fetch';
 import { describeLoginFailure, describeNetworkFailure, parseAnswer, toRefusal } from './api-failure.ts';
 import {
   ApiError,
@@ -10,9 +12,6 @@ import {
   type WatchEvent,
   type WatchOptions,
 } from './api-server.ts';
-import { createLogin } from './login.ts';
-import { readLines } from './read-lines.ts';
-import { createServerClock } from './server-clock.ts';
 import { limitTime, type TimeLimit } from './time-limit.ts';
 
 const CALL_TIMEOUT_MS = 10_000;
@@ -21,22 +20,18 @@ const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
 /** One event is one object, which JSON makes a few times as long at worst. */
 const MAX_EVENT_BYTES = 16 * 1024 * 1024;
 
-/** One request: what is asked, for how long, and whose patience it is. */
-type Request = Readonly<{
-  method: Method;
-  path: string;
-  query: Query;
-  body?: unknown;
-  contentType?: string | undefined;
-  limit: TimeLimit;
-}>;
+/** Shorter than load balancers (60 s) and API servers (90 s) keep idle connections: a call on its way at that moment fails. */
+const IDLE_CONNECTION_MS = 15_000;
+/** Below it lies what a `Date` header cannot tell: it has whole seconds, and an answer is on its way for a moment. */
+const NOTICEABLE_MS = 2000;
+
+/** One request: what is asked, and for how long. */
+type Request = Pick<CallOptions, 'body' | 'contentType'> &
+  Readonly<{ method: Method; path: string; query: Query; limit: TimeLimit }>;
 
 /**
- * The API server that a kubeconfig leads to.
- *
- * Of client-node it takes the configuration and the login, and fetches as client-node does. It does not take the watches:
- * `Watch` cannot be aborted before its answer begins, swallows what its callbacks throw, takes half an event for none and
- * never notices a dead connection; `ListWatch` on top of it does not page and keeps whole objects.
+ * The API server that a kubeconfig leads to. Configuration, login and fetch are those of client-node, its watches are not: see
+ * docs/decisions/0014-own-reflector.md.
  */
 export function createApiServer(config: KubeConfig): ApiServer {
   const server = config.getCurrentCluster()?.server ?? '';
@@ -45,13 +40,7 @@ export function createApiServer(config: KubeConfig): ApiServer {
   const login = createLogin(config);
   const clock = createServerClock();
 
-  return {
-    url,
-    namespace: namespaceOf(config),
-    call,
-    watch,
-    now: clock.now,
-  };
+  return { url, namespace: namespaceOf(config), call, watch, now: clock.now };
 
   async function call(method: Method, path: string, options: CallOptions = {}): Promise<unknown> {
     const { query = {}, body, contentType, signal, timeoutMs = CALL_TIMEOUT_MS } = options;
@@ -120,7 +109,7 @@ export function createApiServer(config: KubeConfig): ApiServer {
     return response;
   }
 
-  async function logIn(): ReturnType<typeof login> {
+  async function logIn(): Promise<Login> {
     try {
       return await login();
     } catch (error) {
@@ -145,6 +134,43 @@ function namespaceOf(config: KubeConfig): string {
   return namespace === '' ? 'default' : namespace;
 }
 
+/** Who we are, for one call, and the connections it may use. */
+type Login = Readonly<{ headers: Headers; agent: RequestInit['agent'] }>;
+
+/**
+ * Logs in anew for each call, as tokens change: a service account's file is read again, an exec plugin asked again. The
+ * connections are kept, other than in client-node, as long as the CA and the client certificate they are made with stay.
+ */
+function createLogin(config: KubeConfig): () => Promise<Login> {
+  let current: Readonly<{ agent: RequestInit['agent']; tls: RequestOptions }> | undefined;
+  return async () => {
+    const options: RequestOptions = { timeout: IDLE_CONNECTION_MS };
+    const { agent, headers } = await config.applyToFetchOptions(options);
+    const tls = { ...options, agent: undefined, headers: undefined, auth: undefined };
+    // The connections of the one before are not closed: watches use them. Idle ones close by themselves.
+    if (!isDeepStrictEqual(tls, current?.tls)) current = { agent: keepAlive(agent), tls };
+    return { headers: headers as Headers, agent: current?.agent };
+  };
+}
+
+/** client-node has no option for it. Agents of proxies too take it from this property, which types do not know. */
+function keepAlive(agent: RequestInit['agent']): RequestInit['agent'] {
+  return typeof agent === 'object' ? Object.assign(agent, { keepAlive: true }) : agent;
+}
+
+/** The clock of a server, by its latest answer: ours, moved by the difference. Ours until there is an answer. */
+function createServerClock(): Readonly<{ learn: (dateHeader: string | null) => void; now: () => Date }> {
+  let aheadMs = 0;
+  return {
+    learn: (dateHeader) => {
+      // The header is cut to the second: the moment meant lies half a second later on average.
+      const difference = Date.parse(dateHeader ?? '') + 500 - Date.now();
+      if (!Number.isNaN(difference)) aheadMs = Math.abs(difference) < NOTICEABLE_MS ? 0 : difference;
+    },
+    now: () => new Date(Date.now() + aheadMs),
+  };
+}
+
 /** Without waiting for it any longer than the signal lets. */
 async function until<Value>(signal: AbortSignal, promise: Promise<Value>): Promise<Value> {
   const aborted = new Promise<never>((_resolve, reject) => {
@@ -152,7 +178,7 @@ async function until<Value>(signal: AbortSignal, promise: Promise<Value>): Promi
       reject(new Error('given up'));
     };
     if (signal.aborted) giveUp();
-    signal.addEventListener('abort', giveUp, { once: true });
+    signal.addEventListener('abort', giveUp);
   });
   return Promise.race([promise, aborted]);
 }
@@ -164,4 +190,32 @@ function parseEvent(name: string, line: string): WatchEvent {
   if (!EVENT_TYPES.includes(event?.type))
     throw new ApiError(`${name} brought something that is no event`, { status: 200 });
   return event as WatchEvent;
+}
+
+const LINE_FEED = 0x0a;
+
+/**
+ * The lines of a stream of bytes, without their ends, empty ones left out.
+ *
+ * @throws ApiError when a line has more than `maxBytes`, or when the stream ends in the middle of one.
+ */
+export async function* readLines(stream: AsyncIterable<Uint8Array>, maxBytes: number): AsyncGenerator<string> {
+  let parts: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of stream) {
+    let start = 0;
+    for (let end = chunk.indexOf(LINE_FEED); end >= 0; end = chunk.indexOf(LINE_FEED, start)) {
+      const line = Buffer.concat([...parts, chunk.subarray(start, end)]).toString();
+      parts = [];
+      length = 0;
+      start = end + 1;
+      if (line.trim() !== '') yield line;
+    }
+    if (start === chunk.length) continue;
+    parts.push(chunk.subarray(start));
+    length += chunk.length - start;
+    if (length > maxBytes) throw new ApiError(`a line of the answer is longer than ${maxBytes} bytes`, { status: 200 });
+  }
+  // As good as a whole line it may look, what came of a number or a text is another one.
+  if (length > 0) throw new ApiError('the answer broke off in the middle of a line');
 }

@@ -1,23 +1,25 @@
+import { describeError } from '../../text/error.ts';
 import { readString } from '../../text/json.ts';
 import type { KubernetesObject } from './api-server.ts';
-import type { Reporter } from './report-once.ts';
-
-export type ObjectKey = Readonly<{ namespace: string; name: string }>;
+import { reportOnce } from './retry.ts';
 
 export type KeptObjectsOptions<Kept> = Readonly<{
-  /** The collection's, for messages. */
+  /** The collection in all namespaces or in one: `/api/v1/secrets`, `/api/v1/namespaces/pullguard/secrets`. */
   path: string;
-  keep: (object: KubernetesObject) => Kept | undefined;
-  /** Whether nothing of what is kept has changed: then what was kept before stays, and nobody is told. */
+  /** What is kept of an object; the object itself is let go. */
+  keep: (object: KubernetesObject) => Kept;
+  /** Whether nothing of what is kept has changed: then what was kept before stays. */
   isSame?: ((before: Kept, after: Kept) => boolean) | undefined;
-  onChange: (key: ObjectKey, kept: Kept | undefined) => void;
-  reporter: Reporter;
+  /** Called after an object came or changed (`kept`) or went (undefined). */
+  onChange?: ((kept: Kept | undefined) => void) | undefined;
+  /** Called once for each object that cannot be read, until it can. */
+  onError: (message: string) => void;
 }>;
 
 /** What is kept of the objects of a collection. Objects without a name are passed over: there is no such thing. */
 export type KeptObjects<Kept> = Readonly<{
   find: (namespace: string, name: string) => Kept | undefined;
-  values: () => Iterable<readonly [ObjectKey, Kept]>;
+  values: () => Iterable<Kept>;
   size: () => number;
   put: (object: KubernetesObject) => void;
   drop: (object: KubernetesObject) => void;
@@ -26,91 +28,71 @@ export type KeptObjects<Kept> = Readonly<{
 }>;
 
 export function createKeptObjects<Kept>(options: KeptObjectsOptions<Kept>): KeptObjects<Kept> {
-  const { path, keep, isSame, onChange, reporter } = options;
+  const { path, keep, isSame = () => false, onChange = () => undefined, onError } = options;
+  const reporter = reportOnce(onError);
   // Neither namespaces nor names have a "/" in them.
   let known = new Map<string, Kept>();
 
   return {
     find: (namespace, name) => known.get(`${namespace}/${name}`),
-    values: function* () {
-      for (const [place, kept] of known) yield [keyAt(place), kept];
-    },
+    values: () => known.values(),
     size: () => known.size,
     put: (object) => {
       const place = placeOf(object);
-      if (place === undefined) return;
       const before = known.get(place);
       const kept = tryToKeep(place, object);
-      if (kept !== undefined) {
-        known.set(place, kept);
-        if (!isUnchanged(before, kept)) tell(place, kept);
-      } else if (known.delete(place)) tell(place, undefined);
+      if (kept === undefined) remove(place);
+      else known.set(place, kept);
+      if (kept !== undefined && kept !== before) onChange(kept);
     },
     drop: (object) => {
       const place = placeOf(object);
-      if (place === undefined) return;
       reporter.clear(place);
-      if (known.delete(place)) tell(place, undefined);
+      remove(place);
     },
     beginList: () => {
       const listed = new Map<string, Kept>();
       return {
         add: (object) => {
           const place = placeOf(object);
-          const kept = place === undefined ? undefined : tryToKeep(place, object);
-          if (place !== undefined && kept !== undefined) listed.set(place, kept);
+          const kept = tryToKeep(place, object);
+          if (kept !== undefined) listed.set(place, kept);
         },
         end: () => {
           const before = known;
           known = listed;
-          for (const place of before.keys()) if (!listed.has(place)) tell(place, undefined);
-          for (const [place, kept] of listed) if (!isUnchanged(before.get(place), kept)) tell(place, kept);
+          for (const place of before.keys()) if (!listed.has(place)) onChange(undefined);
+          for (const [place, kept] of listed) if (before.get(place) !== kept) onChange(kept);
         },
       };
     },
   };
 
-  /** One object that is not as we thought objects are must not cost us the others. */
+  function remove(place: string): void {
+    if (known.delete(place)) onChange(undefined);
+  }
+
+  /** One object that is not as objects should be must not cost us the others. */
   function tryToKeep(place: string, object: KubernetesObject): Kept | undefined {
+    if (place === NOWHERE) return undefined;
     try {
       const kept = keep(object);
       reporter.clear(place);
       const before = known.get(place);
-      return before !== undefined && kept !== undefined && isSame?.(before, kept) === true ? before : kept;
+      return before !== undefined && isSame(before, kept) ? before : kept;
     } catch (error) {
-      reporter.report(place, `cannot read ${nameOf(place)} of ${path}, and goes on without it: ${messageOf(error)}`);
+      // `web/default-secret`; `web` for what is in no namespace.
+      const name = place.replace(/^\//, '');
+      reporter.report(place, `cannot read ${name} of ${path}, and goes on without it: ${describeError(error)}`);
       return undefined;
     }
   }
-
-  function isUnchanged(before: Kept | undefined, kept: Kept): boolean {
-    return isSame !== undefined && before === kept;
-  }
-
-  function tell(place: string, kept: Kept | undefined): void {
-    try {
-      onChange(keyAt(place), kept);
-    } catch (error) {
-      reporter.report(place, `cannot deal with a change of ${nameOf(place)} of ${path}: ${messageOf(error)}`);
-    }
-  }
 }
 
-function placeOf(object: KubernetesObject): string | undefined {
+/** Where there is no object, as none is without a name. */
+const NOWHERE = '';
+
+function placeOf(object: KubernetesObject): string {
   const name = readString(object, 'metadata', 'name');
-  return name === '' ? undefined : `${readString(object, 'metadata', 'namespace')}/${name}`;
-}
-
-function keyAt(place: string): ObjectKey {
-  const end = place.indexOf('/');
-  return { namespace: place.slice(0, end), name: place.slice(end + 1) };
-}
-
-/** `web/default-secret`; `web` for what is in no namespace. */
-function nameOf(place: string): string {
-  return place.replace(/^\//, '');
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  return name === '' ? NOWHERE : `${readString(object, 'metadata', 'namespace')}/${name}`;
 }

@@ -2,19 +2,17 @@ import { ApiError, type ApiServer, type KubernetesObject } from './api-server.ts
 
 export type ListOptions = Readonly<{
   /** `metadata.name=default-secret`, `type=kubernetes.io/dockerconfigjson`. */
-  fieldSelector?: string;
-  /** Objects a page; 500 unless told otherwise, as kubectl does. */
-  pageSize?: number;
+  fieldSelector?: string | undefined;
   /** For one page; 30,000 unless told otherwise, as an API server reads pages of a busy collection from etcd. */
-  timeoutMs?: number;
+  timeoutMs?: number | undefined;
   signal?: AbortSignal;
 }>;
 
 /** `remaining` is how many objects come after this page, where the API server knows. */
 export type ListPage = Readonly<{ items: readonly KubernetesObject[]; resourceVersion: string; remaining?: number }>;
 
-/** An API server fills its pages, so that none but the last is empty. */
-const MAX_EMPTY_PAGES = 10;
+/** Objects a page, as kubectl has it. */
+const PAGE_SIZE = 500;
 
 /**
  * The objects of a collection as they are now, a page at a time, all pages as of one moment. Their kind and apiVersion are
@@ -23,16 +21,11 @@ const MAX_EMPTY_PAGES = 10;
  * @throws ApiError with status 410 when a page is asked for so late that the API server has forgotten that moment
  */
 export async function* listPages(api: ApiServer, path: string, options: ListOptions = {}): AsyncGenerator<ListPage> {
-  const { fieldSelector, pageSize = 500, timeoutMs = 30_000, signal } = options;
-  const settings = { timeoutMs, ...(signal !== undefined && { signal }) };
+  const { fieldSelector, timeoutMs = 30_000, signal } = options;
   let token: string | undefined;
-  let empty = 0;
   do {
-    const query = { limit: pageSize, continue: token, fieldSelector };
-    const { next, ...page } = readPage(path, await api.call('GET', path, { query, ...settings }));
-    if (page.items.length === 0) empty += 1;
-    if (next !== undefined && (next === token || empty > MAX_EMPTY_PAGES))
-      throw new ApiError(`the API server answers GET ${path} with pages without end`, { status: 200 });
+    const query = { limit: PAGE_SIZE, continue: token, fieldSelector };
+    const { next, ...page } = readPage(path, await api.call('GET', path, { query, timeoutMs, signal }));
     yield page;
     token = next;
   } while (token !== undefined);

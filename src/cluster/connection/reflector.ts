@@ -1,55 +1,34 @@
-import { setTimeout as wait } from 'node:timers/promises';
+import { describeError } from '../../text/error.ts';
 import { readPath, readString } from '../../text/json.ts';
-import { ApiError, type ApiServer, type KubernetesObject, type WatchEvent } from './api-server.ts';
 import { boundText } from './api-failure.ts';
-import { createBackoff, type BackoffOptions } from './backoff.ts';
-import { createKeptObjects, type ObjectKey } from './kept-objects.ts';
+import { ApiError, type ApiServer, type KubernetesObject, type WatchEvent } from './api-server.ts';
+import { createKeptObjects, type KeptObjects, type KeptObjectsOptions } from './kept-objects.ts';
 import { listPages } from './list.ts';
-import { reportOnce } from './report-once.ts';
+import { createBackoff, pause, reportOnce } from './retry.ts';
 
-export type { ObjectKey } from './kept-objects.ts';
-
-export type ReflectorOptions<Kept> = Readonly<{
-  api: ApiServer;
-  /** The collection in all namespaces or in one: `/api/v1/secrets`, `/api/v1/namespaces/pullguard/secrets`. */
-  path: string;
-  /** `metadata.name=default-secret`: in all namespaces too this is what a role with `resourceNames` grants. */
-  fieldSelector?: string;
-  /** What is kept of an object; the object itself is let go, as are those that it returns undefined for. */
-  keep: (object: KubernetesObject) => Kept | undefined;
-  /** Whether nothing of what is kept has changed: then what was kept before stays, and nobody is told. */
-  isSame?: ((before: Kept, after: Kept) => boolean) | undefined;
-  /**
-   * Told after an object came, changed (`kept`) or went (undefined). After each list it is told of every object in it, as
-   * without `isSame` nobody knows which of them changed in the meantime.
-   */
-  onChange?: (key: ObjectKey, kept: Kept | undefined) => void;
-  /** Told once of each distinct trouble until it is over; it is tried again by itself. */
-  onError: (message: string) => void;
-  timing?: ReflectorTiming;
-}>;
-
-export type ReflectorTiming = Readonly<{
-  /** A watch on which nothing came for so long is dead; 150,000 unless told otherwise, as bookmarks come every minute. */
-  idleMs?: number;
-  /** For one page of a list. */
-  pageTimeoutMs?: number;
-  backoff?: BackoffOptions;
-}>;
+export type ReflectorOptions<Kept> = KeptObjectsOptions<Kept> &
+  Readonly<{
+    api: ApiServer;
+    /** `metadata.name=default-secret`: in all namespaces too this is what a role with `resourceNames` grants. */
+    fieldSelector?: string | undefined;
+    /** Called once for each distinct problem until it is over; it is tried again by itself. */
+    onError: (message: string) => void;
+  }>;
 
 /** A copy of what the API server has in one collection, kept up to date by a watch. */
-export type Reflector<Kept> = Readonly<{
-  find: (namespace: string, name: string) => Kept | undefined;
-  values: () => Iterable<readonly [ObjectKey, Kept]>;
-  /** Whether the first list has ended. From then on it stays true, whatever becomes of the API server. */
-  hasSynced: () => boolean;
-  /** Resolves when the first list has ended, or when it is closed before that; never rejects. */
-  synced: Promise<void>;
-  /** Seconds since the API server last confirmed that this is the state of things; undefined before the first list. */
-  ageSeconds: () => number | undefined;
-  size: () => number;
-  close: () => void;
-}>;
+export type Reflector<Kept> = Pick<KeptObjects<Kept>, 'find' | 'values' | 'size'> &
+  Readonly<{
+    /** Whether the first list has ended. From then on it stays true, whatever becomes of the API server. */
+    hasSynced: () => boolean;
+    /** Resolves when the first list has ended, or when it is closed before that; never rejects. */
+    synced: Promise<void>;
+    /** Seconds since the API server last confirmed that this is the state of things; undefined before the first list. */
+    ageSeconds: () => number | undefined;
+    close: () => void;
+  }>;
+
+/** A watch on which nothing came for so long is dead, as bookmarks come every minute. */
+const IDLE_MS = 150_000;
 
 /** How long a watch may last. Each takes another time in between, so that watches spread over the API servers there are. */
 const SHORTEST_WATCH_S = 300;
@@ -57,23 +36,19 @@ const LONGEST_WATCH_S = 600;
 
 /**
  * After so many watches in a row that were refused, or brought not even a bookmark, the version they begin at may be the
- * cause. When etcd was restored from a backup ours lies in the future: an API server accepts that, and stays silent.
- * Silence alone says little: one that has just started sends no bookmarks until something happens.
+ * cause: after a restore of etcd ours lies in the future, which an API server accepts without a word. Once says little, as
+ * one that has just started sends no bookmarks until something happens.
  */
 const MAX_FRUITLESS = 5;
 
-/**
- * Keeps up with a collection: reads it in pages, then watches it, and goes on from where it was when a watch ends. What is
- * known stays known without the API server.
- */
+/** Reads a collection in pages, then watches it, and resumes where it was when a watch ends. What is known stays known. */
 export function startReflector<Kept>(options: ReflectorOptions<Kept>): Reflector<Kept> {
-  const { api, path, fieldSelector, keep, isSame, onChange = () => undefined, onError, timing = {} } = options;
-  const { idleMs = 150_000, pageTimeoutMs: timeoutMs } = timing;
+  const { api, path, fieldSelector } = options;
   const ending = new AbortController();
   const { signal } = ending;
-  const reporter = reportOnce(onError);
-  const objects = createKeptObjects({ path, keep, isSame, onChange, reporter });
-  const backoff = createBackoff(timing.backoff);
+  const reporter = reportOnce(options.onError);
+  const objects = createKeptObjects(options);
+  const nextWaitMs = createBackoff();
   /** Where the next watch goes on; undefined when a list comes first. */
   let version: string | undefined;
   let confirmedAt: number | undefined;
@@ -105,8 +80,7 @@ export function startReflector<Kept>(options: ReflectorOptions<Kept>): Reflector
       openedAt = undefined;
       const isDone = await attempt(step);
       if (isDone && step === 'list') continue;
-      // Nobody's process is to live on for this; and when we are closed, waiting is over.
-      await wait(backoff.next(openForMs()), undefined, { signal, ref: false }).catch(() => undefined);
+      await pause(nextWaitMs(openForMs()), signal);
     }
   }
 
@@ -122,12 +96,8 @@ export function startReflector<Kept>(options: ReflectorOptions<Kept>): Reflector
 
   async function list(): Promise<void> {
     const listing = objects.beginList();
-    const settings = {
-      ...(fieldSelector !== undefined && { fieldSelector }),
-      ...(timeoutMs !== undefined && { timeoutMs }),
-    };
     let listed = '';
-    for await (const { items, resourceVersion } of listPages(api, path, { ...settings, signal })) {
+    for await (const { items, resourceVersion } of listPages(api, path, { fieldSelector, signal })) {
       for (const item of items) listing.add(item);
       listed = resourceVersion;
     }
@@ -148,7 +118,7 @@ export function startReflector<Kept>(options: ReflectorOptions<Kept>): Reflector
       confirmedAt = openedAt;
       fruitless += 1;
     };
-    for await (const event of api.watch(path, { query, signal, idleMs, onOpen })) take(event);
+    for await (const event of api.watch(path, { query, signal, idleMs: IDLE_MS, onOpen })) take(event);
   }
 
   function take({ type, object }: WatchEvent): void {
@@ -157,7 +127,6 @@ export function startReflector<Kept>(options: ReflectorOptions<Kept>): Reflector
     fruitless = 0;
     reporter.clear('watch');
     const theirs = readString(object, 'metadata', 'resourceVersion');
-    if (isOlder(theirs, version)) return;
     if (theirs !== '') version = theirs;
     if (type === 'DELETED') objects.drop(object as KubernetesObject);
     else if (type !== 'BOOKMARK') objects.put(object as KubernetesObject);
@@ -166,12 +135,12 @@ export function startReflector<Kept>(options: ReflectorOptions<Kept>): Reflector
   function dealWith(step: 'list' | 'watch', error: unknown): void {
     const status = error instanceof ApiError ? error.status : undefined;
     if (openedAt === undefined && status !== undefined) fruitless += 1;
-    // A moment that is forgotten is nobody's fault.
-    const isForgotten = step === 'watch' && status === 410;
-    if (isForgotten) version = undefined;
-    // A lost connection is none either, as long as there is another one: the next attempt shows that.
+    // That a version expires is normal.
+    const isExpired = step === 'watch' && status === 410;
+    if (isExpired) version = undefined;
+    // So is a lost connection, as long as there is another one: the next attempt shows that.
     const isLost = error instanceof ApiError && status === undefined && openedAt !== undefined;
-    if (isForgotten || isLost) return;
+    if (isExpired || isLost) return;
     reporter.report(step, describe(step, error));
   }
 
@@ -186,7 +155,7 @@ export function startReflector<Kept>(options: ReflectorOptions<Kept>): Reflector
   function describe(step: 'list' | 'watch', error: unknown): string {
     const where = fieldSelector === undefined ? path : `${path} where ${fieldSelector}`;
     const role = error instanceof ApiError && error.status === 403 ? `no role grants the verb ${step} on it; ` : '';
-    return `cannot ${step} ${where}: ${role}${error instanceof Error ? error.message : String(error)}`;
+    return `cannot ${step} ${where}: ${role}${describeError(error)}`;
   }
 }
 
@@ -198,10 +167,4 @@ function toApiError(object: unknown): ApiError {
     status: typeof code === 'number' ? code : 500,
     reason: boundText(readString(object, 'reason')),
   });
-}
-
-/** An event from before what we know. Versions are numbers that grow, where they are numbers. */
-function isOlder(theirs: string, ours: string | undefined): boolean {
-  const isNumber = /^\d+$/;
-  return isNumber.test(theirs) && ours !== undefined && isNumber.test(ours) && BigInt(theirs) <= BigInt(ours);
 }

@@ -11,10 +11,8 @@ export type TimeLimit = Readonly<{
 }>;
 
 /**
- * A limit for something that is also given up when the caller's signal fires.
- *
- * `AbortSignal.any` with `AbortSignal.timeout` would do for one call, but cannot be started again, and in Node 20 leaves a
- * little behind in the caller's signal each time: a leader that renews its Lease lives under one signal for months.
+ * A limit for something that is also given up when the caller's signal fires. `AbortSignal.any` with `AbortSignal.timeout`
+ * cannot be started again, and in Node 20 leaves a little behind in the caller's signal, which may live for months.
  */
 export function limitTime(callersSignal?: AbortSignal): TimeLimit {
   const controller = new AbortController();

@@ -1,4 +1,8 @@
-import type { Notice } from '../../admission/notices.ts';
+/** What an Event is about. `uid` is there only for what exists; `namespace` may be empty. */
+type InvolvedObject = Readonly<{ apiVersion: string; kind: string; namespace: string; name: string; uid?: string }>;
+
+/** What one rule did to one object. Those that differ in nothing but the message are one Event. */
+export type Notice = Readonly<{ involved: InvolvedObject; outcome: 'denied' | 'fixed'; rule: string; message: string }>;
 
 /** An Event as the API server has it, as far as it matters to the next one who changes it. */
 export type WrittenEvent = Readonly<{ count: number; lastTimestamp: string; resourceVersion: string }>;
@@ -39,39 +43,30 @@ const REPEAT_MS = 5 * 60 * 1000;
 const BURST = 25;
 const REFILL_MS = 2000;
 
-type Entry = {
-  notice: Notice;
-  /** Not told yet. */
-  count: number;
-  firstAt: Date;
-  lastAt: Date;
-  /** When it began to wait. */
-  waitsSince: number;
-  takenAt: number | undefined;
-  written: WrittenEvent | undefined;
-};
+type Entry = Omit<DueEvent, 'key'> &
+  Readonly<{
+    /** When it began to wait. */
+    waitsSince: number;
+    takenAt: number | undefined;
+  }>;
 
 /**
- * Makes few Events of many notices: those of one owner, rule and outcome are one Event whose count grows. `onDrop` is told
- * of each Event that there was no room for.
+ * Makes few Events of many notices: those of one owner, rule and outcome are one Event whose count grows. `onDrop` is called
+ * for each Event that there was no room for.
  */
 export function createEventBook(onDrop: () => void): EventBook {
   // The least recently noted comes first.
   const entries = new Map<string, Entry>();
   const takeToken = createBucket();
-  let newOnes = 0;
-  let untold = 0;
 
   return {
     note: (notice, seenAt, now) => {
       const key = identify(notice);
       const known = entries.get(key);
-      if (known === undefined && newOnes >= MOST_NEW) {
+      if (known === undefined && countNew() >= MOST_NEW) {
         onDrop();
         return;
       }
-      if (known === undefined) newOnes++;
-      if ((known?.count ?? 0) === 0) untold++;
       entries.delete(key);
       entries.set(key, addTo(known, notice, seenAt, now));
       if (entries.size > MOST_KEPT) forgetOldest();
@@ -80,29 +75,26 @@ export function createEventBook(onDrop: () => void): EventBook {
       const found = findDue(entries, now);
       if (found === undefined || !takeToken(now)) return undefined;
       const [key, entry] = found;
-      const { notice, count, firstAt, lastAt, written } = entry;
-      if (entry.takenAt === undefined) newOnes--;
-      untold--;
-      entry.count = 0;
-      entry.takenAt = now;
-      return { key, notice, count, firstAt, lastAt, written };
+      entries.set(key, { ...entry, count: 0, takenAt: now });
+      return { key, ...entry };
     },
     keep: (key, written) => {
       const entry = entries.get(key);
-      if (entry !== undefined) entry.written = written;
+      if (entry !== undefined) entries.set(key, { ...entry, written });
     },
-    hasUntold: () => untold > 0,
+    hasUntold: () => [...entries.values()].some(({ count }) => count > 0),
   };
+
+  function countNew(): number {
+    return [...entries.values()].filter(({ takenAt }) => takenAt === undefined).length;
+  }
 
   function forgetOldest(): void {
     const [oldest] = entries;
     if (oldest === undefined) return;
-    const [key, { count, takenAt }] = oldest;
+    const [key, { count }] = oldest;
     entries.delete(key);
-    if (takenAt === undefined) newOnes--;
-    if (count === 0) return;
-    untold--;
-    onDrop();
+    if (count > 0) onDrop();
   }
 }
 

@@ -1,13 +1,9 @@
 import { createHash } from 'node:crypto';
-import type { Admission } from '../../admission/admit.ts';
-import type { AdmissionRequest } from '../../admission/review.ts';
+import { describeError } from '../../text/error.ts';
 import { readPath, readString } from '../../text/json.ts';
-import { ApiError, type ApiServer, type CallOptions, type Method } from '../connection/api-server.ts';
-import { createEventBook, type DueEvent, type WrittenEvent } from './event-book.ts';
-import { readNotices, type NoticeOutcome } from '../../admission/notices.ts';
-
-/** What the recorder needs to be allowed, in every namespace. */
-export const EVENT_ACCESS = { apiGroup: '', resource: 'events', verbs: ['create', 'get', 'patch'] } as const;
+import { formatSecond } from '../../text/time.ts';
+import { ApiError, type ApiServer } from '../connection/api-server.ts';
+import { createEventBook, type DueEvent, type Notice, type WrittenEvent } from './event-book.ts';
 
 /** What came of one Event: written, given up for lack of room, or refused by the API server or never answered. */
 export type EventResult = 'written' | 'dropped' | 'failed';
@@ -21,8 +17,8 @@ export type EventRecorderOptions = Readonly<{
 }>;
 
 export type EventRecorder = Readonly<{
-  /** Takes down what an admission has to tell. Never throws and never waits: it is called between two answers. */
-  record: (request: AdmissionRequest, admission: Pick<Admission, 'findings'>) => void;
+  /** Notes what an admission has to tell. Never throws, whatever `read` does, and never waits: it is called between two answers. */
+  record: (read: () => readonly Notice[]) => void;
   /** Writes what may be written now, and ends: after five seconds at the latest. Never rejects. */
   close: () => Promise<void>;
 }>;
@@ -53,10 +49,10 @@ export function createEventRecorder({ api, onError, onResult }: EventRecorderOpt
   let closed = false;
 
   return {
-    record: (request, admission) => {
+    record: (read) => {
       if (closed) return;
       try {
-        for (const notice of readNotices(request, admission)) book.note(notice, api.now(), performance.now());
+        for (const notice of read()) book.note(notice, api.now(), performance.now());
         plan();
       } catch (error) {
         tell(`an admission could not be told of by an Event: ${String(error)}`);
@@ -94,7 +90,7 @@ export function createEventRecorder({ api, onError, onResult }: EventRecorderOpt
         onResult('written');
       } catch (error) {
         onResult('failed');
-        tell(`an Event could not be written: ${error instanceof Error ? error.message : String(error)}`);
+        tell(`an Event could not be written: ${describeError(error)}`);
         if (!(error instanceof ApiError) || error.status === undefined) return;
       }
     }
@@ -108,7 +104,7 @@ export function createEventRecorder({ api, onError, onResult }: EventRecorderOpt
   }
 }
 
-type Call = (method: Method, path: string, options?: CallOptions) => Promise<unknown>;
+type Call = ApiServer['call'];
 
 /**
  * Creates the Event, or adds to the one that is there. All replicas name it alike, and none writes over what another has
@@ -151,7 +147,7 @@ function nameEvent(owner: string, key: string): string {
   return start === '' ? `pullguard.${hash}` : `${start}.${hash}`;
 }
 
-const REASONS: Readonly<Record<NoticeOutcome, Readonly<{ type: string; reason: string }>>> = {
+const REASONS: Readonly<Record<Notice['outcome'], Readonly<{ type: string; reason: string }>>> = {
   denied: { type: 'Warning', reason: 'ImageDenied' },
   fixed: { type: 'Normal', reason: 'ImagePullFixed' },
 };
@@ -166,8 +162,8 @@ async function create(call: Call, { namespace, name, all }: Paths, due: DueEvent
     ...REASONS[notice.outcome],
     message: notice.message,
     count,
-    firstTimestamp: toTimestamp(firstAt),
-    lastTimestamp: toTimestamp(lastAt),
+    firstTimestamp: formatSecond(firstAt),
+    lastTimestamp: formatSecond(lastAt),
     source: { component: 'pullguard' },
     reportingComponent: 'pullguard',
   };
@@ -175,12 +171,12 @@ async function create(call: Call, { namespace, name, all }: Paths, due: DueEvent
 }
 
 async function addTo(written: WrittenEvent, call: Call, { one }: Paths, due: DueEvent): Promise<WrittenEvent> {
-  const lastTimestamp = toTimestamp(due.lastAt);
+  const lastTimestamp = formatSecond(due.lastAt);
   const body = {
     metadata: { resourceVersion: written.resourceVersion },
     message: due.notice.message,
     count: written.count + due.count,
-    // Another replica may have seen it later.
+    // Another replica may have seen it later; later times are greater texts.
     lastTimestamp: lastTimestamp > written.lastTimestamp ? lastTimestamp : written.lastTimestamp,
   };
   const contentType = 'application/merge-patch+json';
@@ -204,9 +200,4 @@ function readWritten(event: unknown): WrittenEvent {
     lastTimestamp: readString(event, 'lastTimestamp'),
     resourceVersion: readString(event, 'metadata', 'resourceVersion'),
   };
-}
-
-/** Whole seconds, as the API server keeps them: later times are greater texts. */
-function toTimestamp(date: Date): string {
-  return date.toISOString().replace(/\.\d+Z$/, 'Z');
 }

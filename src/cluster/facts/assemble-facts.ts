@@ -1,6 +1,6 @@
 import type { Facts, NodeFacts, PullSecret, PullSecretFacts, ServiceAccount } from '../../pull/facts.ts';
 import type { SecretsMode } from './fact-collections.ts';
-import type { NamespaceLabels } from './read-namespace.ts';
+import type { NamespaceLabels } from './read-objects.ts';
 
 /** What is known of a collection: by a watch, or by a list. */
 export type Store<Kept> = Readonly<{
@@ -10,7 +10,7 @@ export type Store<Kept> = Readonly<{
 }>;
 
 /** Without an `objectName`, it holds secrets of any name. */
-export type SecretStore = Store<PullSecret> & Readonly<{ objectName: string | undefined }>;
+export type SecretStore = Store<PullSecret> & Readonly<{ objectName?: string | undefined }>;
 
 export type NodeStore = NodeFacts & Readonly<{ hasSynced: () => boolean }>;
 
@@ -26,40 +26,27 @@ export type FactStores = Readonly<{
 
 /**
  * The facts, as far as they are known by now: to be called again when a store has synced, and not for each question. Those
- * that are not listed to the end are absent, so that rules that need them are skipped.
- *
- * Not so namespaces. Where the member is absent no cluster is asked, and nothing is limited; where it is there and has no
- * answer yet, labels may forbid to refuse, and nothing is refused. After each start this is the case for a moment.
+ * that are not listed to the end are absent, so that rules that need them are skipped. Not so namespaces: where the member is
+ * absent no cluster is asked, and nothing is limited; where it is there and has no answer yet, as for a moment after each
+ * start, labels may forbid to refuse, and nothing is refused.
  */
 export function assembleFacts(stores: FactStores): Facts {
   const { mode, secrets, serviceAccounts, namespaces, nodes } = stores;
   // Each name is a list of its own, and those that are known are of use without the others.
   const known = secrets.filter((store) => store.hasSynced()).length;
   const knowsSecrets = mode === 'default-secret-only' ? known > 0 : known > 0 && known === secrets.length;
+  const find: PullSecretFacts['find'] = (namespace, name) => findSecret(secrets, namespace, name);
   return {
-    ...(knowsSecrets && { pullSecrets: toPullSecretFacts(stores) }),
+    ...(knowsSecrets && { pullSecrets: { find, seesEveryType: mode === 'default-secret-only' } }),
     ...(serviceAccounts.hasSynced() && { serviceAccounts: { find: serviceAccounts.find } }),
     ...(namespaces !== undefined && { namespaces: { findLabels: (name) => namespaces.find('', name) } }),
     ...(nodes?.hasSynced() === true && { nodes: { list: nodes.list } }),
   };
 }
 
-function toPullSecretFacts({ mode, secrets }: FactStores): PullSecretFacts {
-  return {
-    find: (namespace, name) => findSecret(secrets, namespace, name),
-    seesEveryType: mode === 'default-secret-only',
-  };
-}
-
-function findSecret(
-  secrets: readonly SecretStore[],
-  namespace: string,
-  name: string,
-): ReturnType<PullSecretFacts['find']> {
-  const stores = secrets.filter(({ objectName }) => objectName === undefined || objectName === name);
-  for (const store of stores) {
-    const found = store.find(namespace, name);
-    if (found !== undefined) return found;
-  }
+function findSecret(all: readonly SecretStore[], namespace: string, name: string): PullSecret | 'absent' | undefined {
+  const stores = all.filter(({ objectName }) => objectName === undefined || objectName === name);
+  const found = stores.map((store) => store.find(namespace, name)).find((secret) => secret !== undefined);
+  if (found !== undefined) return found;
   return stores.length > 0 && stores.every((store) => store.hasSynced()) ? 'absent' : undefined;
 }

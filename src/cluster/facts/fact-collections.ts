@@ -1,12 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { ClusterNode, PullSecret, ServiceAccount } from '../../pull/facts.ts';
-import type { KubernetesObject } from '../connection/api-server.ts';
-import type { AccessRule } from '../connection/access-rule.ts';
-import { readNamespace, type NamespaceLabels } from './read-namespace.ts';
-import { readNode } from './read-node.ts';
 import { readPullSecret } from '../../pull/pull-secret.ts';
 import { PULL_SECRET_TYPES } from '../../pull/used-secrets.ts';
-import { readServiceAccount } from './read-service-account.ts';
+import type { KubernetesObject } from '../connection/api-server.ts';
+import { readNamespace, readNode, readServiceAccount, type NamespaceLabels } from './read-objects.ts';
 
 /**
  * Which Secrets are looked at. `default-secret-only`: those of the names that the policy has for pull secrets, such as
@@ -18,9 +15,9 @@ export type SecretsMode = (typeof SECRETS_MODES)[number];
 /** Objects of the core API, in all namespaces. */
 export type ObjectSelection = Readonly<{
   resource: string;
-  fieldSelector?: string;
+  fieldSelector?: string | undefined;
   /** The name that the field selector is for. */
-  objectName?: string;
+  objectName?: string | undefined;
 }>;
 
 /** Objects that facts are made from. */
@@ -29,7 +26,7 @@ export type FactCollection<Kept> = ObjectSelection &
     /** What is kept of an object. */
     keep: (object: KubernetesObject) => Kept;
     /** Whether nothing of what is kept has changed, where objects change more often than that. */
-    isSame?: (before: Kept, after: Kept) => boolean;
+    isSame?: ((before: Kept, after: Kept) => boolean) | undefined;
   }>;
 
 /** Which facts are gathered. */
@@ -72,18 +69,4 @@ export function listSecretCollections(mode: SecretsMode, names: readonly string[
 /** Of the collection in all namespaces, or in one. */
 export function pathOf({ resource }: Pick<ObjectSelection, 'resource'>, namespace?: string): string {
   return namespace === undefined ? `/api/v1/${resource}` : `/api/v1/namespaces/${namespace}/${resource}`;
-}
-
-/** What reading facts needs to be allowed, and no more. Who is allowed one name may list and watch with a selector of it. */
-export function accessOf({ secrets: mode, pullSecretNames, nodes }: FactScope): readonly AccessRule[] {
-  const rule = { apiGroup: '', verbs: ['list', 'watch'], namespaced: false };
-  const secrets = listSecretCollections(mode, pullSecretNames);
-  const resourceNames = secrets.flatMap(({ objectName }) => objectName ?? []);
-  const secretRules = [...new Set(secrets.map(({ resource }) => resource))].map((resource) => ({
-    ...rule,
-    resource,
-    ...(resourceNames.length > 0 && { resourceNames }),
-  }));
-  const others = [SERVICE_ACCOUNTS, NAMESPACES, ...(nodes ? [NODES] : [])];
-  return [...others.map(({ resource }) => ({ ...rule, resource })), ...secretRules];
 }

@@ -1,29 +1,43 @@
-import { issueAgain, makeAll, type IssueRequest } from '../../../src/cluster/certificates/issue-certificates.ts';
-import type { CertificatePairs } from '../../../src/cluster/certificates/certificate-secret.ts';
+import { vi } from 'vitest';
+import { issueAgain, makePairs, type CertificatePairs } from '../../../src/tls/self-signed.ts';
 import type { Json } from '../../support/objects.ts';
 
 export const NAMESPACE = 'pullguard';
 export const SERVICE = { namespace: NAMESPACE, name: 'pullguard' };
 export const NAMES = ['pullguard.pullguard.svc'];
+export const SECRET = { namespace: NAMESPACE, name: 'certificates' };
+export const SECRETS = `/api/v1/namespaces/${NAMESPACE}/secrets`;
+export const MUTATING = '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations';
+export const VALIDATING = '/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
-/** A CA for 300 days and a certificate for 90, made some days ago. Each costs the making of two keys. */
-export async function makePairs(ageDays = 0): Promise<CertificatePairs> {
-  return makeAll(requestOf(ageDays));
+/** A CA for 300 days and a certificate for 90, made some days ago. */
+export async function makeTestPairs(ageDays = 0): Promise<CertificatePairs> {
+  return makePairs(requestOf(NAMES, ageDays));
 }
 
 /** Another certificate of the same CA. */
 export async function makeMore({ authority }: CertificatePairs, names = NAMES): Promise<CertificatePairs> {
-  return issueAgain(authority, { ...requestOf(0), names });
+  return issueAgain(authority, requestOf(names, 0));
 }
 
-function requestOf(ageDays: number): IssueRequest {
-  return {
-    names: NAMES,
-    lives: { authorityMs: 300 * DAY_MS, servingMs: 90 * DAY_MS },
-    now: () => new Date(Date.now() - ageDays * DAY_MS),
-  };
+function requestOf(names: readonly string[], ageDays: number): Parameters<typeof makePairs>[0] {
+  const lives = { authorityMs: 300 * DAY_MS, servingMs: 90 * DAY_MS };
+  return { names, lives, now: () => new Date(Date.now() - ageDays * DAY_MS) };
+}
+
+export async function pass(ms: number): Promise<void> {
+  await vi.advanceTimersByTimeAsync(ms);
+}
+
+/** Lets time pass until it is so. */
+export async function until(isSo: () => boolean): Promise<void> {
+  for (let waitedMs = 0; waitedMs < 60_000; waitedMs += 50) {
+    if (isSo()) return;
+    await pass(50);
+  }
+  throw new Error(`it never came to this: ${isSo.toString()}`);
 }
 
 /** A webhook configuration with one webhook for each `caBundle` (PEM, or undefined) that calls our Service. */

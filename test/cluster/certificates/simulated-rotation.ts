@@ -3,10 +3,9 @@ import {
   overlapMs,
   planCertificates,
   shouldTakeOver,
-  termProblem,
   type StoredPairs,
-  type Term,
 } from '../../../src/cluster/certificates/certificate-plan.ts';
+import { termProblem, type Term } from '../../../src/tls/source.ts';
 
 /** Stand-ins for certificates, which would take a tenth of a second each to make. */
 type Authority = TrustedAuthority;

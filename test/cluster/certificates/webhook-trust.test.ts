@@ -1,174 +1,187 @@
 import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
-
-import type { CertificatePairs } from '../../../src/cluster/certificates/certificate-secret.ts';
+import { planBundle, type TrustedAuthority } from '../../../src/cluster/certificates/ca-bundle.ts';
 import { watchWebhookTrust, type WebhookTrust } from '../../../src/cluster/certificates/webhook-trust.ts';
+import type { CertificatePairs } from '../../../src/tls/self-signed.ts';
 import type { Json } from '../../support/objects.ts';
-import { startStandIn, type StandInApiServer } from '../../support/stand-in-api-server.ts';
-import { connectTo } from '../../support/stand-in-connection.ts';
-import { configuration, fromBase64, makePairs, NAMESPACE, SERVICE } from './certificate-fixtures.ts';
+import { createMemoryCluster, type MemoryCluster } from '../../support/stand-in-memory.ts';
+import {
+  configuration,
+  fromBase64,
+  makeTestPairs,
+  MUTATING,
+  NAMESPACE,
+  pass,
+  SERVICE,
+  toBase64,
+  VALIDATING,
+} from './certificate-fixtures.ts';
 
-const MUTATING = '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations';
-const VALIDATING = '/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations';
-const OURS = [`${MUTATING}/pullguard`, `${VALIDATING}/pullguard`];
+vi.mock('../../../src/tls/authority.ts', async (importOriginal) =>
+  (await import('../../tls/pooled-keys.ts')).poolKeys(importOriginal),
+);
+
+const OURS = [`${MUTATING}/pullguard`, `${VALIDATING}/pullguard`] as const;
+const WAITING = `the validating webhook configuration "pullguard" does not trust our certificate yet: the replica that leads writes the CA there, and says in its log if it cannot`;
 
 let old: CertificatePairs;
 let ours: CertificatePairs;
-let standIn: StandInApiServer;
+let server: MemoryCluster;
 let trust: WebhookTrust;
 let told: string[];
 let infos: string[];
-let changes: number;
 
 beforeAll(async () => {
-  [old, ours] = await Promise.all([makePairs(10), makePairs()]);
+  old = await makeTestPairs(10);
+  ours = await makeTestPairs();
 });
 
-beforeEach(async () => {
-  standIn = await startStandIn();
-  standIn.seed('/api/v1/namespaces', [{ metadata: { name: NAMESPACE } }]);
-  told = [];
-  infos = [];
-  changes = 0;
+beforeEach(() => {
+  vi.useFakeTimers();
+  server = createMemoryCluster();
+  server.seed('/api/v1/namespaces', [{ metadata: { name: NAMESPACE } }]);
+  [told, infos] = [[], []];
 });
 
-afterEach(async () => {
+afterEach(() => {
   trust.close();
-  await standIn.stop();
+  vi.useRealTimers();
 });
 
 describe('whether the API server trusts a certificate', () => {
-  test('is not known at first, and no reason to call us ready', async () => {
-    standIn.hang();
-    start();
-    expect(trust.problemWith(ours.serving.cert)).toMatch(/^it is not known yet whether the mutating webhook config/);
+  test('is not known at first, which is no reason to call us ready', async () => {
+    server.hang();
+    await start();
+    expect(problem()).toMatch(/^it is not known yet whether the mutating webhook configuration "pullguard" trusts/);
     expect(trust.holds(ours.authority.cert)).toBe(false);
-    await Promise.resolve();
   });
 
-  test('is so when every webhook of both configurations has its CA', async () => {
-    seed([ours.authority.cert, old.authority.cert + ours.authority.cert], [ours.authority.cert]);
-    start();
-    await untilTrusted();
-    expect(trust.holds(ours.authority.cert)).toBe(true);
-    expect([trust.problemWith(old.serving.cert) === undefined, trust.holds(old.authority.cert)]).toEqual([
-      false,
-      false,
-    ]);
+  test('goes by every webhook of ours in both configurations', async () => {
+    await startWith([ours.authority.cert, old.authority.cert + ours.authority.cert], [ours.authority.cert]);
+    expect([problem(), trust.holds(ours.authority.cert)]).toEqual([undefined, true]);
+    expect(trust.problemWith(old.serving.cert)).toMatch(/^the mutating webhook configuration .* does not trust/);
+    expect(trust.holds(old.authority.cert)).toBe(false);
   });
 
-  test('is not so when one of them lacks it, and the log and /readyz can say which', async () => {
-    seed([ours.authority.cert], [ours.authority.cert, undefined]);
-    start();
-    await vi.waitFor(() => {
-      expect(trust.problemWith(ours.serving.cert)).toBe(
-        'the validating webhook configuration "pullguard" does not trust our certificate yet: the replica that leads writes the CA there, and says in its log if it cannot',
-      );
-    });
+  test.each<[what: string, bundle: () => string, trusted: boolean]>([
+    ['its CA', () => ours.authority.cert, true],
+    ['its CA in Windows lines, after another and a remark', () => `# old\n${old.authority.cert}${windows()}`, true],
+    ['another CA', () => old.authority.cert, false],
+    ['nothing', () => '\n', false],
+    ['half of its CA', () => ours.authority.cert.slice(0, 600), false],
+    ['damage before its CA', () => `${damaged()}${ours.authority.cert}`, true],
+  ])('goes by what can be read: %s', async (_what, bundle, trusted) => {
+    await startWith([ours.authority.cert], [bundle()]);
+    expect(problem()).toBe(trusted ? undefined : WAITING);
   });
 
-  test('does not hang on a configuration that was deleted, to switch us off; that is told', async () => {
-    seed([ours.authority.cert], [undefined]);
-    start();
-    await vi.waitFor(() => {
-      expect(trust.problemWith(ours.serving.cert)).toMatch(/validating .* does not trust/);
-    });
-    standIn.remove(OURS[1]!);
-    await untilTrusted();
+  test('ends with the CA', async () => {
+    await startWith([ours.authority.cert], [ours.authority.cert]);
+    vi.setSystemTime(ours.authority.notAfter.getTime() + 1);
+    expect(problem()).toMatch(/does not trust/);
+  });
+
+  test('does not depend on a configuration that was deleted, to switch us off; that is told', async () => {
+    await startWith([ours.authority.cert], [ours.authority.cert, undefined]);
+    expect(problem()).toBe(WAITING);
+    server.remove(OURS[1]);
+    await pass(0);
+    expect(problem()).toBeUndefined();
     expect(infos).toEqual([
       'the validating webhook configuration "pullguard" does not exist, so nothing is asked of us through it; apply the manifests if it should',
     ]);
   });
 
   test('nor on those that were never there', async () => {
-    start();
-    await untilTrusted();
-    expect(infos).toHaveLength(2);
-    expect(await update()).toBe(true);
+    await start();
+    expect([problem(), await update(), infos.length]).toEqual([undefined, true, 2]);
   });
 
-  test('stays known when the API server is lost', async () => {
-    seed([ours.authority.cert], [ours.authority.cert]);
-    start();
-    await untilTrusted();
-    await standIn.stop();
-    await vi.waitFor(() => {
-      expect(told.length).toBeGreaterThan(0);
-    });
-    expect(trust.problemWith(ours.serving.cert)).toBeUndefined();
-    await standIn.restart();
+  test.each<[what: string, webhooks: unknown]>([
+    ['none', undefined],
+    ['of another shape', { a: 1 }],
+    ['that are none', [null, 'x', { clientConfig: null }]],
+    [
+      'of others',
+      [{ clientConfig: { service: { ...SERVICE, namespace: 'elsewhere' } } }, { clientConfig: { url: 'x' } }],
+    ],
+  ])('nor on webhooks that are not ours, which are left alone: %s', async (_what, webhooks) => {
+    for (const path of [MUTATING, VALIDATING]) server.seed(path, [{ metadata: { name: 'pullguard' }, webhooks }]);
+    await start();
+    expect([problem(), await update(), patches()]).toEqual([undefined, true, 0]);
   });
 });
 
 describe('the CA is given to the webhooks', () => {
-  test('of both configurations, the rest of them stays, and our namespace becomes their owner', async () => {
-    seed([undefined], [old.authority.cert]);
-    start();
-    await untilKnown();
+  test('of ours in both configurations, before the old one, and nothing else changes', async () => {
+    await startWith([undefined, 'not PEM', ours.authority.cert], [old.authority.cert]);
+    const other = { name: 'other', clientConfig: { service: { name: 'x', namespace: 'y' }, caBundle: toBase64('x') } };
+    const before = server.get(OURS[1])!;
+    server.seed(VALIDATING, [{ ...before, webhooks: [...(before['webhooks'] as Json[]), other] }]);
+    await pass(0);
+    const [mutating, validating] = OURS.map((path) => withoutBundles(server.get(path)!));
     expect(await update()).toBe(true);
-    await untilTrusted();
-    expect(bundlesOf(MUTATING)).toEqual([ours.authority.cert]);
-    expect(bundlesOf(VALIDATING)).toEqual([ours.authority.cert + old.authority.cert]);
-    const { uid } = standIn.get(`/api/v1/namespaces/${NAMESPACE}`)!.metadata;
-    for (const path of OURS) {
-      const { metadata, ...rest } = standIn.get(path)!;
-      expect(metadata).toMatchObject({
-        labels: { app: 'pullguard' },
-        ownerReferences: [{ apiVersion: 'v1', kind: 'Namespace', name: NAMESPACE, uid }],
-      });
-      expect((rest['webhooks'] as Json[])[0]).toMatchObject({ failurePolicy: 'Ignore' });
-    }
-    expect(patches()).toBe(2);
-    expect(await update()).toBe(true);
-    expect(patches()).toBe(2);
+    expect(problem()).toBeUndefined();
+    expect(bundlesAt(OURS[0])).toEqual(Array(3).fill(ours.authority.cert));
+    expect(bundlesAt(OURS[1])).toEqual([ours.authority.cert + old.authority.cert, 'x']);
+    expect(OURS.map((path) => withoutBundles(server.get(path)!))).toEqual([mutating, validating]);
+    expect([await update(), patches()]).toEqual([true, 2]);
   });
 
   test('and the old one is taken away when it has served its time', async () => {
-    seed([ours.authority.cert + old.authority.cert], [ours.authority.cert]);
-    start();
-    await untilTrusted();
-    expect(await update(true)).toBe(true);
-    expect(bundlesOf(MUTATING)).toEqual([ours.authority.cert]);
+    await startWith([ours.authority.cert + old.authority.cert], [ours.authority.cert]);
+    expect([await update(), bundlesAt(OURS[0])]).toEqual([true, [ours.authority.cert + old.authority.cert]]);
+    await pass(1000);
+    expect([await update(true), bundlesAt(OURS[0])]).toEqual([true, [ours.authority.cert]]);
+  });
+
+  const other = { apiVersion: 'v1', kind: 'ConfigMap', name: 'release', uid: 'uid-of-release' };
+
+  test.each<[what: string, before: readonly string[], after: readonly string[]]>([
+    ['nobody', [], ['wanted']],
+    ['somebody else', ['other'], ['other', 'wanted']],
+    ['a namespace of the same name that is gone', ['gone', 'other'], ['other', 'wanted']],
+    ['it already', ['wanted', 'other'], ['wanted', 'other']],
+  ])('and our namespace becomes the owner, so that both go together, where that is %s', async (_, before, after) => {
+    const { uid } = server.get(`/api/v1/namespaces/${NAMESPACE}`)!.metadata;
+    const wanted = { apiVersion: 'v1', kind: 'Namespace', name: NAMESPACE, uid };
+    const owners: Readonly<Record<string, Json>> = { wanted, other, gone: { ...wanted, uid: 'gone' } };
+    const ownerReferences = before.map((each) => owners[each]);
+    const metadata = { name: 'pullguard', labels: { team: 'a' }, ...(before.length > 0 && { ownerReferences }) };
+    server.seed(MUTATING, [{ ...configuration(ours.authority.cert), metadata }]);
+    await start();
+    await update();
+    const expected = { labels: { team: 'a' }, ownerReferences: after.map((each) => owners[each]) };
+    expect(server.get(OURS[0])!.metadata).toMatchObject(expected);
   });
 
   test('also when the Namespace may not be read, which is told', async () => {
-    seed([undefined], [undefined]);
-    standIn.failNext({ status: 403, path: `/api/v1/namespaces/${NAMESPACE}`, times: 99 });
-    start();
-    await untilKnown();
-    expect(await update()).toBe(true);
-    await untilTrusted();
+    server.failNext({ status: 403, path: `/api/v1/namespaces/${NAMESPACE}`, times: 99 });
+    await startWith([undefined], [undefined]);
+    expect([await update(), problem()]).toEqual([true, undefined]);
     expect(told).toEqual([
       expect.stringMatching(/^the Namespace pullguard cannot be read, so the webhook configurations "pullguard" stay/),
     ]);
   });
 
   test('also where owners may only be set by who may delete, which is told', async () => {
-    seed([undefined], [undefined]);
-    standIn.failNext({ status: 403, path: OURS[0]!, method: 'PATCH', times: 1 });
-    standIn.failNext({ status: 403, path: OURS[1]!, method: 'PATCH', times: 1 });
-    start();
-    await untilKnown();
-    expect(await update()).toBe(true);
-    await untilTrusted();
+    for (const path of OURS) server.failNext({ status: 403, path, method: 'PATCH' });
+    await startWith([undefined], [undefined]);
+    expect([await update(), problem()]).toEqual([true, undefined]);
     expect(told).toEqual([
       expect.stringMatching(/^the webhook configurations "pullguard" cannot be given the Namespace/),
     ]);
-    for (const path of OURS) expect(standIn.get(path)?.metadata['ownerReferences']).toBeUndefined();
-    expect(await update()).toBe(true);
-    expect(patches()).toBe(4);
+    for (const path of OURS) expect(server.get(path)?.metadata['ownerReferences']).toBeUndefined();
+    expect([await update(), patches()]).toEqual([true, 4]);
   });
 
-  test('and a refusal is told once, with what was refused; the other configuration gets it all the same', async () => {
-    seed([undefined], [undefined]);
-    standIn.failNext({ status: 403, path: OURS[0]!, method: 'PATCH', times: 99 });
-    start();
-    await untilKnown();
-    expect(await update()).toBe(false);
-    await vi.waitFor(async () => {
+  test('and a refusal is told once; the other configuration gets it all the same', async () => {
+    server.failNext({ status: 403, path: OURS[0], method: 'PATCH', times: 99 });
+    await startWith([undefined], [undefined]);
+    for (let time = 0; time < 2; time++) {
       expect(await update()).toBe(false);
-      expect(patches(OURS[0])).toBe(2);
-    }, WAIT);
-    expect(bundlesOf(VALIDATING)).toEqual([ours.authority.cert]);
+      await pass(1000);
+    }
+    expect(bundlesAt(OURS[1])).toEqual([ours.authority.cert]);
     expect(told).toEqual([
       expect.stringMatching(
         /^the mutating webhook configuration "pullguard" cannot be given the CA of our certificate: .*403/,
@@ -177,84 +190,113 @@ describe('the CA is given to the webhooks', () => {
   });
 
   test('and somebody who was faster is no trouble: it is given to what is there then', async () => {
-    seed([undefined], [ours.authority.cert]);
-    start();
-    await untilKnown();
-    standIn.delay(300, { method: 'PATCH' });
+    await startWith([undefined], [ours.authority.cert]);
+    server.delay(300, { method: 'PATCH' });
     const updated = update();
-    await vi.waitFor(() => {
-      expect(patches(OURS[0])).toBe(1);
-    }, WAIT);
-    standIn.seed(MUTATING, [{ ...configuration(undefined), metadata: { name: 'pullguard', labels: { new: 'yes' } } }]);
+    await pass(100);
+    server.seed(MUTATING, [{ ...configuration(undefined), metadata: { name: 'pullguard', labels: { new: 'yes' } } }]);
+    await pass(300);
     expect(await updated).toBe(false);
-    standIn.recover();
-    await vi.waitFor(async () => {
-      expect(await update()).toBe(true);
-    }, WAIT);
-    expect(standIn.get(OURS[0]!)?.metadata['labels']).toEqual({ new: 'yes' });
+    server.recover();
+    await pass(1000);
+    expect(await update()).toBe(true);
+    expect(server.get(OURS[0])?.metadata['labels']).toEqual({ new: 'yes' });
     expect(told).toEqual([]);
   });
 
   test('but not more often than once a second, when somebody takes it away as fast', async () => {
-    seed([undefined], [ours.authority.cert]);
-    start();
-    await untilKnown();
-    await update();
-    await untilTrusted();
-    const before = changes;
-    seed([undefined], [ours.authority.cert]);
-    await vi.waitFor(() => {
-      expect(changes).toBeGreaterThan(before);
-    });
+    await startWith([undefined], [ours.authority.cert]);
+    expect(await update()).toBe(true);
+    server.seed(MUTATING, [configuration(undefined)]);
+    await pass(900);
     expect(await update()).toBe(false);
-    await vi.waitFor(async () => {
-      expect(await update()).toBe(true);
-    }, WAIT);
-    await untilTrusted();
+    await pass(100);
+    expect([await update(), bundlesAt(OURS[0])]).toEqual([true, [ours.authority.cert]]);
   });
 });
 
-const WAIT = { timeout: 5000, interval: 20 };
+describe('the CAs to trust', () => {
+  const now = new Date('2026-06-01');
+  const at = (pem: string, from: string, to: string): TrustedAuthority => {
+    return { pem, notBefore: new Date(from), notAfter: new Date(to) };
+  };
+  const own = at('own', '2026-05-01', '2036-01-01');
+  const before = at('before', '2020-01-01', '2030-01-01');
+  const expired = at('expired', '2016-01-01', '2026-01-01');
+  const younger = at('younger', '2026-05-31', '2036-01-01');
 
-function start(): void {
+  test.each<[why: string, current: TrustedAuthority[], dropOlder: boolean, planned: TrustedAuthority[]]>([
+    ['ours is added first', [before], false, [own, before]],
+    ['an expired one leaves', [own, expired], false, [own]],
+    ['older ones leave in the end', [own, before, expired], true, [own]],
+    ['a younger one never does: it is we who are behind', [younger, own, before], true, [own, younger]],
+    ['ours once is enough', [own, before, own], false, [own, before]],
+  ])('%s', (_why, current, dropOlder, planned) => {
+    expect(planBundle(current, own, { dropOlder, now })).toEqual(planned);
+  });
+
+  test('do not grow without end, even where somebody deletes the Secret every minute', () => {
+    let bundle: readonly TrustedAuthority[] = [];
+    for (let minute = 0; minute < 30; minute++) {
+      const next = at(`CA ${minute}`, '2026-05-01', '2036-01-01');
+      bundle = planBundle(bundle, next, { dropOlder: false, now });
+      expect(bundle[0]).toBe(next);
+    }
+    expect(bundle).toHaveLength(10);
+  });
+});
+
+async function start(): Promise<void> {
   trust = watchWebhookTrust({
-    api: connectTo(standIn, NAMESPACE),
+    api: server.connect(),
     name: 'pullguard',
     service: SERVICE,
     namespace: NAMESPACE,
-    onChange: () => (changes += 1),
+    onChange: () => undefined,
     onError: (message) => told.push(message),
     onInfo: (message) => infos.push(message),
   });
+  await pass(0);
 }
 
-function seed(mutating: readonly (string | undefined)[], validating: readonly (string | undefined)[]): void {
-  standIn.seed(MUTATING, [configuration(...mutating)]);
-  standIn.seed(VALIDATING, [configuration(...validating)]);
+type Bundles = readonly (string | undefined)[];
+
+async function startWith(mutating: Bundles, validating: Bundles): Promise<void> {
+  server.seed(MUTATING, [configuration(...mutating)]);
+  server.seed(VALIDATING, [configuration(...validating)]);
+  await start();
 }
 
+function problem(): string | undefined {
+  return trust.problemWith(ours.serving.cert);
+}
+
+/** And hears of what has come of it. */
 async function update(dropOlder = false): Promise<boolean> {
-  return trust.update({ authority: ours.authority.cert, dropOlder });
+  const isDone = await trust.update({ authority: ours.authority.cert, dropOlder });
+  await pass(0);
+  return isDone;
 }
 
-async function untilKnown(): Promise<void> {
-  await vi.waitFor(() => {
-    expect(trust.problemWith(old.serving.cert) ?? '').not.toMatch(/not known yet/);
-  }, WAIT);
-}
-
-async function untilTrusted(): Promise<void> {
-  await vi.waitFor(() => {
-    expect(trust.problemWith(ours.serving.cert)).toBeUndefined();
-  }, WAIT);
-}
-
-function bundlesOf(collection: string): readonly string[] {
-  const webhooks = standIn.get(`${collection}/pullguard`)!['webhooks'] as { clientConfig: Json }[];
+function bundlesAt(path: string): readonly string[] {
+  const webhooks = server.get(path)!['webhooks'] as { clientConfig: Json }[];
   return webhooks.map(({ clientConfig }) => fromBase64(clientConfig['caBundle']));
 }
 
-function patches(path?: string): number {
-  return standIn.requests.filter((each) => each.method === 'PATCH' && (path === undefined || each.path === path))
-    .length;
+/** And without what every write changes, and the owners. */
+function withoutBundles(object: Json): unknown {
+  const left = ['caBundle', 'resourceVersion', 'ownerReferences'];
+  return JSON.parse(JSON.stringify(object, (key, value: unknown) => (left.includes(key) ? undefined : value)));
+}
+
+function patches(): number {
+  return server.requests.filter(({ method }) => method === 'PATCH').length;
+}
+
+function windows(): string {
+  return ours.authority.cert.replaceAll('\n', '\r\n');
+}
+
+function damaged(): string {
+  return old.authority.cert.replace(/\n[^-\n]{20}/, `\n${'A'.repeat(20)}`);
 }

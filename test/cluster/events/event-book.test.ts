@@ -1,23 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { createEventBook, type DueEvent, type EventBook } from '../../../src/cluster/events/event-book.ts';
-import type { Notice } from '../../../src/admission/notices.ts';
+import { createEventBook, type DueEvent, type EventBook, type Notice } from '../../../src/cluster/events/event-book.ts';
+import { noticeOf } from './notice-of.ts';
 
 const MINUTE = 60_000;
 
 describe('one Event for many notices', () => {
-  test('is written at once, and after that no more than every five minutes, with all that came meanwhile', () => {
-    const { book } = createBook();
-    note(book, 'web', 0);
-    expect(takeAll(book, 0)).toEqual(['web 1']);
-    for (let second = 1; second <= 240; second++) note(book, 'web', second * 1000);
-    expect(takeAll(book, 4 * MINUTE)).toEqual([]);
-    expect(book.hasUntold()).toBe(true);
-    expect(takeAll(book, 5 * MINUTE)).toEqual(['web 240']);
-    expect(book.hasUntold()).toBe(false);
-    expect(takeAll(book, 60 * MINUTE)).toEqual([]);
-  });
-
   test('says when the first and the last of those came, and what the last one said', () => {
     const { book } = createBook();
     book.note(noticeOf('web', { message: 'first' }), new Date(1000), 0);
@@ -28,29 +16,19 @@ describe('one Event for many notices', () => {
     expect(book.take(6 * MINUTE)).toMatchObject({ count: 1, firstAt: new Date(3000), lastAt: new Date(3000) });
   });
 
-  test('goes on from what was written before, for as long as that is known', () => {
-    const { book } = createBook();
-    note(book, 'web', 0);
-    const written = { count: 1, lastTimestamp: '2026-01-01T00:00:00Z', resourceVersion: '7' };
-    const due = book.take(0)!;
-    expect(due.written).toBeUndefined();
-    book.keep(due.key, written);
-    book.keep('a key that is forgotten', written);
-    note(book, 'web', 0);
-    expect(book.take(6 * MINUTE)?.written).toEqual(written);
-  });
+  const { involved } = noticeOf('web');
 
   test.each<[what: string, change: Partial<Notice>]>([
     ['rule', { rule: 'tag-explicit' }],
     ['outcome', { outcome: 'fixed' }],
-    ['name', { involved: { ...noticeOf('web').involved, name: 'api' } }],
-    ['namespace', { involved: { ...noticeOf('web').involved, namespace: 'team' } }],
-    ['kind', { involved: { ...noticeOf('web').involved, kind: 'Job' } }],
-    ['uid, as of an object that was deleted and made again', { involved: { ...noticeOf('web').involved, uid: 'u2' } }],
+    ['name', { involved: { ...involved, name: 'api' } }],
+    ['namespace', { involved: { ...involved, namespace: 'team' } }],
+    ['kind', { involved: { ...involved, kind: 'Job' } }],
+    ['uid, as of an object that was deleted and made again', { involved: { ...involved, uid: 'u2' } }],
   ])('is not that of another %s', (_what, change) => {
     const { book } = createBook();
     book.note(noticeOf('web'), new Date(0), 0);
-    book.note({ ...noticeOf('web'), ...change }, new Date(0), 0);
+    book.note(noticeOf('web', change), new Date(0), 0);
     expect(takeAll(book, 0)).toHaveLength(2);
   });
 });
@@ -155,16 +133,6 @@ test('nothing that is noted is lost or told twice, and what is kept is bounded, 
 function createBook(): { book: EventBook; dropped: () => number } {
   let dropped = 0;
   return { book: createEventBook(() => dropped++), dropped: () => dropped };
-}
-
-function noticeOf(name: string, overrides: Partial<Notice> = {}): Notice {
-  return {
-    involved: { apiVersion: 'v1', kind: 'Pod', namespace: 'default', name },
-    outcome: 'denied',
-    rule: 'reference-valid',
-    message: 'wrong',
-    ...overrides,
-  };
 }
 
 function note(book: EventBook, name: string, now: number): void {

@@ -1,25 +1,26 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { ApiError, type ApiServer, type CallOptions, type Method } from '../../../src/cluster/connection/api-server.ts';
-import {
-  createEventRecorder,
-  EVENT_ACCESS,
-  type EventRecorder,
-  type EventResult,
-} from '../../../src/cluster/events/events.ts';
-import type { Finding } from '../../../src/engine/evaluate.ts';
-import { readString } from '../../../src/text/json.ts';
-import { requestFor } from '../../support/admission-request.ts';
-import { finding } from '../../support/finding.ts';
-import { pod, type Json } from '../../support/objects.ts';
-import { answerCall } from '../../support/stand-in-answers.ts';
-import { createStore, parsePath, type StoredObject } from '../../support/stand-in-store.ts';
+import { createEventRecorder, type EventRecorder, type EventResult } from '../../../src/cluster/events/events.ts';
+import type { Notice } from '../../../src/cluster/events/event-book.ts';
+import { EVENT_ACCESS } from '../../support/access.ts';
+import type { StoredObject } from '../../support/stand-in-store.ts';
+import { createMemoryCluster, type MemoryCluster } from '../../support/stand-in-memory.ts';
+import { noticeOf } from './notice-of.ts';
 
 const START = new Date('2026-03-01T12:00:00Z');
 const EVENTS = '/api/v1/namespaces/default/events';
-const MINUTE = 60_000;
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+
+let server: MemoryCluster;
+let errors: string[];
+let results: EventResult[];
+let recorder: EventRecorder;
 
 beforeEach(() => {
   vi.useFakeTimers({ now: START });
+  server = createMemoryCluster();
+  [errors, results] = [[], []];
+  recorder = startRecorder();
 });
 
 afterEach(() => {
@@ -28,26 +29,21 @@ afterEach(() => {
 
 describe('an Event', () => {
   test('about a denied object is a warning with all that kubectl shows of it', async () => {
-    const { api, events } = createCluster();
-    const { recorder } = startRecorder(api);
-    recorder.record(requestFor(pod('NGINX')), denied());
-    await vi.advanceTimersByTimeAsync(1000);
-    const timestamp = '2026-03-01T12:00:00Z';
+    record('web');
+    await pass(SECOND);
+    const name: unknown = expect.stringMatching(/^web\.[0-9a-f]{16}$/);
     expect(events()).toEqual([
       {
         apiVersion: 'v1',
         kind: 'Event',
-        metadata: expect.objectContaining({
-          name: expect.stringMatching(/^web\.[0-9a-f]{16}$/) as string,
-          namespace: 'default',
-        }) as Json,
+        metadata: expect.objectContaining({ name, namespace: 'default' }) as unknown,
         involvedObject: { apiVersion: 'v1', kind: 'Pod', namespace: 'default', name: 'web' },
         type: 'Warning',
         reason: 'ImageDenied',
-        message: expect.stringContaining('repository name must be lowercase') as string,
+        message: 'wrong',
         count: 1,
-        firstTimestamp: timestamp,
-        lastTimestamp: timestamp,
+        firstTimestamp: '2026-03-01T12:00:00Z',
+        lastTimestamp: '2026-03-01T12:00:00Z',
         source: { component: 'pullguard' },
         reportingComponent: 'pullguard',
       },
@@ -55,10 +51,8 @@ describe('an Event', () => {
   });
 
   test('about a fix is a normal one', async () => {
-    const { api, events } = createCluster();
-    const { recorder } = startRecorder(api);
-    recorder.record(requestFor(pod('nginx')), denied({ action: 'warn', fixed: 'now' }));
-    await vi.advanceTimersByTimeAsync(1000);
+    record('web', { outcome: 'fixed' });
+    await pass(SECOND);
     expect(events()).toMatchObject([{ type: 'Normal', reason: 'ImagePullFixed' }]);
   });
 
@@ -68,185 +62,144 @@ describe('an Event', () => {
     ['a'.repeat(253), /^a{200}\.[0-9a-f]{16}$/],
     ['***', /^pullguard\.[0-9a-f]{16}$/],
   ])('about %s has a name that Kubernetes takes', async (owner, name) => {
-    const { api, events } = createCluster();
-    const { recorder } = startRecorder(api);
-    recorder.record(requestFor(podNamed(owner)), denied());
-    await vi.advanceTimersByTimeAsync(1000);
+    record(owner);
+    await pass(SECOND);
     expect(events()[0]?.metadata.name).toMatch(name);
   });
 
   test('about an object in no namespace lives in default, as the API server has it', async () => {
-    const { api, events } = createCluster();
-    const { recorder } = startRecorder(api);
-    recorder.record(requestFor({ metadata: { name: 'template' } }), denied());
-    await vi.advanceTimersByTimeAsync(1000);
+    record('template', { namespace: '' });
+    await pass(SECOND);
     expect(events()).toMatchObject([{ metadata: { namespace: 'default' }, involvedObject: { namespace: '' } }]);
   });
 });
 
 describe('the same again', () => {
   test('within a second is one Event that counts them all', async () => {
-    const { api, events, calls } = createCluster();
-    const { recorder } = startRecorder(api);
-    for (let replica = 0; replica < 10; replica++) recorder.record(requestFor(pod('NGINX')), denied());
-    await vi.advanceTimersByTimeAsync(1000);
+    for (let replica = 0; replica < 10; replica++) record('web');
+    await pass(SECOND);
     expect(events()).toMatchObject([{ count: 10 }]);
-    expect(calls).toHaveLength(1);
+    expect(calls()).toEqual(['POST']);
   });
 
   test('makes its count grow, five minutes later and in one call', async () => {
-    const { api, events, calls } = createCluster();
-    const { recorder } = startRecorder(api);
     for (let second = 0; second < 100; second++) {
-      recorder.record(requestFor(pod('NGINX')), denied());
-      await vi.advanceTimersByTimeAsync(1000);
+      record('web');
+      await pass(SECOND);
     }
     expect(events()).toMatchObject([{ count: 1 }]);
-    await vi.advanceTimersByTimeAsync(5 * MINUTE);
+    await pass(5 * MINUTE);
     expect(events()).toMatchObject([
       { count: 100, firstTimestamp: '2026-03-01T12:00:00Z', lastTimestamp: '2026-03-01T12:01:39Z' },
     ]);
-    expect(calls).toHaveLength(2);
+    expect(calls()).toEqual(['POST', 'PATCH']);
   });
 
   test('after the Event has expired is a new one', async () => {
-    const { api, events, expire } = createCluster();
-    const { recorder, results } = startRecorder(api);
-    recorder.record(requestFor(pod('NGINX')), denied());
-    await vi.advanceTimersByTimeAsync(1000);
+    record('web');
+    await pass(SECOND);
     expire();
-    await vi.advanceTimersByTimeAsync(70 * MINUTE);
-    recorder.record(requestFor(pod('NGINX')), denied());
-    await vi.advanceTimersByTimeAsync(1000);
+    await pass(70 * MINUTE);
+    record('web');
+    await pass(SECOND);
     expect(events()).toMatchObject([{ count: 1, firstTimestamp: '2026-03-01T13:10:01Z' }]);
     expect(results).toEqual(['written', 'written']);
   });
 
   test('in several replicas is one Event, and nothing that any of them counted is lost', async () => {
-    const { api, events } = createCluster();
-    const recorders = [0, 1, 2].map(() => startRecorder(api).recorder);
+    const recorders = [recorder, startRecorder(), startRecorder()];
     for (let minute = 0; minute < 30; minute++) {
-      for (const recorder of recorders) recorder.record(requestFor(pod('NGINX')), denied());
-      await vi.advanceTimersByTimeAsync(MINUTE);
+      for (const each of recorders) each.record(() => [noticeOf('web')]);
+      await pass(MINUTE);
     }
-    await vi.advanceTimersByTimeAsync(10 * MINUTE);
+    await pass(10 * MINUTE);
     expect(events()).toMatchObject([{ count: 90, lastTimestamp: '2026-03-01T12:29:00Z' }]);
   });
 
   test('in a replica that was started anew goes on with the Event that is there', async () => {
-    const { api, events } = createCluster();
-    const { recorder: first } = startRecorder(api);
-    first.record(requestFor(pod('NGINX')), denied());
-    await first.close();
-    const { recorder: second } = startRecorder(api);
-    second.record(requestFor(pod('NGINX')), denied());
-    await vi.advanceTimersByTimeAsync(1000);
+    record('web');
+    await recorder.close();
+    recorder = startRecorder();
+    record('web');
+    await pass(SECOND);
     expect(events()).toMatchObject([{ count: 2 }]);
   });
 
   test('when the Event expires between two calls is a new one all the same', async () => {
-    const { api, events, expire, intercept } = createCluster();
-    const { recorder } = startRecorder(api);
-    startRecorder(api).recorder.record(requestFor(pod('NGINX')), denied());
-    await vi.advanceTimersByTimeAsync(1000);
-    recorder.record(requestFor(pod('NGINX')), denied());
-    intercept((method) => {
-      if (method === 'GET') expire();
-    });
-    await vi.advanceTimersByTimeAsync(1000);
+    startRecorder().record(() => [noticeOf('web')]);
+    await pass(SECOND);
+    server.delay(10, { method: 'GET' });
+    record('web');
+    await pass(SECOND);
+    expire();
+    await pass(SECOND);
     expect(events()).toMatchObject([{ count: 1 }]);
+    expect(calls()).toEqual(['POST', 'POST', 'GET', 'POST']);
   });
 });
 
 describe('trouble', () => {
   test('is told once, drops what was to be written, and is over when the API server is back', async () => {
-    const { api, events, intercept } = createCluster();
-    const { recorder, errors, results } = startRecorder(api);
-    intercept(() => {
-      throw new ApiError('cannot reach https://api: nothing listens there');
-    });
-    for (let at = 0; at < 10; at++) recorder.record(requestFor(podNamed(`web-${at}`)), denied());
-    await vi.advanceTimersByTimeAsync(MINUTE);
-    expect(errors).toEqual(['an Event could not be written: cannot reach https://api: nothing listens there']);
+    server.stop();
+    for (let at = 0; at < 10; at++) record(`web-${at}`);
+    await pass(MINUTE);
+    expect(errors).toEqual(['an Event could not be written: cannot reach https://stand-in: nothing listens there']);
     expect(results).toEqual(Array.from({ length: 10 }, () => 'failed'));
     expect(vi.getTimerCount()).toBe(0);
-    intercept(() => undefined);
-    recorder.record(requestFor(podNamed('late')), denied());
-    await vi.advanceTimersByTimeAsync(1000);
+    server.restart();
+    record('late');
+    await pass(SECOND);
     expect(events()).toMatchObject([{ involvedObject: { name: 'late' } }]);
   });
 
   test('does not pile up calls or memory while the API server does not answer', async () => {
-    const { api, calls, intercept } = createCluster();
-    const { recorder, results } = startRecorder(api);
-    intercept((_method, { signal, timeoutMs = 0 }) => until(signal, timeoutMs));
-    for (let at = 0; at < 5000; at++) recorder.record(requestFor(podNamed(`web-${at}`)), denied());
-    await vi.advanceTimersByTimeAsync(20 * MINUTE);
+    server.hang();
+    for (let at = 0; at < 5000; at++) record(`web-${at}`);
+    await pass(20 * MINUTE);
     expect(results.filter((result) => result === 'dropped')).toHaveLength(4850);
-    expect(calls).toHaveLength(150);
+    expect(calls()).toHaveLength(150);
   });
 
   test('of a namespace that is not there is told, not tried over and over', async () => {
-    const { api, calls, intercept } = createCluster();
-    const { recorder, errors } = startRecorder(api);
-    intercept(() => {
-      throw new ApiError('namespaces "default" not found', { status: 404, reason: 'NotFound' });
-    });
-    recorder.record(requestFor(pod('NGINX')), denied());
-    await vi.advanceTimersByTimeAsync(10 * MINUTE);
-    expect(errors).toEqual(['an Event could not be written: namespaces "default" not found']);
-    expect(calls).toHaveLength(1);
+    server.failNext({ status: 404, message: 'namespaces "default" not found' });
+    record('web');
+    await pass(10 * MINUTE);
+    expect(errors).toEqual([expect.stringMatching(/^an Event could not be .*: namespaces "default" not found$/)]);
+    expect(calls()).toEqual(['POST']);
   });
 
   test('of one namespace keeps nothing from being told of another', async () => {
-    const { api, events, intercept } = createCluster();
-    const { recorder } = startRecorder(api);
-    intercept((_method, { body }) => {
-      if (readString(body, 'metadata', 'name').startsWith('doomed')) throw new ApiError('terminating', { status: 403 });
-    });
-    for (const name of ['doomed-1', 'web', 'doomed-2']) recorder.record(requestFor(podNamed(name)), denied());
+    server.failNext({ status: 403, path: '/api/v1/namespaces/doomed/events', times: 2 });
+    record('one', { namespace: 'doomed' });
+    record('web');
+    record('two', { namespace: 'doomed' });
     await recorder.close();
     expect(events()).toMatchObject([{ involvedObject: { name: 'web' } }]);
+    expect(results.sort()).toEqual(['failed', 'failed', 'written']);
   });
 
   test('of a conflict that does not end is given up', async () => {
-    const { api, calls, intercept } = createCluster();
-    const { recorder, results } = startRecorder(api);
-    recorder.record(requestFor(pod('NGINX')), denied());
-    await vi.advanceTimersByTimeAsync(1000);
-    recorder.record(requestFor(pod('NGINX')), denied());
-    intercept((method) => {
-      if (method === 'PATCH') throw new ApiError('modified', { status: 409, reason: 'Conflict' });
-    });
-    await vi.advanceTimersByTimeAsync(10 * MINUTE);
+    record('web');
+    await pass(SECOND);
+    server.failNext({ status: 409, method: 'PATCH', times: 9 });
+    record('web');
+    await pass(10 * MINUTE);
     expect(results).toEqual(['written', 'failed']);
-    expect(calls.slice(1)).toEqual(['PATCH', 'GET', 'PATCH', 'GET', 'PATCH', 'GET', 'PATCH']);
+    expect(calls().slice(1)).toEqual(['PATCH', 'GET', 'PATCH', 'GET', 'PATCH', 'GET', 'PATCH']);
   });
 
   test('with an admission is told, and never reaches who answers it', () => {
-    const { api } = createCluster();
-    const { recorder, errors } = startRecorder(api);
-    const broken = new Proxy(requestFor(pod('NGINX')), {
-      get: () => {
-        throw new Error('broken');
-      },
+    recorder.record(() => {
+      throw new Error('broken');
     });
-    expect(() => {
-      recorder.record(broken, denied());
-    }).not.toThrow();
     expect(errors).toEqual(['an admission could not be told of by an Event: Error: broken']);
   });
 
   test('of ever new kinds is told, and not remembered for ever', async () => {
-    const { api, intercept } = createCluster();
-    const { recorder, errors } = startRecorder(api);
-    let count = 0;
-    intercept(() => {
-      throw new ApiError(`trouble ${(count = (count + 1) % 101)}`);
-    });
     for (let at = 0; at < 202; at++) {
-      recorder.record(requestFor(podNamed(`web-${at}`)), denied());
-      await vi.advanceTimersByTimeAsync(3000);
+      server.failNext({ status: 403, message: `trouble ${at % 101}` });
+      record(`web-${at}`);
+      await pass(3 * SECOND);
     }
     expect(errors).toHaveLength(202);
   });
@@ -254,123 +207,65 @@ describe('trouble', () => {
 
 describe('the end', () => {
   test('leaves nothing untold that may be told, and nothing is taken down after it', async () => {
-    const { api, events } = createCluster();
-    const { recorder } = startRecorder(api);
-    recorder.record(requestFor(pod('NGINX')), denied());
+    record('web');
     await recorder.close();
     expect(events()).toHaveLength(1);
-    recorder.record(requestFor(podNamed('late')), denied());
-    await vi.advanceTimersByTimeAsync(MINUTE);
+    record('late');
+    await pass(MINUTE);
     expect(events()).toHaveLength(1);
     expect(vi.getTimerCount()).toBe(0);
   });
 
   test('waits five seconds at most for an API server that does not answer', async () => {
-    const { api, intercept } = createCluster();
-    const { recorder } = startRecorder(api);
-    intercept((_method, { signal }) => until(signal, Infinity));
-    for (let at = 0; at < 10; at++) recorder.record(requestFor(podNamed(`web-${at}`)), denied());
-    await vi.advanceTimersByTimeAsync(1000);
+    server.hang();
+    for (let at = 0; at < 10; at++) record(`web-${at}`);
+    await pass(SECOND);
     let ended = false;
     void recorder.close().then(() => {
       ended = true;
     });
-    await vi.advanceTimersByTimeAsync(5000);
+    await pass(5 * SECOND);
     expect(ended).toBe(true);
   });
 });
 
 test('what it asks to be allowed is what it does', async () => {
-  const { api, calls, expire } = createCluster();
-  const [one, other] = [startRecorder(api).recorder, startRecorder(api).recorder];
-  const recordAll = async (): Promise<void> => {
-    for (const recorder of [one, other]) recorder.record(requestFor(pod('NGINX')), denied());
-    await vi.advanceTimersByTimeAsync(10 * MINUTE);
-  };
-  await recordAll();
-  await recordAll();
-  expire();
-  await recordAll();
+  const other = startRecorder();
+  for (const expires of [false, true, false]) {
+    if (expires) expire();
+    for (const each of [recorder, other]) each.record(() => [noticeOf('web')]);
+    await pass(10 * MINUTE);
+  }
   const verbs: Readonly<Record<string, string>> = { POST: 'create', GET: 'get', PATCH: 'patch' };
-  expect([...new Set(calls)].map((method) => verbs[method]).sort()).toEqual([...EVENT_ACCESS.verbs].sort());
+  expect([...new Set(calls())].map((method) => verbs[method]).sort()).toEqual([...EVENT_ACCESS.verbs].sort());
   expect(EVENT_ACCESS).toMatchObject({ apiGroup: '', resource: 'events' });
 });
 
-type Intercept = (method: Method, options: CallOptions) => unknown;
-
-type Cluster = Readonly<{
-  api: ApiServer;
-  events: () => readonly StoredObject[];
-  calls: readonly Method[];
-  /** Events are kept for an hour only: all of them go. */
-  expire: () => void;
-  /** Called before each call is answered: what it throws or waits for is thrown or waited for. */
-  intercept: (intercept: Intercept) => void;
-}>;
-
-/** An API server without a network between: its answers are those of the stand-in. */
-function createCluster(): Cluster {
-  const store = createStore();
-  const calls: Method[] = [];
-  let intercept: Intercept = () => undefined;
-  const events = (): readonly StoredObject[] => store.list(parsePath(EVENTS)!);
-  return {
-    events,
-    calls,
-    expire: () => {
-      for (const { metadata } of events()) store.remove(parsePath(`${EVENTS}/${metadata.name}`)!);
-    },
-    intercept: (next) => {
-      intercept = next;
-    },
-    api: {
-      url: 'https://api',
-      namespace: 'default',
-      now: () => new Date(),
-      watch: () => {
-        throw new Error('nothing is watched');
-      },
-      call: async (method, path, options = {}) => {
-        calls.push(method);
-        await intercept(method, options);
-        const headers = { 'content-type': options.contentType };
-        const { code, body } = answerCall(store, { method, query: {}, headers, body: options.body }, parsePath(path)!);
-        if (code < 400) return body;
-        const { message, reason } = body as { message: string; reason: string };
-        throw new ApiError(message, { status: code, reason });
-      },
-    },
-  };
-}
-
-function startRecorder(api: ApiServer): { recorder: EventRecorder; errors: string[]; results: EventResult[] } {
-  const errors: string[] = [];
-  const results: EventResult[] = [];
-  const recorder = createEventRecorder({
-    api,
+function startRecorder(): EventRecorder {
+  return createEventRecorder({
+    api: server.connect(),
     onError: (message) => errors.push(message),
     onResult: (result) => results.push(result),
   });
-  return { recorder, errors, results };
 }
 
-/** Never answers: rejects when it is given up, or when its time is over. */
-async function until(signal: AbortSignal | undefined, ms: number): Promise<never> {
-  return new Promise((_resolve, reject) => {
-    const giveUp = (): void => {
-      signal?.removeEventListener('abort', giveUp);
-      reject(new ApiError('given up'));
-    };
-    if (signal?.aborted === true) giveUp();
-    signal?.addEventListener('abort', giveUp);
-    if (ms < Infinity) setTimeout(giveUp, ms);
-  });
+function record(name: string, overrides: Partial<Notice> & { namespace?: string } = {}): void {
+  recorder.record(() => [noticeOf(name, overrides)]);
 }
 
-function podNamed(name: string): Json {
-  return { ...pod('NGINX'), metadata: { name, namespace: 'default' } };
+async function pass(ms: number): Promise<void> {
+  await vi.advanceTimersByTimeAsync(ms);
 }
 
-function denied(overrides: Partial<Finding> = {}) {
-  return { findings: [finding(overrides)] };
+function events(): readonly StoredObject[] {
+  return server.list(EVENTS);
+}
+
+function calls(): readonly string[] {
+  return server.requests.map(({ method }) => method);
+}
+
+/** The API server keeps Events for an hour only: all of them go. */
+function expire(): void {
+  for (const { metadata } of events()) server.remove(`${EVENTS}/${metadata.name}`);
 }

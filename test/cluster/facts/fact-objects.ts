@@ -1,7 +1,7 @@
-import { accessOf } from '../../../src/cluster/facts/facts.ts';
 import type { FactScope } from '../../../src/cluster/facts/fact-collections.ts';
+import { accessOf } from '../../support/access.ts';
 import type { Json } from '../../support/objects.ts';
-import type { SeenRequest, StandInApiServer } from '../../support/stand-in-api-server.ts';
+import type { SeenRequest, StandInCluster } from '../../support/stand-in-cluster.ts';
 
 /** `web/default-secret` with credentials for these registries. */
 export function pullSecret(place: string, registries: readonly string[]): Json {
@@ -41,7 +41,7 @@ export function node(name: string, bytes: number, time = '2026-06-01T12:00:00Z')
 }
 
 /** Namespaces `web` and `shop`, each with a `default-secret` and the service account `default`, and more in `web`; and two nodes. */
-export function seedCluster(server: StandInApiServer): void {
+export function seedCluster(server: StandInCluster): void {
   server.seed('/api/v1/namespaces', [namespace('web', { 'pullguard.dev/mode': 'warn', team: 'a' }), namespace('shop')]);
   server.seed('/api/v1/serviceaccounts', [serviceAccount('web/default', ['third']), serviceAccount('shop/default')]);
   server.seed('/api/v1/secrets', [

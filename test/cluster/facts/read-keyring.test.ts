@@ -1,10 +1,11 @@
 import fc from 'fast-check';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { ApiError, type ApiServer, type CallOptions } from '../../../src/cluster/connection/api-server.ts';
-import { accessOf, type SecretsMode } from '../../../src/cluster/facts/fact-collections.ts';
+import type { SecretsMode } from '../../../src/cluster/facts/fact-collections.ts';
 import { createKeyringReader } from '../../../src/cluster/facts/read-keyring.ts';
 import { readDockerLogins } from '../../../src/pull/pull-secret.ts';
 import type { Keyring, ReadKeyring } from '../../../src/pull/keyring.ts';
+import { accessOf } from '../../support/access.ts';
 import type { Json } from '../../support/objects.ts';
 import { startStandIn, type StandInApiServer } from '../../support/stand-in-api-server.ts';
 import { connectTo } from '../../support/stand-in-connection.ts';

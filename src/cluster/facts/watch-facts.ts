@@ -1,5 +1,6 @@
 import type { ClusterNode, FactName, Facts, PullSecret } from '../../pull/facts.ts';
 import type { ApiServer } from '../connection/api-server.ts';
+import { startReflector, type Reflector } from '../connection/reflector.ts';
 import { assembleFacts, type NodeStore } from './assemble-facts.ts';
 import {
   listSecretCollections,
@@ -10,9 +11,6 @@ import {
   type FactCollection,
   type FactScope,
 } from './fact-collections.ts';
-import { startReflector, type Reflector } from '../connection/reflector.ts';
-
-export { accessOf, SECRETS_MODES, type SecretsMode } from './fact-collections.ts';
 
 export type WatchFactsOptions = FactScope &
   Readonly<{
@@ -33,6 +31,9 @@ export type FactsSource = Readonly<{
   /** Ends all watches; what is known stays known. */
   close: () => void;
 }>;
+
+/** A list of secrets, and which those are. */
+type SecretWatch = Reflector<PullSecret> & Pick<FactCollection<PullSecret>, 'fieldSelector' | 'objectName'>;
 
 /** A fact that is watched. */
 export type FactAge = Readonly<{
@@ -77,8 +78,7 @@ export function watchFacts(options: WatchFactsOptions): FactsSource {
       (collection) =>
         before.find(({ fieldSelector }) => fieldSelector === collection.fieldSelector) ?? {
           ...watch(collection),
-          fieldSelector: collection.fieldSelector,
-          objectName: collection.objectName,
+          ...collection,
         },
     );
     for (const watched of before) if (!secrets.includes(watched)) watched.close();
@@ -90,21 +90,12 @@ export function watchFacts(options: WatchFactsOptions): FactsSource {
     const reflector = watch(NODES, () => {
       listed = undefined;
     });
-    return { ...reflector, list: () => (listed ??= [...reflector.values()].map(([, node]) => node)) };
+    return { ...reflector, list: () => (listed ??= [...reflector.values()]) };
   }
 
   function watch<Kept>(collection: FactCollection<Kept>, onChange?: () => void): Reflector<Kept> {
     const { fieldSelector, keep, isSame } = collection;
-    const path = pathOf(collection);
-    const reflector = startReflector({
-      api,
-      path,
-      keep,
-      isSame,
-      onError,
-      ...(onChange !== undefined && { onChange }),
-      ...(fieldSelector !== undefined && { fieldSelector }),
-    });
+    const reflector = startReflector({ api, path: pathOf(collection), fieldSelector, keep, isSame, onChange, onError });
     void reflector.synced.then(update);
     return reflector;
   }
@@ -118,10 +109,6 @@ export function watchFacts(options: WatchFactsOptions): FactsSource {
     return [serviceAccounts, namespaces, ...(nodes === undefined ? [] : [nodes]), ...secrets];
   }
 }
-
-/** A list of secrets, and which those are. */
-type SecretWatch = Reflector<PullSecret> &
-  Readonly<{ fieldSelector: string | undefined; objectName: string | undefined }>;
 
 /** As old as the oldest part of it. */
 function toAge(fact: FactName, reflectors: readonly Reflector<unknown>[]): FactAge {

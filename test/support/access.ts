@@ -1,0 +1,65 @@
+import { LEASE_NAME, type ManageOptions } from '../../src/cluster/certificates/managed-certificate.ts';
+import {
+  listSecretCollections,
+  NAMESPACES,
+  NODES,
+  SERVICE_ACCOUNTS,
+  type FactScope,
+} from '../../src/cluster/facts/fact-collections.ts';
+
+// What each part of pullguard needs to be allowed, and no more. Tests hold it against what the code asks of an API server, and
+// against the roles in manifests/.
+
+/** Something that has to be allowed. `namespaced`: in our own namespace, otherwise of the whole cluster. */
+export type AccessRule = Readonly<{
+  apiGroup: string;
+  resource: string;
+  verbs: readonly string[];
+  /** Without it, whatever the object's name. */
+  resourceNames?: readonly string[];
+  namespaced: boolean;
+}>;
+
+/** Of reading facts. A role for one name also grants `list` and `watch` with a field selector of that name. */
+export function accessOf({ secrets: mode, pullSecretNames, nodes }: FactScope): readonly AccessRule[] {
+  const rule = { apiGroup: '', verbs: ['list', 'watch'], namespaced: false };
+  const collections = [SERVICE_ACCOUNTS, NAMESPACES, ...(nodes ? [NODES] : [])];
+  const others = collections.map(({ resource }) => ({ ...rule, resource }));
+  const secrets = listSecretCollections(mode, pullSecretNames);
+  if (secrets.length === 0) return others;
+  const resourceNames = secrets.flatMap(({ objectName }) => objectName ?? []);
+  return [...others, { ...rule, resource: 'secrets', ...(resourceNames.length > 0 && { resourceNames }) }];
+}
+
+/** Of writing Events, in every namespace. */
+export const EVENT_ACCESS: AccessRule = {
+  apiGroup: '',
+  resource: 'events',
+  verbs: ['create', 'get', 'patch'],
+  namespaced: false,
+};
+
+/** Of managing a certificate. What is to be created has no name yet, as far as authorisation goes. */
+export function listCertificateAccess(
+  objects: Pick<ManageOptions, 'namespace' | 'secretName' | 'webhookConfigurationName'>,
+): readonly AccessRule[] {
+  const { namespace, secretName, webhookConfigurationName } = objects;
+  const secrets = { apiGroup: '', resource: 'secrets', namespaced: true };
+  const leases = { apiGroup: 'coordination.k8s.io', resource: 'leases', namespaced: true };
+  const configurations = ['mutatingwebhookconfigurations', 'validatingwebhookconfigurations'].map((resource) => ({
+    apiGroup: 'admissionregistration.k8s.io',
+    resource,
+    verbs: ['list', 'watch', 'patch'],
+    resourceNames: [webhookConfigurationName],
+    namespaced: false,
+  }));
+  return [
+    { ...secrets, verbs: ['create'] },
+    { ...secrets, verbs: ['list', 'watch', 'update'], resourceNames: [secretName] },
+    { ...leases, verbs: ['create'] },
+    { ...leases, verbs: ['get', 'update'], resourceNames: [LEASE_NAME] },
+    ...configurations,
+    // Only to read its uid.
+    { apiGroup: '', resource: 'namespaces', verbs: ['get'], resourceNames: [namespace], namespaced: false },
+  ];
+}
