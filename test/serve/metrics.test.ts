@@ -1,4 +1,4 @@
-import type { FactAge } from '../../src/cluster/facts/facts.ts';
+import type { FactAge } from '../../src/cluster/facts/watch-facts.ts';
 import type { ProbeEvent } from '../../src/registry/prober/prober.ts';
 import { outcomeOf } from '../../src/cause/answer.ts';
 import request from 'supertest';
