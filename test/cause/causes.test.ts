@@ -1,130 +1,150 @@
+import { execFileSync } from 'node:child_process';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { describeFailure, nameCause } from '../../src/cause/describe.ts';
 import type { FailedPull } from '../../src/cause/answer.ts';
-import { readReference, type ImageReference } from '../../src/image/reference.ts';
-import { ENDPOINT, FAILURES, failed } from '../support/answers.ts';
+import { CAUSES, causeOf, type CauseCode, type CauseContext } from '../../src/cause/causes.ts';
+import { describeFailure, nameCause, type Asking } from '../../src/cause/describe.ts';
+import { readReference } from '../../src/image/reference.ts';
+import { failed } from '../support/answers.ts';
 import { HOUR, NOW } from '../support/facts.ts';
 
-const APP = readReference('harbor.example.com/team/app:v9')!;
-const HARBOR = ['harbor'];
+const CODES = Object.keys(CAUSES) as CauseCode[];
+const TABLE = CODES.map((code) => [code, causeOf(code)] as const);
 
-type Options = Readonly<{ reference?: ImageReference; secrets?: readonly string[]; endpoint?: string; now?: number }>;
+type Options = Partial<Asking> & Readonly<{ image?: string; endpoint?: string }>;
 
-function say(failure: FailedPull, options: Options = { now: NOW }): string {
-  const { reference = APP, secrets = HARBOR, endpoint = ENDPOINT, now } = options;
-  return describeFailure(failed(failure, endpoint), reference, { secrets, now }).message;
+function describeIt(failure: FailedPull, options: Options = {}): Readonly<{ message: string; remedy: string }> {
+  const { image = 'harbor.example.com:8443/team/app:v9', endpoint = 'harbor.example.com:8443' } = options;
+  return describeFailure(failed(failure, endpoint), readReference(image)!, {
+    secrets: ['harbor'],
+    now: NOW,
+    ...options,
+  });
 }
 
-describe('a person reads the cause first, with the real host and port, and then what to do', () => {
-  test.each<[failure: FailedPull, text: string]>([
-    [
-      { outcome: 'failed', cause: 'credentials-refused' },
-      'harbor.example.com:443 refuses the user and password of pull secret "harbor": make it again with the right ones',
-    ],
-    [
-      { outcome: 'failed', cause: 'access-denied' },
-      'harbor.example.com:443 does not let the user of pull secret "harbor" pull it, or there is no team/app: give the user that right, or correct the address',
-    ],
-    [
-      { outcome: 'failed', cause: 'credentials-missing' },
-      'harbor.example.com:443 gives it to nobody without a user and password, or there is no team/app: name a pull secret that has them, or correct the address',
-    ],
-    [
-      { outcome: 'failed', cause: 'anonymous-denied' },
-      'harbor.example.com:443 does not let just anybody pull it, or there is no team/app: name a pull secret of a user who may, or correct the address',
-    ],
-    [
-      { outcome: 'failed', cause: 'repository-not-found' },
-      'harbor.example.com:443 has no repository team/app: correct the address, or push the image',
-    ],
-    [
-      { outcome: 'failed', cause: 'image-not-found' },
-      'harbor.example.com:443 has no tag "v9" in team/app: correct the tag, or push the image',
-    ],
-    [
-      { outcome: 'failed', cause: 'unknown-ca' },
-      'the certificate of harbor.example.com:443 is signed by a CA that is unknown here: add the CA on each node (openssl s_client -showcerts -connect harbor.example.com:443)',
-    ],
-    [
-      { outcome: 'failed', cause: 'certificate-expired' },
-      'the certificate of harbor.example.com:443 has expired or is not yet valid: have it renewed, or put the clock right',
-    ],
-    [
-      { outcome: 'failed', cause: 'certificate-wrong-host' },
-      'the certificate of harbor.example.com:443 is for another host: write the host that it is for, or have it name this one',
-    ],
-    [
-      { outcome: 'failed', cause: 'no-such-host' },
-      'pullguard cannot reach harbor.example.com:443 (no such host): correct the address, or have DNS know the host',
-    ],
-    [
-      { outcome: 'failed', cause: 'no-route' },
-      'pullguard cannot reach harbor.example.com:443 (no route to host): give the nodes a way there, such as a public IP (EIP), or push the image to SWR',
-    ],
-    [
-      { outcome: 'failed', cause: 'connection-refused' },
-      'pullguard cannot reach harbor.example.com:443 (connection refused): check the port, and that the registry runs',
-    ],
-    [
-      { outcome: 'failed', cause: 'connection-reset' },
-      'pullguard cannot reach harbor.example.com:443 (connection reset): give the nodes a way there, such as a public IP (EIP), or push the image to SWR',
-    ],
-    [
-      { outcome: 'failed', cause: 'timeout' },
-      'pullguard cannot reach harbor.example.com:443 (timeout): give the nodes a way there, such as a public IP (EIP), or push the image to SWR',
-    ],
-    [
-      { outcome: 'failed', cause: 'rate-limited', endsAt: undefined },
-      'harbor.example.com:443 limits pulls now: push the image to SWR and pull it from there',
-    ],
-    [
-      { outcome: 'failed', cause: 'server-error', fault: { what: 'status', number: 503 } },
-      'harbor.example.com:443 does not work as a registry should (HTTP 503): ask who runs it',
-    ],
-    [
-      { outcome: 'failed', cause: 'no-tls', fault: { what: 'no-tls' } },
-      'harbor.example.com:443 does not work as a registry should (it does not speak TLS): check the port, or have plain HTTP allowed',
-    ],
-  ])('%j', (failure, text) => {
-    expect(say(failure)).toBe(text);
-    expect(text.length).toBeLessThanOrEqual(170);
+const say = (...args: Parameters<typeof describeIt>): string => describeIt(...args).message;
+const advise = (...args: Parameters<typeof describeIt>): string => describeIt(...args).remedy;
+
+const REFUSED: FailedPull = { outcome: 'failed', cause: 'credentials-refused' };
+const ANONYMOUS: FailedPull = { outcome: 'failed', cause: 'credentials-missing' };
+const DENIED: FailedPull = { outcome: 'failed', cause: 'access-denied' };
+const NO_IMAGE: FailedPull = { outcome: 'failed', cause: 'image-not-found' };
+const NO_REPOSITORY: FailedPull = { outcome: 'failed', cause: 'repository-not-found' };
+const NO_HOST: FailedPull = { outcome: 'failed', cause: 'no-such-host' };
+const UNKNOWN_CA: FailedPull = { outcome: 'failed', cause: 'unknown-ca' };
+const NO_TLS: FailedPull = { outcome: 'failed', cause: 'no-tls', fault: { what: 'no-tls' } };
+const limited = (endsAt?: number): FailedPull => ({ outcome: 'failed', cause: 'rate-limited', endsAt });
+
+/** As it usually is; what each cause says of it is in docs/rules/image-pullable.md. */
+const USUAL: CauseContext = {
+  endpoint: 'harbor.example.com:8443',
+  reference: readReference('harbor.example.com:8443/team/app:v9')!,
+  secrets: ['harbor'],
+  now: NOW,
+  endsAt: NOW + 30 * HOUR,
+  fault: { what: 'token-status', number: 503 },
+  platform: 'linux/arm64',
+};
+
+describe('the table of causes', () => {
+  test('has one for each check item of the FAQ', () => {
+    const items = new Set(TABLE.map(([, { faqItem }]) => faqItem));
+    expect([1, 2, 3, 4, 5, 6, 7, 8].filter((item) => !items.has(item as 1))).toEqual([]);
   });
 
-  test('each failure that there is has its line in the table above', () => {
-    expect(new Set(FAILURES.map((failure) => say(failure))).size).toBe(FAILURES.length);
+  test.each(TABLE)('agrees with itself: %s', (_code, cause) => {
+    // Who has other credentials is not to be asked about what is the same for everybody.
+    if (cause.credentials === 'no') expect(cause.about).not.toBe('credentials');
+    // What is left alone is tried again one day, and what passes by itself is not believed as long as a no.
+    if (cause.blamesRegistry) expect(cause.isTransient).toBe(true);
+    if (cause.believed === 'negative') expect(cause.isTransient).toBe(false);
+    if (cause.blamesRegistry) expect(['way', 'registry']).toContain(cause.about);
+  });
+
+  test('knows each by words of its own that stand in events', () => {
+    const phrases = TABLE.flatMap(([code, { says }]) => says.map((phrase) => [code, phrase] as const));
+    expect(TABLE.filter(([, { says }]) => says.length === 0)).toEqual([]);
+    expect(new Set(phrases.map(([, phrase]) => phrase)).size).toBe(phrases.length);
+  });
+
+  test.each(TABLE)('tells what to do about %s in one line', (_code, cause) => {
+    const [message, remedy] = [cause.message(USUAL), cause.remedy(USUAL)];
+    expect(message).toMatch(/^[^\n]+: [^\n]+[^.]$/);
+    expect(message.length).toBeLessThanOrEqual(170);
+    expect(remedy).toMatch(/^[A-Z\d][^\n]{40,}$/);
+    // As true on the machine of a person as in a cluster.
+    expect(remedy).not.toMatch(/cluster|proxy is|pullguard for/);
+    // A name is shown before a message, and stands in the middle of another one.
+    expect(cause.name).toMatch(/^[a-z].*[^.]$/i);
+  });
+
+  test('leaves room for what to do, whatever the names', () => {
+    const name = fc.string({ unit: 'binary', maxLength: 300 });
+    const reference = fc.constantFrom(
+      { registry: 'r', repository: 'p'.repeat(255), tag: 't'.repeat(128) },
+      { registry: 'r', repository: 'p'.repeat(255), digest: `sha512:${'0'.repeat(128)}` },
+    );
+    const context = {
+      reference,
+      secrets: fc.array(name, { maxLength: 3 }),
+      endsAt: fc.constantFrom(undefined, NOW + 99 * HOUR),
+    };
+    fc.assert(
+      fc.property(fc.constantFrom(...CODES), fc.record(context), (code, names) => {
+        const message = causeOf(code).message({ ...USUAL, ...names, endpoint: `${'h'.repeat(255)}:65535` });
+        expect(message.length).toBeLessThanOrEqual(256);
+        // The port is what people look for.
+        if (causeOf(code).outcome !== 'node') expect(message).toContain('…' + 'h'.repeat(19) + ':65535');
+        expect(message).not.toMatch(/[\p{Cc}\p{Zl}\p{Zp}]/u);
+      }),
+    );
+  });
+
+  const sentences = TABLE.flatMap(([, { remedy }]) => remedy(USUAL).split(/(?<=\.) (?=\p{Lu})/u));
+  const commands = sentences.flatMap((each) => /(?:kubectl|openssl|curl|nslookup|skopeo) .*/.exec(each)?.[0] ?? []);
+
+  test.each([...new Set(commands)])('has commands that a shell takes: %s', (command) => {
+    execFileSync('sh', ['-n', '-c', command]);
+    expect(command.replace(/ # .*/, '')).not.toMatch(/[.,;]$/);
   });
 });
 
-describe('it names what was refused', () => {
-  const REFUSED = { outcome: 'failed', cause: 'credentials-refused' } as const;
-
-  test.each<[secrets: readonly string[], text: string]>([
-    [[], 'refuses the user and password it was given: give it the right ones'],
-    [['a', 'b', 'c'], 'refuses the user and password of pull secrets "a" and 2 more: give it the right ones'],
+describe('a message names what it is about', () => {
+  test.each<[failure: FailedPull, options: Options, text: string]>([
+    [REFUSED, {}, 'refuses the user and password of pull secret "harbor": make it again with the right ones'],
+    [REFUSED, { secrets: [] }, 'refuses the user and password it was given: give it the right ones'],
+    [
+      REFUSED,
+      { secrets: ['a', 'b', 'c'] },
+      'refuses the user and password of pull secrets "a" and 2 more: give it the right ones',
+    ],
     // Nobody can make it again, as CCE would be first.
     [
-      ['default-secret'],
+      REFUSED,
+      { secrets: ['default-secret'] },
       'refuses the user and password of pull secret "default-secret": wait until CCE has renewed it, or name one of your own',
     ],
-    [['a\nb'], String.raw`refuses the user and password of pull secret "a\nb": make it again with the right ones`],
-  ])('of pull secrets %j', (secrets, text) => {
-    expect(say(REFUSED, { secrets })).toBe(`harbor.example.com:443 ${text}`);
-  });
-
-  test.each<[image: string, text: string]>([
-    ['harbor.example.com/team/app', 'has no tag "latest" in team/app: name one that is there, or push the image'],
     [
-      `harbor.example.com/team/app:v9@sha256:${'0123456789abcdef'.repeat(4)}`,
+      REFUSED,
+      { secrets: ['a\nb'] },
+      String.raw`refuses the user and password of pull secret "a\nb": make it again with the right ones`,
+    ],
+    [NO_IMAGE, {}, 'has no tag "v9" in team/app: correct the tag, or push the image'],
+    [
+      NO_IMAGE,
+      { image: `r.example/team/app:v9@sha256:${'0123456789abcdef'.repeat(4)}` },
       'has no image sha256:0123456789ab… in team/app: correct the digest, or push the image',
     ],
-  ])('of %s', (image, text) => {
-    const reference = readReference(image)!;
-    expect(say({ outcome: 'failed', cause: 'image-not-found' }, { reference })).toBe(`harbor.example.com:443 ${text}`);
+    [
+      NO_TLS,
+      {},
+      'does not work as a registry should (it does not speak TLS): check the port, or have plain HTTP allowed',
+    ],
+    [limited(), {}, 'limits pulls now: push the image to SWR and pull it from there'],
+  ])('%j with %j', (failure, options, text) => {
+    expect(say(failure, options)).toBe(`harbor.example.com:8443 ${text}`);
   });
-});
 
-describe('the end of a limit is told as far as it makes sense', () => {
   test.each<[what: string, endsAt: number, now: number | undefined, text: string]>([
     ['the same day', NOW + 2 * HOUR, NOW, 'until 14:00Z'],
     ['not before it is over', NOW + 1, NOW, 'until 12:01Z'],
@@ -135,49 +155,123 @@ describe('the end of a limit is told as far as it makes sense', () => {
     ['never', Infinity, undefined, 'now'],
     ['when nobody is left', 8.64e15, NOW, 'now'],
     ['beyond what a date can be', 8.64e15 + 1, NOW, 'now'],
-  ])('%s', (_, endsAt, now, text) => {
-    expect(say({ outcome: 'failed', cause: 'rate-limited', endsAt }, now === undefined ? {} : { now })).toContain(
-      ` limits pulls ${text}: `,
-    );
+  ])('the end of a limit, as far as it makes sense: %s', (_, endsAt, now, text) => {
+    expect(say(limited(endsAt), { now })).toContain(` limits pulls ${text}: `);
+  });
+
+  test('a command that would have to be cut is left to the remedy', () => {
+    const endpoint = `${'h'.repeat(60)}:5000`;
+    expect(say(UNKNOWN_CA, { endpoint })).toMatch(/: add the CA on each node$/);
+    expect(advise(UNKNOWN_CA, { endpoint })).toContain(`openssl s_client -showcerts -connect ${endpoint} <`);
+  });
+
+  test.each<[FailedPull, string]>([
+    [UNKNOWN_CA, 'certificate signed by an unknown CA'],
+    [limited(), 'too many requests'],
+    [{ outcome: 'failed', cause: 'server-error', fault: { what: 'status', number: 503 } }, 'HTTP 503'],
+  ])('or has it in a few words: %j, %s', (failure, text) => {
+    expect(nameCause(failure)).toBe(text);
   });
 });
 
-test('a command that would have to be cut is left to the remedy', () => {
-  const endpoint = `${'h'.repeat(60)}:5000`;
-  const failure = failed({ outcome: 'failed', cause: 'unknown-ca' }, endpoint);
-  const { message, remedy } = describeFailure(failure, APP, { secrets: [], now: NOW });
-  expect(message).toMatch(/: add the CA on each node$/);
-  expect(remedy).toContain(`openssl s_client -showcerts -connect ${endpoint} <`);
-});
+describe('a remedy', () => {
+  const FETCH =
+    "openssl s_client -showcerts -connect harbor.example.com:8443 < /dev/null | sed -ne '/-BEGIN CERTIFICATE-/,/-END CERTIFICATE-/p' > ";
+  const HUB: Options = { image: 'team/app', endpoint: 'registry-1.docker.io:443' };
+  const SWR: Options = { image: 'swr.eu-de.otc.t-systems.com/team/app', endpoint: 'swr.eu-de.otc.t-systems.com:443' };
+  const SWR_BY_ADDRESS: Options = { image: '100.125.0.198:20202/team/app', endpoint: '100.125.0.198:20202' };
+  const [OF_CCE, NAME_OF_CCE] = [['default-secret'], 'Name default-secret in imagePullSecrets'];
 
-test('the longest names there are leave room for what to do', () => {
-  const names: readonly ImageReference[] = [
-    { registry: 'r', repository: 'p'.repeat(255), tag: 't'.repeat(128) },
-    { registry: 'r', repository: 'p'.repeat(255), digest: `sha512:${'0'.repeat(128)}` },
-  ];
-  const secret = fc.string({ unit: 'binary', maxLength: 300 });
-  fc.assert(
-    fc.property(
-      fc.constantFrom(...FAILURES),
-      fc.constantFrom(...names),
-      fc.array(secret, { maxLength: 3 }),
-      (failure, reference, secrets) => {
-        const endpoint = `${'h'.repeat(255)}:65535`;
-        const message = say(failure, { reference, secrets, endpoint });
-        expect(message.length).toBeLessThanOrEqual(256);
-        // The port is what people look for.
-        expect(message).toContain('…' + 'h'.repeat(19) + ':65535');
-        expect(message).not.toMatch(/[\p{Cc}\p{Zl}\p{Zp}]/u);
-      },
-    ),
-  );
-});
-
-test.each<[Parameters<typeof nameCause>[0], string]>([
-  [{ outcome: 'failed', cause: 'unknown-ca' }, 'certificate signed by an unknown CA'],
-  [{ outcome: 'failed', cause: 'connection-refused' }, 'connection refused'],
-  [{ outcome: 'failed', cause: 'rate-limited', endsAt: undefined }, 'too many requests'],
-  [{ outcome: 'failed', cause: 'server-error', fault: { what: 'status', number: 503 } }, 'HTTP 503'],
-])('%j in a few words: %s', (failure, text) => {
-  expect(nameCause(failure)).toBe(text);
+  test.each<[what: string, failure: FailedPull, options: Options, text: string | RegExp]>([
+    [
+      'writes a CA where CentOS looks for it',
+      UNKNOWN_CA,
+      {},
+      `${FETCH}/etc/pki/ca-trust/source/anchors/harbor.example.com.crt && update-ca-trust && systemctl restart containerd`,
+    ],
+    [
+      'and where Ubuntu does',
+      UNKNOWN_CA,
+      {},
+      `${FETCH}/usr/local/share/ca-certificates/harbor.example.com.crt && update-ca-certificates && systemctl restart containerd`,
+    ],
+    ['makes no file with brackets', UNKNOWN_CA, { endpoint: '[::1]:5000' }, '/ca-certificates/___1_.crt '],
+    [
+      'makes a secret that is refused again, for the host as images write it',
+      REFUSED,
+      {},
+      /^Make the pull secret again, .*: kubectl -n NAMESPACE delete secret harbor --ignore-not-found && kubectl -n NAMESPACE create secret docker-registry harbor --docker-server=harbor\.example\.com:8443 --docker-username=USER --docker-password=PASSWORD$/,
+    ],
+    [
+      'writes no port that images do not, as kubelet would not find it',
+      ANONYMOUS,
+      { image: 'harbor.example.com/team/app', endpoint: 'harbor.example.com:443' },
+      'docker-registry NAME --docker-server=harbor.example.com --docker-username',
+    ],
+    ['calls Docker Hub what it is called there', ANONYMOUS, HUB, '--docker-server=https://index.docker.io/v1/ '],
+    ['looks up a name without its port', NO_HOST, {}, ': nslookup harbor.example.com'],
+    [
+      'lists the tags there are',
+      NO_IMAGE,
+      { image: 'nginx:1.2' },
+      ': skopeo list-tags docker://docker.io/library/nginx',
+    ],
+    ['asks by plain HTTP who may speak it', NO_TLS, {}, ': curl -v http://harbor.example.com:8443/v2/'],
+    [
+      'makes anew what several secrets may be',
+      REFUSED,
+      { secrets: ['a', 'b'] },
+      /^Make a secret .* docker-registry NAME /,
+    ],
+    [
+      'makes the secret that is not there',
+      ANONYMOUS,
+      { secrets: [] },
+      /^Make a secret .* name it in imagePullSecrets: .* NAME /,
+    ],
+    [
+      'makes again the one that the policy names, where it is not known which',
+      REFUSED,
+      { secrets: [], usualSecret: 'usual' },
+      /^Make the pull secret again, .* delete secret usual .* docker-registry usual /,
+    ],
+    ['or any', REFUSED, { secrets: [] }, /^Make the pull secret again, .* delete secret NAME .* docker-registry NAME /],
+    [
+      'makes the one that the policy names',
+      ANONYMOUS,
+      { secrets: [], usualSecret: 'usual' },
+      /^Make a secret .* docker-registry usual /,
+    ],
+    [
+      'but not where it is there and has nothing for the registry',
+      ANONYMOUS,
+      { secrets: ['usual'], usualSecret: 'usual' },
+      /^Make a secret .* docker-registry NAME /,
+    ],
+    ['names the secret that SWR has in every namespace', ANONYMOUS, { ...SWR, secrets: [] }, NAME_OF_CCE],
+    ['also by its address', ANONYMOUS, { ...SWR_BY_ADDRESS, secrets: [], usualSecret: 'default-secret' }, NAME_OF_CCE],
+    [
+      'also for another that is refused',
+      REFUSED,
+      { ...SWR_BY_ADDRESS, secrets: [], usualSecret: 'default-secret' },
+      NAME_OF_CCE,
+    ],
+    ['but not again', ANONYMOUS, { ...SWR, secrets: OF_CCE }, /^Make a secret .* docker-registry NAME /],
+    ['nor has it deleted', REFUSED, { ...SWR, secrets: OF_CCE }, /^Make a secret (?!.*delete).* docker-registry NAME /],
+    [
+      'knows that a right is no matter of secrets',
+      DENIED,
+      {},
+      /^Give the user of the pull secret the right to pull team\/app from /,
+    ],
+    ['gives nodes a way, or takes the image to SWR', { outcome: 'failed', cause: 'timeout' }, {}, /\(EIP\).*SWR/],
+    ['takes a limited image to SWR', limited(), {}, 'Push the image to SWR'],
+    // What somebody hid in the name of a secret is not to be copied into a shell.
+    ['holds no text of others', REFUSED, { secrets: ['a; rm -rf /'] }, /^(?!.*rm -rf).*docker-registry NAME /],
+    ['lists no tags of a repository that is not there', NO_REPOSITORY, {}, /^(?!.*list-tags)/],
+    ['nor for a digest', NO_IMAGE, { image: `app@sha256:${'0'.repeat(64)}` }, /^(?!.*list-tags)/],
+  ])('%s', (_, failure, options, text) => {
+    if (typeof text === 'string') expect(advise(failure, options)).toContain(text);
+    else expect(advise(failure, options)).toMatch(text);
+  });
 });

@@ -13,99 +13,80 @@ const MIB = 2 ** 20;
 const APP = 'harbor.example.com/team/app:v1';
 const PROXY = 'harbor.example.com/team/proxy:v1';
 
-function policy(options: string): ReturnType<typeof policyOf> {
-  return policyOf(
-    `rules: { image-fits: { ${options} }, pull-secret-present: off }`,
+type Answers = Readonly<Record<string, ImageAnswer>>;
+type Options = Readonly<{ nodes?: NodeFacts; policy?: string; spec?: Json; kind?: string }>;
+
+function judge(
+  answers: Answers,
+  { nodes, policy = 'action: deny', spec = {}, kind = 'Deployment' }: Options = {},
+): readonly Finding[] {
+  const facts = { registries: registriesOf(answers), ...(nodes !== undefined && { nodes }) };
+  const rules = policyOf(
+    `rules: { image-fits: { ${policy} } }`,
     'registries: [{ hosts: [harbor.example.com], probe: true }]',
   );
+  const { findings } = judgeIn(facts, { ...deployment(APP, spec), kind }, { policy: rules });
+  return findings.filter(({ rule }) => rule === 'image-fits');
 }
 
-const DENY = policy('action: deny');
+function say(...args: Parameters<typeof judge>): readonly string[] {
+  return judge(...args).map(({ action, message }) => `${action} ${message}`);
+}
 
 function sized(bytes: number, digest = 'a'): ImageAnswer {
   return pullable({ digest: `sha256:${digest.repeat(64)}`, sizes: [{ platform: 'linux/amd64', bytes }] });
 }
 
-type Options = Readonly<{ nodes?: NodeFacts; policy?: ReturnType<typeof policyOf>; spec?: Json }>;
-
-function judge(answers: Readonly<Record<string, ImageAnswer>>, options: Options = {}): readonly Finding[] {
-  const { nodes, spec = {} } = options;
-  const facts = { registries: registriesOf(answers), ...(nodes !== undefined && { nodes }) };
-  const { findings } = judgeIn(facts, deployment(APP, spec), { policy: options.policy ?? DENY });
-  return findings.filter(({ rule }) => rule === 'image-fits');
-}
-
-function say(answers: Readonly<Record<string, ImageAnswer>>, options: Options = {}): readonly string[] {
-  return judge(answers, options).map(({ action, message }) => `${action} ${message}`);
-}
-
 function running(imagePullPolicy: string | undefined, ...images: readonly string[]): Json {
-  const containers = images.map((image, at) => ({
-    name: `c${at}`,
-    image,
-    ...(imagePullPolicy !== undefined && { imagePullPolicy }),
-  }));
-  return { containers };
+  const pulled = imagePullPolicy === undefined ? {} : { imagePullPolicy };
+  return { containers: images.map((image, at) => ({ name: `c${at}`, image, ...pulled })) };
 }
 
-const ALWAYS = running('Always', APP);
-
-const GIVES_UP = 'kubelet gives up a pull that makes no progress';
-const LARGE = `is 5.2 GiB compressed, more than the limit of 4 GiB: ${GIVES_UP}; make it smaller, or pull it on the nodes before (crictl pull)`;
-const SLOW =
-  'and with imagePullPolicy: Always a start waits for the registry, and for all of it where the tag has moved; set imagePullPolicy: IfNotPresent';
+const ALWAYS: Options = { spec: running('Always', APP) };
+const ON_ALL = nodesOf({ images: new Set([APP]) });
+const ON_ONE = nodesOf({ images: new Set([APP]) }, {});
 
 describe('an image that is large', () => {
-  test.each<[what: string, bytes: number, options: Options, expected: readonly string[]]>([
-    ['above the limit may be denied', 5.2 * GIB, {}, [`deny ${LARGE}`]],
+  const large = (size: string, limit: string): string =>
+    `is ${size} compressed, more than the limit of ${limit}: kubelet gives up a pull that makes no progress; make it smaller, or pull it on the nodes before (crictl pull)`;
+  const LARGE = `deny ${large('5.2 GiB', '4 GiB')}`;
+  const AND_KEEP = `${LARGE} and set imagePullPolicy: IfNotPresent`;
+  const slow = (size: string): string =>
+    `warn is ${size} compressed, and with imagePullPolicy: Always a start waits for the registry, and for all of it where the tag has moved; set imagePullPolicy: IfNotPresent`;
+
+  test.each<[what: string, bytes: number, options: Options, expected?: string]>([
+    ['above the limit may be denied', 5.2 * GIB, {}, LARGE],
+    ['and always pulled is told once, with both ways out', 5.2 * GIB, ALWAYS, AND_KEEP],
+    ['at the limit is fine', 4 * GIB, {}],
+    ['and always pulled is at most warned of', 1.5 * GIB, ALWAYS, slow('1.5 GiB')],
+    ['at the limit for that is fine', 1 * GIB, ALWAYS],
+    ['is fine when it is pulled once', 1.5 * GIB, {}],
+    ['is nobody’s trouble if it is never pulled', 9 * GIB, { spec: running('Never', APP) }],
     [
-      'and always pulled is told once, with both ways out',
-      5.2 * GIB,
-      { spec: ALWAYS },
-      [`deny ${LARGE} and set imagePullPolicy: IfNotPresent`],
-    ],
-    ['at the limit is fine', 4 * GIB, {}, []],
-    ['and always pulled is at most warned of', 1.5 * GIB, { spec: ALWAYS }, [`warn is 1.5 GiB compressed, ${SLOW}`]],
-    ['at the limit for that is fine', 1 * GIB, { spec: ALWAYS }, []],
-    ['is fine when it is pulled once', 1.5 * GIB, {}, []],
-    ['is nobody’s trouble if it is never pulled', 9 * GIB, { spec: running('Never', APP) }, []],
-    [
-      'is judged by the limit of the policy',
+      'is judged by the policy’s limit',
       301 * MIB,
-      { policy: policy('action: warn, limitMiB: 300') },
-      [
-        `warn is 301 MiB compressed, more than the limit of 300 MiB: ${GIVES_UP}; make it smaller, or pull it on the nodes before (crictl pull)`,
-      ],
+      { policy: 'action: deny, limitMiB: 300' },
+      `deny ${large('301 MiB', '300 MiB')}`,
     ],
-    [
-      'is judged by the policy’s other limit when it is always pulled',
-      101 * MIB,
-      { policy: policy('action: warn, alwaysLimitMiB: 100'), spec: ALWAYS },
-      [`warn is 101 MiB compressed, ${SLOW}`],
-    ],
-    ['is fine where all nodes have it', 9 * GIB, { nodes: nodesOf({ images: new Set([APP]) }) }, []],
-    [
-      'is not fine there if it is always pulled',
-      5.2 * GIB,
-      { nodes: nodesOf({ images: new Set([APP]) }), spec: ALWAYS },
-      [`deny ${LARGE} and set imagePullPolicy: IfNotPresent`],
-    ],
-    ['is not fine where one has it', 5.2 * GIB, { nodes: nodesOf({ images: new Set([APP]) }, {}) }, [`deny ${LARGE}`]],
+    ['and by the other one', 101 * MIB, { ...ALWAYS, policy: 'action: warn, alwaysLimitMiB: 100' }, slow('101 MiB')],
+    ['is fine where all nodes have it', 9 * GIB, { nodes: ON_ALL }],
+    ['but not if it is always pulled', 5.2 * GIB, { nodes: ON_ALL, ...ALWAYS }, AND_KEEP],
+    ['and not where one has it', 5.2 * GIB, { nodes: ON_ONE }, LARGE],
   ])('%s', (_, bytes, options, expected) => {
-    expect(say({ [APP]: sized(bytes) }, options)).toEqual(expected);
+    expect(say({ [APP]: sized(bytes) }, options)).toEqual(expected === undefined ? [] : [expected]);
   });
 
   test('is found in each place, and says how it is pulled before', () => {
-    const found = judge({ [APP]: sized(5 * GIB) }, { spec: running(undefined, APP, APP) });
-    expect(found.map(({ label }) => label)).toEqual(['container "c0"', 'container "c1"']);
+    const found = judge(
+      { [APP]: sized(5 * GIB), [PROXY]: sized(5 * GIB, 'b') },
+      { spec: running(undefined, APP, PROXY, APP) },
+    );
+    expect(found.map(({ label }) => label)).toEqual(['container "c0"', 'container "c1"', 'container "c2"']);
     expect(found[0]!.remedy).toContain(`crictl pull ${APP} `);
   });
 
   test('is as large as for the platform that the nodes have', () => {
-    const sizes = [
-      { platform: 'linux/amd64', bytes: 1 * GIB },
-      { platform: 'linux/arm64', bytes: 5 * GIB },
-    ];
+    const sizes = [1, 5].map((gib, at) => ({ platform: ['linux/amd64', 'linux/arm64'][at]!, bytes: gib * GIB }));
     const answers = { [APP]: pullable({ sizes }) };
     expect(say(answers)).toHaveLength(1);
     expect(say(answers, { nodes: nodesOf({}) })).toEqual([]);
@@ -113,65 +94,46 @@ describe('an image that is large', () => {
   });
 });
 
-describe('nothing is said of an image', () => {
-  test.each<[what: string, answers: Readonly<Record<string, ImageAnswer>>]>([
-    ['that nobody knows', {}],
-    ['that nobody has measured', { [APP]: pullable() }],
-    ['that cannot be pulled', { [APP]: failed({ outcome: 'failed', cause: 'image-not-found' }) }],
-  ])('%s', (_, answers) => {
-    expect(say(answers, { nodes: nodesOf({ ephemeralStorageBytes: 1 }) })).toEqual([]);
-  });
+test.each<[what: string, answers: Answers]>([
+  ['that nobody knows', {}],
+  ['that nobody has measured', { [APP]: pullable() }],
+  ['that cannot be pulled', { [APP]: failed({ outcome: 'failed', cause: 'image-not-found' }) }],
+])('nothing is said of an image %s', (_, answers) => {
+  expect(say(answers, { nodes: nodesOf({ ephemeralStorageBytes: 1 }) })).toEqual([]);
 });
 
 describe('nodes under DiskPressure', () => {
   const PRESSED: Partial<ClusterNode> = { hasDiskPressure: true };
   const HAS: Partial<ClusterNode> = { images: new Set([APP]) };
-  const CLEAR = 'clear images (crictl rmi) or expand the disk';
+  const elsewhere = { spec: { schedulerName: 'volcano' } };
 
-  test.each<[what: string, nodes: readonly Partial<ClusterNode>[], spec: Json, expected: string | undefined]>([
-    ['all', [PRESSED, PRESSED, PRESSED], {}, `all 3 nodes it may run on have DiskPressure, no space for it: ${CLEAR}`],
-    ['some, which its pods are kept away from', [PRESSED, {}, PRESSED, {}, {}], {}, undefined],
-    ['one', [PRESSED], {}, `the only node it may run on, "n0", has DiskPressure, no space for it: ${CLEAR}`],
-    ['all but those that have it', [PRESSED, HAS, HAS], {}, undefined],
+  test.each<[what: string, nodes: readonly Partial<ClusterNode>[], options: Options, who?: string]>([
+    ['all', [PRESSED, PRESSED, PRESSED], {}, 'all 3 nodes it may run on have'],
+    ['some, which its pods are kept away from', [PRESSED, {}, PRESSED, {}, {}], {}],
     [
-      'all, and some have it',
-      [PRESSED, { ...PRESSED, ...HAS }, PRESSED],
-      {},
-      `2 of 3 nodes it may run on have DiskPressure, no space for it: ${CLEAR}`,
+      'some, where a DaemonSet has a pod on each',
+      [PRESSED, {}, {}],
+      { kind: 'DaemonSet' },
+      '1 of 3 nodes it may run on has',
     ],
-    ['none that has to pull it', [{ ...PRESSED, ...HAS }, {}], {}, undefined],
-    [
-      'one that has it and pulls it again',
-      [{ ...PRESSED, ...HAS }],
-      ALWAYS,
-      `the only node it may run on, "n0", has DiskPressure, no space for it: ${CLEAR}`,
-    ],
-    ['none that it may run on', [{ ...PRESSED, isUnschedulable: true }, {}], {}, undefined],
-    ['no node at all to run on', [PRESSED], { nodeSelector: { pool: 'none' } }, undefined],
-    ['some, where it is not known which count', [PRESSED, {}], { schedulerName: 'volcano' }, undefined],
-    [
-      'all, where it is not known which count',
-      [PRESSED, PRESSED],
-      { schedulerName: 'volcano' },
-      `all nodes it may run on have DiskPressure, no space for it: ${CLEAR}`,
-    ],
-  ])('%s', (_, nodes, spec, expected) => {
-    const said = say({ [APP]: sized(1) }, { nodes: nodesOf(...nodes), spec });
-    expect(said).toEqual(expected === undefined ? [] : [`warn ${expected}`]);
-  });
-
-  test('are told of where a DaemonSet has a pod on each', () => {
-    const facts = { registries: registriesOf({ [APP]: sized(1) }), nodes: nodesOf(PRESSED, {}, {}) };
-    const daemonSet = { ...deployment(APP), kind: 'DaemonSet' };
-    const { findings } = judgeIn(facts, daemonSet, { policy: DENY });
-    expect(findings.map(({ action, message }) => `${action} ${message}`)).toEqual([
-      `warn 1 of 3 nodes it may run on has DiskPressure, no space for it: ${CLEAR}`,
-    ]);
+    ['one', [PRESSED], {}, 'the only node it may run on, "n0", has'],
+    ['all but those that have it', [PRESSED, HAS, HAS], {}],
+    ['all, and some have it', [PRESSED, { ...PRESSED, ...HAS }, PRESSED], {}, '2 of 3 nodes it may run on have'],
+    ['none that has to pull it', [{ ...PRESSED, ...HAS }, {}], {}],
+    ['one that has it and pulls it again', [{ ...PRESSED, ...HAS }], ALWAYS, 'the only node it may run on, "n0", has'],
+    ['none that it may run on', [{ ...PRESSED, isUnschedulable: true }, {}], {}],
+    ['no node at all to run on', [PRESSED], { spec: { nodeSelector: { pool: 'none' } } }],
+    ['some, where it is not known which count', [PRESSED, {}], elsewhere],
+    ['all, where it is not known which count', [PRESSED, PRESSED], elsewhere, 'all nodes it may run on have'],
+  ])('%s', (_, nodes, options, who) => {
+    const said = say({ [APP]: sized(1) }, { nodes: nodesOf(...nodes), ...options });
+    const text = `warn ${who} DiskPressure, no space for it: clear images (crictl rmi) or expand the disk`;
+    expect(said).toEqual(who === undefined ? [] : [text]);
   });
 
   test('are told of once for all images of a pod', () => {
-    const spec = running(undefined, APP, PROXY);
-    const found = judge({ [APP]: sized(1), [PROXY]: sized(1, 'b') }, { nodes: nodesOf({ ...PRESSED, ...HAS }), spec });
+    const options = { nodes: nodesOf({ ...PRESSED, ...HAS }), spec: running(undefined, APP, PROXY) };
+    const found = judge({ [APP]: sized(1), [PROXY]: sized(1, 'b') }, options);
     expect(found.map(({ label }) => label)).toEqual(['container "c1"']);
     expect(found[0]!.remedy).toMatch(/crictl rmi.*resize2fs/);
   });
@@ -182,33 +144,25 @@ describe('nodes without the space for all that a pod pulls', () => {
     ephemeralStorageBytes: gib * GIB,
     ...special,
   });
+  const HAS = { images: new Set([APP]) };
   const answers = { [APP]: sized(3 * GIB), [PROXY]: sized(2.5 * GIB, 'b') };
   const spec = running(undefined, APP, PROXY);
-  const ADVICE = 'make it smaller or expand the disk';
 
-  test.each<[what: string, nodes: readonly Partial<ClusterNode>[], expected: string | undefined]>([
-    [
-      'all',
-      [disk(4), disk(5)],
-      `does not fit: the pod pulls 5.5 GiB compressed, and all 2 nodes it may run on have 5 GiB of ephemeral storage at most; ${ADVICE}`,
-    ],
-    [
-      'some',
-      [disk(4), disk(50), {}],
-      `does not fit: the pod pulls 5.5 GiB compressed, and 1 of 3 nodes it may run on has 4 GiB of ephemeral storage; ${ADVICE}`,
-    ],
-    ['none', [disk(50), disk(5.5)], undefined],
-    ['none that says what it has', [{}, {}], undefined],
-    ['none, as what is there is not pulled', [disk(4, { images: new Set([APP]) })], undefined],
+  test.each<[what: string, nodes: readonly Partial<ClusterNode>[], need?: string, have?: string]>([
+    ['all', [disk(4), disk(5)], '5.5 GiB', 'all 2 nodes it may run on have 5 GiB of ephemeral storage at most'],
+    ['some', [disk(4), disk(50), {}], '5.5 GiB', '1 of 3 nodes it may run on has 4 GiB of ephemeral storage'],
+    ['none', [disk(50), disk(5.5)]],
+    ['none that says what it has', [{}, {}]],
+    ['none, as what is there is not pulled', [disk(4, HAS)]],
     [
       'one that still has to pull too much',
-      [disk(2, { images: new Set([APP]) })],
-      `does not fit: the pod pulls 2.5 GiB compressed, and the only node it may run on, "n0", has 2 GiB of ephemeral storage; ${ADVICE}`,
+      [disk(2, HAS)],
+      '2.5 GiB',
+      'the only node it may run on, "n0", has 2 GiB of ephemeral storage',
     ],
-  ])('%s', (_, nodes, expected) => {
-    expect(say(answers, { nodes: nodesOf(...nodes), spec })).toEqual(
-      expected === undefined ? [] : [`warn ${expected}`],
-    );
+  ])('%s', (_, nodes, need, have) => {
+    const text = `warn does not fit: the pod pulls ${need} compressed, and ${have}; make it smaller or expand the disk`;
+    expect(say(answers, { nodes: nodesOf(...nodes), spec })).toEqual(need === undefined ? [] : [text]);
   });
 
   test('are not found for layers that come once', () => {
@@ -219,8 +173,7 @@ describe('nodes without the space for all that a pod pulls', () => {
 
 test('a usual warning arrives whole', () => {
   const short = { hasDiskPressure: true, ephemeralStorageBytes: 1 };
-  const nodes = nodesOf(short, short);
-  const found = judge({ [APP]: sized(5.2 * GIB) }, { nodes, spec: ALWAYS, policy: policy('action: warn') });
+  const found = judge({ [APP]: sized(5.2 * GIB) }, { nodes: nodesOf(short, short), ...ALWAYS, policy: 'action: warn' });
   expect(found).toHaveLength(3);
   for (const [at, text] of formatWarnings(found).entries()) expect(text).toContain(found[at]!.message);
 });

@@ -69,16 +69,15 @@ describe.each(FAILURES)('an image with the answer %j', (failure) => {
   });
 });
 
-test('an image in several containers is found in each', () => {
-  const containers = ['a', 'b'].map((name) => ({ ...container(), name }));
-  const found = judge(
-    { [APP]: failed({ outcome: 'failed', cause: 'image-not-found' }) },
-    { spec: { containers, initContainers: [{ ...container(), name: 'c' }] } },
-  );
+test('an image in several containers is found in each, in their order', () => {
+  const other = 'harbor.example.com/team/other';
+  const containers = [APP, other, APP].map((image, at) => ({ ...container(undefined, image), name: `c${at}` }));
+  const gone = failed({ outcome: 'failed', cause: 'image-not-found' });
+  const found = judge({ [APP]: gone, [other]: gone }, { spec: { containers } });
   expect(found.map(({ label, at, value }) => [label, at, value])).toEqual([
-    ['init container "c"', '/spec/template/spec/initContainers/0/image', APP],
-    ['container "a"', '/spec/template/spec/containers/0/image', APP],
-    ['container "b"', '/spec/template/spec/containers/1/image', APP],
+    ['container "c0"', '/spec/template/spec/containers/0/image', APP],
+    ['container "c1"', '/spec/template/spec/containers/1/image', other],
+    ['container "c2"', '/spec/template/spec/containers/2/image', APP],
   ]);
 });
 
@@ -97,9 +96,16 @@ test('what nobody knows is not said', () => {
   expect(skipped.map(({ rule }) => rule)).toContain('image-pullable');
 });
 
-test('a limit that ends today is told by the hour, as the cluster’s time is known', () => {
+test('a limit that ends today is told by the hour, as the time is known', () => {
   const [found] = judge({ [APP]: failed({ outcome: 'failed', cause: 'rate-limited', endsAt: NOW + HOUR }) });
   expect(found!.message).toContain('limits pulls until 13:00Z');
+});
+
+test('what is found can be told by programs', () => {
+  const refused = failed({ outcome: 'failed', cause: 'credentials-refused' });
+  expect(judge({ [APP]: refused })).toMatchObject([{ messageId: 'refused', cause: 'credentials-refused' }]);
+  const found = judge({ [APP]: refused }, { nodes: nodesOf({ images: new Set([APP]) }) });
+  expect(found).toMatchObject([{ messageId: 'refused-but-on-node', cause: 'credentials-refused' }]);
 });
 
 describe('an image that is for other platforms than the nodes', () => {
