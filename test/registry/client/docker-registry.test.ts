@@ -91,14 +91,14 @@ describe.skipIf(isMissing)(NAME, () => {
   });
 
   test('lets those pull who log in with the right password, and nobody else', async () => {
-    const denied = { endpoint: locked.host, outcome: 'denied', lacks: 'login' };
+    const denied = { endpoint: locked.host, outcome: 'failed' };
     const wrong = { ...USER, password: 'wrong-password' };
     expect(answerOf(await probe(locked, 'team/app:v1', { credentials: USER }))).toMatchObject({ outcome: 'ok' });
     expect(answerOf(await probe(locked, 'team/app:v1', { credentials: wrong }))).toEqual({
       ...denied,
-      asked: 'with-credentials',
+      cause: 'credentials-refused',
     });
-    expect(answerOf(await probe(locked, 'team/app:v1'))).toEqual({ ...denied, asked: 'anonymously' });
+    expect(answerOf(await probe(locked, 'team/app:v1'))).toEqual({ ...denied, cause: 'credentials-missing' });
     const missing = { endpoint: locked.host, outcome: 'failed', cause: 'image-not-found' };
     expect(answerOf(await probe(locked, 'team/app:v2', { credentials: USER }))).toEqual(missing);
   });
@@ -106,21 +106,21 @@ describe.skipIf(isMissing)(NAME, () => {
   test('is trusted only with its CA', async () => {
     expect(answerOf(await probe({ ...open, ca: undefined }, 'team/app:v1', {}, { plainHttp: false }))).toEqual({
       endpoint: open.host,
-      outcome: 'certificate',
-      problem: 'unknown',
+      outcome: 'failed',
+      cause: 'unknown-ca',
     });
-    expect(answerOf(await probe({ ...open, ca: locked.ca }, 'team/app:v1'))).toMatchObject({ outcome: 'certificate' });
+    expect(answerOf(await probe({ ...open, ca: locked.ca }, 'team/app:v1'))).toMatchObject({ cause: 'unknown-ca' });
   });
 
   test('is asked without TLS only where the policy says so', async () => {
     expect(answerOf(await probe(plain, 'team/app:v1'))).toMatchObject({ endpoint: plain.host, outcome: 'ok' });
     const overTls = await probe(plain, 'team/app:v1', {}, { plainHttp: false });
-    expect(answerOf(overTls)).toMatchObject({ outcome: 'broken' });
+    expect(answerOf(overTls)).toMatchObject({ cause: 'no-tls' });
   });
 
   test('is not asked at an address that the policy does not allow', async () => {
     expect(await probe(open, 'team/app:v1', {}, { addresses: [] })).toEqual({
-      notAsked: '127.0.0.1 has the address 127.0.0.1, which registries[].probe.addresses does not allow',
+      notAsked: { why: 'address-not-allowed', host: '127.0.0.1', address: '127.0.0.1' },
     });
   });
 });

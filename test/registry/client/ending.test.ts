@@ -4,7 +4,7 @@ import type { ExchangeFailure } from '../../../src/registry/exchange/exchange-er
 
 test('what ended is told from what did not', () => {
   expect(isEnding(broken('status', 503))).toBe(true);
-  expect(isEnding({ notAsked: 'it may not be' })).toBe(true);
+  expect(isEnding({ notAsked: { why: 'token-redirects' } })).toBe(true);
   expect(isEnding({ digest: 'sha256:…' })).toBe(false);
 });
 
@@ -21,7 +21,7 @@ describe('without a response', () => {
 
   test('as the policy does not allow its address, it is operators who hear of it', () => {
     expect(toEnding({ outcome: 'forbidden-address', address: '10.0.0.1' }, url)).toEqual({
-      notAsked: 'auth.example.com has the address 10.0.0.1, which registries[].probe.addresses does not allow',
+      notAsked: { why: 'address-not-allowed', host: 'auth.example.com', address: '10.0.0.1' },
     });
   });
 
@@ -32,8 +32,7 @@ describe('without a response', () => {
     [
       { outcome: 'forbidden-address', address: '169.254.169.254' },
       {
-        notAsked:
-          'it redirects to "auth.example.com", which has the address 169.254.169.254; no redirect is followed into a private network',
+        notAsked: { why: 'redirect-to-private-network', host: 'auth.example.com', address: '169.254.169.254' },
       },
     ],
   ])('from a host that the registry chose, users hear nothing of its name: %o', (failure, ending) => {

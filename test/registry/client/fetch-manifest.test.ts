@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import { broken } from '../../../src/registry/client/ending.ts';
+import { broken, type Ending } from '../../../src/registry/client/ending.ts';
 import { fetchManifest } from '../../../src/registry/client/fetch-manifest.ts';
 import { makeImage } from '../../support/registry-images.ts';
 import { clientOf, MANIFESTS, type FakeAnswer } from './fake-exchange.ts';
@@ -36,33 +36,28 @@ describe('a manifest', () => {
     expect(await fetchAs(expected, answer(given))).toEqual({ digest, manifest: MANIFEST });
   });
 
-  test.each<[why: string, expected: string | undefined, answer: FakeAnswer, said: string]>([
-    ['its text is another', WRONG, answer(), 'it answers with another digest'],
-    ['its text is not what the header says', undefined, answer(WRONG), 'it answers with another digest'],
-    [
-      'one byte is missing',
-      IMAGE.digest,
-      answer(undefined, { body: IMAGE.bytes.subarray(1) }),
-      'it answers with another digest',
-    ],
-    ['its digest is none', undefined, answer('sha256:abc'), 'it gives a malformed digest'],
-    ['its digest is two', undefined, answer(`${IMAGE.digest}, ${IMAGE.digest}`), 'it gives a malformed digest'],
-    ['its digest is of no algorithm', undefined, answer(`md5:${'a'.repeat(32)}`), 'it gives a malformed digest'],
-    ['it is none', undefined, { body: '{}' }, 'its manifest is malformed'],
+  test.each<[why: string, expected: string | undefined, answer: FakeAnswer, ending: Ending]>([
+    ['its text is another', WRONG, answer(), broken('other-digest')],
+    ['its text is not what the header says', undefined, answer(WRONG), broken('other-digest')],
+    ['one byte is missing', IMAGE.digest, answer(undefined, { body: IMAGE.bytes.subarray(1) }), broken('other-digest')],
+    ['its digest is none', undefined, answer('sha256:abc'), broken('malformed-digest')],
+    ['its digest is two', undefined, answer(`${IMAGE.digest}, ${IMAGE.digest}`), broken('malformed-digest')],
+    ['its digest is of no algorithm', undefined, answer(`md5:${'a'.repeat(32)}`), broken('malformed-digest')],
+    ['it is none', undefined, { body: '{}' }, broken('malformed-manifest')],
     [
       'it is a web page',
       undefined,
       { body: '<html>', headers: { 'content-type': 'text/html' } },
-      'its manifest is of no kind that containerd takes',
+      broken('foreign-manifest'),
     ],
-    ['it is not there any more', undefined, { status: 410 }, 'HTTP 410'],
-  ])('is refused when %s', async (_why, expected, given, said) => {
-    expect(await fetchAs(expected, given)).toEqual(broken(said));
+    ['it is not there any more', undefined, { status: 410 }, broken('status', 410)],
+  ])('is refused when %s', async (_why, expected, given, ending) => {
+    expect(await fetchAs(expected, given)).toEqual(ending);
   });
 
   test('may be refused by the registry, and may not be longer than 4 MiB', async () => {
     const client = clientOf({ [`GET ${MANIFESTS}/v1`]: { status: 429 } });
-    expect(await fetchManifest(client, 'v1', undefined)).toMatchObject({ failure: { outcome: 'rate-limited' } });
+    expect(await fetchManifest(client, 'v1', undefined)).toMatchObject({ failure: { cause: 'rate-limited' } });
     expect(client.requests[0]?.maxBytes).toBe(4_194_304);
   });
 });

@@ -74,27 +74,27 @@ describe('a redirect', () => {
     expect(requests).toHaveLength(10);
   });
 
-  test.each<[location: string, said: string]>([
-    ['ftp://files.example.com/b', 'it redirects to nowhere'],
-    ['file:///etc/passwd', 'it redirects to nowhere'],
-    ['javascript:alert(1)', 'it redirects to nowhere'],
-    ['https://files.example.com:99999/b', 'it redirects to nowhere'],
-    ['https://', 'it redirects to nowhere'],
-  ])('to %s is not followed', async (location, said) => {
+  test.each([
+    'ftp://files.example.com/b',
+    'file:///etc/passwd',
+    'javascript:alert(1)',
+    'https://files.example.com:99999/b',
+    'https://',
+  ])('to %s is not followed', async (location) => {
     const { result, requests } = await follow({ [`HEAD ${START}`]: to(location) });
-    expect(result).toEqual(broken(said));
+    expect(result).toEqual(broken('redirects-nowhere'));
     expect(requests).toHaveLength(1);
   });
 
   // Nodes do follow them, so to say that the image cannot be pulled would be wrong.
   test.each<[location: string, why: string]>([
-    ['http://registry.example.com/v2/a/manifests/b', 'plainHttp does not allow'],
-    ['http://files.example.com/b', 'plainHttp does not allow'],
-    ['https://me@files.example.com/b', 'a user name or password in it'],
-    ['https://:secret@files.example.com/b', 'a user name or password in it'],
+    ['http://registry.example.com/v2/a/manifests/b', 'redirect-to-plain-http'],
+    ['http://files.example.com/b', 'redirect-to-plain-http'],
+    ['https://me@files.example.com/b', 'redirect-with-user'],
+    ['https://:secret@files.example.com/b', 'redirect-with-user'],
   ])('to %s is not followed, and nothing is said of the image', async (location, why) => {
     const { result, requests } = await follow({ [`HEAD ${START}`]: to(location) });
-    expect(result).toEqual({ notAsked: expect.stringContaining(why) as string });
+    expect(result).toEqual({ notAsked: { why } });
     expect(requests).toHaveLength(1);
   });
 
@@ -112,7 +112,7 @@ describe('a redirect', () => {
 
   test('to another host ends it where none may be followed', async () => {
     const { exchange, requests } = fakeExchange({ [`HEAD ${START}`]: to(ELSEWHERE) });
-    const staysBecause: Ending = broken('it sends elsewhere');
+    const staysBecause: Ending = { notAsked: { why: 'token-redirects' } };
     expect(await followRedirects(exchange, REQUEST, { plainHttp: false, staysBecause })).toBe(staysBecause);
     expect(requests).toHaveLength(1);
   });

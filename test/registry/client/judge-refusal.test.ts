@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { FailedPull } from '../../../src/cause/answer.ts';
+import { failBy, failWith, type FailedPull } from '../../../src/cause/answer.ts';
 import { judgeRefusal, type Asker } from '../../../src/registry/client/judge-refusal.ts';
 
 const NOW = Date.UTC(2026, 5, 1, 12);
@@ -43,8 +43,10 @@ describe('who is denied', () => {
     ]),
   ])('HTTP %i %s to %s', (status, body, who, lacks) => {
     const asker: Asker = ASKERS[who];
-    const asked = asker.hasCredentials ? 'with-credentials' : 'anonymously';
-    expect(judge(status, asker, body)).toEqual({ outcome: 'denied', asked, lacks });
+    const causes = asker.hasCredentials
+      ? ({ login: 'credentials-refused', access: 'access-denied' } as const)
+      : ({ login: 'credentials-missing', access: 'anonymous-denied' } as const);
+    expect(judge(status, asker, body)).toEqual(failWith(causes[lacks]));
   });
 });
 
@@ -62,7 +64,7 @@ describe('what a response means', () => {
     ...[204, 206, 304, 400, 402, 405, 418, 451, 500, 502, 503, 599].map((status): [number, string, FailedPull] => [
       status,
       '',
-      { outcome: 'broken', said: `HTTP ${status}` },
+      failBy('status', status),
     ]),
     // An answer that is none is not an error, whatever is in it.
     [206, code('DENIED'), { outcome: 'failed', cause: 'broken-registry', fault: { what: 'status', number: 206 } }],
@@ -88,11 +90,8 @@ describe('what a response means', () => {
 
 // Another host does not know who asks, so what it refuses is the redirect.
 test.each([401, 403, 500])('HTTP %i of a host that the registry sent us to is the registry’s fault', (status) => {
-  expect(judge(status, BEARER, code('DENIED'), { isElsewhere: true })).toEqual({
-    outcome: 'broken',
-    said: `it redirects to another host, which answers with HTTP ${status}`,
-  });
-  expect(judge(429, BEARER, '', { isElsewhere: true })).toMatchObject({ outcome: 'rate-limited' });
+  expect(judge(status, BEARER, code('DENIED'), { isElsewhere: true })).toEqual(failBy('elsewhere-status', status));
+  expect(judge(429, BEARER, '', { isElsewhere: true })).toMatchObject({ cause: 'rate-limited' });
 });
 
 // Some registries do nothing but redirect: a tag that is not there would be called a fault of theirs.
@@ -102,5 +101,5 @@ test.each<[body: string, missing: 'image' | 'repository']>([
   [code('NAME_UNKNOWN'), 'repository'],
   [code('DENIED'), 'image'],
 ])('what such a host does not have is not there: %s', (body, missing) => {
-  expect(judge(404, BEARER, body, { isElsewhere: true })).toEqual({ outcome: 'not-found', missing });
+  expect(judge(404, BEARER, body, { isElsewhere: true })).toEqual({ outcome: 'failed', cause: `${missing}-not-found` });
 });

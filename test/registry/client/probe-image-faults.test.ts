@@ -68,13 +68,13 @@ function listAsked({ requests }: FaultRegistry): string[] {
 }
 
 describe('a login', () => {
-  const denied = (lacks: string) => ({ outcome: 'denied', asked: 'with-credentials', lacks });
-
   test('by password is right or wrong', async () => {
     const registry = await start(serveImages({ 'team/app:v1': INDEX }, guardByPassword(USER)));
     expect(answerOf(await probe(registry.host, { credentials: USER }))).toMatchObject({ digest: INDEX.digest });
-    expect(answerOf(await probe(registry.host, { credentials: WRONG }))).toMatchObject(denied('login'));
-    expect(answerOf(await probe(registry.host))).toMatchObject({ outcome: 'denied', asked: 'anonymously' });
+    expect(answerOf(await probe(registry.host, { credentials: WRONG }))).toMatchObject({
+      cause: 'credentials-refused',
+    });
+    expect(answerOf(await probe(registry.host))).toMatchObject({ cause: 'credentials-missing' });
   });
 
   test('by token of its own is right or wrong', async () => {
@@ -95,8 +95,10 @@ describe('a login', () => {
       `GET ${v2}/${AMD64.digest} Bearer`,
     ]);
     expect(registry.requests[1]?.url).toBe('/token?service=registry&scope=repository%3Ateam%2Fapp%3Apull');
-    expect(answerOf(await probe(registry.host, { credentials: WRONG }))).toMatchObject(denied('login'));
-    expect(answerOf(await probe(registry.host))).toMatchObject({ outcome: 'denied', asked: 'anonymously' });
+    expect(answerOf(await probe(registry.host, { credentials: WRONG }))).toMatchObject({
+      cause: 'credentials-refused',
+    });
+    expect(answerOf(await probe(registry.host))).toMatchObject({ cause: 'credentials-missing' });
   });
 
   // Else whoever runs a registry collects the passwords of others.
@@ -105,7 +107,7 @@ describe('a login', () => {
     const registry = await start(serveImages({}, guardByToken(`http://${tokens.host}/token`)));
     for (const credentials of [USER, undefined]) {
       expect(await probe(registry.host, { credentials })).toEqual({
-        notAsked: `its tokens come from "${tokens.host}", which registries[].probe.tokenHosts does not name`,
+        notAsked: { why: 'token-host-not-named', host: tokens.host },
       });
     }
     expect(tokens.connections()).toBe(0);
@@ -118,7 +120,7 @@ describe('a login', () => {
       const answer = serveByPath({ '/token': serveTokens(USER), '/v2/': answerAlways(401) });
       answer(request, response);
     });
-    expect(answerOf(await probe(registry.host, { credentials: USER }))).toMatchObject(denied('access'));
+    expect(answerOf(await probe(registry.host, { credentials: USER }))).toMatchObject({ cause: 'access-denied' });
     expect(listAsked(registry)).toEqual([`HEAD ${MANIFEST}`, 'GET /token Basic', `HEAD ${MANIFEST} Bearer`]);
   });
 
@@ -149,7 +151,7 @@ test('a redirect into the network that only the registry itself may be in is not
   const near = await start(IMAGES);
   const registry = await start(answerAlways(307, '', { Location: `http://${near.host}${MANIFEST}` }));
   expect(await probe(registry.host, { credentials: USER })).toEqual({
-    notAsked: `it redirects to "${near.host}", which has the address 127.0.0.1; no redirect is followed into a private network`,
+    notAsked: { why: 'redirect-to-private-network', host: near.host, address: '127.0.0.1' },
   });
   expect(near.connections()).toBe(0);
 });
@@ -173,31 +175,39 @@ describe('what goes wrong at a registry is told for what it is', () => {
       answerAlways(429, '', { 'Retry-After': '60' }),
       { outcome: 'failed', cause: 'rate-limited', endsAt: expect.any(Number) as number },
     ],
-    ['no login, in SWR’s words', answerAlways(400, swr), { outcome: 'denied', lacks: 'login' }],
-    ['no login, in SWR’s other words', answerAlways(403, notYet), { outcome: 'denied', lacks: 'login' }],
-    ['no login, as a fault of the server', answerAlways(500, notYet), { outcome: 'denied', lacks: 'login' }],
-    ['no login, by SWR’s code', answerAlways(403, swrNew), { outcome: 'denied', lacks: 'login' }],
-    ['no such repository', answerAlways(404, { errors: [{ code: 'NAME_UNKNOWN' }] }), { missing: 'repository' }],
+    ['no login, in SWR’s words', answerAlways(400, swr), { cause: 'credentials-missing' }],
+    ['no login, in SWR’s other words', answerAlways(403, notYet), { cause: 'credentials-missing' }],
+    ['no login, as a fault of the server', answerAlways(500, notYet), { cause: 'credentials-missing' }],
+    ['no login, by SWR’s code', answerAlways(403, swrNew), { cause: 'credentials-missing' }],
+    [
+      'no such repository',
+      answerAlways(404, { errors: [{ code: 'NAME_UNKNOWN' }] }),
+      { cause: 'repository-not-found' },
+    ],
     [
       'a web server',
       answerAlways(404, '<html>'),
       { outcome: 'failed', cause: 'broken-registry', fault: { what: 'no-registry' } },
     ],
-    ['a web site', answerAlways(200, '<html>', { 'Content-Type': 'text/html' }), { outcome: 'broken' }],
+    [
+      'a web site',
+      answerAlways(200, '<html>', { 'Content-Type': 'text/html' }),
+      { fault: { what: 'foreign-manifest' } },
+    ],
     [
       'trouble',
       answerAlways(503),
       { outcome: 'failed', cause: 'server-error', fault: { what: 'status', number: 503 } },
     ],
-    ['a circle', answerAlways(302, '', { Location: MANIFEST }), { said: 'it redirects more than 9 times' }],
+    ['a circle', answerAlways(302, '', { Location: MANIFEST }), { fault: { what: 'redirects-on', number: 9 } }],
     ['an error without end', answerEndlessly(404), { outcome: 'failed', cause: 'image-not-found' }],
-    ['a manifest without end', answerEndlessly(200), { said: 'its answer is longer than 4 MiB' }],
+    ['a manifest without end', answerEndlessly(200), { fault: { what: 'too-long', number: 4 * 1024 * 1024 } }],
     [
       'half a manifest',
       half(INDEX.bytes.length),
       { outcome: 'failed', cause: 'broken-registry', fault: { what: 'ended-early' } },
     ],
-    ['another manifest', answerAlways(200, AMD64.bytes.toString(), digest), { said: 'it answers with another digest' }],
+    ['another manifest', answerAlways(200, AMD64.bytes.toString(), digest), { fault: { what: 'other-digest' } }],
   ])('%s', async (_what, answer, told) => {
     const { host } = await start(answer);
     expect(answerOf(await probe(host, { platforms: ['linux/amd64'] }))).toMatchObject({ endpoint: host, ...told });
@@ -207,7 +217,7 @@ describe('what goes wrong at a registry is told for what it is', () => {
     const registry = await startAt((host) =>
       serveByPath({ '/token': answerEndlessly(), '/v2/': serveImages({}, guardByToken(`http://${host}/token`)) }),
     );
-    expect(answerOf(await probe(registry.host))).toMatchObject({ said: 'its answer is longer than 64 KiB' });
+    expect(answerOf(await probe(registry.host))).toMatchObject({ fault: { what: 'too-long', number: 64 * 1024 } });
   });
 
   test('a token that would be two headers', async () => {
@@ -217,7 +227,7 @@ describe('what goes wrong at a registry is told for what it is', () => {
         '/v2/': serveImages({}, guardByToken(`http://${host}/token`)),
       }),
     );
-    expect(answerOf(await probe(registry.host))).toMatchObject({ said: 'its token service gives no token' });
+    expect(answerOf(await probe(registry.host))).toMatchObject({ fault: { what: 'no-token' } });
     expect(registry.requests).toHaveLength(2);
   });
 
@@ -226,13 +236,13 @@ describe('what goes wrong at a registry is told for what it is', () => {
     await closed.close();
     expect(answerOf(await probe(closed.host))).toEqual({
       endpoint: closed.host,
-      outcome: 'unreachable',
-      cause: 'refused',
+      outcome: 'failed',
+      cause: 'connection-refused',
     });
     const silent = await start(neverAnswer);
     expect(answerOf(await probe(silent.host, { timeoutMs: 100 }))).toEqual({
       endpoint: silent.host,
-      outcome: 'unreachable',
+      outcome: 'failed',
       cause: 'timeout',
     });
   });
@@ -272,8 +282,8 @@ describe('over TLS', () => {
     const policy = { plainHttp: false, ca, tokenHosts: [tokens.host] };
     expect(answerOf(await probe(registry.host, { credentials: USER, registry: policy }))).toEqual({
       endpoint: tokens.host,
-      outcome: 'certificate',
-      problem: 'unknown',
+      outcome: 'failed',
+      cause: 'unknown-ca',
     });
     expect(tokens.requests).toEqual([]);
   });
@@ -290,7 +300,7 @@ describe('over TLS', () => {
       notAsked: { why: 'redirect-to-plain-http' },
     });
     expect(await probe(guarded.host, options)).toEqual({
-      notAsked: `its tokens come from "${plain.host}" over plain HTTP, which registries[].probe.plainHttp does not allow`,
+      notAsked: { why: 'token-over-plain-http', host: plain.host },
     });
     expect(plain.connections()).toBe(0);
   });

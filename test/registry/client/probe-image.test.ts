@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test, vi } from 'vitest';
 import type { PullableImage } from '../../../src/cause/answer.ts';
+import { describeNotAsked, type NotAsked } from '../../../src/cause/not-asked.ts';
 import type { RegistryProbe } from '../../../src/policy/policy.ts';
 import { readReference } from '../../../src/image/reference.ts';
 import { ExchangeError } from '../../../src/registry/exchange/exchange-error.ts';
@@ -56,7 +57,7 @@ describe('an image is asked for where it is', () => {
 
   test('and nowhere if there can be no such host', async () => {
     const { result, requests } = await probe('0x7f.1/team/app:v1', {});
-    expect(result).toEqual({ notAsked: 'there can be no host of the name "0x7f.1"' });
+    expect(result).toEqual({ notAsked: { why: 'impossible-host', host: '0x7f.1' } });
     expect(requests).toEqual([]);
   });
 
@@ -94,7 +95,7 @@ describe('an answer', () => {
   test('is left to operators where the policy does not allow an address', async () => {
     const { result } = await probe(APP, { [`HEAD ${V1}`]: { outcome: 'forbidden-address', address: '10.0.0.1' } });
     expect(result).toEqual({
-      notAsked: 'registry.example.com has the address 10.0.0.1, which registries[].probe.addresses does not allow',
+      notAsked: { why: 'address-not-allowed', host: 'registry.example.com', address: '10.0.0.1' },
     });
   });
 
@@ -175,18 +176,24 @@ describe('mirrors', () => {
     expect(last.asked()).toEqual([ONE, TWO, HUB]);
   });
 
+  const mirrorNotAsked = (because: NotAsked): NotAsked => ({
+    why: 'mirror-not-asked',
+    host: 'one.example.com',
+    because,
+  });
+
   // Nodes show mirrors the user and password too, and reach what the policy has not allowed: they may pull it from there.
-  test.each<[what: string, answer: FakeAnswer, why: string]>([
-    ['want a login', GUARDED, 'its mirror "one.example.com" wants a login, and mirrors are never given one'],
+  test.each<[what: string, answer: FakeAnswer, why: NotAsked]>([
+    ['want a login', GUARDED, { why: 'mirror-wants-login', host: 'one.example.com' }],
     [
       'may not be asked',
       { outcome: 'forbidden-address', address: '10.0.0.1' },
-      'its mirror "one.example.com" may have it, but one.example.com has the address 10.0.0.1, which registries[].probe.addresses does not allow',
+      mirrorNotAsked({ why: 'address-not-allowed', host: 'one.example.com', address: '10.0.0.1' }),
     ],
     [
       'want a token of somebody else',
       { status: 401, headers: { 'www-authenticate': 'Bearer realm="https://auth.docker.io/t"' } },
-      'its mirror "one.example.com" may have it, but its tokens come from "auth.docker.io", which registries[].probe.tokenHosts does not name',
+      mirrorNotAsked({ why: 'token-host-not-named', host: 'auth.docker.io' }),
     ],
   ])('that %s keep a no of the registry from being told, and no yes', async (_what, answer, notAsked) => {
     const options = { registry, credentials };
@@ -201,7 +208,7 @@ describe('mirrors', () => {
 
   test('that want a login let the registry say no to whoever has none', async () => {
     const { result } = await probe('nginx', { [ONE]: GUARDED, [HUB]: { status: 404 } }, { registry });
-    expect(result).toMatchObject({ answer: { outcome: 'not-found' } });
+    expect(result).toMatchObject({ answer: { cause: 'image-not-found' } });
   });
 
   // Credentials are for the registry, and nobody said that the mirror is the registry's.
@@ -259,10 +266,10 @@ describe('credentials', () => {
 test('a mistake of ours is told to operators, without a word of what was sent', async () => {
   const exchange = (): Promise<never> => Promise.reject(new TypeError('invalid header "Basic c2VjcmV0"'));
   const result = await createProbeImage(exchange)(requestFor(APP));
-  expect(result).toEqual({ notAsked: 'pullguard failed while it asked (TypeError)' });
+  expect(result).toEqual({ notAsked: { why: 'bug', error: 'TypeError' } });
   const odd = vi.fn<Exchange>().mockRejectedValue('Basic c2VjcmV0');
   expect(await createProbeImage(odd)(requestFor(APP))).toEqual({
-    notAsked: 'pullguard failed while it asked (unknown error)',
+    notAsked: { why: 'bug', error: 'unknown error' },
   });
 });
 
@@ -334,8 +341,9 @@ describe('a registry that answers anything at all', () => {
     expect(told).not.toMatch(/secret|bWU6c2VjcmV0/);
     if ('notAsked' in result) {
       // Operators are told which host it was; in quotes.
-      expect(result.notAsked).toMatch(/^(?:it|its|registry\.example\.com) [ -~]{10,250}$/);
-      expect(told.replaceAll(/\\"[^"]*\\"/g, '')).not.toContain(MARK);
+      const why = describeNotAsked(result.notAsked);
+      expect(why).toMatch(/^(?:it|its|registry\.example\.com) [ -~]{10,250}$/);
+      expect(why.replaceAll(/"[^"]*"/g, '')).not.toContain(MARK);
       return;
     }
     expect(told).not.toContain(MARK);

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
+import { failWith } from '../../../src/cause/answer.ts';
 import { broken, type Ending } from '../../../src/registry/client/ending.ts';
 import { resolveImage } from '../../../src/registry/client/resolve-image.ts';
 import { makeImage } from '../../support/registry-images.ts';
@@ -28,8 +29,12 @@ async function resolve(answers: FakeAnswers, { digest, mayFetch = true, isDocker
 const HEAD = 'HEAD /v2/team/app/manifests/v1';
 const GET = 'GET /v2/team/app/manifests/v1';
 
-const notFound = (missing: 'image' | 'repository'): Ending => ({ failure: { outcome: 'not-found', missing } });
-const denied = (lacks: 'login' | 'access'): Ending => ({ failure: { outcome: 'failed', cause } });
+const notFound = (missing: 'image' | 'repository'): Ending => ({
+  failure: { outcome: 'failed', cause: `${missing}-not-found` },
+});
+const denied = (lacks: 'login' | 'access'): Ending => ({
+  failure: failWith(lacks === 'login' ? 'credentials-missing' : 'anonymous-denied'),
+});
 const errors = (code: string): string => JSON.stringify({ errors: [{ code }] });
 
 describe('an image is asked for', () => {
@@ -48,24 +53,24 @@ describe('an image is asked for', () => {
 });
 
 describe('what HEAD finds', () => {
-  test.each<[why: string, answer: FakeAnswer, said: string]>([
-    ['is empty', { headers: { ...TYPE, 'content-length': '0' } }, 'it says that its manifest is empty'],
-    ['has no digest', { headers: { 'docker-content-digest': 'latest' } }, 'it gives a malformed digest'],
+  test.each<[why: string, answer: FakeAnswer, ending: Ending]>([
+    ['is empty', { headers: { ...TYPE, 'content-length': '0' } }, broken('empty-manifest')],
+    ['has no digest', { headers: { 'docker-content-digest': 'latest' } }, broken('malformed-digest')],
     [
       'is of the old kind',
       { headers: { 'content-type': 'application/vnd.docker.distribution.manifest.v1+prettyjws' } },
-      'its manifest is of no kind that containerd takes',
+      broken('foreign-manifest'),
     ],
     [
       'is a web page',
       { headers: { 'content-type': 'text/html', 'docker-content-digest': IMAGE.digest } },
-      'its manifest is of no kind that containerd takes',
+      broken('foreign-manifest'),
     ],
-    ['is nothing', { status: 204 }, 'HTTP 204'],
-    ['is a teapot', { status: 418 }, 'HTTP 418'],
-  ])('%s', async (_why, answer, said) => {
+    ['is nothing', { status: 204 }, broken('status', 204)],
+    ['is a teapot', { status: 418 }, broken('status', 418)],
+  ])('%s', async (_why, answer, ending) => {
     const { resolved, asked } = await resolve({ [`HEAD ${V1}`]: answer });
-    expect(resolved).toEqual(broken(said));
+    expect(resolved).toEqual(ending);
     expect(asked).toHaveLength(1);
   });
 

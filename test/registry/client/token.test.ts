@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { failWith } from '../../../src/cause/answer.ts';
 import { broken, type Ending } from '../../../src/registry/client/ending.ts';
 import { fetchToken, type TokenRequest } from '../../../src/registry/client/token.ts';
 import { fakeExchange, type FakeAnswer } from './fake-exchange.ts';
@@ -113,24 +114,22 @@ describe('an answer', () => {
 });
 
 describe('a refusal', () => {
-  const denied = (asked: 'anonymously' | 'with-credentials'): Ending => ({
-    failure: { outcome: 'denied', asked, lacks: 'login' },
-  });
+  const denied = (cause: 'credentials-missing' | 'credentials-refused'): Ending => ({ failure: failWith(cause) });
   const limited = (endsAt: number | undefined): Ending => ({
     failure: { outcome: 'failed', cause: 'rate-limited', endsAt },
   });
   const errors = (code: string, message = ''): string => JSON.stringify({ errors: [{ code, message }] });
 
   test.each<[answer: FakeAnswer, anonymously: Ending, withCredentials: Ending]>([
-    [{ status: 401 }, denied('anonymously'), denied('with-credentials')],
-    [{ status: 403 }, denied('anonymously'), denied('with-credentials')],
+    [{ status: 401 }, denied('credentials-missing'), denied('credentials-refused')],
+    [{ status: 403 }, denied('credentials-missing'), denied('credentials-refused')],
     // Some call a wrong password a bad request.
-    [{ status: 400 }, broken('token-status', 400), denied('with-credentials')],
-    [{ status: 400, body: errors('UNAUTHORIZED') }, denied('anonymously'), denied('with-credentials')],
+    [{ status: 400 }, broken('token-status', 400), denied('credentials-refused')],
+    [{ status: 400, body: errors('UNAUTHORIZED') }, denied('credentials-missing'), denied('credentials-refused')],
     [
       { status: 500, body: errors('DENIED', 'You may not login yet') },
-      denied('anonymously'),
-      denied('with-credentials'),
+      denied('credentials-missing'),
+      denied('credentials-refused'),
     ],
     [{ status: 429 }, limited(undefined), limited(undefined)],
     [{ status: 429, headers: { 'retry-after': '60' } }, limited(NOW + 60_000), limited(NOW + 60_000)],

@@ -3,6 +3,7 @@ import type { ServerResponse } from 'node:http';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import { beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { failBy } from '../../../src/cause/answer.ts';
 import { createExchange } from '../../../src/registry/exchange/exchange.ts';
 import type { ExchangeFailure } from '../../../src/registry/exchange/exchange-error.ts';
 import type { Answer } from '../../support/fault-registry.ts';
@@ -99,11 +100,10 @@ describe('a registry that works', () => {
 });
 
 describe('what a registry does wrong', () => {
-  const broken = (said: string): ExchangeFailure => ({ outcome: 'broken', said });
   const TIMEOUT: ExchangeFailure = { outcome: 'failed', cause: 'timeout' };
   const RESET: ExchangeFailure = { outcome: 'failed', cause: 'connection-reset' };
-  const ENDED_EARLY = broken('ended-early');
-  const NOT_HTTP = broken('not-http');
+  const ENDED_EARLY = failBy('ended-early');
+  const NOT_HTTP = failBy('not-http');
 
   test.each<[what: string, failure: ExchangeFailure, answer: Answer]>([
     ['never answers', TIMEOUT, () => undefined],
@@ -131,21 +131,21 @@ describe('what a registry does wrong', () => {
     ['sends interim answers without end', NOT_HTTP, raw('HTTP/1.1 103 Early Hints\r\n\r\n'.repeat(6))],
     [
       'goes over to another protocol',
-      broken('other-protocol'),
+      failBy('other-protocol'),
       raw('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n'),
     ],
     [
       'compresses',
-      broken('compressed'),
+      failBy('compressed'),
       (_request, response) => response.writeHead(200, { 'Content-Encoding': 'gzip' }).end('1234'),
     ],
     [
       'has a longer body than is read, and says so',
-      broken('its answer is longer than 64 KiB'),
+      failBy('too-long', 64 * 1024),
       (_request, response) => response.end(Buffer.alloc(64 * 1024 + 1)),
     ],
-    ['has a body without end', broken('its answer is longer than 64 KiB'), sendForEver('12345678'.repeat(1024))],
-    ['has chunks without end', broken('its answer is longer than 64 KiB'), sendForEver('1'.repeat(500))],
+    ['has a body without end', failBy('too-long', 64 * 1024), sendForEver('12345678'.repeat(1024))],
+    ['has chunks without end', failBy('too-long', 64 * 1024), sendForEver('1'.repeat(500))],
   ])('%s', async (_what, failure, answer) => {
     const server = await serve(answer);
     const request = requestFor(`http://${server.host}/`, { ...(failure === TIMEOUT && soon()) });
@@ -207,15 +207,15 @@ describe('TLS', () => {
   const registry = () => ({ ...LOOPBACK, ca: certificates.ca });
 
   test.each<[problem: string, served: Exclude<keyof RegistryCertificates, 'ca'>]>([
-    ['unknown', 'unknown'],
-    ['unknown', 'selfSigned'],
-    ['expired', 'expired'],
-    ['expired', 'notYetValid'],
-    ['wrong-name', 'wrongName'],
+    ['unknown-ca', 'unknown'],
+    ['unknown-ca', 'selfSigned'],
+    ['certificate-expired', 'expired'],
+    ['certificate-expired', 'notYetValid'],
+    ['certificate-wrong-host', 'wrongName'],
   ])('a certificate is %s: %s', async (problem, served) => {
     const server = await serve((_request, response) => response.end(), certificates[served]);
     const request = requestFor(`https://${server.host}/`, { registry: registry() });
-    expect(await ask(createExchange(), request)).toEqual({ outcome: 'certificate', problem });
+    expect(await ask(createExchange(), request)).toEqual({ outcome: 'failed', cause: problem });
     expect(server.requests).toEqual([]);
   });
 
@@ -346,7 +346,7 @@ describe('what is never sent', () => {
   });
 
   test.each(['ftp://127.0.0.1/', 'file:///etc/passwd', 'javascript:1'])('anything but HTTP: %s', async (url) => {
-    expect(await ask(createExchange(), requestFor(url))).toMatchObject({ outcome: 'broken' });
+    expect(await ask(createExchange(), requestFor(url))).toEqual(failBy('odd-address'));
   });
 });
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { ImageAnswer } from '../../../src/cause/answer.ts';
+import { failBy, type ImageAnswer } from '../../../src/cause/answer.ts';
 import { createCircuitBreaker } from '../../../src/registry/prober/circuit-breaker.ts';
 import {
   BROKEN,
@@ -15,7 +15,7 @@ import {
 
 const HOST = 'registry.example.com';
 
-const broken = (said: string): ImageAnswer => ({ endpoint: `${HOST}:443`, outcome: 'broken', said });
+const broken = (...fault: Parameters<typeof failBy>): ImageAnswer => ({ endpoint: `${HOST}:443`, ...failBy(...fault) });
 
 function createBreaker() {
   const clock: Clock = stoppedClock();
@@ -57,16 +57,14 @@ describe('a registry is left alone', () => {
   });
 
   // Five of them are quickly made, and everybody who pulls from there would be warned of a registry that works.
-  test.each([
-    'HTTP 400',
-    'HTTP 431',
-    'its manifest is of no kind that containerd takes',
-    'it answers with another digest',
-  ])('but not when it is the images or logins that it cannot work with: %s', (said) => {
-    const { breaker, fail } = createBreaker();
-    fail(20, broken(said));
-    expect(breaker.find(HOST)).toBeUndefined();
-  });
+  test.each([broken('status', 400), broken('status', 431), broken('foreign-manifest'), broken('other-digest')])(
+    'but not when it is the images or logins that it cannot work with: %j',
+    (answer) => {
+      const { breaker, fail } = createBreaker();
+      fail(20, answer);
+      expect(breaker.find(HOST)).toBeUndefined();
+    },
+  );
 
   test('but not for one image that is broken, or others would be said to be', () => {
     const { breaker, fail } = createBreaker();

@@ -143,7 +143,11 @@ describe('pull secrets', () => {
     expect(await ask(pullOf(['one']))).toBeUndefined();
     expect(asked()).toEqual([]);
     expect(events).toEqual([
-      { registry: 'registry.example.com', seconds: 0, result: { notAsked: 'cannot read pull secret "web/one"' } },
+      {
+        registry: 'registry.example.com',
+        seconds: 0,
+        result: { notAsked: { why: 'secrets-unreadable', problem: 'cannot read pull secret "web/one"' } },
+      },
     ]);
   });
 

@@ -32,7 +32,7 @@ describe('of a budget it counts', () => {
     ['not an image that is denied', { answer: DENIED }, { platforms: AMD }, false],
     ['not where nobody answers', { answer: UNREACHABLE }, { platforms: AMD }, false],
     ['not where it limits us', { answer: RATE_LIMITED }, { platforms: AMD }, false],
-    ['not where nobody was asked', { notAsked: 'forbidden' }, { platforms: AMD }, false],
+    ['not where nobody was asked', { notAsked: { why: 'token-redirects' } } as const, { platforms: AMD }, false],
   ])('%s', (_name, result, plan, isCounted) => {
     expect(hasFetched(result, plan)).toBe(isCounted);
   });

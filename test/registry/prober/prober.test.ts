@@ -168,7 +168,7 @@ describe('who is asked as', () => {
     expect(await review(question(APP, ['one']))).toMatchObject({ hasWaited: false, last: [undefined] });
     expect([registry.requests, events]).toMatchObject([
       [],
-      [{ result: { notAsked: 'the API server does not answer' } }],
+      [{ result: { notAsked: { why: 'secrets-unreadable', problem: 'the API server does not answer' } } }],
     ]);
     secrets['web/one'] = [];
     clock.pass(errorMs);
@@ -389,7 +389,7 @@ test('a mistake of ours is told to operators, and the review goes on', async () 
     await pending();
   }
   expect(events).toMatchObject([
-    { result: { notAsked: expect.stringContaining('TypeError') as string } },
+    { result: { notAsked: { why: 'bug', error: 'TypeError' } } },
     { result: { answer: OK } },
   ]);
 });

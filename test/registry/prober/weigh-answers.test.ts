@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { FailedAnswer } from '../../../src/cause/answer.ts';
 import { keepBelievable, mayGoWithOthers, pickFailure } from '../../../src/registry/prober/weigh-answers.ts';
 import { BROKEN, CERTIFICATE, DENIED, NO_IMAGE, NO_REPOSITORY, OK, RATE_LIMITED, UNREACHABLE } from './probing.ts';
 
@@ -25,7 +26,7 @@ describe('of several failures is told', () => {
     ['the first, as its key fits best', [DENIED, other], DENIED],
     ['that the image is missing, by who sees the repository', [DENIED, NO_IMAGE, other], NO_IMAGE],
     ['nothing, when there is none', [], undefined],
-  ])('%s', (_name, failures, told) => {
+  ] satisfies [string, FailedAnswer[], FailedAnswer | undefined][])('%s', (_name, failures, told) => {
     expect(pickFailure(failures)).toEqual(told);
   });
 });
