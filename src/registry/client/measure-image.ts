@@ -36,14 +36,6 @@ export async function measureImage(
   return { sizes, platforms: isWhole ? listPlatforms(entries).slice(0, MAX_PLATFORMS) : undefined };
 }
 
-/** Whether what was said of this digest before answers for all of these platforms. */
-export function isMeasured({ sizes, platforms }: Measures, wanted: WantedPlatforms): boolean {
-  const hasSize = (platform: string): boolean => sizes.some((size) => size.platform === platform);
-  if (wanted === 'all') return sizes.length > 0 && (platforms ?? []).slice(0, MAX_MANIFESTS).every(hasSize);
-  // An image of one platform was measured for those that were asked about then.
-  return wanted.every((platform) => hasSize(platform) || (platforms !== undefined && !has(platforms, platform)));
-}
-
 type Choice = Readonly<{ platform: string; digest: string }>;
 
 /** For each platform what containerd would choose, each at most once. */
@@ -82,8 +74,4 @@ function repeat(bytes: number, wanted: WantedPlatforms): readonly PlatformSize[]
 
 function listPlatforms(entries: readonly IndexEntry[]): readonly string[] {
   return [...new Set(entries.map(({ platform }) => platform))];
-}
-
-function has(platforms: readonly string[], wanted: string): boolean {
-  return listRunnable(wanted).some((platform) => platforms.includes(platform));
 }

@@ -10,23 +10,17 @@ import type { RegistryClient } from './registry-client.ts';
 export type ResolvedImage = Readonly<{ digest: string; manifest?: Manifest }>;
 
 /**
- * Asks for a manifest as containerd does, by HEAD, and by GET where there is no HEAD or it gives no digest. At Docker Hub each manifest that is
- * fetched counts as a pull.
- *
- * @param mayFetch whether a manifest may be fetched where it would count
+ * Asks for a manifest as containerd does, by HEAD, and by GET where there is no HEAD or it gives no digest; at Docker Hub by HEAD
+ * alone, as each manifest that is fetched counts as a pull there.
  */
-export async function resolveImage(
-  client: RegistryClient,
-  reference: ImageReference,
-  mayFetch: boolean,
-): Promise<ResolvedImage | Ending> {
+export async function resolveImage(client: RegistryClient, reference: ImageReference): Promise<ResolvedImage | Ending> {
   const name = reference.digest ?? reference.tag ?? 'latest';
   const head = await askByHead(client, name);
   if (isEnding(head)) return head;
   const { status } = head.response;
   const found = status === 200 ? readHead(client, head, reference) : await judgeHead(client, head, name);
   if (found !== undefined) return found;
-  if (mayFetch || !client.isDockerHub) return fetchManifest(client, name, reference.digest);
+  if (!client.isDockerHub) return fetchManifest(client, name, reference.digest);
   return status === 200 ? broken('no-digest') : client.judge(head);
 }
 

@@ -1,4 +1,4 @@
-import type { ImageAnswer, PullableImage } from '../../cause/answer.ts';
+import type { ImageAnswer } from '../../cause/answer.ts';
 import { causeOf } from '../../cause/causes.ts';
 import type { ProbeSettings } from '../../policy/policy.ts';
 import { createRecentMap } from './recent-map.ts';
@@ -16,8 +16,6 @@ export type KeptAnswer = Readonly<{
 export type AnswerCache = Readonly<{
   /** One that still says something. */
   find: (key: string) => KeptAnswer | undefined;
-  /** The image as it last was there, however long ago, if nothing else was said since. */
-  findImage: (key: string) => PullableImage | undefined;
   keep: (key: string, answer: ImageAnswer | undefined) => void;
   /** Who asks again now does so for everybody, and if nothing comes of it, it is not tried at once again. */
   postpone: (key: string) => void;
@@ -38,10 +36,6 @@ export function createAnswerCache(settings: () => ProbeSettings, now: () => numb
   return {
     find,
     postpone,
-    findImage: (key) => {
-      const answer = kept.find(key)?.answer;
-      return answer?.outcome === 'ok' ? answer : undefined;
-    },
     keep: (key, answer) => {
       // That an image is there is not less true because nobody can say so just now.
       if (saysNothingOfImage(answer) && find(key)?.answer?.outcome === 'ok') postpone(key);

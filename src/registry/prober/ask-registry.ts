@@ -1,11 +1,9 @@
 import type { ImageAnswer } from '../../cause/answer.ts';
 import { notAskedByBug } from '../../cause/not-asked.ts';
 import type { PolicySections, RegistryProbe } from '../../policy/policy.ts';
-import { DOCKER_HUB, type ImageReference } from '../../image/reference.ts';
+import type { ImageReference } from '../../image/reference.ts';
 import type { Credentials } from '../../pull/keyring.ts';
-import type { HubBudget } from './hub-budget.ts';
 import type { Limiter } from './limiter.ts';
-import { hasFetched, planManifests } from './plan-manifests.ts';
 import type { ProbeImage, ProbeResult } from '../client/probe-image.ts';
 import { toServer } from './pull.ts';
 import type { Session } from './session.ts';
@@ -43,7 +41,6 @@ type Surroundings = Readonly<{
   platforms: () => readonly string[];
   onProbed: (event: ProbeEvent) => void;
   limiter: Limiter;
-  budget: HubBudget;
   isCurrent: (session: Session) => boolean;
   /** Milliseconds since 1970. */
   now: () => number;
@@ -74,7 +71,7 @@ async function probe(session: Session, target: Target, surroundings: Surrounding
   const said = session.breaker.enter(server);
   if (said !== undefined) return said;
   const started = performance.now();
-  const result = await send(session, target, surroundings);
+  const result = await send(target, surroundings);
   const seconds = (performance.now() - started) / 1000;
   const answer = 'answer' in result ? result.answer : undefined;
   session.breaker.leave(server, image, answer);
@@ -83,18 +80,12 @@ async function probe(session: Session, target: Target, surroundings: Surrounding
   return answer;
 }
 
-async function send(session: Session, target: Target, surroundings: Surroundings): Promise<ProbeResult> {
-  const { probeImage, platforms, policy, budget } = surroundings;
-  const { reference, registry, credentials, key } = target;
+async function send(target: Target, surroundings: Surroundings): Promise<ProbeResult> {
+  const { probeImage, platforms, policy } = surroundings;
+  const { reference, registry, credentials } = target;
   const { timeoutMs } = policy().probe;
-  const isHub = reference.registry === DOCKER_HUB;
   try {
-    const take = (manifests: number): (() => void) | undefined => (isHub ? budget.take(manifests, 0) : () => undefined);
-    const { giveBack, ...plan } = planManifests(session.answers.findImage(key), platforms(), take);
-    const result = await probeImage({ reference, registry, credentials, ...plan, timeoutMs });
-    if (!hasFetched(result, plan)) giveBack();
-    if (isHub && 'answer' in result && result.rateLimit !== undefined) budget.note(result.rateLimit);
-    return result;
+    return await probeImage({ reference, registry, credentials, platforms: platforms(), timeoutMs });
   } catch (error) {
     return { notAsked: notAskedByBug(error) };
   }

@@ -6,7 +6,6 @@ import { createAskRegistry, type ProbeEvent } from './ask-registry.ts';
 import { createConsult } from './consult.ts';
 import type { ReadKeyring } from '../../pull/keyring.ts';
 import { createFingerprint } from './fingerprint.ts';
-import { createHubBudget } from './hub-budget.ts';
 import { createLimiter } from './limiter.ts';
 import { openInquiry, type Reply } from './open-inquiry.ts';
 import type { ProbeImage } from '../client/probe-image.ts';
@@ -55,7 +54,7 @@ export function createProber(options: ProberOptions): Prober {
   const fingerprint = createFingerprint();
   const limiter = createLimiter(MOST_PROBES);
   const isCurrent = (one: Session): boolean => one === session;
-  const askRegistry = createAskRegistry({ ...options, limiter, budget: createHubBudget(now), isCurrent, now });
+  const askRegistry = createAskRegistry({ ...options, limiter, isCurrent, now });
   const consult = createConsult({ ...options, askRegistry, fingerprint, isCurrent, now });
   let session = openAnew();
   let waiting = 0;

@@ -1,12 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { PlatformSize } from '../../../src/cause/answer.ts';
 import { broken } from '../../../src/registry/client/ending.ts';
-import {
-  isMeasured,
-  measureImage,
-  type Measures,
-  type WantedPlatforms,
-} from '../../../src/registry/client/measure-image.ts';
+import { measureImage, type WantedPlatforms } from '../../../src/registry/client/measure-image.ts';
 import { digestOf, makeImage, makeIndex, type TestImage } from '../../support/registry-images.ts';
 import { clientOf, MANIFESTS, type FakeAnswers } from './fake-exchange.ts';
 
@@ -147,31 +142,5 @@ describe('an index', () => {
     expect(await measureImage(client, { digest }, 'all')).toEqual({
       failure: { outcome: 'failed', cause: 'image-not-found' },
     });
-  });
-});
-
-describe('what was measured before is enough', () => {
-  const known = (sizes: readonly string[], platforms?: readonly string[]): Measures => ({
-    sizes: sizes.map((platform) => ({ platform, bytes: 1 })),
-    platforms,
-  });
-
-  test.each<[measures: Measures, wanted: WantedPlatforms, isEnough: boolean]>([
-    [known(['linux/amd64'], ['linux/amd64', 'linux/arm64']), ['linux/amd64'], true],
-    // Nodes of another kind came.
-    [known(['linux/amd64'], ['linux/amd64', 'linux/arm64']), ['linux/amd64', 'linux/arm64'], false],
-    [known(['linux/amd64'], ['linux/amd64']), ['linux/amd64', 'linux/arm64'], true],
-    [known([], ['linux/386']), ['linux/amd64'], false],
-    [known(['linux/amd64']), ['linux/amd64'], true],
-    [known(['linux/amd64']), ['linux/amd64', 'linux/arm64'], false],
-    // A budget was used up then.
-    [known([]), ['linux/amd64'], false],
-    [known([]), [], true],
-    [known(['linux/amd64', 'linux/arm64'], ['linux/amd64', 'linux/arm64']), 'all', true],
-    [known(['linux/amd64'], ['linux/amd64', 'linux/arm64']), 'all', false],
-    [known(['']), 'all', true],
-    [known([]), 'all', false],
-  ])('case %#: %j for %j', (measures, wanted, isEnough) => {
-    expect(isMeasured(measures, wanted)).toBe(isEnough);
   });
 });

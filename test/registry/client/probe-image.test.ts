@@ -128,20 +128,16 @@ describe('sizes', () => {
     expect(asked()).toEqual([`HEAD ${V1}`, `GET ${MANIFESTS}/${INDEX.digest}`, `GET ${MANIFESTS}/${ARM64.digest}`]);
   });
 
-  test.each<[what: string, known: PullableImage, platforms: readonly string[], requests: number]>([
-    ['known', measured, ['linux/arm64'], 1],
-    ['known, and nobody asks', measured, [], 1],
-    ['known of another image', { ...measured, digest: AMD64.digest }, ['linux/arm64'], 3],
-    ['not known, as a budget was used up', { ...measured, sizes: [], platforms: undefined }, ['linux/arm64'], 3],
-  ])('that are %s are fetched only as they must be', async (_what, known, platforms, requests) => {
-    const { result, asked } = await probe(APP, answers, { known, platforms });
-    expect(result).toMatchObject({ answer: measured });
-    expect(asked()).toHaveLength(requests);
-  });
-
-  test('of another image are not told of this one', async () => {
-    const { result } = await probe(APP, answers, { known: { ...measured, digest: AMD64.digest } });
+  // Each manifest counts as a pull there, also when a mirror has to fetch it.
+  test.each<[registry: Partial<RegistryProbe>, host: string]>([
+    [{}, 'registry-1.docker.io'],
+    [{ mirrors: ['one.example.com'] }, 'one.example.com'],
+  ])('of Docker Hub are not asked for: %j', async (registry, host) => {
+    const ns = host === 'one.example.com' ? '?ns=docker.io' : '';
+    const url = `HEAD https://${host}/v2/library/nginx/manifests/latest${ns}`;
+    const { result, asked } = await probe('nginx', { [url]: found() }, { registry, platforms: ['linux/amd64'] });
     expect(result).toMatchObject({ answer: ok });
+    expect(asked()).toEqual([url]);
   });
 });
 

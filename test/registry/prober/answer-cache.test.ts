@@ -77,14 +77,6 @@ describe('an image that is there', () => {
     cache.keep('a', OK);
     cache.keep('a', answer);
     expect(cache.find('a')).toMatchObject({ answer });
-    expect(cache.findImage('a')).toBeUndefined();
-  });
-
-  test('is known longer than that, so that its manifests need not be fetched again', () => {
-    const { cache, clock } = createCache();
-    cache.keep('a', OK);
-    clock.pass(10 * positiveMs);
-    expect(cache.findImage('a')).toEqual(OK);
   });
 
   test('is asked about again by one for all', () => {

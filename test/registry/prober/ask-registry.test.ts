@@ -7,7 +7,6 @@ import {
   type ProbeEvent,
   type Target,
 } from '../../../src/registry/prober/ask-registry.ts';
-import { createHubBudget } from '../../../src/registry/prober/hub-budget.ts';
 import { createLimiter } from '../../../src/registry/prober/limiter.ts';
 import { openSession, toAnswerKey, type Session } from '../../../src/registry/prober/session.ts';
 import {
@@ -22,7 +21,6 @@ import {
   standInRegistry,
   stoppedClock,
   UNREACHABLE,
-  type StandInRegistry,
 } from './probing.ts';
 
 type Options = Readonly<{
@@ -32,7 +30,10 @@ type Options = Readonly<{
 }>;
 
 /** What asks this registry, and what it told of it. */
-function start(registry: StandInRegistry, { policy = probingPolicy(), platforms, most = 1000 }: Options = {}) {
+function start(
+  registry: ReturnType<typeof standInRegistry>,
+  { policy = probingPolicy(), platforms, most = 1000 }: Options = {},
+) {
   const clock = stoppedClock();
   const events: ProbeEvent[] = [];
   const session = openSession(() => policy.probe, clock.now);
@@ -43,7 +44,6 @@ function start(registry: StandInRegistry, { policy = probingPolicy(), platforms,
     platforms: platforms ?? (() => ['linux/amd64']),
     onProbed: (event) => events.push(event),
     limiter: createLimiter(most),
-    budget: createHubBudget(clock.now),
     isCurrent: (one) => one === current,
     now: clock.now,
   });
@@ -90,14 +90,6 @@ describe('a registry is asked', () => {
     expect(events).toEqual([
       { registry: 'registry.example.com', seconds: expect.any(Number) as number, result: { answer: OK } },
     ]);
-  });
-
-  test('with what it said before, so that nothing is fetched twice', async () => {
-    const registry = standInRegistry();
-    const { ask } = start(registry);
-    await ask(APP);
-    await ask(APP);
-    expect(registry.requests[1]).toMatchObject({ known: OK, platforms: ['linux/amd64'] });
   });
 
   test('once by all who ask at the same time as the same person', async () => {
@@ -218,14 +210,6 @@ describe('a registry that does not work', () => {
     await ask(APP);
     expect(session.answers.find(toAnswerKey(APP, 'anonymous'))?.answer).toEqual(DENIED);
   });
-});
-
-test('Docker Hub is asked for no manifest, as each counts as a pull there', async () => {
-  const registry = standInRegistry();
-  const { ask } = start(registry);
-  await ask('docker.io/library/nginx:1');
-  await ask(APP);
-  expect(registry.requests.map(({ platforms }) => platforms.length > 0)).toEqual([false, true]);
 });
 
 describe('a mistake of ours', () => {
