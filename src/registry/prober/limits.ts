@@ -64,3 +64,60 @@ export function createLimiter(most: number): Limiter {
     if (group.running === 0) groups.delete(name);
   }
 }
+
+/** Lets those who want the same thing at the same time have it from one attempt. */
+export type SingleFlight<Result> = Readonly<{
+  /** What `start` comes to, or an attempt under way for the same key. */
+  share: (key: string, start: () => Promise<Result>) => Promise<Result>;
+  has: (key: string) => boolean;
+}>;
+
+export function createSingleFlight<Result>(): SingleFlight<Result> {
+  const flights = new Map<string, Promise<Result>>();
+  return {
+    has: (key) => flights.has(key),
+    share: (key, start) => {
+      const underWay = flights.get(key);
+      if (underWay !== undefined) return underWay;
+      const flight = start();
+      const forget = (): void => {
+        flights.delete(key);
+      };
+      flights.set(key, flight);
+      flight.then(forget, forget);
+      return flight;
+    },
+  };
+}
+
+/** A map that holds so many entries at most, and lets go of those that were not asked for the longest. */
+export type RecentMap<Value> = Readonly<{
+  get: (key: string) => Value | undefined;
+  set: (key: string, value: Value) => void;
+  delete: (key: string) => void;
+  size: () => number;
+}>;
+
+/** `most` is asked each time, as a policy may change it. */
+export function createRecentMap<Value extends object>(most: () => number): RecentMap<Value> {
+  // A Map goes through its entries in the order in which they were put in.
+  const entries = new Map<string, Value>();
+  const set = (key: string, value: Value): void => {
+    entries.delete(key);
+    entries.set(key, value);
+    for (const [oldest] of entries) {
+      if (entries.size <= most()) break;
+      entries.delete(oldest);
+    }
+  };
+  return {
+    get: (key) => {
+      const value = entries.get(key);
+      if (value !== undefined) set(key, value);
+      return value;
+    },
+    set,
+    delete: (key) => entries.delete(key),
+    size: () => entries.size,
+  };
+}
