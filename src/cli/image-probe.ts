@@ -5,9 +5,9 @@ import { quoteFirst } from '../text/list.ts';
 import { quote } from '../text/quote.ts';
 import type { ImageReference } from '../image/reference.ts';
 import { chooseCredentials } from '../pull/choose-credentials.ts';
-import { createExchange } from '../registry/exchange/exchange.ts';
+import { createExchange } from '../registry/exchange/create-exchange.ts';
 import { createProbeImage, type ProbeImage, type ProbeResult } from '../registry/client/probe-image.ts';
-import { findRegistryAddress } from '../registry/client/registry-address.ts';
+import { registryAddressOf } from '../registry/client/address.ts';
 import { mayDifferForOthers, tryInTurn, type Attempt } from '../registry/prober/attempts.ts';
 import type { ProbeReport } from './format-probe.ts';
 import { loadLogins, type Logins } from './load-logins.ts';
@@ -64,7 +64,7 @@ function hasLoggedIn(
 ): boolean {
   if (login === undefined || login.credentials.password === '' || 'notAsked' in result) return false;
   const { outcome, endpoint } = result.answer;
-  return outcome !== 'ok' || endpoint === findRegistryAddress(host, plainHttp)?.endpoint;
+  return outcome !== 'ok' || endpoint === registryAddressOf(host, plainHttp)?.endpoint;
 }
 
 /** Why nobody logged in where that may have helped, and how to. */

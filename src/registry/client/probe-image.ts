@@ -3,11 +3,11 @@ import { notAskedByBug, type NotAsked } from '../../cause/not-asked.ts';
 import type { RegistryProbe } from '../../policy/policy.ts';
 import { DOCKER_HUB, type ImageReference } from '../../image/reference.ts';
 import type { Credentials } from '../../pull/keyring.ts';
-import { isEnding, type Ending } from './ending.ts';
 import type { Exchange } from '../exchange/exchange.ts';
-import { measureImage } from './measure-image.ts';
+import { measureImage } from './manifest.ts';
+import { isFailure, type ProbeFailure } from './outcome.ts';
 import type { RateLimit } from './rate-limit.ts';
-import { findAddress, findRegistryAddress } from './registry-address.ts';
+import { addressOf, registryAddressOf } from './address.ts';
 import { createRegistryClient, type ClientOptions, type RegistryClient } from './registry-client.ts';
 import { resolveImage } from './resolve-image.ts';
 
@@ -51,7 +51,7 @@ async function askAll(exchange: Exchange, request: ProbeRequest, now: () => numb
   const { reference, registry, credentials, timeoutMs } = request;
   const { plainHttp, mirrors } = registry;
   const { repository } = reference;
-  const address = findRegistryAddress(reference.registry, plainHttp);
+  const address = registryAddressOf(reference.registry, plainHttp);
   if (address === undefined) {
     return { notAsked: { why: 'impossible-host', host: reference.registry } };
   }
@@ -59,7 +59,7 @@ async function askAll(exchange: Exchange, request: ProbeRequest, now: () => numb
   const deadline = performance.now() + timeoutMs;
   let open: Open | undefined;
   for (const [index, host] of mirrors.entries()) {
-    const mirror = findAddress(host, plainHttp);
+    const mirror = addressOf(host, plainHttp);
     if (mirror === undefined) continue;
     const result = await ask(
       {
@@ -117,14 +117,14 @@ async function ask(options: ClientOptions, request: ProbeRequest): Promise<Probe
 async function findImage(
   client: RegistryClient,
   { reference, platforms }: ProbeRequest,
-): Promise<PullableImage | Ending> {
+): Promise<PullableImage | ProbeFailure> {
   const resolved = await resolveImage(client, reference);
-  if (isEnding(resolved)) return resolved;
+  if (isFailure(resolved)) return resolved;
   const { digest } = resolved;
   // A mirror of Docker Hub may have to fetch what it is asked for from there.
   if (platforms.length === 0 || reference.registry === DOCKER_HUB) {
     return { outcome: 'ok', digest, sizes: [], platforms: undefined };
   }
   const measures = await measureImage(client, resolved, platforms);
-  return isEnding(measures) ? measures : { outcome: 'ok', digest, ...measures };
+  return isFailure(measures) ? measures : { outcome: 'ok', digest, ...measures };
 }

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { RegistryProbe } from '../../../src/policy/policy.ts';
 import { readReference } from '../../../src/image/reference.ts';
-import { createExchange } from '../../../src/registry/exchange/exchange.ts';
+import { createExchange } from '../../../src/registry/exchange/create-exchange.ts';
 import { createProbeImage, type ProbeRequest, type ProbeResult } from '../../../src/registry/client/probe-image.ts';
 import { hasDockerRegistry, startDockerRegistry, USER, type DockerRegistry } from '../../support/docker-registry.ts';
 import { makeImage, makeIndex } from '../../support/registry-images.ts';

@@ -1,12 +1,11 @@
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import type { RegistryProbe } from '../../../src/policy/policy.ts';
-import { createExchange } from '../../../src/registry/exchange/exchange.ts';
+import { createExchange } from '../../../src/registry/exchange/create-exchange.ts';
 import { createProbeImage, type ProbeRequest, type ProbeResult } from '../../../src/registry/client/probe-image.ts';
 import { startFaultRegistry, type Answer, type FaultRegistry } from '../../support/fault-registry.ts';
 import {
   answerAlways,
   answerEndlessly,
-  guardByPassword,
   guardByToken,
   neverAnswer,
   serveByPath,
@@ -22,7 +21,6 @@ const IMAGES = serveImages({ 'team/app:v1': INDEX });
 const MANIFEST = '/v2/team/app/manifests/v1';
 
 const USER = { username: 'me', password: 'c2VjcmV0-password' };
-const WRONG = { ...USER, password: 'c2VjcmV0-wrong' };
 
 const probeImage = createProbeImage(createExchange());
 
@@ -56,10 +54,6 @@ async function probe(
   });
 }
 
-function answerOf(result: ProbeResult): unknown {
-  return 'answer' in result ? result.answer : result;
-}
-
 /** What was asked, and whether with a login. */
 function listAsked({ requests }: FaultRegistry): string[] {
   return requests.map(({ method, url, headers: { authorization } }) =>
@@ -68,15 +62,6 @@ function listAsked({ requests }: FaultRegistry): string[] {
 }
 
 describe('a login', () => {
-  test('by password is right or wrong', async () => {
-    const registry = await start(serveImages({ 'team/app:v1': INDEX }, guardByPassword(USER)));
-    expect(answerOf(await probe(registry.host, { credentials: USER }))).toMatchObject({ digest: INDEX.digest });
-    expect(answerOf(await probe(registry.host, { credentials: WRONG }))).toMatchObject({
-      cause: 'credentials-refused',
-    });
-    expect(answerOf(await probe(registry.host))).toMatchObject({ cause: 'credentials-missing' });
-  });
-
   test('by token of its own is right or wrong', async () => {
     const registry = await startAt((host) =>
       serveByPath({
@@ -85,7 +70,7 @@ describe('a login', () => {
       }),
     );
     const found = await probe(registry.host, { credentials: USER, platforms: ['linux/amd64'] });
-    expect(answerOf(found)).toMatchObject({ sizes: [{ platform: 'linux/amd64', bytes: AMD64.pulledBytes }] });
+    expect(found).toMatchObject({ answer: { sizes: [{ platform: 'linux/amd64', bytes: AMD64.pulledBytes }] } });
     const v2 = '/v2/team/app/manifests';
     expect(listAsked(registry)).toEqual([
       `HEAD ${v2}/v1`,
@@ -94,11 +79,6 @@ describe('a login', () => {
       `GET ${v2}/${INDEX.digest} Bearer`,
       `GET ${v2}/${AMD64.digest} Bearer`,
     ]);
-    expect(registry.requests[1]?.url).toBe('/token?service=registry&scope=repository%3Ateam%2Fapp%3Apull');
-    expect(answerOf(await probe(registry.host, { credentials: WRONG }))).toMatchObject({
-      cause: 'credentials-refused',
-    });
-    expect(answerOf(await probe(registry.host))).toMatchObject({ cause: 'credentials-missing' });
   });
 
   // Else whoever runs a registry collects the passwords of others.
@@ -120,7 +100,7 @@ describe('a login', () => {
       const answer = serveByPath({ '/token': serveTokens(USER), '/v2/': answerAlways(401) });
       answer(request, response);
     });
-    expect(answerOf(await probe(registry.host, { credentials: USER }))).toMatchObject({ cause: 'access-denied' });
+    expect(await probe(registry.host, { credentials: USER })).toMatchObject({ answer: { cause: 'access-denied' } });
     expect(listAsked(registry)).toEqual([`HEAD ${MANIFEST}`, 'GET /token Basic', `HEAD ${MANIFEST} Bearer`]);
   });
 
@@ -135,15 +115,6 @@ describe('a login', () => {
     expect(listAsked(tokens)).toEqual(['GET /token Basic']);
     expect(trap.connections()).toBe(0);
   });
-
-  test('goes along with a redirect within the registry', async () => {
-    const images = serveImages({ 'team/app:v1': INDEX }, guardByPassword(USER));
-    const moved = answerAlways(302, '', { Location: MANIFEST });
-    const registry = await start(serveByPath({ [MANIFEST]: images, '/v2/team/old/': moved }));
-    const reference = { registry: registry.host, repository: 'team/old', tag: 'v1' };
-    expect(answerOf(await probe(registry.host, { credentials: USER, reference }))).toMatchObject({ outcome: 'ok' });
-    expect(listAsked(registry).slice(-2)).toEqual(['HEAD /v2/team/old/manifests/v1 Basic', `HEAD ${MANIFEST} Basic`]);
-  });
 });
 
 // The registry could have it ask whatever is near, such as the metadata service.
@@ -157,9 +128,6 @@ test('a redirect into the network that only the registry itself may be in is not
 });
 
 describe('what goes wrong at a registry is told for what it is', () => {
-  const swr = { errors: [{ code: 400, message: 'Auth is empty, only accept X-Auth-Token or Authorization.' }] };
-  const notYet = { errors: [{ code: 'DENIED', message: 'You may not login yet' }] };
-  const swrNew = { errors: [{ errorCode: 'SVCSTG.SWR.4010000', errorMessage: 'Authentication failed.' }] };
   const digest = { 'Docker-Content-Digest': INDEX.digest };
   const half =
     (length: number): Answer =>
@@ -169,55 +137,25 @@ describe('what goes wrong at a registry is told for what it is', () => {
     };
 
   test.each<[what: string, answer: Answer, told: object]>([
-    ['too many requests', answerAlways(429), { outcome: 'failed', cause: 'rate-limited', endsAt: undefined }],
-    [
-      'too many requests, for a time',
-      answerAlways(429, '', { 'Retry-After': '60' }),
-      { outcome: 'failed', cause: 'rate-limited', endsAt: expect.any(Number) as number },
-    ],
-    ['no login, in SWR’s words', answerAlways(400, swr), { cause: 'credentials-missing' }],
-    ['no login, in SWR’s other words', answerAlways(403, notYet), { cause: 'credentials-missing' }],
-    ['no login, as a fault of the server', answerAlways(500, notYet), { cause: 'credentials-missing' }],
-    ['no login, by SWR’s code', answerAlways(403, swrNew), { cause: 'credentials-missing' }],
-    [
-      'no such repository',
-      answerAlways(404, { errors: [{ code: 'NAME_UNKNOWN' }] }),
-      { cause: 'repository-not-found' },
-    ],
-    [
-      'a web server',
-      answerAlways(404, '<html>'),
-      { outcome: 'failed', cause: 'broken-registry', fault: { what: 'no-registry' } },
-    ],
-    [
-      'a web site',
-      answerAlways(200, '<html>', { 'Content-Type': 'text/html' }),
-      { fault: { what: 'foreign-manifest' } },
-    ],
-    [
-      'trouble',
-      answerAlways(503),
-      { outcome: 'failed', cause: 'server-error', fault: { what: 'status', number: 503 } },
-    ],
+    ['no login, in SWR’s words', answerAlways(500, 'You may not login yet'), { cause: 'credentials-missing' }],
+    ['a web server', answerAlways(404, '<html>'), { fault: { what: 'no-registry' } }],
+    ['a web site', answerAlways(200, '', { 'Content-Type': 'text/html' }), { fault: { what: 'foreign-manifest' } }],
     ['a circle', answerAlways(302, '', { Location: MANIFEST }), { fault: { what: 'redirects-on', number: 9 } }],
-    ['an error without end', answerEndlessly(404), { outcome: 'failed', cause: 'image-not-found' }],
+    ['an error without end', answerEndlessly(404), { cause: 'image-not-found' }],
     ['a manifest without end', answerEndlessly(200), { fault: { what: 'too-long', number: 4 * 1024 * 1024 } }],
-    [
-      'half a manifest',
-      half(INDEX.bytes.length),
-      { outcome: 'failed', cause: 'broken-registry', fault: { what: 'ended-early' } },
-    ],
+    ['half a manifest', half(INDEX.bytes.length), { fault: { what: 'ended-early' } }],
     ['another manifest', answerAlways(200, AMD64.bytes.toString(), digest), { fault: { what: 'other-digest' } }],
   ])('%s', async (_what, answer, told) => {
     const { host } = await start(answer);
-    expect(answerOf(await probe(host, { platforms: ['linux/amd64'] }))).toMatchObject({ endpoint: host, ...told });
+    const { answer: found } = (await probe(host, { platforms: ['linux/amd64'] })) as { answer: object };
+    expect(found).toMatchObject({ endpoint: host, ...told });
   });
 
   test('tokens without end', async () => {
     const registry = await startAt((host) =>
       serveByPath({ '/token': answerEndlessly(), '/v2/': serveImages({}, guardByToken(`http://${host}/token`)) }),
     );
-    expect(answerOf(await probe(registry.host))).toMatchObject({ fault: { what: 'too-long', number: 64 * 1024 } });
+    expect(await probe(registry.host)).toMatchObject({ answer: { fault: { what: 'too-long', number: 64 * 1024 } } });
   });
 
   test('a token that would be two headers', async () => {
@@ -227,44 +165,17 @@ describe('what goes wrong at a registry is told for what it is', () => {
         '/v2/': serveImages({}, guardByToken(`http://${host}/token`)),
       }),
     );
-    expect(answerOf(await probe(registry.host))).toMatchObject({ fault: { what: 'no-token' } });
+    expect(await probe(registry.host)).toMatchObject({ answer: { fault: { what: 'no-token' } } });
     expect(registry.requests).toHaveLength(2);
-  });
-
-  test('nobody at home, and nobody who answers', async () => {
-    const closed = await start(IMAGES);
-    await closed.close();
-    expect(answerOf(await probe(closed.host))).toEqual({
-      endpoint: closed.host,
-      outcome: 'failed',
-      cause: 'connection-refused',
-    });
-    const silent = await start(neverAnswer);
-    expect(answerOf(await probe(silent.host, { timeoutMs: 100 }))).toEqual({
-      endpoint: silent.host,
-      outcome: 'failed',
-      cause: 'timeout',
-    });
   });
 });
 
-describe('a mirror', () => {
-  test('that hangs does not keep the registry from being asked', async () => {
-    const mirror = await start(neverAnswer);
-    const registry = await start(IMAGES);
-    const options = { registry: { mirrors: [mirror.host] }, timeoutMs: 2000 };
-    expect(answerOf(await probe(registry.host, options))).toMatchObject({ endpoint: registry.host, outcome: 'ok' });
-    expect(mirror.requests).toMatchObject([{ url: `${MANIFEST}?ns=${encodeURIComponent(registry.host)}` }]);
-  });
-
-  test('that has the image is enough, and sees no login', async () => {
-    const mirror = await start(serveImages({ 'team/app:v1': INDEX }));
-    const registry = await start(neverAnswer);
-    const options = { credentials: USER, registry: { mirrors: [mirror.host] } };
-    expect(answerOf(await probe(registry.host, options))).toMatchObject({ endpoint: mirror.host, outcome: 'ok' });
-    expect(listAsked(mirror)).toEqual([`HEAD ${MANIFEST}`]);
-    expect(registry.connections()).toBe(0);
-  });
+test('a mirror that hangs does not keep the registry from being asked', async () => {
+  const mirror = await start(neverAnswer);
+  const registry = await start(IMAGES);
+  const options = { registry: { mirrors: [mirror.host] }, timeoutMs: 2000 };
+  expect(await probe(registry.host, options)).toMatchObject({ answer: { endpoint: registry.host, outcome: 'ok' } });
+  expect(mirror.requests).toMatchObject([{ url: `${MANIFEST}?ns=${encodeURIComponent(registry.host)}` }]);
 });
 
 describe('over TLS', () => {
@@ -280,10 +191,12 @@ describe('over TLS', () => {
     const guard = guardByToken(`https://${tokens.host}/token`);
     const registry = await start(serveImages({ 'team/app:v1': INDEX }, guard), { tls: valid });
     const policy = { plainHttp: false, ca, tokenHosts: [tokens.host] };
-    expect(answerOf(await probe(registry.host, { credentials: USER, registry: policy }))).toEqual({
-      endpoint: tokens.host,
-      outcome: 'failed',
-      cause: 'unknown-ca',
+    expect(await probe(registry.host, { credentials: USER, registry: policy })).toEqual({
+      answer: {
+        endpoint: tokens.host,
+        outcome: 'failed',
+        cause: 'unknown-ca',
+      },
     });
     expect(tokens.requests).toEqual([]);
   });

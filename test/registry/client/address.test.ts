@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { findAddress, findRegistryAddress, toRegistryUrl } from '../../../src/registry/client/registry-address.ts';
+import { addressOf, registryAddressOf, toRegistryUrl } from '../../../src/registry/client/address.ts';
 import { anyString, reference } from '../../image/arbitraries.ts';
 
 describe('a registry is asked', () => {
@@ -18,7 +18,7 @@ describe('a registry is asked', () => {
     ['Registry.Example.com', false, 'registry.example.com:443'],
     ['docker.io', false, 'registry-1.docker.io:443'],
   ])('%s, without TLS %s, at %s', (registry, plainHttp, endpoint) => {
-    expect(findRegistryAddress(registry, plainHttp)?.endpoint).toBe(endpoint);
+    expect(registryAddressOf(registry, plainHttp)?.endpoint).toBe(endpoint);
   });
 
   // The first are addresses to Node, and would be another host than the one that the policy was asked about.
@@ -40,13 +40,13 @@ describe('a registry is asked', () => {
     'registry.example.com#a',
     '',
   ])('nowhere of the name %s', (registry) => {
-    expect(findRegistryAddress(registry, false)).toBeUndefined();
+    expect(registryAddressOf(registry, false)).toBeUndefined();
   });
 
   test('at a host and a port and nothing else, whatever is asked for', () => {
     fc.assert(
       fc.property(anyString, fc.boolean(), (host, plainHttp) => {
-        const address = findAddress(host, plainHttp);
+        const address = addressOf(host, plainHttp);
         if (address === undefined) return;
         const url = new URL(`${address.origin}/`);
         expect([url.username, url.password, url.pathname, url.search]).toEqual(['', '', '/', '']);
@@ -57,7 +57,7 @@ describe('a registry is asked', () => {
 });
 
 describe('the URL of a manifest', () => {
-  const address = findAddress('registry.example.com:5000', false)!;
+  const address = addressOf('registry.example.com:5000', false)!;
 
   test('is what it is meant to be for every reference', () => {
     fc.assert(

@@ -1,9 +1,5 @@
-import { broken, isEnding, toEnding, toEndingElsewhere, type Ending } from './ending.ts';
-import { ExchangeError } from '../exchange/exchange-error.ts';
-import type { Exchange, ExchangeRequest, ExchangeResponse } from '../exchange/exchange.ts';
-
-/** A response that sends nobody on. `isElsewhere`: it is of another host than the one that was asked. */
-export type Reply = Readonly<{ response: ExchangeResponse; isElsewhere: boolean }>;
+import { ExchangeError, type Exchange, type ExchangeRequest, type ExchangeResponse } from '../exchange/exchange.ts';
+import { broken, classifyNoResponse, isFailure, type ProbeFailure, type Reply } from './outcome.ts';
 
 /** As many as containerd follows. */
 const MAX_REDIRECTS = 9;
@@ -21,16 +17,16 @@ const REDIRECTS: readonly number[] = [301, 302, 303, 307, 308];
 export async function followRedirects(
   exchange: Exchange,
   first: ExchangeRequest,
-  { plainHttp, staysBecause }: Readonly<{ plainHttp: boolean; staysBecause?: Ending }>,
-): Promise<Reply | Ending> {
+  { plainHttp, staysBecause }: Readonly<{ plainHttp: boolean; staysBecause?: ProbeFailure }>,
+): Promise<Reply | ProbeFailure> {
   let request = first;
   let isElsewhere = false;
   for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects++) {
     const response = await sendOnce(exchange, request, isElsewhere);
-    if (isEnding(response)) return response;
+    if (isFailure(response)) return response;
     if (!REDIRECTS.includes(response.status)) return { response, isElsewhere };
     const url = readLocation(response, request.url, plainHttp);
-    if (isEnding(url)) return url;
+    if (isFailure(url)) return url;
     isElsewhere ||= url.origin !== first.url.origin;
     if (isElsewhere && staysBecause !== undefined) return staysBecause;
     request = isElsewhere ? leave(request, url) : { ...request, url };
@@ -43,29 +39,25 @@ export async function sendOnce(
   exchange: Exchange,
   request: ExchangeRequest,
   isElsewhere = false,
-): Promise<ExchangeResponse | Ending> {
+): Promise<ExchangeResponse | ProbeFailure> {
   try {
     return await exchange(request);
   } catch (error) {
     if (!(error instanceof ExchangeError)) throw error;
-    return isElsewhere ? toEndingElsewhere(error.failure, request.url) : toEnding(error.failure, request.url);
+    return classifyNoResponse(error.failure, request.url, isElsewhere);
   }
 }
 
 /** Where it is sent to, or why nobody goes there; where containerd would go, nobody may say that the image cannot be pulled. */
-function readLocation({ headers: { location } }: ExchangeResponse, from: URL, plainHttp: boolean): URL | Ending {
+function readLocation({ headers: { location } }: ExchangeResponse, from: URL, plainHttp: boolean): URL | ProbeFailure {
   if (location === undefined || !URL.canParse(location, from.href)) return NOWHERE;
   const url = new URL(location, from);
   if (url.protocol !== 'https:' && url.protocol !== 'http:') return NOWHERE;
-  if (url.protocol === 'http:' && !plainHttp) return PLAIN_HTTP;
-  return url.username === '' && url.password === '' ? url : USER_IN_ADDRESS;
+  if (url.protocol === 'http:' && !plainHttp) return { notAsked: { why: 'redirect-to-plain-http' } };
+  return url.username === '' && url.password === '' ? url : { notAsked: { why: 'redirect-with-user' } };
 }
 
 const NOWHERE = broken('redirects-nowhere');
-
-const PLAIN_HTTP: Ending = { notAsked: { why: 'redirect-to-plain-http' } };
-
-const USER_IN_ADDRESS: Ending = { notAsked: { why: 'redirect-with-user' } };
 
 function leave({ headers, registry, ...request }: ExchangeRequest, url: URL): ExchangeRequest {
   const others = Object.entries(headers).filter(([name]) => name !== 'Authorization');

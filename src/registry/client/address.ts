@@ -12,15 +12,15 @@ export type RegistryAddress = Readonly<{
 const DOCKER_HUB_HOST = 'registry-1.docker.io';
 
 /** Where the registry of a reference is asked; undefined when its name can be no host's. */
-export function findRegistryAddress(registry: string, plainHttp: boolean): RegistryAddress | undefined {
-  return findAddress(registry === DOCKER_HUB ? DOCKER_HUB_HOST : registry, plainHttp);
+export function registryAddressOf(registry: string, plainHttp: boolean): RegistryAddress | undefined {
+  return addressOf(registry === DOCKER_HUB ? DOCKER_HUB_HOST : registry, plainHttp);
 }
 
 /**
  * Where a host is asked, with a port or without; undefined when there can be no such host. `URL` makes an address of names such
  * as `0x7f.1`, which would then be another host than the one that the policy was asked about.
  */
-export function findAddress(host: string, plainHttp: boolean): RegistryAddress | undefined {
+export function addressOf(host: string, plainHttp: boolean): RegistryAddress | undefined {
   const written = `${plainHttp ? 'http' : 'https'}://${host}`;
   if (!URL.canParse(written)) return undefined;
   const url = new URL(written);

@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { broken, isEnding, type Ending } from '../../../src/registry/client/ending.ts';
+import { failWith } from '../../../src/cause/answer.ts';
+import { broken, type ProbeFailure } from '../../../src/registry/client/outcome.ts';
+import { followRedirects, sendOnce } from '../../../src/registry/client/redirects.ts';
 import type { ExchangeRequest } from '../../../src/registry/exchange/exchange.ts';
-import { followRedirects, sendOnce } from '../../../src/registry/client/follow-redirects.ts';
-import { fakeExchange, type FakeAnswer } from './fake-exchange.ts';
+import { fakeExchange, type FakeAnswer, type FakeAnswers } from './fake-exchange.ts';
 
 const START = 'https://registry.example.com/v2/a/manifests/b';
 const ELSEWHERE = 'https://files.example.com/b';
@@ -18,7 +19,7 @@ const REQUEST: ExchangeRequest = {
 
 const to = (location: string, status = 307): FakeAnswer => ({ status, headers: { location } });
 
-async function follow(answers: Record<string, FakeAnswer | readonly FakeAnswer[]>, plainHttp = false) {
+async function follow(answers: FakeAnswers, plainHttp = false) {
   const fake = fakeExchange(answers);
   return { result: await followRedirects(fake.exchange, REQUEST, { plainHttp }), ...fake };
 }
@@ -31,19 +32,14 @@ test('without a redirect there is one request, as it was made', async () => {
 
 describe('a redirect', () => {
   test.each([301, 302, 303, 307, 308])('of status %i to the same host is followed with the login', async (status) => {
-    const { result, asked } = await follow({
-      [`HEAD ${START}`]: to('/v2/c/manifests/b', status),
-      'HEAD https://registry.example.com/v2/c/manifests/b': {},
-    });
+    const next = 'HEAD https://registry.example.com/v2/c/manifests/b';
+    const { result, asked } = await follow({ [`HEAD ${START}`]: to('/v2/c/manifests/b', status), [next]: {} });
     expect(result).toMatchObject({ response: { status: 200 }, isElsewhere: false });
-    expect(asked()).toEqual([
-      `HEAD ${START} as Basic c2VjcmV0`,
-      'HEAD https://registry.example.com/v2/c/manifests/b as Basic c2VjcmV0',
-    ]);
+    expect(asked()).toEqual([`HEAD ${START} as Basic c2VjcmV0`, `${next} as Basic c2VjcmV0`]);
   });
 
   // A password that follows a redirect belongs to whoever wrote it.
-  test.each(['https://files.example.com/b', 'https://registry.example.com:8443/b', 'https://registry.example.com./b'])(
+  test.each([ELSEWHERE, 'https://registry.example.com:8443/b', 'https://registry.example.com./b'])(
     'to %s is followed without the login, and without the addresses that the policy allows',
     async (location) => {
       const { result, requests } = await follow({ [`HEAD ${START}`]: to(location), [`HEAD ${location}`]: {} });
@@ -58,43 +54,35 @@ describe('a redirect', () => {
   );
 
   test('back from elsewhere finds nothing of the login there either', async () => {
+    const back = 'https://registry.example.com/admin';
     const { result, requests } = await follow({
       [`HEAD ${START}`]: to(ELSEWHERE),
-      [`HEAD ${ELSEWHERE}`]: to('https://registry.example.com/admin'),
-      'HEAD https://registry.example.com/admin': {},
+      [`HEAD ${ELSEWHERE}`]: to(back),
+      [`HEAD ${back}`]: {},
     });
     expect(result).toMatchObject({ isElsewhere: true });
     expect(requests[2]).toMatchObject({ headers: { Accept: 'application/json' }, registry: { addresses: [] } });
     expect(requests[2]?.headers).not.toHaveProperty('Authorization');
   });
 
-  test('too many are an end', async () => {
+  test('is one of nine at most', async () => {
     const { result, requests } = await follow({ [`HEAD ${START}`]: to(START) });
     expect(result).toEqual(broken('redirects-on', 9));
     expect(requests).toHaveLength(10);
   });
 
-  test.each([
-    'ftp://files.example.com/b',
-    'file:///etc/passwd',
-    'javascript:alert(1)',
-    'https://files.example.com:99999/b',
-    'https://',
-  ])('to %s is not followed', async (location) => {
+  // Where nodes do follow, to say that the image cannot be pulled would be wrong.
+  test.each<[location: string, failure: ProbeFailure]>([
+    ...['ftp://files.example.com/b', 'file:///etc/passwd', 'javascript:alert(1)', 'https://a:99999/b', 'https://'].map(
+      (location): [string, ProbeFailure] => [location, broken('redirects-nowhere')],
+    ),
+    ['http://registry.example.com/v2/a/manifests/b', { notAsked: { why: 'redirect-to-plain-http' } }],
+    ['http://files.example.com/b', { notAsked: { why: 'redirect-to-plain-http' } }],
+    ['https://me@files.example.com/b', { notAsked: { why: 'redirect-with-user' } }],
+    ['https://:secret@files.example.com/b', { notAsked: { why: 'redirect-with-user' } }],
+  ])('to %s is not followed', async (location, failure) => {
     const { result, requests } = await follow({ [`HEAD ${START}`]: to(location) });
-    expect(result).toEqual(broken('redirects-nowhere'));
-    expect(requests).toHaveLength(1);
-  });
-
-  // Nodes do follow them, so to say that the image cannot be pulled would be wrong.
-  test.each<[location: string, why: string]>([
-    ['http://registry.example.com/v2/a/manifests/b', 'redirect-to-plain-http'],
-    ['http://files.example.com/b', 'redirect-to-plain-http'],
-    ['https://me@files.example.com/b', 'redirect-with-user'],
-    ['https://:secret@files.example.com/b', 'redirect-with-user'],
-  ])('to %s is not followed, and nothing is said of the image', async (location, why) => {
-    const { result, requests } = await follow({ [`HEAD ${START}`]: to(location) });
-    expect(result).toEqual({ notAsked: { why } });
+    expect(result).toEqual(failure);
     expect(requests).toHaveLength(1);
   });
 
@@ -104,43 +92,33 @@ describe('a redirect', () => {
     expect(result).toMatchObject({ response: { status: 304 } });
   });
 
-  test('to plain HTTP is followed where the policy says so, and does not end there', async () => {
+  test('to plain HTTP is followed where the policy says so', async () => {
     const location = 'http://files.example.com/b';
     const { result } = await follow({ [`HEAD ${START}`]: to(location), [`HEAD ${location}`]: {} }, true);
     expect(result).toMatchObject({ isElsewhere: true });
   });
 
-  test('to another host ends it where none may be followed', async () => {
+  test('to another host ends it where none may be followed, and is not followed by what is sent once', async () => {
     const { exchange, requests } = fakeExchange({ [`HEAD ${START}`]: to(ELSEWHERE) });
-    const staysBecause: Ending = { notAsked: { why: 'token-redirects' } };
+    const staysBecause: ProbeFailure = { notAsked: { why: 'token-redirects' } };
     expect(await followRedirects(exchange, REQUEST, { plainHttp: false, staysBecause })).toBe(staysBecause);
-    expect(requests).toHaveLength(1);
+    expect(await sendOnce(exchange, REQUEST)).toMatchObject({ status: 307 });
+    expect(requests).toHaveLength(2);
   });
 });
 
 describe('without a response', () => {
-  const failure = { outcome: 'failed', cause: 'connection-refused' } as const;
+  const failure = failWith('connection-refused');
 
-  test('of the host that was asked, it is that which cannot be reached', async () => {
+  test('it is the host that was asked, or the redirect, that leads nowhere', async () => {
     const { result } = await follow({ [`HEAD ${START}`]: failure });
     expect(result).toEqual({ failure, endpoint: 'registry.example.com:443' });
-  });
-
-  test('of a host that it was sent to, it is the redirect that leads nowhere', async () => {
-    const { result } = await follow({ [`HEAD ${START}`]: to(ELSEWHERE), [`HEAD ${ELSEWHERE}`]: failure });
-    expect(result).toEqual(broken('elsewhere-unreachable'));
+    const sent = await follow({ [`HEAD ${START}`]: to(ELSEWHERE), [`HEAD ${ELSEWHERE}`]: failure });
+    expect(sent.result).toEqual(broken('elsewhere-unreachable'));
   });
 
   test('for a mistake of ours, it stays a mistake', async () => {
     const exchange = (): Promise<never> => Promise.reject(new TypeError('a mistake'));
     await expect(sendOnce(exchange, REQUEST)).rejects.toThrow('a mistake');
   });
-});
-
-test('what is sent once is followed nowhere', async () => {
-  const { exchange, requests } = fakeExchange({ [`HEAD ${START}`]: to(ELSEWHERE) });
-  const response = await sendOnce(exchange, REQUEST);
-  expect(isEnding(response)).toBe(false);
-  expect(response).toMatchObject({ status: 307 });
-  expect(requests).toHaveLength(1);
 });
