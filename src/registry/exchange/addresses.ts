@@ -37,7 +37,7 @@ function forbid(address: string): ExchangeFailure {
  * allows. A name in a policy, or a registry's own words, must not make it ask the metadata service, the API server or whoever
  * else is near.
  *
- * `::ffff:10.0.0.1` is judged as the IPv4 address in it, in CIDRs too. With a zone, `fe80::1%eth0`, none is allowed.
+ * `::ffff:10.0.0.1` counts as the IPv4 address in it, in CIDRs too. With a zone, `fe80::1%eth0`, none is allowed.
  */
 export function isAllowedAddress(address: string, allowed: readonly string[]): boolean {
   const family = isIP(address);

@@ -23,22 +23,16 @@ describe('a registry is asked', () => {
 
   // The first are addresses to Node, and would be another host than the one that the policy was asked about.
   test.each([
-    '127.1',
-    '0x7f.0.0.1',
-    '2130706433',
-    '1.2.3.4.5',
-    'registry.example.com:0',
-    'registry.example.com:70000',
-    '[::1',
-    '[1::2::3]',
-    'xn--a',
-    'user@registry.example.com',
-    'registry.example.com/path',
-    'registry.example.com?a',
-    '[::1]/path',
-    '[::1]@registry.example.com',
-    'registry.example.com#a',
-    '',
+    ...['127.1', '0x7f.0.0.1', '2130706433', '1.2.3.4.5', 'registry.example.com:0', 'registry.example.com:70000'],
+    ...[
+      '[::1',
+      '[1::2::3]',
+      'xn--a',
+      'user@registry.example.com',
+      'registry.example.com/path',
+      'registry.example.com?a',
+    ],
+    ...['[::1]/path', '[::1]@registry.example.com', 'registry.example.com#a', ''],
   ])('nowhere of the name %s', (registry) => {
     expect(registryAddressOf(registry, false)).toBeUndefined();
   });

@@ -100,21 +100,6 @@ describe('a login', () => {
   });
 });
 
-describe('the base of a registry', () => {
-  const BASE = 'https://registry.example.com/v2/';
-
-  test.each([200, 301, 401, 404])('is there or not by its own status, %i', async (status) => {
-    const client = clientOf({ [`GET ${BASE}`]: { status, headers: { location: '/login' } } });
-    expect(await client.askForRegistry()).toBe(status);
-    expect(client.requests).toHaveLength(1);
-  });
-
-  test('may not answer', async () => {
-    const client = clientOf({ [`GET ${BASE}`]: failWith('timeout') });
-    expect(await client.askForRegistry()).toMatchObject({ failure: failWith('timeout') });
-  });
-});
-
 describe('a limit', () => {
   test('is what the registry said last', async () => {
     const client = clientOf({

@@ -1,5 +1,4 @@
 import type { LookupAddress } from 'node:dns';
-import { BlockList } from 'node:net';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { guardLookup, isAllowedAddress, type ResolveHost } from '../../../src/registry/exchange/addresses.ts';
@@ -83,62 +82,21 @@ describe('a policy allows', () => {
 
 const byte = fc.integer({ min: 0, max: 255 });
 const ipv4 = fc.tuple(byte, byte, byte, byte).map((bytes) => bytes.join('.'));
-const ipv6 = fc.array(fc.integer({ min: 0, max: 0xffff }), { minLength: 8, maxLength: 8 }).map(toText);
 
-test('every address in a range that a policy allows is allowed', () => {
-  const ranges = fc.oneof(
-    fc.record({ base: ipv4, address: ipv4, bits: fc.integer({ min: 0, max: 32 }), type: fc.constant('ipv4' as const) }),
-    fc.record({
-      base: ipv6,
-      address: ipv6,
-      bits: fc.integer({ min: 0, max: 128 }),
-      type: fc.constant('ipv6' as const),
-    }),
-  );
-  fc.assert(
-    fc.property(ranges, ({ base, address, bits, type }) => {
-      const inside = mix(base, address, bits);
-      const list = new BlockList();
-      list.addSubnet(base, bits, type);
-      fc.pre(!inside.startsWith('0:0:0:0:0:ffff:'));
-      expect(list.check(inside, type)).toBe(true);
-      expect(isAllowedAddress(inside, [`${base}/${bits}`])).toBe(true);
-      expect(isAllowedAddress(base, [`${base}/${bits}`])).toBe(true);
-    }),
-  );
-});
-
-test('an IPv4 address has no other spelling in IPv6 that is judged otherwise', () => {
+test('an IPv4 address has no other spelling in IPv6 that is treated otherwise', () => {
   const bits = fc.integer({ min: 0, max: 32 });
   const samples = fc.record({ address: ipv4, other: ipv4, bits, isNear: fc.boolean(), isHex: fc.boolean() });
   fc.assert(
     fc.property(samples, ({ address, other, bits, isNear, isHex }) => {
       const allowed = [`${isNear ? address : other}/${bits}`];
-      const [a = 0, b = 0, c = 0, d = 0] = toGroups(address);
+      const [a = 0, b = 0, c = 0, d = 0] = address.split('.').map(Number);
       const held = isHex ? toText([a * 256 + b, c * 256 + d]) : address;
-      const judged = isAllowedAddress(address, allowed);
-      expect(isAllowedAddress(`::ffff:${held}`, allowed)).toBe(judged);
-      expect(isAllowedAddress(`64:ff9b::${held}`, allowed)).toBe(judged);
+      const isAllowed = isAllowedAddress(address, allowed);
+      expect(isAllowedAddress(`::ffff:${held}`, allowed)).toBe(isAllowed);
+      expect(isAllowedAddress(`64:ff9b::${held}`, allowed)).toBe(isAllowed);
     }),
   );
 });
-
-/** The first `bits` of one address and the rest of another, of the same family. */
-function mix(first: string, second: string, bits: number): string {
-  const size = first.includes(':') ? 16 : 8;
-  const [head, tail] = [toGroups(first), toGroups(second)];
-  const groups = head.map((group, at) => {
-    const own = Math.min(Math.max(bits - at * size, 0), size);
-    const mask = 2 ** (size - own) - 1;
-    return (group & ~mask) | (tail[at]! & mask);
-  });
-  return size === 16 ? toText(groups) : groups.join('.');
-}
-
-function toGroups(address: string): readonly number[] {
-  const isIPv6 = address.includes(':');
-  return address.split(isIPv6 ? ':' : '.').map((group) => Number.parseInt(group, isIPv6 ? 16 : 10));
-}
 
 function toText(groups: readonly number[]): string {
   return groups.map((group) => group.toString(16)).join(':');

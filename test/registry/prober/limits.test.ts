@@ -130,12 +130,3 @@ test('a map never holds more than it may, and what it lets go of was asked for t
     }),
   );
 });
-
-test('a smaller limit of a map is kept from the next entry on, as a new policy may have one', () => {
-  let most = 100;
-  const map = createRecentMap<object>(() => most);
-  for (let at = 0; at < 100; at++) map.set(String(at), {});
-  most = 3;
-  map.set('last', {});
-  expect([map.size(), ['98', '99', 'last'].every((key) => map.get(key) !== undefined)]).toEqual([3, true]);
-});

@@ -17,13 +17,11 @@ test('a registry is asked as the policy says', () => {
   });
 });
 
+const unprobed = { ...policy, registries: [{ hosts: policy.registries[0]!.hosts }] };
+
 test.each([
   ['one that the policy does not name', 'quay.io/team/app:1', policy],
-  [
-    'one that it names and does not let be asked',
-    APP,
-    { ...policy, registries: [{ hosts: policy.registries[0]!.hosts }] },
-  ],
+  ['one that it names and does not let be asked', APP, unprobed],
   ['one whose name no host can have', `${'a'.repeat(1100)}.example.com/app`, policy],
 ])('not %s', (_name, image, known) => {
   expect(readQuestion(question(image), known)).toBeUndefined();
@@ -40,23 +38,6 @@ describe('of the pull secrets that a pod names', () => {
   ])('%s', (_what, named, secrets, isWhole) => {
     expect(readQuestion(question(APP, named), policy)).toMatchObject({ secrets, isWhole });
   });
-});
-
-test('different questions have different keys, the same ones the same', () => {
-  const questions = [
-    question(APP),
-    question(APP, 'unknown'),
-    question(APP, ['one']),
-    question(APP, ['one', 'two']),
-    question(APP, ['two', 'one']),
-    question(APP, ['one,two']),
-    question(APP, ['one'], 'other'),
-    question('registry.example.com/team/app:2', ['one']),
-    question('other.example.com/team/app:1', ['one']),
-  ];
-  const keysOf = () => questions.map((one) => readQuestion(one, policy)?.key);
-  expect(new Set(keysOf()).size).toBe(questions.length);
-  expect(keysOf()).toEqual(keysOf());
 });
 
 describe('fingerprints', () => {
@@ -96,11 +77,13 @@ describe('fingerprints', () => {
       question(APP, ['one'], 'other'),
       question(APP, ['two']),
       question(APP, ['one', 'two']),
+      question(APP, ['one,two']),
       question(APP, Array(21).fill('one')),
       question(APP, Array(20).fill('one')),
       question('registry.example.com/other/app:1', ['one']),
       question('other.example.com/team/app:1', ['one']),
-    ];
-    expect(new Set(questions.map((one) => ofSecrets(readQuestion(one, policy)!))).size).toBe(questions.length);
+    ].map((one) => readQuestion(one, policy)!);
+    expect(new Set(questions.map(ofSecrets)).size).toBe(questions.length);
+    expect(new Set(questions.map(({ key }) => key)).size).toBe(questions.length);
   });
 });
