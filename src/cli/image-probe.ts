@@ -5,10 +5,10 @@ import { quoteFirst } from '../text/list.ts';
 import { quote } from '../text/quote.ts';
 import type { ImageReference } from '../image/reference.ts';
 import { chooseCredentials } from '../pull/choose-credentials.ts';
-import { createExchange } from '../registry/exchange/exchange.ts';
+import { createExchange } from '../registry/exchange/create-exchange.ts';
 import { createProbeImage, type ProbeImage, type ProbeResult } from '../registry/client/probe-image.ts';
-import { findRegistryAddress } from '../registry/client/registry-address.ts';
-import { mayGoWithOthers, pickFailure } from '../registry/prober/weigh-answers.ts';
+import { registryAddressOf } from '../registry/client/address.ts';
+import { mayDifferForOthers, tryInTurn, type Attempt } from '../registry/prober/attempts.ts';
 import type { ProbeReport } from './format-probe.ts';
 import { loadLogins, type Logins } from './load-logins.ts';
 
@@ -30,13 +30,14 @@ export function openImageProbe(
   const { timeoutMs } = policy.probe;
   return async (reference) => {
     const { probe: registry = UNNAMED, pullSecret } = findRegistry(policy, reference) ?? {};
-    const attempt = await tryInTurn(chooseLogins(logins, reference), async (login) =>
-      probeImage({ reference, registry, credentials: login?.credentials, platforms: 'all', timeoutMs }),
-    );
+    const ask = async (login: Login): Promise<ProbeResult> =>
+      probeImage({ reference, registry, credentials: login?.credentials, platforms: 'all', timeoutMs });
+    const { entries } = chooseCredentials({ entries: logins?.entries ?? [], isComplete: true }, reference);
+    const attempt = (await tryInTurn(entries, ask)) ?? { identity: undefined, told: await ask(undefined) };
     return {
       reference,
-      result: attempt.result,
-      login: hasLoggedIn(attempt, reference, registry) ? attempt.login?.key.text : undefined,
+      result: attempt.told,
+      login: hasLoggedIn(attempt, reference, registry) ? attempt.identity?.key.text : undefined,
       pullSecret,
       note: adviseOnLogin(attempt, logins, { reference, pullSecret }),
       answeredAt: Date.now(),
@@ -53,61 +54,31 @@ const UNNAMED: RegistryProbe = { plainHttp: false, tokenHosts: [], addresses: ['
 /** What to ask with; undefined to ask as anybody. */
 type Login = KeyringEntry | undefined;
 
-type Attempt = Readonly<{ login: Login; result: ProbeResult }>;
-
-/** In kubelet's order; one at least. */
-function chooseLogins(logins: Logins | undefined, reference: ImageReference): readonly Login[] {
-  const entries = logins?.entries ?? [];
-  const chosen = chooseCredentials({ entries, isComplete: true }, reference);
-  return chosen.credentials.map((one) => entries.find(({ credentials }) => credentials === one));
-}
-
-/** Kubelet goes on with the next login until one will do; what none got is told as the webhook tells it. */
-async function tryInTurn(
-  [login, ...more]: readonly Login[],
-  ask: (login: Login) => Promise<ProbeResult>,
-  failed: readonly Attempt[] = [],
-): Promise<Attempt> {
-  const attempt = { login, result: await ask(login) };
-  if (!mayNeedLogin(attempt)) return attempt;
-  const attempts = [...failed, attempt];
-  if (more.length > 0) return tryInTurn(more, ask, attempts);
-  const failures = attempts.flatMap(({ result }) =>
-    'answer' in result && mayGoWithOthers(result.answer) ? result.answer : [],
-  );
-  const picked = pickFailure(failures);
-  return attempts.find(({ result }) => 'answer' in result && result.answer === picked) ?? attempt;
-}
-
-function mayNeedLogin({ result }: Attempt): boolean {
-  return 'answer' in result && mayGoWithOthers(result.answer);
-}
+type Asked = Attempt<Login, ProbeResult>;
 
 /** Mirrors of nodes are asked as anybody, and nobody logs in without a password. */
 function hasLoggedIn(
-  { login, result }: Attempt,
+  { identity: login, told: result }: Asked,
   { registry: host }: ImageReference,
   { plainHttp }: RegistryProbe,
 ): boolean {
   if (login === undefined || login.credentials.password === '' || 'notAsked' in result) return false;
   const { outcome, endpoint } = result.answer;
-  return outcome !== 'ok' || endpoint === findRegistryAddress(host, plainHttp)?.endpoint;
+  return outcome !== 'ok' || endpoint === registryAddressOf(host, plainHttp)?.endpoint;
 }
-
-type Asked = Readonly<{ reference: ImageReference; pullSecret: string | undefined }>;
 
 /** Why nobody logged in where that may have helped, and how to. */
 function adviseOnLogin(
-  attempt: Attempt,
+  { identity: login, told }: Asked,
   logins: Logins | undefined,
-  { reference, pullSecret = 'NAME' }: Asked,
+  { reference, pullSecret = 'NAME' }: Pick<ProbeReport, 'reference' | 'pullSecret'>,
 ): string | undefined {
-  if (attempt.login !== undefined) return undefined;
+  if (login !== undefined) return undefined;
   const take = `--docker-config takes what is in a pull secret: kubectl -n NAMESPACE get secret ${pullSecret} -o jsonpath='{.data.\\.dockerconfigjson}' | base64 -d > config.json`;
   if (logins?.hasHelper(reference) === true) {
     return `the docker config leaves this login to a credential helper, which is not run here, nor by kubelet; ${take}`;
   }
-  if (!mayNeedLogin(attempt)) return undefined;
+  if (!mayDifferForOthers(told)) return undefined;
   if (logins === undefined) return `nobody logged in; ${take}`;
   const keys = logins.entries.map(({ key }) => key.text);
   const image = quote(`${reference.registry}/${reference.repository}`);

@@ -1,13 +1,13 @@
 import { matchCredentialKey } from './credential-key.ts';
 import type { ImageReference } from '../image/reference.ts';
-import type { Credentials, Keyring } from './keyring.ts';
+import type { Keyring, KeyringEntry } from './keyring.ts';
 
 /** Each of them is a login at the registry, and too many failed ones lock an account. */
 const MOST_TRIED = 5;
 
 export type ChosenCredentials = Readonly<{
   /** To be tried in turn; undefined for none at all, as anybody. Never empty. */
-  credentials: readonly (Credentials | undefined)[];
+  entries: readonly (KeyringEntry | undefined)[];
   /** Whether these are all that kubelet would try. */
   isSure: boolean;
 }>;
@@ -23,16 +23,20 @@ export function chooseCredentials({ entries, isComplete }: Keyring, reference: I
   const chosen = particular.length > 0 ? particular : matching;
   // Kubelet sorts its keys backwards, so that the one with the longer path comes first. Sorting keeps what is equal in order.
   const sorted = chosen
-    .map(({ key, credentials }) => ({ key: key.indexed, credentials }))
-    .sort((a, b) => (a.key === b.key ? 0 : a.key < b.key ? 1 : -1));
-  const different = dropRepeated(sorted.map(({ credentials }) => credentials));
+    .map((entry) => ({ entry, index: entry.key.indexed }))
+    .sort((a, b) => (a.index === b.index ? 0 : a.index < b.index ? 1 : -1));
+  const different = dropRepeated(sorted.map(({ entry }) => entry));
   return {
-    credentials: different.length === 0 ? [undefined] : different.slice(0, MOST_TRIED),
+    entries: different.length === 0 ? [undefined] : different.slice(0, MOST_TRIED),
     isSure: isComplete && different.length <= MOST_TRIED,
   };
 }
 
 /** A copy of a secret under another name fails as the first one did. */
-function dropRepeated(all: readonly Credentials[]): readonly Credentials[] {
-  return [...new Map(all.map((one) => [JSON.stringify([one.username, one.password]), one])).values()];
+function dropRepeated(entries: readonly KeyringEntry[]): readonly KeyringEntry[] {
+  const seen = new Set<string>();
+  return entries.filter(({ credentials: { username, password } }) => {
+    const text = JSON.stringify([username, password]);
+    return !seen.has(text) && seen.add(text);
+  });
 }

@@ -7,7 +7,7 @@ import type { ReadKeyring } from '../pull/keyring.ts';
 import type { Policy } from '../engine/rule.ts';
 import { probesAny } from '../policy/policy.ts';
 import { memoizeByObject } from '../text/memoize.ts';
-import { createExchange } from '../registry/exchange/exchange.ts';
+import { createExchange } from '../registry/exchange/create-exchange.ts';
 import { createProbeImage } from '../registry/client/probe-image.ts';
 import { createProber, type ProbeEvent } from '../registry/prober/prober.ts';
 import { countProbe, type Metrics } from './metrics.ts';

@@ -42,7 +42,8 @@ test.each<[image: string, keys: readonly string[], tried: readonly string[]]>([
 ])('%s with keys %j is pulled with those of %j', (image, keys, tried) => {
   const keyring = keyringOf(keys.map((key) => [key, credentials(key)]));
   const chosen = chooseCredentials(keyring, imageOf(image));
-  expect(chosen.credentials).toEqual(tried.length === 0 ? [undefined] : tried.map((key) => credentials(key)));
+  expect(chosen.entries.map((entry) => entry?.key.text)).toEqual(tried.length === 0 ? [undefined] : tried);
+  expect(chosen.entries.map((entry) => entry?.credentials.username)).toEqual(tried.length === 0 ? [undefined] : tried);
   expect(chosen.isSure).toBe(true);
 });
 
@@ -52,7 +53,7 @@ test('within a key the secrets are tried in their order', () => {
     ['https://registry.example.com/v1/', credentials('adam')],
     ['http://registry.example.com', credentials('mia')],
   ]);
-  expect(chooseCredentials(keyring, imageOf(APP)).credentials.map((one) => one?.username)).toEqual([
+  expect(chooseCredentials(keyring, imageOf(APP)).entries.map((one) => one?.credentials.username)).toEqual([
     'zoe',
     'adam',
     'mia',
@@ -66,7 +67,12 @@ test('a copy of a secret is not tried again, as registries lock accounts that fa
     ['registry.example.com/team', credentials('zoe')],
     ['registry.example.com', credentials('zoe')],
   ]);
-  expect(chooseCredentials(keyring, imageOf(APP)).credentials).toEqual([credentials('zoe'), credentials('zoe', 'old')]);
+  expect(
+    chooseCredentials(keyring, imageOf(APP)).entries.map((entry) => [entry?.key.text, entry?.credentials]),
+  ).toEqual([
+    ['registry.example.com/team', credentials('zoe')],
+    ['registry.example.com', credentials('zoe', 'old')],
+  ]);
 });
 
 test.each([
@@ -75,7 +81,7 @@ test.each([
 ])('of %d credentials at most five are tried, and then it is not sure that none would do', (count, isSure) => {
   const entries = Array.from({ length: count }, (_, at) => ['registry.example.com', credentials(`u${at}`)] as const);
   const chosen = chooseCredentials(keyringOf(entries), imageOf(APP));
-  expect(chosen.credentials.map((one) => one?.username)).toEqual(['u0', 'u1', 'u2', 'u3', 'u4']);
+  expect(chosen.entries.map((one) => one?.credentials.username)).toEqual(['u0', 'u1', 'u2', 'u3', 'u4']);
   expect(chosen.isSure).toBe(isSure);
 });
 
@@ -99,9 +105,8 @@ test('credentials are sent only where their key says', () => {
   fc.assert(
     fc.property(fc.array(anyKey, { maxLength: 8 }), anyImage, (keys, image) => {
       const keyring = keyringOf(keys.map((key, at) => [key, credentials(`u${at}`)]));
-      for (const chosen of chooseCredentials(keyring, imageOf(image)).credentials) {
-        const entry = keyring.entries.find((each) => each.credentials === chosen);
-        if (chosen !== undefined) expect(matchCredentialKey(entry!.key, imageOf(image))).toBe(true);
+      for (const entry of chooseCredentials(keyring, imageOf(image)).entries) {
+        if (entry !== undefined) expect(matchCredentialKey(entry.key, imageOf(image))).toBe(true);
       }
     }),
   );

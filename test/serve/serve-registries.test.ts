@@ -1,7 +1,7 @@
 import { pino } from 'pino';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { explainSilence, openRegistries, type Registries } from '../../src/serve/serve-registries.ts';
-import type { Facts } from '../../src/pull/facts.ts';
+import type { Facts, ImageQuestion } from '../../src/pull/facts.ts';
 import type { ImageAnswer } from '../../src/cause/answer.ts';
 import type { Policy } from '../../src/engine/rule.ts';
 import { readReference } from '../../src/image/reference.ts';
@@ -43,20 +43,14 @@ function open(policy: () => Policy, facts: Facts = {}): Opened {
   return { ...registries, log, metrics: async () => metrics.registry.metrics() };
 }
 
-/** What a review is told in the end of an image that anybody may pull. */
-async function ask({ inquire }: Registries, name: string): Promise<ImageAnswer | undefined> {
-  const inquiry = inquire();
-  const reference = readReference(`${registry.host}/${name}`)!;
-  const find = (): ImageAnswer | undefined =>
-    inquiry?.registries.find({ reference, namespace: 'default', pullSecrets: [] });
-  find();
-  await inquiry?.pending();
-  return find();
+/** An image that anybody may pull. */
+function questionOf(image: string): ImageQuestion {
+  return { reference: readReference(image)!, namespace: 'default', pullSecrets: [] };
 }
 
-test('nobody is asked, and no review waits, where the policy names nobody', () => {
-  expect(open(() => naming('')).inquire()).toBeUndefined();
-});
+async function ask(registries: Registries, name: string): Promise<ImageAnswer | undefined> {
+  return registries.current()?.ask(questionOf(`${registry.host}/${name}`));
+}
 
 test.each([
   ['the usual one, where the nodes are not known', {}, 'linux/amd64', AMD],
@@ -82,13 +76,9 @@ test('what keeps a registry from being asked is logged once, and says which part
 test('names that somebody makes up do not fill the log', async () => {
   const policy = policyOf("registries: [{ hosts: ['*.example:0'], probe: { plainHttp: true } }]");
   const opened = open(() => policy);
-  const inquiry = opened.inquire();
-  for (let at = 0; at < 50; at++) {
-    // A port that there cannot be.
-    const reference = readReference(`made-up-${at}.example:0/app`)!;
-    inquiry?.registries.find({ reference, namespace: 'default', pullSecrets: [] });
-  }
-  await inquiry?.pending();
+  // A port that there cannot be.
+  const images = Array.from({ length: 50 }, (_, at) => questionOf(`made-up-${at}.example:0/app`));
+  await Promise.all(images.map(async (one) => opened.current()?.ask(one)));
   expect(opened.log.length).toBeLessThanOrEqual(20);
 });
 
@@ -99,9 +89,11 @@ test('a policy that changes is heeded from the next review on', async () => {
   policy = naming(ASKED);
   opened.onPolicyChange();
   expect(await ask(opened, 'team/app:v1')).toMatchObject({ outcome: 'ok' });
+  const question = questionOf(`${registry.host}/team/app:v1`);
+  expect(opened.current()?.known.get(question)).toMatchObject({ answer: { outcome: 'ok' } });
   policy = naming('');
   opened.onPolicyChange();
-  expect(opened.inquire()).toBeUndefined();
+  expect(opened.current()).toBeUndefined();
 });
 
 // Somebody tries a policy on their own machine, and nothing is said of an image that nobody may pull.

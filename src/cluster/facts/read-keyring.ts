@@ -17,15 +17,12 @@ export type KeyringReaderOptions = Readonly<{
 const TIMEOUT_MS = 2000;
 
 /**
- * Reads pull secrets when somebody asks, and keeps nothing of them. Those that the mode does not allow are not read, and the
+ * Reads pull secrets each time that somebody asks, and keeps nothing of them. Those that the mode does not allow are not read, and the
  * keyring is then not complete; nor is it with one that kubelet cannot read, as it then pulls none of the pod's images.
  *
  * It rejects when the API server does not answer or does not allow it, with an error that names the secret and holds nothing of it.
  */
 export function createKeyringReader({ api, secrets, pullSecretNames }: KeyringReaderOptions): ReadKeyring {
-  // For as long as the answer is on its way: a roll-out asks for the same secret a hundred times within a moment.
-  const underWay = new Map<string, Promise<Keyring>>();
-
   return async (namespace, pullSecrets) => {
     const keyrings = await Promise.all([...new Set(pullSecrets)].map(async (name) => readSecret(namespace, name)));
     return {
@@ -38,14 +35,8 @@ export function createKeyringReader({ api, secrets, pullSecretNames }: KeyringRe
     // Both are what users wrote, and stand in a path and a selector. No object has such a name.
     if (!isLabel(namespace) || !isSubdomain(name)) return NOTHING;
     if (!mayRead(name)) return UNKNOWN;
-    const place = `${namespace}/${name}`;
-    const known = underWay.get(place);
-    if (known !== undefined) return known;
-    const reading = fetchSecret(api, namespace, name)
-      .then((secret) => (secret === undefined ? NOTHING : readKeyring(secret)))
-      .finally(() => underWay.delete(place));
-    underWay.set(place, reading);
-    return reading;
+    const secret = await fetchSecret(api, namespace, name);
+    return secret === undefined ? NOTHING : readKeyring(secret);
   }
 
   function mayRead(name: string): boolean {

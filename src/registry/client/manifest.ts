@@ -1,5 +1,11 @@
-import { readPlatform } from '../../image/platform.ts';
+import { createHash } from 'node:crypto';
+import type { PlatformSize, PullableImage } from '../../cause/answer.ts';
+import { listRunnable, readPlatform } from '../../image/platform.ts';
 import { isDigest } from '../../image/reference.ts';
+import { isRecord } from '../../text/json.ts';
+import type { ExchangeResponse } from '../exchange/exchange.ts';
+import { broken, isFailure, parseJson, type ProbeFailure } from './outcome.ts';
+import type { RegistryClient } from './registry-client.ts';
 
 /** A manifest, as far as sizes are concerned. */
 export type Manifest =
@@ -30,7 +36,8 @@ export function isForeign(contentType: string | undefined): boolean {
 
 /** Reads the text of a manifest or an index. Whatever is in it, it is a value that comes of it and no error. */
 export function readManifest(body: Buffer, contentType: string | undefined): Manifest | ManifestProblem {
-  const json = hasTooMany(body) ? undefined : parseObject(body.toString('utf8'));
+  const parsed = hasTooMany(body) ? undefined : parseJson(body)?.value;
+  const json = isRecord(parsed) ? parsed : undefined;
   const mediaType = contentType ?? json?.['mediaType'];
   const written = readKind(mediaType);
   if ((mediaType !== undefined && written === undefined) || json?.['schemaVersion'] === 1) return 'foreign';
@@ -53,7 +60,7 @@ function readParts(json: Members, written: Kind | undefined): Manifest | Manifes
 /** By what is in it, and by what it calls itself if it does. What is both, two programs read in two ways: containerd refuses it. */
 function kindOf(json: Members): Kind | undefined {
   const isIndex = Array.isArray(json['manifests']);
-  const isImage = Array.isArray(listLayers(json)) && isObject(json['config']);
+  const isImage = Array.isArray(listLayers(json)) && isRecord(json['config']);
   if (isIndex === isImage || (isIndex ? 'layers' in json || 'config' in json : 'manifests' in json)) return undefined;
   const kind = isIndex ? 'index' : 'image';
   return json['mediaType'] === undefined || readKind(json['mediaType']) === kind ? kind : undefined;
@@ -67,7 +74,7 @@ function listLayers({ layers }: Members): unknown {
 function readImage(json: Members): Manifest | ManifestProblem {
   let bytes = 0;
   for (const descriptor of [json['config'], ...(listLayers(json) as readonly unknown[])]) {
-    const size = isObject(descriptor) ? descriptor['size'] : undefined;
+    const size = isRecord(descriptor) ? descriptor['size'] : undefined;
     if (typeof size !== 'number' || size < 0) return 'malformed';
     bytes += size;
     if (!Number.isSafeInteger(size) || !Number.isSafeInteger(bytes)) return 'malformed';
@@ -79,7 +86,7 @@ function readIndex(descriptors: unknown): Manifest | ManifestProblem {
   const entries: IndexEntry[] = [];
   let isWhole = true;
   for (const descriptor of descriptors as readonly unknown[]) {
-    if (!isObject(descriptor)) return 'malformed';
+    if (!isRecord(descriptor)) return 'malformed';
     if (isAttestation(descriptor)) continue;
     const entry = readEntry(descriptor);
     if (entry === 'malformed') return entry;
@@ -92,14 +99,14 @@ function readIndex(descriptors: unknown): Manifest | ManifestProblem {
 /** Undefined for an index within the index, and for what does not say which platform it is for, or has no digest to ask for. */
 function readEntry({ mediaType, digest, platform }: Members): IndexEntry | undefined | 'malformed' {
   if (typeof digest !== 'string') return 'malformed';
-  const read = isObject(platform) && isDigest(digest) ? readPlatform(platform) : undefined;
+  const read = isRecord(platform) && isDigest(digest) ? readPlatform(platform) : undefined;
   return readKind(mediaType) === 'image' && read !== undefined ? { platform: read, digest } : undefined;
 }
 
 /** What tells of an image how it was built; no machine runs it. */
 function isAttestation({ platform, annotations }: Members): boolean {
-  if (isObject(annotations) && 'vnd.docker.reference.type' in annotations) return true;
-  return isObject(platform) && platform['os'] === 'unknown' && platform['architecture'] === 'unknown';
+  if (isRecord(annotations) && 'vnd.docker.reference.type' in annotations) return true;
+  return isRecord(platform) && platform['os'] === 'unknown' && platform['architecture'] === 'unknown';
 }
 
 /**
@@ -122,15 +129,114 @@ const COMMA = 0x2c;
 const BRACKET = 0x5b;
 const BRACE = 0x7b;
 
-function parseObject(text: string): Members | undefined {
-  try {
-    const json = JSON.parse(text) as unknown;
-    return isObject(json) ? json : undefined;
-  } catch {
-    return undefined;
-  }
+/** A manifest that was fetched; its text has this digest. */
+export type FetchedManifest = Readonly<{ digest: string; manifest: Manifest }>;
+
+/**
+ * Fetches a manifest, and checks that it is what was asked for.
+ *
+ * @param name a tag or a digest
+ * @param expected its digest, where that is known
+ */
+export async function fetchManifest(
+  client: RegistryClient,
+  name: string,
+  expected: string | undefined,
+): Promise<FetchedManifest | ProbeFailure> {
+  const reply = await client.askForManifest(name);
+  if (isFailure(reply)) return reply;
+  if (reply.response.status !== 200) return client.classify(reply);
+  const digest = verifyDigest(reply.response, expected);
+  if (typeof digest !== 'string') return digest;
+  const { body, headers } = reply.response;
+  // Of what is asked for by its digest containerd knows the kind from where it has the digest.
+  const manifest = readManifest(body, expected === undefined ? headers['content-type'] : undefined);
+  return typeof manifest === 'string' ? broken(`${manifest}-manifest`) : { digest, manifest };
 }
 
-function isObject(value: unknown): value is Members {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+/** The digest that a registry gives a manifest; undefined when it gives none. */
+export function readDigest({ headers }: ExchangeResponse): string | ProbeFailure | undefined {
+  const written = headers['docker-content-digest'];
+  if (written === undefined) return undefined;
+  return typeof written === 'string' && isDigest(written) ? written : broken('malformed-digest');
+}
+
+/** The digest that was expected, whatever the registry gives, or else what it gives, or the text has; the text must have it. */
+function verifyDigest(response: ExchangeResponse, expected: string | undefined): string | ProbeFailure {
+  const digest = expected ?? readDigest(response) ?? hash('sha256', response.body);
+  if (typeof digest !== 'string') return digest;
+  const algorithm = digest.slice(0, digest.indexOf(':'));
+  return hash(algorithm, response.body) === digest ? digest : broken('other-digest');
+}
+
+function hash(algorithm: string, body: Buffer): string {
+  return `${algorithm}:${createHash(algorithm).update(body).digest('hex')}`;
+}
+
+/** Platforms to measure, `linux/amd64`, or `all` that there are. */
+export type WantedPlatforms = readonly string[] | 'all';
+
+/** What is known of the images of a digest. */
+export type Measures = Pick<PullableImage, 'sizes' | 'platforms'>;
+
+/** Manifests fetched for one image, at most: the longest lists in use have about ten platforms. */
+const MAX_MANIFESTS = 16;
+
+/** Platforms named of an image, at most. */
+const MAX_PLATFORMS = 32;
+
+/**
+ * Adds up what a pull of the image would bring, for each platform that is wanted and that it has. For an image that does not say
+ * what platform it is for, each gets its size; `all` are then one, of no name.
+ */
+export async function measureImage(
+  client: RegistryClient,
+  { digest, manifest }: Readonly<{ digest: string; manifest?: Manifest }>,
+  wanted: WantedPlatforms,
+): Promise<Measures | ProbeFailure> {
+  const top = manifest === undefined ? await fetchManifest(client, digest, digest) : { manifest };
+  if (isFailure(top)) return top;
+  if (top.manifest.kind === 'image') return { sizes: repeat(top.manifest.bytes, wanted), platforms: undefined };
+  const { entries, isWhole } = top.manifest;
+  const sizes = await addUp(client, choose(entries, wanted));
+  if (isFailure(sizes)) return sizes;
+  return { sizes, platforms: isWhole ? listPlatforms(entries).slice(0, MAX_PLATFORMS) : undefined };
+}
+
+type Choice = Readonly<{ platform: string; digest: string }>;
+
+/** For each platform what containerd would choose, each at most once. */
+function choose(entries: readonly IndexEntry[], wanted: WantedPlatforms): readonly Choice[] {
+  const chosen = (wanted === 'all' ? listPlatforms(entries) : [...new Set(wanted)]).flatMap(
+    (platform): readonly Choice[] => {
+      const runnable = wanted === 'all' ? [platform] : listRunnable(platform);
+      const found = runnable.flatMap((each) => entries.find((entry) => entry.platform === each) ?? [])[0];
+      return found === undefined ? [] : [{ platform, digest: found.digest }];
+    },
+  );
+  return chosen.slice(0, MAX_MANIFESTS);
+}
+
+async function addUp(
+  client: RegistryClient,
+  choices: readonly Choice[],
+): Promise<readonly PlatformSize[] | ProbeFailure> {
+  const fetched = new Map<string, FetchedManifest>();
+  const sizes: PlatformSize[] = [];
+  for (const { platform, digest } of choices) {
+    const found = fetched.get(digest) ?? (await fetchManifest(client, digest, digest));
+    if (isFailure(found)) return found;
+    fetched.set(digest, found);
+    // An index within an index is not looked into.
+    if (found.manifest.kind === 'image') sizes.push({ platform, bytes: found.manifest.bytes });
+  }
+  return sizes;
+}
+
+function repeat(bytes: number, wanted: WantedPlatforms): readonly PlatformSize[] {
+  return (wanted === 'all' ? [''] : [...new Set(wanted)]).map((platform) => ({ platform, bytes }));
+}
+
+function listPlatforms(entries: readonly IndexEntry[]): readonly string[] {
+  return [...new Set(entries.map(({ platform }) => platform))];
 }

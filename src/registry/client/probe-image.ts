@@ -3,11 +3,11 @@ import { notAskedByBug, type NotAsked } from '../../cause/not-asked.ts';
 import type { RegistryProbe } from '../../policy/policy.ts';
 import { DOCKER_HUB, type ImageReference } from '../../image/reference.ts';
 import type { Credentials } from '../../pull/keyring.ts';
-import { isEnding, type Ending } from './ending.ts';
 import type { Exchange } from '../exchange/exchange.ts';
-import { isMeasured, measureImage } from './measure-image.ts';
+import { measureImage } from './manifest.ts';
+import { isFailure, type ProbeFailure } from './outcome.ts';
 import type { RateLimit } from './rate-limit.ts';
-import { findAddress, findRegistryAddress } from './registry-address.ts';
+import { addressOf, registryAddressOf } from './address.ts';
 import { createRegistryClient, type ClientOptions, type RegistryClient } from './registry-client.ts';
 import { resolveImage } from './resolve-image.ts';
 
@@ -16,10 +16,11 @@ export type ProbeRequest = Readonly<{
   registry: RegistryProbe;
   /** Undefined to ask as anybody. */
   credentials: Credentials | undefined;
-  /** Platforms to add up the layers of, `linux/amd64`; `all` for all that there are; none to fetch no manifest at all. */
+  /**
+   * Platforms to add up the layers of, `linux/amd64`; `all` for all that there are; none to fetch no manifest at all, as for images
+   * of Docker Hub, whatever stands here: each manifest counts as a pull there, of which nodes need theirs.
+   */
   platforms: readonly string[] | 'all';
-  /** What it said before: where the digest is still the same, no manifest is fetched again. */
-  known?: PullableImage;
   /** For everything together, in milliseconds. */
   timeoutMs: number;
 }>;
@@ -50,7 +51,7 @@ async function askAll(exchange: Exchange, request: ProbeRequest, now: () => numb
   const { reference, registry, credentials, timeoutMs } = request;
   const { plainHttp, mirrors } = registry;
   const { repository } = reference;
-  const address = findRegistryAddress(reference.registry, plainHttp);
+  const address = registryAddressOf(reference.registry, plainHttp);
   if (address === undefined) {
     return { notAsked: { why: 'impossible-host', host: reference.registry } };
   }
@@ -58,7 +59,7 @@ async function askAll(exchange: Exchange, request: ProbeRequest, now: () => numb
   const deadline = performance.now() + timeoutMs;
   let open: Open | undefined;
   for (const [index, host] of mirrors.entries()) {
-    const mirror = findAddress(host, plainHttp);
+    const mirror = addressOf(host, plainHttp);
     if (mirror === undefined) continue;
     const result = await ask(
       {
@@ -115,15 +116,15 @@ async function ask(options: ClientOptions, request: ProbeRequest): Promise<Probe
 
 async function findImage(
   client: RegistryClient,
-  { reference, platforms: wanted, known }: ProbeRequest,
-): Promise<PullableImage | Ending> {
-  const resolved = await resolveImage(client, reference, wanted.length > 0);
-  if (isEnding(resolved)) return resolved;
+  { reference, platforms }: ProbeRequest,
+): Promise<PullableImage | ProbeFailure> {
+  const resolved = await resolveImage(client, reference);
+  if (isFailure(resolved)) return resolved;
   const { digest } = resolved;
-  if (known?.digest === digest && isMeasured(known, wanted)) {
-    return { outcome: 'ok', digest, sizes: known.sizes, platforms: known.platforms };
+  // A mirror of Docker Hub may have to fetch what it is asked for from there.
+  if (platforms.length === 0 || reference.registry === DOCKER_HUB) {
+    return { outcome: 'ok', digest, sizes: [], platforms: undefined };
   }
-  if (wanted.length === 0) return { outcome: 'ok', digest, sizes: [], platforms: undefined };
-  const measures = await measureImage(client, resolved, wanted);
-  return isEnding(measures) ? measures : { outcome: 'ok', digest, ...measures };
+  const measures = await measureImage(client, resolved, platforms);
+  return isFailure(measures) ? measures : { outcome: 'ok', digest, ...measures };
 }

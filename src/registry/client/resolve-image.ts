@@ -1,39 +1,33 @@
 import type { ImageReference } from '../../image/reference.ts';
-import { broken, isEnding, type Ending } from './ending.ts';
-import { isOtherThanJson, MAX_ERROR_BYTES } from './error-body.ts';
-import { fetchManifest, readDigest } from './fetch-manifest.ts';
-import type { Reply } from './follow-redirects.ts';
-import { isForeign, type Manifest } from './manifest.ts';
+import { fetchManifest, isForeign, readDigest, type Manifest } from './manifest.ts';
+import { broken, isFailure, isOtherThanJson, MAX_ERROR_BYTES, type ProbeFailure, type Reply } from './outcome.ts';
 import type { RegistryClient } from './registry-client.ts';
 
 /** What a reference leads to; `manifest` where it had to be fetched to find out. */
 export type ResolvedImage = Readonly<{ digest: string; manifest?: Manifest }>;
 
 /**
- * Asks for a manifest as containerd does, by HEAD, and by GET where there is no HEAD or it gives no digest. At Docker Hub each manifest that is
- * fetched counts as a pull.
- *
- * @param mayFetch whether a manifest may be fetched where it would count
+ * Asks for a manifest as containerd does, by HEAD, and by GET where there is no HEAD or it gives no digest; at Docker Hub by HEAD
+ * alone, as each manifest that is fetched counts as a pull there.
  */
 export async function resolveImage(
   client: RegistryClient,
   reference: ImageReference,
-  mayFetch: boolean,
-): Promise<ResolvedImage | Ending> {
+): Promise<ResolvedImage | ProbeFailure> {
   const name = reference.digest ?? reference.tag ?? 'latest';
   const head = await askByHead(client, name);
-  if (isEnding(head)) return head;
+  if (isFailure(head)) return head;
   const { status } = head.response;
-  const found = status === 200 ? readHead(client, head, reference) : await judgeHead(client, head, name);
+  const found = status === 200 ? readHead(client, head, reference) : await classifyHead(client, head, name);
   if (found !== undefined) return found;
-  if (mayFetch || !client.isDockerHub) return fetchManifest(client, name, reference.digest);
-  return status === 200 ? broken('no-digest') : client.judge(head);
+  if (!client.isDockerHub) return fetchManifest(client, name, reference.digest);
+  return status === 200 ? broken('no-digest') : client.classify(head);
 }
 
 /** What was wrong for a moment is right the next time, and containerd asks once more too. */
-async function askByHead(client: RegistryClient, name: string): Promise<Reply | Ending> {
+async function askByHead(client: RegistryClient, name: string): Promise<Reply | ProbeFailure> {
   const head = await client.askForManifest(name, { method: 'HEAD' });
-  const isInTrouble = !isEnding(head) && head.response.status >= 500;
+  const isInTrouble = !isFailure(head) && head.response.status >= 500;
   return isInTrouble ? client.askForManifest(name, { method: 'HEAD' }) : head;
 }
 
@@ -42,7 +36,7 @@ function readHead(
   client: RegistryClient,
   { response }: Reply,
   reference: ImageReference,
-): ResolvedImage | Ending | undefined {
+): ResolvedImage | ProbeFailure | undefined {
   // The pull itself would be refused.
   if (client.isDockerHub && client.rateLimit()?.remaining === 0) {
     return { failure: { outcome: 'failed', cause: 'rate-limited', endsAt: undefined } };
@@ -57,22 +51,22 @@ function readHead(
 }
 
 /** Undefined when the registry cannot do HEAD; only 405 says so to containerd. */
-async function judgeHead(client: RegistryClient, head: Reply, name: string): Promise<Ending | undefined> {
+async function classifyHead(client: RegistryClient, head: Reply, name: string): Promise<ProbeFailure | undefined> {
   const { status } = head.response;
   if (status === 405) return undefined;
   const needsWords = status === 400 || status === 403 || status === 404 || status >= 500;
-  return needsWords && !client.isDockerHub ? explain(client, head, name) : client.judge(head);
+  return needsWords && !client.isDockerHub ? explain(client, head, name) : client.classify(head);
 }
 
 /** What HEAD said stands: a GET, which has a body, only says it more exactly. */
-async function explain(client: RegistryClient, head: Reply, name: string): Promise<Ending> {
+async function explain(client: RegistryClient, head: Reply, name: string): Promise<ProbeFailure> {
   const reply = await client.askForManifest(name, { maxBytes: MAX_ERROR_BYTES });
-  if (isEnding(reply)) return client.judge(head);
+  if (isFailure(reply)) return client.classify(head);
   const { status } = reply.response;
   const isTrouble = status >= 500 && head.response.status < 500;
-  if (status < 400 || isTrouble) return client.judge(head);
+  if (status < 400 || isTrouble) return client.classify(head);
   const isNoRegistry = status === 404 && isWebServer(head, reply) && !(await isRegistry(client));
-  return isNoRegistry ? broken('no-registry') : client.judge(reply);
+  return isNoRegistry ? broken('no-registry') : client.classify(reply);
 }
 
 /** Whether nothing in what it says is of a registry. */

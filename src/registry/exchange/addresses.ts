@@ -1,12 +1,43 @@
-import { BlockList, isIP } from 'node:net';
+import type { LookupAddress } from 'node:dns';
+import { BlockList, isIP, type LookupFunction } from 'node:net';
 import { memoizeByObject } from '../../text/memoize.ts';
+import { ExchangeError, type ExchangeFailure } from './exchange.ts';
+
+/** All addresses of a host name, the best first. Rejects as `dns.promises.lookup` does. */
+export type ResolveHost = (host: string) => Promise<readonly LookupAddress[]>;
+
+/**
+ * The `lookup` of a socket, which connects to nothing else than what it is given here: so what was checked is what is
+ * connected to, however often a name changes its address.
+ */
+export function guardLookup(resolve: ResolveHost, allowed: readonly string[]): LookupFunction {
+  return (host, _options, callback) => {
+    resolve(host).then(
+      (found) => {
+        const kept = found.filter(({ address }) => isAllowedAddress(address, allowed));
+        const [first] = found;
+        if (kept.length > 0) callback(null, kept);
+        else callback(new ExchangeError(first === undefined ? NO_SUCH_HOST : forbid(first.address)), []);
+      },
+      (error: unknown) => {
+        callback(error as NodeJS.ErrnoException, []);
+      },
+    );
+  };
+}
+
+const NO_SUCH_HOST: ExchangeFailure = { outcome: 'failed', cause: 'no-such-host' };
+
+function forbid(address: string): ExchangeFailure {
+  return { outcome: 'forbidden-address', address };
+}
 
 /**
  * Whether pullguard may connect to an address: one that is reachable in the whole internet, or that is in a CIDR that the policy
  * allows. A name in a policy, or a registry's own words, must not make it ask the metadata service, the API server or whoever
  * else is near.
  *
- * `::ffff:10.0.0.1` is judged as the IPv4 address in it, in CIDRs too. With a zone, `fe80::1%eth0`, none is allowed.
+ * `::ffff:10.0.0.1` counts as the IPv4 address in it, in CIDRs too. With a zone, `fe80::1%eth0`, none is allowed.
  */
 export function isAllowedAddress(address: string, allowed: readonly string[]): boolean {
   const family = isIP(address);

@@ -1,13 +1,6 @@
-import { failBy } from '../../cause/answer.ts';
-import { promises as dns } from 'node:dns';
 import type { IncomingHttpHeaders } from 'node:http';
-import { isIP } from 'node:net';
+import { failBy, failWith, type FailedPull } from '../../cause/answer.ts';
 import type { RegistryProbe } from '../../policy/policy.ts';
-import { isAllowedAddress } from './addresses.ts';
-import { createConnections } from './connections.ts';
-import { ExchangeError } from './exchange-error.ts';
-import type { ResolveHost } from './guarded-lookup.ts';
-import { bareHost, send, type ExchangeLimits } from './send.ts';
 
 /** One HTTP request to a registry or a token service. */
 export type ExchangeRequest = Readonly<{
@@ -28,39 +21,68 @@ export type ExchangeResponse = Readonly<{ status: number; headers: IncomingHttpH
 /** Sends one request and follows nothing. @throws ExchangeError */
 export type Exchange = (request: ExchangeRequest) => Promise<ExchangeResponse>;
 
-export type ExchangeOptions = Readonly<{
-  /** The system's resolver unless told otherwise. */
-  resolve?: ResolveHost;
-  /** Times for parts of a request other than the usual. */
-  limits?: Partial<ExchangeLimits>;
-}>;
+/** Why there is no response. */
+export type ExchangeFailure =
+  | FailedPull
+  /** Its address is one that the policy does not allow. */
+  | Readonly<{ outcome: 'forbidden-address'; address: string }>;
 
-const USUAL_LIMITS: ExchangeLimits = { connectMs: 2000, tlsMs: 2000, answerMs: 4000 };
+/** Has no cause on purpose: errors of Node hold what the registry wrote, and the certificate that it showed. */
+export class ExchangeError extends Error {
+  override readonly name = 'ExchangeError';
+  readonly failure: ExchangeFailure;
 
-/**
- * Requests over connections that are kept for a few seconds, to addresses that the policy allows and nowhere else. A header's
- * value is visible ASCII and spaces; anything else fails as `broken`, as such a value can only be the registry's, like a token.
- */
-export function createExchange({ resolve = resolveBySystem, limits }: ExchangeOptions = {}): Exchange {
-  const connectionsFor = createConnections(resolve);
-  const allLimits = { ...USUAL_LIMITS, ...limits };
-  return async (request) => {
-    const protocol = checkRequest(request);
-    return send(request, connectionsFor(protocol, request.registry), allLimits);
-  };
+  constructor(failure: ExchangeFailure) {
+    super(`the exchange failed: ${failure.outcome === 'failed' ? failure.cause : failure.outcome}`);
+    this.failure = failure;
+  }
 }
 
-/** @throws ExchangeError for what must not be sent. */
-function checkRequest({ url, headers, registry }: ExchangeRequest): 'http:' | 'https:' {
-  if (url.protocol !== 'http:' && url.protocol !== 'https:') throw new ExchangeError(failBy('odd-address'));
-  if (!Object.values(headers).every((value) => /^[ -~]*$/.test(value))) throw new ExchangeError(failBy('odd-header'));
-  const host = bareHost(url);
-  // An address is connected to without a lookup. A URL has no other spelling for it: `127.1` and `0x7f.1` are 127.0.0.1 there.
-  if (isIP(host) !== 0 && !isAllowedAddress(host, registry.addresses))
-    throw new ExchangeError({ outcome: 'forbidden-address', address: host });
-  return url.protocol;
+/** What an error of Node's resolver, sockets, TLS or HTTP means. Nothing of its text is kept, as it may be the registry's. */
+export function classifyError(error: unknown): ExchangeFailure {
+  if (error instanceof ExchangeError) return error.failure;
+  // Several addresses were tried, and the first is the one that the resolver thinks best.
+  const { code = '', message = '', syscall } = asNodeError(error instanceof AggregateError ? error.errors[0] : error);
+  const known = FAILURES.get(code);
+  if (known !== undefined) return known;
+  // Whatever else it says of a name, such as EINVAL of one that is too long, it is not known.
+  if (syscall === 'getaddrinfo') return failWith('no-such-host');
+  if (code.startsWith('HPE_')) return failBy('not-http');
+  if (code === 'EPROTO' || code.startsWith('ERR_SSL_'))
+    return failBy(isOtherProtocol(code + message) ? 'no-tls' : 'other-tls');
+  return failBy('connection-failed');
 }
 
-function resolveBySystem(host: string): ReturnType<ResolveHost> {
-  return dns.lookup(host, { all: true });
+function asNodeError(error: unknown): Partial<NodeJS.ErrnoException> {
+  return error instanceof Error ? error : {};
 }
+
+/** Node says EPROTO for all that goes wrong in TLS, and OpenSSL's own words tell more. */
+function isOtherProtocol(text: string): boolean {
+  return /wrong.version.number|packet.length.too.long|http.request/i.test(text);
+}
+
+/** What Node says, of certificates by the words of `X509Pointer::ErrorCode`; what of those means something else is left out. */
+const CODES = {
+  // UNSPECIFIED is all for which Node has no name, such as keys that are too small and digests that are too weak.
+  'unknown-ca': `CERT_CHAIN_TOO_LONG CERT_REJECTED CERT_REVOKED CERT_SIGNATURE_FAILURE CERT_UNTRUSTED CRL_HAS_EXPIRED
+    CRL_NOT_YET_VALID CRL_SIGNATURE_FAILURE DEPTH_ZERO_SELF_SIGNED_CERT ERROR_IN_CERT_NOT_AFTER_FIELD
+    ERROR_IN_CERT_NOT_BEFORE_FIELD ERROR_IN_CRL_LAST_UPDATE_FIELD ERROR_IN_CRL_NEXT_UPDATE_FIELD INVALID_CA INVALID_PURPOSE
+    PATH_LENGTH_EXCEEDED SELF_SIGNED_CERT_IN_CHAIN UNABLE_TO_DECODE_ISSUER_PUBLIC_KEY UNABLE_TO_DECRYPT_CERT_SIGNATURE
+    UNABLE_TO_DECRYPT_CRL_SIGNATURE UNABLE_TO_GET_CRL UNABLE_TO_GET_ISSUER_CERT UNABLE_TO_GET_ISSUER_CERT_LOCALLY
+    UNABLE_TO_VERIFY_LEAF_SIGNATURE UNSPECIFIED`,
+  'certificate-expired': 'CERT_HAS_EXPIRED CERT_NOT_YET_VALID',
+  'certificate-wrong-host': 'ERR_TLS_CERT_ALTNAME_INVALID ERR_TLS_CERT_ALTNAME_FORMAT HOSTNAME_MISMATCH',
+  'no-such-host': 'ENOTFOUND',
+  // A firewall or network policy that refuses is heard as one of the last two.
+  'no-route': 'EHOSTUNREACH ENETUNREACH ENETDOWN EHOSTDOWN EADDRNOTAVAIL EACCES EPERM',
+  'connection-refused': 'ECONNREFUSED',
+  'connection-reset': 'ECONNRESET EPIPE ECONNABORTED',
+  timeout: 'ETIMEDOUT',
+} as const;
+
+const FAILURES: ReadonlyMap<string, ExchangeFailure> = new Map(
+  (Object.keys(CODES) as (keyof typeof CODES)[]).flatMap((cause) =>
+    CODES[cause].split(/\s+/).map((code) => [code, failWith(cause)] as const),
+  ),
+);

@@ -1,14 +1,22 @@
-import { failBy } from '../../cause/answer.ts';
-import { request as requestHttp, type Agent, type ClientRequest, type RequestOptions } from 'node:http';
+import {
+  request as requestHttp,
+  type Agent,
+  type ClientRequest,
+  type IncomingMessage,
+  type RequestOptions,
+} from 'node:http';
 import { request as requestHttps, type RequestOptions as TlsRequestOptions } from 'node:https';
 import { isIP, type Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
-import { classifyError } from './classify-error.ts';
+import { failBy } from '../../cause/answer.ts';
 import type { Connections } from './connections.ts';
-import { ExchangeError, type ExchangeFailure } from './exchange-error.ts';
-import type { ExchangeRequest, ExchangeResponse } from './exchange.ts';
-import { limitPhases, type PhaseLimit } from './phase-limit.ts';
-import { readResponse } from './read-response.ts';
+import {
+  classifyError,
+  ExchangeError,
+  type ExchangeFailure,
+  type ExchangeRequest,
+  type ExchangeResponse,
+} from './exchange.ts';
 
 /** Milliseconds for the parts of a request. The deadline of the request counts besides. */
 export type ExchangeLimits = Readonly<{
@@ -34,17 +42,14 @@ export async function send(
   { kept, fresh }: Connections,
   limits: ExchangeLimits,
 ): Promise<ExchangeResponse> {
-  const leftMs = request.deadline - performance.now();
-  if (leftMs <= 0) throw new ExchangeError(TIMEOUT);
+  if (performance.now() >= request.deadline) throw new ExchangeError(TIMEOUT);
   const outgoing = openRequest(request, kept);
   return new Promise((resolve, reject) => {
     let isSettled = false;
     let hasAnswer = false;
     let interim = 0;
-    const phases = limitPhases(leftMs, () => {
-      fail(TIMEOUT);
-    });
-    watchPhases(outgoing, phases, limits);
+    let timer: NodeJS.Timeout | undefined;
+    limitPhases(outgoing, limits, limit);
     // Stays for good: an error that comes late, with nobody to hear it, would end the process.
     outgoing.on('error', (error) => {
       // Nothing more is to be done then, least of all to send it again: giving up is heard here as a reset.
@@ -67,22 +72,30 @@ export async function send(
     });
     outgoing.on('response', (incoming) => {
       hasAnswer = true;
-      phases.end();
+      // The body may take as long as there is time at all.
+      limit(Infinity);
       readResponse(incoming, request.maxBytes).then(settle, (error: unknown) => {
         fail(classifyError(error));
       });
     });
     outgoing.end();
 
+    /** Gives what begins now so many milliseconds, as far as the deadline lets it. */
+    function limit(ms: number): void {
+      clearTimeout(timer);
+      const leftMs = request.deadline - performance.now();
+      if (!isSettled) timer = setTimeout(fail, Math.min(ms, leftMs), TIMEOUT);
+    }
+
     function settle(response: ExchangeResponse | Promise<ExchangeResponse>): void {
       isSettled = true;
-      phases.close();
+      clearTimeout(timer);
       resolve(response);
     }
 
     function fail(failure: ExchangeFailure): void {
       isSettled = true;
-      phases.close();
+      clearTimeout(timer);
       reject(new ExchangeError(failure));
       outgoing.destroy();
     }
@@ -115,24 +128,59 @@ export function bareHost({ hostname }: URL): string {
   return hostname.startsWith('[') ? hostname.slice(1, -1) : hostname;
 }
 
-function watchPhases(
+function limitPhases(
   outgoing: ClientRequest,
-  phases: PhaseLimit,
   { connectMs, tlsMs, answerMs }: ExchangeLimits,
+  limit: (ms: number) => void,
 ): void {
-  phases.begin(connectMs);
+  limit(connectMs);
   outgoing.on('socket', (socket: Socket) => {
     if (outgoing.reusedSocket) {
-      phases.begin(answerMs);
+      limit(answerMs);
       return;
     }
     const isTls = outgoing.protocol === 'https:';
     socket.once('connect', () => {
-      phases.begin(isTls ? tlsMs : answerMs);
+      limit(isTls ? tlsMs : answerMs);
     });
     if (isTls)
       socket.once('secureConnect', () => {
-        phases.begin(answerMs);
+        limit(answerMs);
       });
   });
+}
+
+/** What is read of an IncomingMessage. */
+export type Incoming = Pick<IncomingMessage, 'headers' | 'statusCode' | 'complete'> & AsyncIterable<Buffer>;
+
+/**
+ * The whole of a response, of which no more than `maxBytes` are ever held.
+ *
+ * @throws ExchangeError when the body is longer, ends early, or is compressed.
+ */
+export async function readResponse(incoming: Incoming, maxBytes: number): Promise<ExchangeResponse> {
+  const { headers, statusCode: status = 0 } = incoming;
+  if (!/^(?:identity)?$/i.test(headers['content-encoding'] ?? '')) throw new ExchangeError(failBy('compressed'));
+  let body = Buffer.alloc(0);
+  let length = 0;
+  try {
+    for await (const chunk of incoming) {
+      const needed = length + chunk.length;
+      if (needed > maxBytes) throw new ExchangeError(failBy('too-long', maxBytes));
+      // Copied and not kept: a chunk of one byte, of which there can be millions, takes hundreds.
+      if (needed > body.length) body = grow(body, Math.min(Math.max(2 * body.length, needed), maxBytes));
+      chunk.copy(body, length);
+      length = needed;
+    }
+  } catch (error) {
+    throw error instanceof ExchangeError ? error : new ExchangeError(failBy('ended-early'));
+  }
+  if (!incoming.complete) throw new ExchangeError(failBy('ended-early'));
+  return { status, headers, body: body.subarray(0, length) };
+}
+
+function grow(body: Buffer, size: number): Buffer<ArrayBuffer> {
+  const grown = Buffer.allocUnsafe(size);
+  body.copy(grown);
+  return grown;
 }

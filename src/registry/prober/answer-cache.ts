@@ -1,9 +1,14 @@
-import type { ImageAnswer, PullableImage } from '../../cause/answer.ts';
+import type { FailedAnswer, ImageAnswer } from '../../cause/answer.ts';
 import { causeOf } from '../../cause/causes.ts';
 import type { ProbeSettings } from '../../policy/policy.ts';
-import { createRecentMap } from './recent-map.ts';
+import { followAttempts, keepBelievable } from './attempts.ts';
+import { createRecentMap } from './limits.ts';
+import { ANONYMOUS, type AllowedQuestion, type Fingerprints } from './question.ts';
 
-/** What was said of an image. No answer: it may not be asked about. */
+/** Who mends a secret and applies again wants to know whether it is right now: milliseconds. */
+const NEXT_APPLY_MS = 1000;
+
+/** What was said of an image to whoever asks with certain credentials. No answer: it may not be asked about. */
 export type KeptAnswer = Readonly<{
   answer: ImageAnswer | undefined;
   /** From then on it says nothing any more. Milliseconds since 1970, both. */
@@ -12,43 +17,107 @@ export type KeptAnswer = Readonly<{
   renewAt: number;
 }>;
 
-/** Answers of registries, each for as long as it is good for; bounded by the policy's `entries`. */
+/** What is known of a question. */
+export type CachedAnswer = Readonly<{
+  /** As it is to be told: undefined when nothing can be said. */
+  answer: ImageAnswer | undefined;
+  /** Whether what the pull secrets held is recent enough; if not, they are to be read again. */
+  isTrusted: boolean;
+  /** Whether it is time to ask again, while this still is the answer. */
+  isDue: boolean;
+}>;
+
+/**
+ * Answers of registries, each for as long as it is good for, and which credentials pull secrets held when they were last read: of
+ * either no more than the policy's `entries`, and no credentials.
+ */
 export type AnswerCache = Readonly<{
-  /** One that still says something. */
-  find: (key: string) => KeptAnswer | undefined;
-  /** The image as it last was there, however long ago, if nothing else was said since. */
-  findImage: (key: string) => PullableImage | undefined;
-  keep: (key: string, answer: ImageAnswer | undefined) => void;
+  /** What is known of a question; undefined when that is nothing. */
+  get: (question: AllowedQuestion) => CachedAnswer | undefined;
+  /** An answer that still says something. Keys are those of `toAnswerKey`. */
+  getAnswer: (key: string) => KeptAnswer | undefined;
+  keepAnswer: (key: string, answer: ImageAnswer | undefined) => void;
   /** Who asks again now does so for everybody, and if nothing comes of it, it is not tried at once again. */
   postpone: (key: string) => void;
+  /** Keeps what the pull secrets of a question hold: fingerprints of what kubelet would try in turn; none when nobody could read them. */
+  keepSecrets: (
+    question: AllowedQuestion,
+    held: Readonly<{ fingerprints: readonly string[]; isSure: boolean }>,
+  ) => void;
+  /** How many answers there are. */
   size: () => number;
 }>;
 
-export function createAnswerCache(settings: () => ProbeSettings, now: () => number): AnswerCache {
-  const kept = createRecentMap<KeptAnswer>(() => settings().entries);
+/** Which credentials pull secrets held for a repository. */
+type HeldSecrets = Readonly<{
+  fingerprints: readonly string[];
+  /** Whether kubelet has no others. */
+  isSure: boolean;
+  /** When they were read. Milliseconds since 1970. */
+  at: number;
+}>;
 
-  const find = (key: string): KeptAnswer | undefined => {
-    const found = kept.find(key);
-    return found !== undefined && now() < found.until ? found : undefined;
-  };
-  const postpone = (key: string): void => {
-    const found = kept.find(key);
-    if (found !== undefined) kept.set(key, { ...found, renewAt: now() + settings().errorMs });
-  };
+export function toAnswerKey(image: string, fingerprint: string): string {
+  return `${image} ${fingerprint}`;
+}
+
+export function createAnswerCache(
+  settings: () => ProbeSettings,
+  { ofSecrets }: Pick<Fingerprints, 'ofSecrets'>,
+  now: () => number,
+): AnswerCache {
+  const answers = createRecentMap<KeptAnswer>(() => settings().entries);
+  const secrets = createRecentMap<HeldSecrets>(() => settings().entries);
+
   return {
-    find,
-    postpone,
-    findImage: (key) => {
-      const answer = kept.find(key)?.answer;
-      return answer?.outcome === 'ok' ? answer : undefined;
+    get: (question) => {
+      const held = question.secrets.length === 0 ? asAnybody(question) : secrets.get(ofSecrets(question));
+      if (held === undefined) return undefined;
+      const attempt = followAttempts(held.fingerprints, (fingerprint) =>
+        getAnswer(toAnswerKey(question.image, fingerprint)),
+      );
+      if (attempt !== undefined && 'next' in attempt) return undefined;
+      const { answer, renewAt = Infinity } = attempt?.told ?? {};
+      return {
+        answer: keepBelievable(answer, held.isSure),
+        isTrusted: now() - held.at < limitTrust(answer, settings()),
+        isDue: answer?.outcome === 'ok' && now() >= renewAt,
+      };
     },
-    keep: (key, answer) => {
+    getAnswer,
+    keepAnswer: (key, answer) => {
       // That an image is there is not less true because nobody can say so just now.
-      if (saysNothingOfImage(answer) && find(key)?.answer?.outcome === 'ok') postpone(key);
-      else kept.set(key, { answer, ...limitLife(answer, settings(), now()) });
+      if (saysNothingOfImage(answer) && getAnswer(key)?.answer?.outcome === 'ok') postpone(key);
+      else answers.set(key, { answer, ...limitLife(answer, settings(), now()) });
     },
-    size: kept.size,
+    postpone,
+    keepSecrets: (question, held) => {
+      secrets.set(ofSecrets(question), { ...held, at: now() });
+    },
+    size: answers.size,
   };
+
+  function getAnswer(key: string): KeptAnswer | undefined {
+    const kept = answers.get(key);
+    return kept !== undefined && now() < kept.until ? kept : undefined;
+  }
+
+  function postpone(key: string): void {
+    const kept = answers.get(key);
+    if (kept !== undefined) answers.set(key, { ...kept, renewAt: now() + settings().errorMs });
+  }
+
+  /** Without pull secrets there is nothing to read. */
+  function asAnybody({ isWhole }: AllowedQuestion): HeldSecrets {
+    return { fingerprints: [ANONYMOUS], isSure: isWhole, at: now() };
+  }
+}
+
+/** For how long an answer may be told without a look at the pull secrets. What another secret cannot change needs none. */
+function limitTrust(answer: ImageAnswer | undefined, { positiveMs, errorMs }: ProbeSettings): number {
+  if (answer === undefined) return errorMs;
+  if (answer.outcome === 'ok') return positiveMs / 2;
+  return causeOf(answer.cause).credentials === 'no' ? errorMs : NEXT_APPLY_MS;
 }
 
 function saysNothingOfImage(answer: ImageAnswer | undefined): boolean {
@@ -57,23 +126,28 @@ function saysNothingOfImage(answer: ImageAnswer | undefined): boolean {
 
 function limitLife(
   answer: ImageAnswer | undefined,
-  { positiveMs, negativeMs, errorMs }: ProbeSettings,
+  settings: ProbeSettings,
   now: number,
 ): Pick<KeptAnswer, 'until' | 'renewAt'> {
+  const { positiveMs } = settings;
   if (answer?.outcome === 'ok') return { until: now + positiveMs, renewAt: now + positiveMs / 2 };
-  const until = now + believeFor();
+  const until = now + limitBelief(answer, settings, now);
   return { until, renewAt: until };
+}
 
-  function believeFor(): number {
-    switch (answer?.outcome === 'failed' ? causeOf(answer.cause).believed : 'error') {
-      case 'negative':
-        return negativeMs;
-      case 'error':
-        return errorMs;
-      case 'until-reset': {
-        const endsAt = answer !== undefined && 'endsAt' in answer ? answer.endsAt : undefined;
-        return Math.min(Math.max((endsAt ?? 0) - now, errorMs), positiveMs);
-      }
+function limitBelief(
+  answer: FailedAnswer | undefined,
+  { positiveMs, negativeMs, errorMs }: ProbeSettings,
+  now: number,
+): number {
+  switch (answer === undefined ? 'error' : causeOf(answer.cause).believed) {
+    case 'negative':
+      return negativeMs;
+    case 'error':
+      return errorMs;
+    case 'until-reset': {
+      const endsAt = answer !== undefined && 'endsAt' in answer ? answer.endsAt : undefined;
+      return Math.min(Math.max((endsAt ?? 0) - now, errorMs), positiveMs);
     }
   }
 }

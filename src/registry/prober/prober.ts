@@ -1,37 +1,32 @@
-import type { Inquiry } from '../../admission/inquiry.ts';
 import type { ImageAnswer } from '../../cause/answer.ts';
-import { notAskedByBug } from '../../cause/not-asked.ts';
+import { notAskedByBug, type NotAsked } from '../../cause/not-asked.ts';
 import type { PolicySections } from '../../policy/policy.ts';
-import { createAskRegistry, type ProbeEvent } from './ask-registry.ts';
-import { createConsult } from './consult.ts';
-import type { ReadKeyring } from '../../pull/keyring.ts';
-import { createFingerprint } from './fingerprint.ts';
-import { createHubBudget } from './hub-budget.ts';
-import { createLimiter } from './limiter.ts';
-import { openInquiry, type Reply } from './open-inquiry.ts';
-import type { ProbeImage } from '../client/probe-image.ts';
-import { readPull, toServer, type Pull } from './pull.ts';
-import { recall } from './recall.ts';
-import { openSession, type Session } from './session.ts';
+import { chooseCredentials, type ChosenCredentials } from '../../pull/choose-credentials.ts';
+import type { ImageQuestion, RegistryFacts } from '../../pull/facts.ts';
+import type { Credentials, Keyring, ReadKeyring } from '../../pull/keyring.ts';
+import { createAnswerCache, toAnswerKey, type AnswerCache } from './answer-cache.ts';
+import { keepBelievable, tryInTurn } from './attempts.ts';
+import { createLimiter, createSingleFlight, type SingleFlight } from './limits.ts';
+import { createProbeQueue, type ProbeQueue, type ProbeQueueOptions } from './probe-queue.ts';
+import { createFingerprints, hostOf, readQuestion, type AllowedQuestion } from './question.ts';
 
-export type { ProbeEvent } from './ask-registry.ts';
+export type { ProbeEvent } from './probe-queue.ts';
 
-export type ProberOptions = Readonly<{
-  policy: () => PolicySections;
-  probeImage: ProbeImage;
-  readKeyring: ReadKeyring;
-  /** Platforms of the cluster's nodes; called for each probe. */
-  platforms: () => readonly string[];
-  /** Told of each probe that was made or, where there could be none, why. Must not throw. */
-  onProbed: (event: ProbeEvent) => void;
-  /** Milliseconds since 1970. */
-  now?: () => number;
-}>;
+/** `onProbed` is also told why nobody was asked. */
+export type ProberOptions = Pick<ProbeQueueOptions, 'probeImage' | 'platforms' | 'onProbed'> &
+  Readonly<{
+    policy: () => PolicySections;
+    readKeyring: ReadKeyring;
+    /** Milliseconds since 1970. */
+    now?: () => number;
+  }>;
 
-/** Asks registries in the background, and remembers what they said. */
+/** Asks registries, and remembers what they said. */
 export type Prober = Readonly<{
-  /** For one review. */
-  inquire: () => Inquiry;
+  /** What is known: answers, what pull secrets held, registries that are left alone. */
+  registries: RegistryFacts;
+  /** Asks over the network, or joins those who do; undefined when nobody can say. Never rejects. */
+  ask: (question: ImageQuestion) => Promise<ImageAnswer | undefined>;
   /** Forgets everything, as under a new policy all may be different. */
   forget: () => void;
   state: () => ProberState;
@@ -43,68 +38,142 @@ export type ProberState = Readonly<{ answers: number; inFlight: number }>;
 /** Probes of all registries at a time, and those that may wait for others of their registry. */
 const MOST_PROBES = 1000;
 
-/** Questions of all reviews that wait for answers, whoever else asks the same: each takes about a kilobyte. */
+/** Questions that wait for answers, though it be for the same one: each takes about a kilobyte. */
 const MOST_WAITING = 20_000;
 
+/** Reads of pull secrets at a time, and those that may wait: an API server has other things to do. */
+const READS_AT_ONCE = 8;
+const MOST_READS = 1000;
+
+/** What belongs to one policy. Another policy begins anew, and what comes in for this one is of no use any more. */
+type Session = Readonly<{
+  cache: AnswerCache;
+  queue: ProbeQueue;
+  /** By `AllowedQuestion.key`. */
+  questions: SingleFlight<ImageAnswer | undefined>;
+}>;
+
 /**
- * Says what registries answer to a pod's pull secrets, as far as it is known, and finds out the rest. An image is asked about
- * once for each credentials there are, whatever number of pods want it. Only registries that the policy names are asked.
+ * Says what registries answer to a pod's pull secrets, as far as it is known, and finds out the rest when it is asked to. An image is
+ * asked about once for each credentials there are, whatever number of pods want it. Only registries that the policy names are asked.
  */
 export function createProber(options: ProberOptions): Prober {
-  const { policy, onProbed, now = Date.now } = options;
-  const fingerprint = createFingerprint();
-  const limiter = createLimiter(MOST_PROBES);
-  const isCurrent = (one: Session): boolean => one === session;
-  const askRegistry = createAskRegistry({ ...options, limiter, budget: createHubBudget(now), isCurrent, now });
-  const consult = createConsult({ ...options, askRegistry, fingerprint, isCurrent, now });
-  let session = openAnew();
+  const { policy, readKeyring, onProbed, now = Date.now } = options;
+  const fingerprints = createFingerprints();
+  const probes = createLimiter(MOST_PROBES);
+  const reads = createLimiter(MOST_READS);
+  const readsUnderWay = createSingleFlight<Keyring | undefined>();
+  let session = openSession();
   let waiting = 0;
 
   return {
-    inquire: () => openInquiry((question) => readPull(question, policy()), find),
-    forget: () => {
-      session = openAnew();
+    registries: {
+      get: (question) => {
+        const allowed = readQuestion(question, policy());
+        if (allowed === undefined) return 'not-allowed';
+        const cached = session.cache.get(allowed);
+        if (cached?.isTrusted === true) {
+          const { answer, isDue } = cached;
+          return answer === undefined ? 'no-answer' : { answer, isDue };
+        }
+        const answer = cached === undefined ? session.queue.getOpen(hostOf(allowed.reference)) : undefined;
+        return answer === undefined ? 'unasked' : { answer, isDue: false };
+      },
     },
-    state: () => ({ answers: session.answers.size(), inFlight: limiter.running() }),
+    ask: async (question) => {
+      const allowed = readQuestion(question, policy());
+      // Pods come faster than a slow registry answers.
+      if (allowed === undefined || waiting >= MOST_WAITING || lacksRoom(allowed)) return undefined;
+      waiting += 1;
+      return askOnce(session, allowed).finally(() => {
+        waiting -= 1;
+      });
+    },
+    forget: () => {
+      session = openSession();
+    },
+    state: () => ({ answers: session.cache.size(), inFlight: probes.running() }),
   };
 
-  function openAnew(): Session {
-    return openSession(() => policy().probe, now);
-  }
-
-  function find(pull: Pull): Reply {
-    const recalled = recall(session, pull, fingerprint, { settings: policy().probe, now: now() });
-    if (recalled?.isTrusted === true) {
-      if (recalled.isDue) void join(pull);
-      return recalled.answer;
-    }
-    const said = recalled === undefined ? session.breaker.find(toServer(pull.reference)) : undefined;
-    if (said !== undefined) return said;
-    return recalled === undefined && lacksRoom(pull) ? undefined : join(pull);
-  }
-
-  /** Undefined when too many wait already, though it be for the same: pods come faster than a slow registry answers. */
-  function join(pull: Pull): Promise<ImageAnswer | undefined> | undefined {
-    if (waiting >= MOST_WAITING) return undefined;
-    waiting += 1;
-    return consultOnce(pull).finally(() => {
-      waiting -= 1;
-    });
+  function openSession(): Session {
+    const settings = (): PolicySections['probe'] => policy().probe;
+    const cache = createAnswerCache(settings, fingerprints, now);
+    const isOver = (): boolean => session !== opened;
+    const queue = createProbeQueue({ ...options, settings, limiter: probes, cache, isOver, now });
+    const opened: Session = { cache, queue, questions: createSingleFlight() };
+    return opened;
   }
 
   /** Whether there is no room for it to wait for an answer, so that nobody needs to wait for it either. */
-  function lacksRoom({ reference, key }: Pull): boolean {
-    return limiter.isFull(toServer(reference), policy().probe.concurrency) && !session.questions.has(key);
+  function lacksRoom(question: AllowedQuestion): boolean {
+    const { cache, queue, questions } = session;
+    return (
+      queue.isFull(hostOf(question.reference)) && !questions.has(question.key) && cache.get(question) === undefined
+    );
   }
 
-  /** Never rejects: what nobody can say is not said. */
-  async function consultOnce(pull: Pull): Promise<ImageAnswer | undefined> {
-    const asking = session;
-    return asking.questions.share(pull.key, async () =>
-      consult(asking, pull).catch((error: unknown) => {
-        onProbed({ registry: pull.reference.registry, seconds: 0, result: { notAsked: notAskedByBug(error) } });
+  async function askOnce(asking: Session, question: AllowedQuestion): Promise<ImageAnswer | undefined> {
+    return asking.questions.share(question.key, async () =>
+      askAsKubelet(asking, question).catch((error: unknown) => {
+        tellNotAsked(question, notAskedByBug(error));
         return undefined;
       }),
     );
+  }
+
+  /** Reads the pull secrets, and tries what they hold one after the other. Credentials are held until that is done, and nowhere else. */
+  async function askAsKubelet(asking: Session, question: AllowedQuestion): Promise<ImageAnswer | undefined> {
+    const chosen = await choose(asking, question);
+    if (chosen === undefined) return undefined;
+    const attempt = await tryInTurn(chosen.entries, async (entry) => ({
+      answer: await askAs(asking, question, entry?.credentials),
+    }));
+    return asking === session ? keepBelievable(attempt?.told.answer, chosen.isSure) : undefined;
+  }
+
+  async function askAs(
+    { cache, queue }: Session,
+    { reference, image, registry }: AllowedQuestion,
+    credentials: Credentials | undefined,
+  ): Promise<ImageAnswer | undefined> {
+    const key = toAnswerKey(image, fingerprints.ofCredentials(credentials));
+    const kept = cache.getAnswer(key);
+    const target = { reference, image, registry, credentials, key };
+    if (kept === undefined) return queue.probe(target);
+    // Nobody waits for it: what it says serves those who come after.
+    if (kept.answer?.outcome === 'ok' && now() >= kept.renewAt) void queue.probe(target);
+    return kept.answer;
+  }
+
+  /** What kubelet would try; undefined when nobody can read the secrets, or not now. */
+  async function choose({ cache }: Session, question: AllowedQuestion): Promise<ChosenCredentials | undefined> {
+    // Without pull secrets there is nothing to read.
+    if (question.secrets.length === 0) return { entries: [undefined], isSure: question.isWhole };
+    let keyring: Keyring | undefined;
+    try {
+      keyring = await readOnce(question);
+    } catch (error) {
+      cache.keepSecrets(question, { fingerprints: [], isSure: false });
+      const problem = error instanceof Error ? error.message : 'the pull secrets cannot be read';
+      tellNotAsked(question, { why: 'secrets-unreadable', problem });
+      return undefined;
+    }
+    if (keyring === undefined) return undefined;
+    const { entries, isSure: isAll } = chooseCredentials(keyring, question.reference);
+    const isSure = isAll && question.isWhole;
+    const held = entries.map((entry) => fingerprints.ofCredentials(entry?.credentials));
+    cache.keepSecrets(question, { fingerprints: held, isSure });
+    return { entries, isSure };
+  }
+
+  /** Undefined when there is no room to wait for it. */
+  async function readOnce({ namespace, secrets }: AllowedQuestion): Promise<Keyring | undefined> {
+    return readsUnderWay.share(JSON.stringify([namespace, secrets]), async () =>
+      reads.run('', READS_AT_ONCE, async () => readKeyring(namespace, secrets)),
+    );
+  }
+
+  function tellNotAsked({ reference: { registry } }: AllowedQuestion, notAsked: NotAsked): void {
+    onProbed({ registry, seconds: 0, result: { notAsked } });
   }
 }

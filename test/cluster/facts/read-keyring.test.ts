@@ -179,28 +179,6 @@ test('the rights of the watch are enough: a list by name, in one namespace', asy
   ]);
 });
 
-describe('a hundred pods of a roll-out', () => {
-  test('ask for the same secret once, as long as that is under way', async () => {
-    const read = reader();
-    const keyrings = await Promise.all(
-      Array.from({ length: 100 }, async () => read('web', ['default-secret', 'third'])),
-    );
-    expect(server.requests).toHaveLength(2);
-    expect(new Set(keyrings.map((keyring) => entriesOf(keyring).join()))).toHaveLength(1);
-    await read('web', ['third']);
-    expect(server.requests).toHaveLength(3);
-  });
-
-  test('fail together, and the next one is tried again', async () => {
-    server.failNext({ path: IN_WEB, status: 503 });
-    const read = reader();
-    const both = await Promise.allSettled([read('web', ['third']), read('web', ['third'])]);
-    expect(both.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
-    expect(server.requests).toHaveLength(1);
-    expect((await read('web', ['third'])).isComplete).toBe(true);
-  });
-});
-
 describe('when nobody can say what is in it', () => {
   test.each<[status: number, says: readonly string[]]>([
     [

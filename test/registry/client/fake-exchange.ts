@@ -1,8 +1,13 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { RegistryProbe } from '../../../src/policy/policy.ts';
-import { ExchangeError, type ExchangeFailure } from '../../../src/registry/exchange/exchange-error.ts';
-import type { Exchange, ExchangeRequest } from '../../../src/registry/exchange/exchange.ts';
-import { findAddress } from '../../../src/registry/client/registry-address.ts';
+
+import {
+  ExchangeError,
+  type Exchange,
+  type ExchangeFailure,
+  type ExchangeRequest,
+} from '../../../src/registry/exchange/exchange.ts';
+import { addressOf } from '../../../src/registry/client/address.ts';
 import {
   createRegistryClient,
   type ClientOptions,
@@ -60,7 +65,7 @@ export function clientOf(answers: FakeAnswers, options: Partial<ClientOptions> =
   const fake = fakeExchange(answers);
   const client = createRegistryClient({
     exchange: fake.exchange,
-    address: findAddress('registry.example.com', false)!,
+    address: addressOf('registry.example.com', false)!,
     isDockerHub: false,
     repository: 'team/app',
     registry: NO_POLICY,

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import { broken, type Ending } from '../../../src/registry/client/ending.ts';
+import { failWith } from '../../../src/cause/answer.ts';
+import { broken, type ProbeFailure } from '../../../src/registry/client/outcome.ts';
 import { resolveImage } from '../../../src/registry/client/resolve-image.ts';
 import { makeImage } from '../../support/registry-images.ts';
 import { clientOf, MANIFESTS, type FakeAnswer, type FakeAnswers } from './fake-exchange.ts';
@@ -15,21 +16,24 @@ const FETCHED: FakeAnswer = { headers: TYPE, body: IMAGE.bytes };
 const V1 = `${MANIFESTS}/v1`;
 const NAME = { registry: 'registry.example.com', repository: 'team/app' };
 
-type Options = Readonly<{ digest?: string; mayFetch?: boolean; isDockerHub?: boolean }>;
+type Options = Readonly<{ digest?: string; isDockerHub?: boolean }>;
 
 /** What comes of asking for `v1`, and by which requests. */
-async function resolve(answers: FakeAnswers, { digest, mayFetch = true, isDockerHub = false }: Options = {}) {
+async function resolve(answers: FakeAnswers, { digest, isDockerHub = false }: Options = {}) {
   const client = clientOf(answers, { isDockerHub });
   const reference = { ...NAME, tag: 'v1', ...(digest !== undefined && { digest }) };
-  const resolved = await resolveImage(client, reference, mayFetch);
+  const resolved = await resolveImage(client, reference);
   return { resolved, asked: client.asked().map((line) => line.replace('https://registry.example.com', '')) };
 }
 
 const HEAD = 'HEAD /v2/team/app/manifests/v1';
 const GET = 'GET /v2/team/app/manifests/v1';
 
-const notFound = (missing: 'image' | 'repository'): Ending => ({ failure: { outcome: 'not-found', missing } });
-const denied = (lacks: 'login' | 'access'): Ending => ({ failure: { outcome: 'failed', cause } });
+const NO_IMAGE: ProbeFailure = { failure: { outcome: 'failed', cause: 'image-not-found' } };
+const NO_REPOSITORY: ProbeFailure = { failure: { outcome: 'failed', cause: 'repository-not-found' } };
+const NO_LOGIN: ProbeFailure = { failure: failWith('credentials-missing') };
+const NO_ACCESS: ProbeFailure = { failure: failWith('anonymous-denied') };
+const LIMITED: ProbeFailure = { failure: { outcome: 'failed', cause: 'rate-limited', endsAt: undefined } };
 const errors = (code: string): string => JSON.stringify({ errors: [{ code }] });
 
 describe('an image is asked for', () => {
@@ -42,30 +46,30 @@ describe('an image is asked for', () => {
     const client = clientOf({ [`HEAD ${MANIFESTS}/${name}`]: FOUND });
     const reference = { ...NAME, ...(tag !== undefined && { tag }), ...(digest !== undefined && { digest }) };
     const resolved = { digest: digest ?? IMAGE.digest };
-    expect(await resolveImage(client, reference, true)).toEqual(resolved);
+    expect(await resolveImage(client, reference)).toEqual(resolved);
     expect(client.asked()).toEqual([`HEAD ${MANIFESTS}/${name}`]);
   });
 });
 
 describe('what HEAD finds', () => {
-  test.each<[why: string, answer: FakeAnswer, said: string]>([
-    ['is empty', { headers: { ...TYPE, 'content-length': '0' } }, 'it says that its manifest is empty'],
-    ['has no digest', { headers: { 'docker-content-digest': 'latest' } }, 'it gives a malformed digest'],
+  test.each<[why: string, answer: FakeAnswer, failure: ProbeFailure]>([
+    ['is empty', { headers: { ...TYPE, 'content-length': '0' } }, broken('empty-manifest')],
+    ['has no digest', { headers: { 'docker-content-digest': 'latest' } }, broken('malformed-digest')],
     [
       'is of the old kind',
       { headers: { 'content-type': 'application/vnd.docker.distribution.manifest.v1+prettyjws' } },
-      'its manifest is of no kind that containerd takes',
+      broken('foreign-manifest'),
     ],
     [
       'is a web page',
       { headers: { 'content-type': 'text/html', 'docker-content-digest': IMAGE.digest } },
-      'its manifest is of no kind that containerd takes',
+      broken('foreign-manifest'),
     ],
-    ['is nothing', { status: 204 }, 'HTTP 204'],
-    ['is a teapot', { status: 418 }, 'HTTP 418'],
-  ])('%s', async (_why, answer, said) => {
+    ['is nothing', { status: 204 }, broken('status', 204)],
+    ['is a teapot', { status: 418 }, broken('status', 418)],
+  ])('%s', async (_why, answer, failure) => {
     const { resolved, asked } = await resolve({ [`HEAD ${V1}`]: answer });
-    expect(resolved).toEqual(broken(said));
+    expect(resolved).toEqual(failure);
     expect(asked).toHaveLength(1);
   });
 
@@ -114,26 +118,22 @@ describe('HEAD cannot say', () => {
     expect(asked).toEqual([HEAD, HEAD, GET]);
   });
 
-  test.each<[head: number, get: FakeAnswer, ending: Ending]>([
+  test.each<[head: number, get: FakeAnswer, failure: ProbeFailure]>([
     [
       400,
       {
         status: 400,
         body: '{"errors":[{"code":400,"message":"Auth is empty, only accept X-Auth-Token or Authorization."}]}',
       },
-      denied('login'),
+      NO_LOGIN,
     ],
-    [405, { status: 404, body: errors('NAME_UNKNOWN') }, notFound('repository')],
-    [500, { status: 500, body: '{"errors":[{"code":"DENIED","message":"You may not login yet"}]}' }, denied('login')],
-    [
-      503,
-      { status: 503, body: errors('TOOMANYREQUESTS') },
-      { failure: { outcome: 'failed', cause: 'rate-limited', endsAt: undefined } },
-    ],
+    [405, { status: 404, body: errors('NAME_UNKNOWN') }, NO_REPOSITORY],
+    [500, { status: 500, body: '{"errors":[{"code":"DENIED","message":"You may not login yet"}]}' }, NO_LOGIN],
+    [503, { status: 503, body: errors('TOOMANYREQUESTS') }, LIMITED],
     [503, { status: 503 }, broken('status', 503)],
     [405, { status: 405 }, broken('status', 405)],
-  ])('with HTTP %i, and GET says what it is: %j', async (status, get, ending) => {
-    expect((await resolve({ [`HEAD ${V1}`]: { status }, [`GET ${V1}`]: get })).resolved).toEqual(ending);
+  ])('with HTTP %i, and GET says what it is: %j', async (status, get, failure) => {
+    expect((await resolve({ [`HEAD ${V1}`]: { status }, [`GET ${V1}`]: get })).resolved).toEqual(failure);
   });
 
   // 401 has been dealt with, and 429 is plain.
@@ -143,37 +143,23 @@ describe('HEAD cannot say', () => {
 });
 
 describe('what HEAD refuses is explained by GET', () => {
-  test.each<[head: number, get: FakeAnswer, ending: Ending]>([
-    [404, { status: 404, body: errors('NAME_UNKNOWN') }, notFound('repository')],
-    [404, { status: 404, body: errors('MANIFEST_UNKNOWN') }, notFound('image')],
-    [404, { status: 404 }, notFound('image')],
-    [404, { status: 403, body: errors('DENIED') }, denied('access')],
-    [
-      403,
-      { status: 403, body: errors('TOOMANYREQUESTS') },
-      { failure: { outcome: 'failed', cause: 'rate-limited', endsAt: undefined } },
-    ],
-    [403, { status: 403 }, denied('access')],
+  test.each<[head: number, get: FakeAnswer, failure: ProbeFailure]>([
+    [404, { status: 404, body: errors('NAME_UNKNOWN') }, NO_REPOSITORY],
+    [404, { status: 404, body: errors('MANIFEST_UNKNOWN') }, NO_IMAGE],
+    [404, { status: 404 }, NO_IMAGE],
+    [404, { status: 403, body: errors('DENIED') }, NO_ACCESS],
+    [403, { status: 403, body: errors('TOOMANYREQUESTS') }, LIMITED],
+    [403, { status: 403 }, NO_ACCESS],
     // Where GET tells nothing, what HEAD said stands: containerd pulls by what HEAD says.
-    [404, FETCHED, notFound('image')],
-    [403, FETCHED, denied('access')],
-    [404, { status: 500 }, notFound('image')],
-    [403, { outcome: 'failed', cause: 'timeout' }, denied('access')],
-    [
-      404,
-      { outcome: 'failed', cause: 'broken-registry', fault: { what: 'too-long', number: 65536 } },
-      notFound('image'),
-    ],
-  ])('HTTP %i: %j', async (status, get, ending) => {
+    [404, FETCHED, NO_IMAGE],
+    [403, FETCHED, NO_ACCESS],
+    [404, { status: 500 }, NO_IMAGE],
+    [403, { outcome: 'failed', cause: 'timeout' }, NO_ACCESS],
+    [404, { outcome: 'failed', cause: 'broken-registry', fault: { what: 'too-long', number: 65536 } }, NO_IMAGE],
+  ])('HTTP %i: %j', async (status, get, failure) => {
     const { resolved, asked } = await resolve({ [`HEAD ${V1}`]: { status }, [`GET ${V1}`]: get });
-    expect(resolved).toEqual(ending);
+    expect(resolved).toEqual(failure);
     expect(asked).toEqual([HEAD, GET]);
-  });
-
-  test('of which no more than 64 KiB are read', async () => {
-    const client = clientOf({});
-    await resolveImage(client, { ...NAME, tag: 'v1' }, false);
-    expect(client.requests.at(-1)?.maxBytes).toBe(65_536);
   });
 });
 
@@ -182,20 +168,19 @@ describe('a web page where a manifest should be', () => {
   const BASE = 'GET https://registry.example.com/v2/';
   const VERSION = { 'docker-distribution-api-version': 'registry/2.0' };
 
-  test.each<[why: string, answers: FakeAnswers, ending: Ending]>([
+  test.each<[why: string, answers: FakeAnswers, failure: ProbeFailure]>([
     ['is of no registry', { [BASE]: { status: 404 } }, broken('no-registry')],
     ['is of no registry, but of a login page', { [BASE]: { status: 302 } }, broken('no-registry')],
-    ['is of a registry that answers', { [BASE]: { status: 200 } }, notFound('image')],
-    ['is of a registry that wants a login', { [BASE]: { status: 401 } }, notFound('image')],
-    ['may be of anybody', { [BASE]: { outcome: 'failed', cause: 'connection-reset' } }, notFound('image')],
-    ['is of a registry by its header', { [`GET ${V1}`]: { ...PAGE, headers: VERSION } }, notFound('image')],
-    [
-      'is of a registry by its header at first',
-      { [`HEAD ${V1}`]: { status: 404, headers: VERSION } },
-      notFound('image'),
-    ],
-  ])('%s', async (_why, answers, ending) => {
-    expect((await resolve({ [`GET ${V1}`]: PAGE, ...answers })).resolved).toEqual(ending);
+    ['is of a registry that answers', { [BASE]: { status: 200 } }, NO_IMAGE],
+    ['is of a registry that wants a login', { [BASE]: { status: 401 } }, NO_IMAGE],
+    ['may be of anybody', { [BASE]: { outcome: 'failed', cause: 'connection-reset' } }, NO_IMAGE],
+    ['is of a registry by its header', { [`GET ${V1}`]: { ...PAGE, headers: VERSION } }, NO_IMAGE],
+    ['is of a registry by its header at first', { [`HEAD ${V1}`]: { status: 404, headers: VERSION } }, NO_IMAGE],
+  ])('%s', async (_why, answers, failure) => {
+    const { resolved, asked } = await resolve({ [`GET ${V1}`]: PAGE, ...answers });
+    expect(resolved).toEqual(failure);
+    // A login page is not gone to.
+    expect(asked.length).toBeLessThanOrEqual(3);
   });
 });
 
@@ -205,27 +190,25 @@ describe('at Docker Hub', () => {
   });
 
   test.each([400, 403, 404, 405, 503])('no GET follows HTTP %i, as it would be a pull', async (status) => {
-    const { asked } = await resolve({ [`HEAD ${V1}`]: { status } }, { isDockerHub: true, mayFetch: false });
+    const { asked } = await resolve({ [`HEAD ${V1}`]: { status } }, { isDockerHub: true });
     expect(new Set(asked)).toEqual(new Set([HEAD]));
   });
 
-  test('a digest that is missing is looked for only as far as pulls may be made', async () => {
+  test('nor does one look for a digest that is missing', async () => {
     const answers = { [`HEAD ${V1}`]: {}, [`GET ${V1}`]: FETCHED };
-    const without = await resolve(answers, { isDockerHub: true, mayFetch: false });
-    expect(without).toEqual({ resolved: broken('no-digest'), asked: [HEAD] });
-    const { resolved } = await resolve(answers, { isDockerHub: true });
-    expect(resolved).toMatchObject({ digest: IMAGE.digest });
+    const { resolved, asked } = await resolve(answers, { isDockerHub: true });
+    expect({ resolved, asked }).toEqual({ resolved: broken('no-digest'), asked: [HEAD] });
   });
 
   test('what is not there is not there, and that is all it says', async () => {
     const { resolved, asked } = await resolve({}, { isDockerHub: true });
-    expect(resolved).toEqual(notFound('image'));
+    expect(resolved).toEqual(NO_IMAGE);
     expect(asked).toEqual([HEAD]);
   });
 
   test('an image with no pull left is as good as none', async () => {
     const { resolved } = await resolve({ [`HEAD ${V1}`]: limit(0) }, { isDockerHub: true });
-    expect(resolved).toEqual({ failure: { outcome: 'failed', cause: 'rate-limited', endsAt: undefined } });
+    expect(resolved).toEqual(LIMITED);
     expect((await resolve({ [`HEAD ${V1}`]: limit(1) }, { isDockerHub: true })).resolved).toEqual({
       digest: IMAGE.digest,
     });

@@ -1,6 +1,6 @@
 import { performance } from 'node:perf_hooks';
 import { onTestFinished } from 'vitest';
-import { ExchangeError, type ExchangeFailure } from '../../../src/registry/exchange/exchange-error.ts';
+import { ExchangeError, type ExchangeFailure } from '../../../src/registry/exchange/exchange.ts';
 import type { Exchange, ExchangeRequest, ExchangeResponse } from '../../../src/registry/exchange/exchange.ts';
 import { startFaultRegistry, type Answer, type FaultRegistry } from '../../support/fault-registry.ts';
 import type { ServedPair } from '../../support/registry-certificates.ts';

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { ImageAnswer } from '../../../src/cause/answer.ts';
-import { createAnswerCache, type AnswerCache } from '../../../src/registry/prober/answer-cache.ts';
+import { createAnswerCache, toAnswerKey, type CachedAnswer } from '../../../src/registry/prober/answer-cache.ts';
+import { ANONYMOUS, createFingerprints, readQuestion } from '../../../src/registry/prober/question.ts';
 import {
   BROKEN,
   CERTIFICATE,
@@ -8,23 +9,29 @@ import {
   NO_IMAGE,
   NO_REPOSITORY,
   OK,
+  probingPolicy,
+  question,
   RATE_LIMITED,
   SETTINGS,
   stoppedClock,
   UNREACHABLE,
-  type Clock,
 } from './probing.ts';
 
+const APP = 'registry.example.com/team/app:1';
 const { positiveMs, negativeMs, errorMs } = SETTINGS;
+const DAY = 86_400_000;
 
-function createCache(): { cache: AnswerCache; clock: Clock } {
+function createCache(settings = SETTINGS) {
   const clock = stoppedClock();
-  return { cache: createAnswerCache(() => SETTINGS, clock.now), clock };
+  return { cache: createAnswerCache(() => settings, createFingerprints(), clock.now), clock };
 }
 
-function limitedFor(milliseconds: number): ImageAnswer {
-  return { ...RATE_LIMITED, outcome: 'failed', cause: 'rate-limited', endsAt: stoppedClock().now() + milliseconds };
-}
+const limitedFor = (milliseconds: number): ImageAnswer => ({
+  endpoint: 'registry.example.com:443',
+  outcome: 'failed',
+  cause: 'rate-limited',
+  endsAt: stoppedClock().now() + milliseconds,
+});
 
 test.each<[what: string, answer: ImageAnswer | undefined, milliseconds: number]>([
   ['that it is there', OK, positiveMs],
@@ -41,20 +48,14 @@ test.each<[what: string, answer: ImageAnswer | undefined, milliseconds: number]>
   ['a limit for hours', limitedFor(6 * 3_600_000), positiveMs],
 ])('%s is good for as long as the policy says', (_what, answer, milliseconds) => {
   const { cache, clock } = createCache();
-  cache.keep('a', answer);
+  cache.keepAnswer('a', answer);
   clock.pass(milliseconds - 1);
-  expect(cache.find('a')).toMatchObject({ answer });
+  expect(cache.getAnswer('a')).toMatchObject({ answer });
   clock.pass(1);
-  expect(cache.find('a')).toBeUndefined();
+  expect(cache.getAnswer('a')).toBeUndefined();
 });
 
 describe('an image that is there', () => {
-  test('is worth to be asked about again after half of that time', () => {
-    const { cache, clock } = createCache();
-    cache.keep('a', OK);
-    expect(cache.find('a')?.renewAt).toBe(clock.now() + positiveMs / 2);
-  });
-
   test.each([
     ['nobody answers', UNREACHABLE],
     ['it is broken', BROKEN],
@@ -62,44 +63,112 @@ describe('an image that is there', () => {
     ['it may not be asked', undefined],
   ])('stays there if %s when it is asked about again, until its time is over', (_what, answer) => {
     const { cache, clock } = createCache();
-    cache.keep('a', OK);
+    cache.keepAnswer('a', OK);
+    expect(cache.getAnswer('a')?.renewAt).toBe(clock.now() + positiveMs / 2);
     clock.pass(positiveMs / 2);
-    cache.keep('a', answer);
-    expect(cache.find('a')).toMatchObject({ answer: OK, renewAt: clock.now() + errorMs });
+    cache.keepAnswer('a', answer);
+    expect(cache.getAnswer('a')).toMatchObject({ answer: OK, renewAt: clock.now() + errorMs });
     clock.pass(positiveMs / 2);
-    expect(cache.find('a')).toBeUndefined();
-    cache.keep('a', answer);
-    expect(cache.find('a')).toMatchObject({ answer });
+    expect(cache.getAnswer('a')).toBeUndefined();
+    cache.keepAnswer('a', answer);
+    expect(cache.getAnswer('a')).toMatchObject({ answer });
   });
 
   test.each([DENIED, NO_REPOSITORY, NO_IMAGE, CERTIFICATE])('is gone at once if the registry says so: %j', (answer) => {
     const { cache } = createCache();
-    cache.keep('a', OK);
-    cache.keep('a', answer);
-    expect(cache.find('a')).toMatchObject({ answer });
-    expect(cache.findImage('a')).toBeUndefined();
-  });
-
-  test('is known longer than that, so that its manifests need not be fetched again', () => {
-    const { cache, clock } = createCache();
-    cache.keep('a', OK);
-    clock.pass(10 * positiveMs);
-    expect(cache.findImage('a')).toEqual(OK);
+    cache.keepAnswer('a', OK);
+    cache.keepAnswer('a', answer);
+    expect(cache.getAnswer('a')).toMatchObject({ answer });
   });
 
   test('is asked about again by one for all', () => {
     const { cache, clock } = createCache();
-    cache.keep('a', OK);
+    cache.keepAnswer('a', OK);
     clock.pass(positiveMs / 2);
     cache.postpone('a');
     cache.postpone('unknown');
-    expect(cache.find('a')).toMatchObject({ answer: OK, renewAt: clock.now() + errorMs });
+    expect(cache.getAnswer('a')).toMatchObject({ answer: OK, renewAt: clock.now() + errorMs });
     expect(cache.size()).toBe(1);
   });
 });
 
-test('answers are no more than the policy allows', () => {
-  const cache = createAnswerCache(() => ({ ...SETTINGS, entries: 10 }), stoppedClock().now);
-  for (let at = 0; at < 1000; at++) cache.keep(`image ${at}`, OK);
-  expect([cache.size(), cache.find('image 999')?.answer, cache.find('image 989')]).toEqual([10, OK, undefined]);
+test('answers are no more than the policy allows, nor is what is known of secrets', () => {
+  const { cache } = createCache({ ...SETTINGS, entries: 10 });
+  const ask = (at: number) => readQuestion(question(APP, [`secret-${at}`]), probingPolicy())!;
+  for (let at = 0; at < 100; at++) {
+    cache.keepAnswer(`image ${at}`, OK);
+    cache.keepSecrets(ask(at), { fingerprints: [], isSure: true });
+  }
+  expect([cache.size(), cache.getAnswer('image 99')?.answer, cache.getAnswer('image 89')]).toEqual([10, OK, undefined]);
+  expect([cache.get(ask(99)), cache.get(ask(89))]).toEqual([expect.anything(), undefined]);
+});
+
+describe('what is known of a question', () => {
+  type Known = Readonly<{ tried?: readonly string[]; isSure?: boolean; after?: number }>;
+
+  /** After these answers to these people, some time after the pull secrets were read. */
+  function getAfter(
+    pullSecrets: readonly string[] | 'unknown',
+    answers: Readonly<Record<string, ImageAnswer | undefined>>,
+    { tried = Object.keys(answers), isSure = true, after = 0 }: Known = {},
+  ): CachedAnswer | undefined {
+    const clock = stoppedClock();
+    // Answers last at first, as it is not their time that is looked at.
+    let settings = { ...SETTINGS, positiveMs: DAY, negativeMs: DAY, errorMs: DAY };
+    const cache = createAnswerCache(() => settings, createFingerprints(), clock.now);
+    const asked = readQuestion(question(APP, pullSecrets), probingPolicy())!;
+    for (const [who, answer] of Object.entries(answers)) cache.keepAnswer(toAnswerKey(APP, who), answer);
+    cache.keepSecrets(asked, { fingerprints: tried, isSure });
+    settings = SETTINGS;
+    clock.pass(after);
+    return cache.get(asked);
+  }
+
+  test('without pull secrets is what anybody is told, and nothing needs to be read, ever', () => {
+    const hourLater = { after: 3_600_000 };
+    expect(getAfter([], { [ANONYMOUS]: DENIED }, hourLater)).toMatchObject({ answer: DENIED, isTrusted: true });
+  });
+
+  test.each([
+    [DENIED, undefined],
+    [NO_IMAGE, { ...NO_IMAGE, mayBeHidden: true }],
+    [OK, OK],
+  ])('where nobody knows which secrets there are is not all of it: %j', (answer, told) => {
+    expect(getAfter('unknown', { [ANONYMOUS]: answer })).toMatchObject({ answer: told, isTrusted: true });
+    expect(getAfter(['one'], { a: answer }, { isSure: false })).toMatchObject({ answer: told });
+  });
+
+  test('is where kubelet ends, and open while one has not been asked, or the secrets were never read', () => {
+    expect(getAfter(['one'], { a: DENIED, b: OK })).toMatchObject({ answer: OK });
+    expect(getAfter(['one'], { a: DENIED }, { tried: ['a', 'b'] })).toBeUndefined();
+    expect(createCache().cache.get(readQuestion(question(APP, ['one']), probingPolicy())!)).toBeUndefined();
+  });
+
+  test.each<[answer: ImageAnswer | undefined, milliseconds: number]>([
+    [OK, positiveMs / 2],
+    // Who mends the secret, and applies again, is not told of the old one.
+    [DENIED, 1000],
+    [NO_REPOSITORY, 1000],
+    [NO_IMAGE, 1000],
+    [RATE_LIMITED, 1000],
+    // Of these no secret is the cause.
+    [CERTIFICATE, errorMs],
+    [UNREACHABLE, errorMs],
+    [BROKEN, errorMs],
+    [undefined, errorMs],
+  ])('%j is trusted for so long without a look at the secrets: %d ms', (answer, milliseconds) => {
+    const isTrusted = (after: number) => getAfter(['one'], { a: answer }, { after })?.isTrusted;
+    expect([isTrusted(milliseconds - 1), isTrusted(milliseconds)]).toEqual([true, false]);
+  });
+
+  test('is nothing for a while of secrets that nobody could read', () => {
+    expect(getAfter(['one'], {}, { isSure: false })).toEqual({ answer: undefined, isTrusted: true, isDue: false });
+    expect(getAfter(['one'], {}, { isSure: false, after: errorMs })).toMatchObject({ isTrusted: false });
+  });
+
+  test('is due after half of the time for which an image is known to be there', () => {
+    const isDue = (after: number) => getAfter([], { [ANONYMOUS]: OK }, { after })?.isDue;
+    expect([isDue(DAY / 2 - 1), isDue(DAY / 2)]).toEqual([false, true]);
+    expect(getAfter([], { [ANONYMOUS]: DENIED }, { after: DAY / 2 })?.isDue).toBe(false);
+  });
 });

@@ -1,15 +1,17 @@
 import { describe, expect, test } from 'vitest';
-import type { ImageQuestion } from '../../../src/pull/facts.ts';
 import type { ImageAnswer } from '../../../src/cause/answer.ts';
 import type { ProbeSettings } from '../../../src/policy/policy.ts';
+import type { ImageQuestion } from '../../../src/pull/facts.ts';
 import type { Keyring } from '../../../src/pull/keyring.ts';
 import type { ProbeRequest } from '../../../src/registry/client/probe-image.ts';
-import { createProber, type ProbeEvent } from '../../../src/registry/prober/prober.ts';
+import type { ProbeEvent } from '../../../src/registry/prober/probe-queue.ts';
+import { createProber } from '../../../src/registry/prober/prober.ts';
 import {
   credentials,
   DENIED,
   keyringOf,
   NO_IMAGE,
+  NO_REPOSITORY,
   OK,
   probingPolicy,
   question,
@@ -21,13 +23,15 @@ import {
 } from './probing.ts';
 
 const APP = 'registry.example.com/team/app:1';
-const { positiveMs, negativeMs, errorMs } = SETTINGS;
+const { positiveMs, errorMs } = SETTINGS;
+
+type Secret = readonly (readonly [key: string, user: string, password?: string])[] | 'unreadable' | 'unknown';
 
 type Options = Readonly<{
-  says?: (request: ProbeRequest) => ImageAnswer;
+  says?: (request: ProbeRequest) => ImageAnswer | { notAsked: { why: 'token-redirects' } };
   settings?: Partial<ProbeSettings>;
-  /** What is in the pull secrets, by `namespace/name`. */
-  secrets?: Record<string, readonly (readonly [key: string, user: string, password?: string])[] | 'unreadable'>;
+  /** What is in the pull secrets, by `namespace/name`; nobody may look into one that is `unknown`. */
+  secrets?: Record<string, Secret>;
 }>;
 
 function start({ says = () => OK, settings = {}, secrets = {} }: Options = {}) {
@@ -40,8 +44,9 @@ function start({ says = () => OK, settings = {}, secrets = {} }: Options = {}) {
     reads.push(`${namespace}/${names.join('+')}`);
     const held = names.map((name) => secrets[`${namespace}/${name}`] ?? []);
     if (held.includes('unreadable')) return Promise.reject(new Error('the API server does not answer'));
-    const entries = held.filter((each) => each !== 'unreadable').flat();
-    return Promise.resolve(keyringOf(entries.map(([key, user, password]) => [key, credentials(user, password)])));
+    const entries = held.filter((each) => typeof each !== 'string').flat();
+    const named = entries.map(([key, user, password]) => [key, credentials(user, password)] as const);
+    return Promise.resolve(keyringOf(named, !held.includes('unknown')));
   };
   const prober = createProber({
     policy: () => policy,
@@ -51,58 +56,112 @@ function start({ says = () => OK, settings = {}, secrets = {} }: Options = {}) {
     onProbed: (event) => events.push(event),
     now: clock.now,
   });
-  /** What one review is told at once, and what after it has waited. */
-  const review = async (...questions: readonly ImageQuestion[]) => {
-    const { registries, pending } = prober.inquire();
-    const judge = () => questions.map((one) => registries.find(one));
-    const atOnce = judge();
-    const waits = pending();
-    await waits;
-    return { atOnce, hasWaited: waits !== undefined, last: judge(), stillWaits: pending() !== undefined };
+  /** What is known, the answer itself if there is one. */
+  const get = (one: ImageQuestion) => {
+    const known = prober.registries.get(one);
+    return typeof known === 'string' ? known : known.answer;
   };
-  const changePolicy = (changed: Partial<ProbeSettings>): void => {
+  /** What a review is told in the end, and what it was told at once. */
+  const review = async (one: ImageQuestion) => {
+    const atOnce = prober.registries.get(one);
+    if (atOnce === 'unasked') return { atOnce, last: await prober.ask(one) };
+    if (typeof atOnce !== 'string' && atOnce.isDue) void prober.ask(one);
+    const told = typeof atOnce === 'string' ? atOnce : atOnce.answer;
+    return { atOnce: told, last: told };
+  };
+  const changePolicy = (changed: Partial<ProbeSettings> = {}): void => {
     policy = probingPolicy(changed);
     prober.forget();
   };
-  return { prober, registry, events, reads, clock, review, changePolicy };
+  return { prober, registry, events, reads, clock, get, review, changePolicy };
 }
 
+const DEV = { 'web/one': [['registry.example.com', 'dev']] } satisfies Options['secrets'];
+
 describe('a question', () => {
-  test('is answered after the registry was asked, and at once the next time', async () => {
-    const { review, registry } = start();
-    expect(await review(question(APP))).toEqual({
-      atOnce: [undefined],
-      hasWaited: true,
-      last: [OK],
-      stillWaits: false,
-    });
-    expect(await review(question(APP))).toEqual({ atOnce: [OK], hasWaited: false, last: [OK], stillWaits: false });
-    expect(registry.requests).toHaveLength(1);
+  test('is answered when the registry was asked, and from memory the next time', async () => {
+    const { review, registry, reads } = start();
+    expect(await review(question(APP))).toEqual({ atOnce: 'unasked', last: OK });
+    expect(await review(question(APP))).toEqual({ atOnce: OK, last: OK });
+    // Nor is anything read for a pod without pull secrets.
+    expect([registry.requests.length, reads]).toEqual([1, []]);
   });
 
-  test('about a registry that the policy does not name is not asked, and nobody waits', async () => {
-    const { review, registry, reads } = start();
-    expect(await review(question('quay.io/team/app:1', ['one']))).toMatchObject({
-      last: [undefined],
-      hasWaited: false,
-    });
+  test('alone has nobody asked', async () => {
+    const { get, registry, reads } = start();
+    expect([get(question(APP, ['one'])), get(question(APP, ['one']))]).toEqual(['unasked', 'unasked']);
+    await settle();
+    expect([registry.requests, reads]).toEqual([[], []]);
+  });
+
+  test('about a registry that the policy does not name has nobody asked', async () => {
+    const { get, prober, registry, reads } = start();
+    const asked = question('quay.io/team/app:1', ['one']);
+    expect([get(asked), await prober.ask(asked)]).toEqual(['not-allowed', undefined]);
     expect([registry.requests, reads]).toEqual([[], []]);
   });
 
   test('of a thousand reviews at the same time is one probe an image and user', async () => {
-    const { review, registry, reads } = start({
-      secrets: { 'web/one': [['registry.example.com', 'dev']], 'web/two': [['registry.example.com', 'ops']] },
+    const { prober, registry, reads } = start({
+      secrets: { ...DEV, 'web/two': [['registry.example.com', 'ops']] },
     });
     registry.hold();
     const asked = Array.from({ length: 1000 }, async (_, at) =>
-      review(question(`registry.example.com/app:${at % 2}`, [at % 4 < 2 ? 'one' : 'two'])),
+      prober.ask(question(`registry.example.com/app:${at % 2}`, [at % 4 < 2 ? 'one' : 'two'])),
     );
     await settle();
     registry.release();
-    const reviews = await Promise.all(asked);
-    expect(reviews.every(({ last }) => last[0] === OK)).toBe(true);
-    expect(registry.requests).toHaveLength(4);
-    expect(reads).toHaveLength(2);
+    expect(new Set(await Promise.all(asked))).toEqual(new Set([OK]));
+    expect([registry.requests.length, reads.length]).toEqual([4, 2]);
+  });
+});
+
+describe('an image is asked about as kubelet pulls it', () => {
+  const notAsked = { notAsked: { why: 'token-redirects' } } as const;
+  const ANSWERS = { denied: DENIED, missing: NO_IMAGE, good: OK, gone: UNREACHABLE, forbidden: notAsked };
+
+  type Case = [what: string, users: readonly (keyof typeof ANSWERS)[], asked: readonly string[], told: unknown];
+
+  test.each<Case>([
+    ['as anybody without an entry for its registry', [], ['anybody'], NO_REPOSITORY],
+    ['with the entry, and never as anybody then', ['denied'], ['denied'], DENIED],
+    ['until somebody is let in', ['denied', 'missing', 'good', 'gone'], ['denied', 'missing', 'good'], OK],
+    ['until nobody answers', ['denied', 'gone', 'good'], ['denied', 'gone'], UNREACHABLE],
+    ['until it may not be asked', ['denied', 'forbidden', 'good'], ['denied', 'forbidden'], undefined],
+    ['to the end when all are refused', ['denied', 'missing'], ['denied', 'missing'], NO_IMAGE],
+  ])('%s', async (_what, users, tried, told) => {
+    const { prober, registry, get } = start({
+      says: ({ credentials: who }) =>
+        who === undefined ? NO_REPOSITORY : ANSWERS[who.username as keyof typeof ANSWERS],
+      secrets: { 'web/one': users.map((user) => ['registry.example.com', user]) },
+    });
+    expect(await prober.ask(question(APP, ['one']))).toEqual(told);
+    expect(registry.requests.map(({ credentials: who }) => who?.username ?? 'anybody')).toEqual(tried);
+    expect(get(question(APP, ['one']))).toEqual(told ?? 'no-answer');
+  });
+
+  test.each<[what: string, pullSecrets: readonly string[] | 'unknown', secret: Secret]>([
+    ['as a secret could not be read', ['one'], 'unknown'],
+    ['as nobody knows which secrets there are', 'unknown', 'unreadable'],
+    ['as there are too many secrets', Array.from({ length: 21 }, (_, at) => `s${at}`), []],
+  ])('and not all is told where it is not sure what kubelet has, %s', async (_what, pullSecrets, secret) => {
+    // With credentials that kubelet may have it may be there.
+    const hidden = { ...NO_IMAGE, mayBeHidden: true };
+    for (const [answer, told] of [[OK, OK] as const, [NO_IMAGE, hidden] as const, [DENIED, undefined] as const]) {
+      const { prober, get } = start({ says: () => answer, secrets: { 'web/one': secret } });
+      expect(await prober.ask(question(APP, pullSecrets))).toEqual(told);
+      expect(get(question(APP, pullSecrets))).toEqual(told ?? 'no-answer');
+    }
+  });
+
+  test('a refusal of six users is none, as only five are tried', async () => {
+    const users = ['a', 'b', 'c', 'd', 'e', 'f'];
+    const { prober, registry } = start({
+      says: () => DENIED,
+      secrets: { 'web/one': users.map((user) => ['registry.example.com', user]) },
+    });
+    expect(await prober.ask(question(APP, ['one']))).toBeUndefined();
+    expect(registry.requests.map(({ credentials: who }) => who?.username)).toEqual(users.slice(0, 5));
   });
 });
 
@@ -118,9 +177,9 @@ describe('who is asked as', () => {
       },
     });
     for (let time = 0; time < 2; time++) {
-      expect((await review(question(APP, ['one'], 'web'))).last).toEqual([OK]);
-      expect((await review(question(APP, ['one'], 'shop'))).last).toEqual([DENIED]);
-      expect((await review(question(APP, [], 'web'))).last).toEqual([DENIED]);
+      expect((await review(question(APP, ['one'], 'web'))).last).toEqual(OK);
+      expect((await review(question(APP, ['one'], 'shop'))).last).toEqual(DENIED);
+      expect((await review(question(APP, [], 'web'))).last).toEqual(DENIED);
     }
   });
 
@@ -133,83 +192,88 @@ describe('who is asked as', () => {
       },
     });
     await review(question(APP, ['one'], 'web'));
-    expect((await review(question(APP, ['copy'], 'shop'))).last).toEqual([OK]);
+    expect((await review(question(APP, ['copy'], 'shop'))).last).toEqual(OK);
     expect(registry.requests).toHaveLength(1);
   });
+});
 
-  test('a secret that is mended is noticed by the next apply', async () => {
+describe('pull secrets', () => {
+  test('that are mended are noticed by the next apply', async () => {
     const secrets: NonNullable<Options['secrets']> = { 'web/one': [['registry.example.com', 'dev', 'wrong']] };
-    const { review, clock } = start({ says, secrets });
-    expect((await review(question(APP, ['one']))).last).toEqual([DENIED]);
+    const { review, clock } = start({
+      says: ({ credentials: who }) => (who?.password === 'right' ? OK : DENIED),
+      secrets,
+    });
+    expect((await review(question(APP, ['one']))).last).toEqual(DENIED);
     secrets['web/one'] = [['registry.example.com', 'dev', 'right']];
     clock.pass(1000);
-    expect((await review(question(APP, ['one']))).last).toEqual([OK]);
+    expect((await review(question(APP, ['one']))).last).toEqual(OK);
   });
 
-  test('a secret is not read again while the image is known to be there', async () => {
-    const { review, reads, clock } = start({ secrets: { 'web/one': [['registry.example.com', 'dev']] } });
-    await review(question(APP, ['one']));
-    clock.pass(positiveMs / 2 - 1);
-    expect(await review(question(APP, ['one']))).toMatchObject({ atOnce: [OK] });
-    expect(reads).toHaveLength(1);
-    clock.pass(1);
-    expect(await review(question(APP, ['one']))).toMatchObject({ last: [OK] });
-    expect(reads).toHaveLength(2);
-  });
-
-  test('nothing is said while secrets cannot be read, and nobody waits for it again at once', async () => {
+  test('that cannot be read have nothing said, operators told, and nobody wait for it again at once', async () => {
     const secrets: NonNullable<Options['secrets']> = { 'web/one': 'unreadable' };
     const { review, registry, events, clock } = start({ secrets });
-    expect(await review(question(APP, ['one']))).toMatchObject({
-      hasWaited: true,
-      last: [undefined],
-      stillWaits: false,
-    });
-    expect(await review(question(APP, ['one']))).toMatchObject({ hasWaited: false, last: [undefined] });
-    expect([registry.requests, events]).toMatchObject([
+    expect(await review(question(APP, ['one']))).toEqual({ atOnce: 'unasked', last: undefined });
+    expect(await review(question(APP, ['one']))).toMatchObject({ atOnce: 'no-answer' });
+    const notAsked = { why: 'secrets-unreadable', problem: 'the API server does not answer' };
+    expect([registry.requests, events]).toEqual([
       [],
-      [{ result: { notAsked: 'the API server does not answer' } }],
+      [{ registry: 'registry.example.com', seconds: 0, result: { notAsked } }],
     ]);
     secrets['web/one'] = [];
     clock.pass(errorMs);
-    expect((await review(question(APP, ['one']))).last).toEqual([OK]);
+    expect((await review(question(APP, ['one']))).last).toEqual(OK);
+  });
+
+  test('are read once by all who ask at the same time, and again by who comes later', async () => {
+    const { prober, reads } = start({ secrets: DEV });
+    const images = Array.from({ length: 50 }, (_, at) => `registry.example.com/team/app-${at}:1`);
+    await Promise.all(images.map(async (image) => prober.ask(question(image, ['one']))));
+    const later = [question(APP, ['one']), question(APP, ['one', 'two']), question(APP, ['one'], 'other')];
+    await Promise.all(later.map(prober.ask));
+    expect(reads).toEqual(['web/one', 'web/one', 'web/one+two', 'other/one']);
+  });
+
+  test('are read a few at a time, as an API server has other things to do', async () => {
+    const ends: ((keyring: Keyring) => void)[] = [];
+    const { ask } = createProber({
+      policy: () => probingPolicy(),
+      probeImage: standInRegistry().probeImage,
+      readKeyring: async () => new Promise((resolve) => ends.push(resolve)),
+      platforms: () => [],
+      onProbed: () => undefined,
+    });
+    const asked = Array.from({ length: 1100 }, async (_, at) => ask(question(APP, ['one'], `web-${at}`)));
+    await settle();
+    expect(ends).toHaveLength(8);
+    for (const end of ends) {
+      end(keyringOf([]));
+      // The next ones begin to be read, and end up in the same list.
+      await settle();
+    }
+    const answers = await Promise.all(asked);
+    expect(answers.filter((answer) => answer !== undefined)).toHaveLength(1008);
   });
 });
 
 describe('an answer', () => {
-  test.each([
-    ['is there', OK, positiveMs],
-    ['is not there', NO_IMAGE, negativeMs],
-    ['cannot be reached', UNREACHABLE, errorMs],
-  ])('that an image %s is told for as long as the policy says', async (_what, answer, milliseconds) => {
-    const { review, registry, clock } = start({ says: () => answer });
-    await review(question(APP));
-    clock.pass(milliseconds - 1);
-    expect((await review(question(APP))).atOnce).toEqual([answer]);
-    await settle();
-    const asked = registry.requests.length;
-    clock.pass(milliseconds);
-    expect(await review(question(APP))).toMatchObject({ atOnce: [undefined], last: [answer] });
-    expect(registry.requests).toHaveLength(asked + 1);
-  });
-
   test('that is half as old as it may be is told at once, and asked for again by one in the background', async () => {
     let answer: ImageAnswer = OK;
-    const { review, registry, clock } = start({ says: () => answer });
+    const { review, get, registry, clock } = start({ says: () => answer });
     await review(question(APP));
     clock.pass(positiveMs / 2);
     answer = NO_IMAGE;
     registry.hold();
     const reviews = await Promise.all(Array.from({ length: 100 }, async () => review(question(APP))));
-    expect(reviews.every(({ hasWaited, last }) => !hasWaited && last[0] === OK)).toBe(true);
+    expect(reviews.every(({ atOnce }) => atOnce === OK)).toBe(true);
     expect(registry.requests).toHaveLength(2);
     registry.release();
     await settle();
-    expect(await review(question(APP))).toMatchObject({ hasWaited: false, last: [NO_IMAGE] });
+    expect(get(question(APP))).toEqual(NO_IMAGE);
   });
 
   test('that is being asked for again has no secret read for that in the meantime', async () => {
-    const { review, registry, reads, clock } = start({ secrets: { 'web/one': [['registry.example.com', 'dev']] } });
+    const { review, registry, reads, clock } = start({ secrets: DEV });
     registry.hold();
     const first = review(question(APP, ['one']));
     await settle();
@@ -222,7 +286,7 @@ describe('an answer', () => {
     clock.pass(1000);
     registry.hold();
     for (let time = 0; time < 10; time++) {
-      expect(await review(question(APP, ['one']))).toMatchObject({ hasWaited: false, last: [OK] });
+      expect(await review(question(APP, ['one']))).toMatchObject({ atOnce: OK });
       await settle();
     }
     expect([registry.requests.length, reads.length]).toEqual([2, 3]);
@@ -235,7 +299,7 @@ describe('an answer', () => {
     clock.pass(positiveMs / 2);
     answer = UNREACHABLE;
     for (let time = 0; time < 10; time++) {
-      expect(await review(question(APP))).toMatchObject({ hasWaited: false, last: [OK] });
+      expect(await review(question(APP))).toMatchObject({ atOnce: OK });
       await settle();
     }
     expect(registry.requests).toHaveLength(2);
@@ -244,21 +308,7 @@ describe('an answer', () => {
     await settle();
     expect(registry.requests).toHaveLength(3);
     clock.pass(positiveMs / 2);
-    expect((await review(question(APP))).last).toEqual([UNREACHABLE]);
-  });
-
-  test('is one of no more than the policy allows, however many images there are', async () => {
-    const { review, prober } = start({ settings: { entries: 10, concurrency: 100 } });
-    for (let at = 0; at < 100; at++) await review(question(`registry.example.com/app:${at}`));
-    expect(prober.state()).toEqual({ answers: 10, inFlight: 0 });
-    expect((await review(question('registry.example.com/app:99'))).atOnce).toEqual([OK]);
-    expect((await review(question('registry.example.com/app:0'))).atOnce).toEqual([undefined]);
-  });
-
-  test('is told to the review that waited for it although there is no room to keep it, or no time', async () => {
-    const { review } = start({ settings: { entries: 1, positiveMs: 0 } });
-    const questions = Array.from({ length: 5 }, (_, at) => question(`registry.example.com/app:${at}`));
-    expect(await review(...questions)).toMatchObject({ last: [OK, OK, OK, OK, OK], stillWaits: false });
+    expect((await review(question(APP))).last).toEqual(UNREACHABLE);
   });
 });
 
@@ -268,67 +318,49 @@ describe('a registry that hangs', () => {
     started.registry.hold();
     return started;
   };
+  const appOf = (at: number) => question(`registry.example.com/app:${at}`);
 
   test('does not keep others from being asked', async () => {
-    const { prober, review, registry } = hanging();
-    for (let at = 0; at < 1500; at++) prober.inquire().registries.find(question(`registry.example.com/app:${at}`));
+    const { prober, registry } = hanging();
+    for (let at = 0; at < 1500; at++) void prober.ask(appOf(at));
     await settle();
     expect(prober.state()).toEqual({ answers: 0, inFlight: 8 });
-    const asked = review(question('other.example.com/app:1'));
+    const asked = prober.ask(question('other.example.com/app:1'));
     await settle();
     expect(registry.requests.at(-1)?.reference.registry).toBe('other.example.com');
     registry.release();
-    expect((await asked).last).toEqual([OK]);
+    expect(await asked).toEqual(OK);
   });
+
+  /** How many of these are not done at once, and how to wait for them. */
+  async function countWaiting(asked: readonly Promise<unknown>[]): Promise<number> {
+    let done = 0;
+    for (const one of asked) void one.then(() => (done += 1));
+    await settle();
+    return asked.length - done;
+  }
 
   test('is waited for by so many reviews at most, though all of them ask the same', async () => {
     const { prober, registry } = hanging();
-    const inquiries = Array.from({ length: 20_010 }, () => prober.inquire());
-    for (const { registries } of inquiries) registries.find(question(APP));
-    expect(inquiries.filter(({ pending }) => pending() !== undefined)).toHaveLength(20_000);
+    const asked = Array.from({ length: 20_010 }, async () => prober.ask(question(APP)));
+    expect(await countWaiting(asked)).toBe(20_000);
     registry.release();
-    await Promise.all(inquiries.map(async ({ pending }) => pending()));
-    const next = prober.inquire();
-    next.registries.find(question('registry.example.com/app:2'));
-    expect(next.pending()).toBeDefined();
+    await Promise.all(asked);
+    expect(await prober.ask(appOf(2))).toEqual(OK);
   });
 
-  test('has a thousand questions wait at most, and who asks more does not wait', () => {
-    const { prober } = hanging();
-    const waits = Array.from({ length: 1500 }, (_, at) => {
-      const { registries, pending } = prober.inquire();
-      registries.find(question(`registry.example.com/app:${at}`));
-      return pending() !== undefined;
-    });
-    expect(waits.filter(Boolean)).toHaveLength(8 + 1000);
-    const joining = prober.inquire();
-    joining.registries.find(question('registry.example.com/app:0'));
-    expect(joining.pending()).toBeDefined();
+  test('has a thousand questions wait at most; who asks more does not wait, nor has secrets read', async () => {
+    const { prober, reads } = hanging();
+    const asked = Array.from({ length: 1500 }, async (_, at) => prober.ask(appOf(at)));
+    expect(await countWaiting(asked)).toBe(8 + 1000);
+    expect(await countWaiting([prober.ask(appOf(0)), prober.ask(question(APP, ['one']))])).toBe(1);
+    expect(reads).toEqual([]);
   });
-});
-
-test('a registry that is down is told of at once, until it is tried again', async () => {
-  const { review, registry, clock } = start({ says: () => UNREACHABLE });
-  const ask = async (tag: number) => review(question(`registry.example.com/app:${tag}`, ['one']));
-  for (let tag = 0; tag < 5; tag++) expect(await ask(tag)).toMatchObject({ hasWaited: true });
-  expect(await ask(5)).toMatchObject({ hasWaited: false, last: [UNREACHABLE] });
-  expect(registry.requests).toHaveLength(5);
-  clock.pass(30_000);
-  registry.hold();
-  const trial = ask(6);
-  await settle();
-  expect(await ask(7)).toMatchObject({ hasWaited: false, last: [UNREACHABLE] });
-  registry.release();
-  await trial;
-  expect(registry.requests).toHaveLength(6);
 });
 
 test('while a registry is left alone, the secrets of an image that is known are not read for each review', async () => {
   let answer: ImageAnswer = OK;
-  const { review, reads, clock } = start({
-    says: () => answer,
-    secrets: { 'web/one': [['registry.example.com', 'dev']] },
-  });
+  const { review, reads, clock } = start({ says: () => answer, secrets: DEV });
   await review(question(APP, ['one']));
   clock.pass(positiveMs / 2 - 1);
   await review(question(APP, ['one']));
@@ -336,7 +368,7 @@ test('while a registry is left alone, the secrets of an image that is known are 
   for (let tag = 10; tag < 15; tag++) await review(question(`registry.example.com/app:${tag}`));
   clock.pass(1);
   for (let time = 0; time < 10; time++) {
-    expect((await review(question(APP, ['one']))).last).toEqual([OK]);
+    expect((await review(question(APP, ['one']))).last).toEqual(OK);
     await settle();
   }
   expect(reads.length).toBeLessThan(4);
@@ -344,54 +376,49 @@ test('while a registry is left alone, the secrets of an image that is known are 
 
 describe('under a new policy', () => {
   test('everything is asked anew', async () => {
-    const { review, changePolicy, prober } = start();
-    await review(question(APP));
-    changePolicy({});
-    expect(prober.state().answers).toBe(0);
-    expect(await review(question(APP))).toMatchObject({ atOnce: [undefined], last: [OK] });
+    const { get, prober, changePolicy } = start();
+    await prober.ask(question(APP));
+    expect(prober.state()).toEqual({ answers: 1, inFlight: 0 });
+    changePolicy();
+    expect([prober.state().answers, get(question(APP))]).toEqual([0, 'unasked']);
   });
 
   test('what was asked under the old one is neither kept nor told', async () => {
     let answer: ImageAnswer = DENIED;
-    const { review, registry, changePolicy, prober } = start({ says: () => answer });
+    const { prober, review, registry, changePolicy } = start({ says: () => answer });
     registry.hold();
-    const old = review(question(APP));
+    const old = prober.ask(question(APP));
     await settle();
-    changePolicy({});
+    changePolicy();
     registry.release();
-    expect((await old).last).toEqual([undefined]);
+    expect(await old).toBeUndefined();
     expect(prober.state().answers).toBe(0);
     answer = OK;
-    expect(await review(question(APP))).toMatchObject({ atOnce: [undefined], last: [OK] });
+    expect(await review(question(APP))).toEqual({ atOnce: 'unasked', last: OK });
   });
 
   test('a registry that was left alone is asked again, as its address may have been mended', async () => {
     let answer: ImageAnswer = UNREACHABLE;
-    const { review, changePolicy } = start({ says: () => answer });
+    const { get, review, changePolicy } = start({ says: () => answer });
     for (let tag = 0; tag < 5; tag++) await review(question(`registry.example.com/app:${tag}`));
+    expect(get(question(APP, ['one']))).toEqual(UNREACHABLE);
     answer = OK;
-    changePolicy({});
-    expect((await review(question(APP))).last).toEqual([OK]);
+    changePolicy();
+    expect((await review(question(APP))).last).toEqual(OK);
   });
 });
 
-test('a mistake of ours is told to operators, and the review goes on', async () => {
-  const { prober, events } = start();
-  const broken = createProber({
+test('a mistake of ours is told to operators, and nothing is said', async () => {
+  const events: ProbeEvent[] = [];
+  const { ask } = createProber({
     policy: () => probingPolicy(),
     probeImage: standInRegistry().probeImage,
     readKeyring: async () => Promise.resolve({ entries: [null], isComplete: true } as unknown as Keyring),
     platforms: () => [],
     onProbed: (event) => events.push(event),
   });
-  for (const { registries, pending } of [broken.inquire(), prober.inquire()]) {
-    registries.find(question(APP, ['one']));
-    await pending();
-  }
-  expect(events).toMatchObject([
-    { result: { notAsked: expect.stringContaining('TypeError') as string } },
-    { result: { answer: OK } },
-  ]);
+  expect(await ask(question(APP, ['one']))).toBeUndefined();
+  expect(events).toMatchObject([{ result: { notAsked: { why: 'bug', error: 'TypeError' } } }]);
 });
 
 test('credentials are in nothing that is told', async () => {

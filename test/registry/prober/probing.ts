@@ -1,5 +1,5 @@
 import type { ImageQuestion } from '../../../src/pull/facts.ts';
-import type { ImageAnswer, PullableImage } from '../../../src/cause/answer.ts';
+import type { FailedAnswer, ImageAnswer, PullableImage } from '../../../src/cause/answer.ts';
 import type { PolicySections, ProbeSettings, RegistryProbe } from '../../../src/policy/policy.ts';
 import { parseCredentialKey } from '../../../src/pull/credential-key.ts';
 import { parseHostPattern } from '../../../src/image/host-pattern.ts';
@@ -36,13 +36,13 @@ export const OK: ImageAnswer & PullableImage = {
   sizes: [{ platform: 'linux/amd64', bytes: 7 }],
   platforms: ['linux/amd64'],
 };
-export const DENIED: ImageAnswer = { endpoint, outcome: 'failed', cause: 'access-denied' };
-export const NO_REPOSITORY: ImageAnswer = { endpoint, outcome: 'failed', cause: 'repository-not-found' };
-export const NO_IMAGE: ImageAnswer = { endpoint, outcome: 'failed', cause: 'image-not-found' };
-export const CERTIFICATE: ImageAnswer = { endpoint, outcome: 'failed', cause: 'unknown-ca' };
-export const UNREACHABLE: ImageAnswer = { endpoint, outcome: 'failed', cause: 'timeout' };
-export const RATE_LIMITED: ImageAnswer = { endpoint, outcome: 'failed', cause: 'rate-limited', endsAt: undefined };
-export const BROKEN: ImageAnswer = {
+export const DENIED: FailedAnswer = { endpoint, outcome: 'failed', cause: 'access-denied' };
+export const NO_REPOSITORY: FailedAnswer = { endpoint, outcome: 'failed', cause: 'repository-not-found' };
+export const NO_IMAGE: FailedAnswer = { endpoint, outcome: 'failed', cause: 'image-not-found' };
+export const CERTIFICATE: FailedAnswer = { endpoint, outcome: 'failed', cause: 'unknown-ca' };
+export const UNREACHABLE: FailedAnswer = { endpoint, outcome: 'failed', cause: 'timeout' };
+export const RATE_LIMITED: FailedAnswer = { endpoint, outcome: 'failed', cause: 'rate-limited', endsAt: undefined };
+export const BROKEN: FailedAnswer = {
   endpoint,
   outcome: 'failed',
   cause: 'server-error',

@@ -1,0 +1,190 @@
+import type { RegistryProbe } from '../../policy/policy.ts';
+import type { Credentials } from '../../pull/keyring.ts';
+import { readPath } from '../../text/json.ts';
+import type { Exchange } from '../exchange/exchange.ts';
+import { addressOf, endpointOf, type RegistryAddress } from './address.ts';
+import { broken, classifyTokenRefusal, isFailure, parseJson, type ProbeFailure } from './outcome.ts';
+import { followRedirects } from './redirects.ts';
+
+/** Whom a login is for, and where. */
+export type LoginOptions = Readonly<{
+  exchange: Exchange;
+  address: RegistryAddress;
+  isDockerHub: boolean;
+  /** The one whose images are to be pulled. What a challenge says of it is not asked for. */
+  repository: string;
+  registry: RegistryProbe;
+  /** Undefined to ask as anybody. */
+  credentials: Credentials | undefined;
+  /** By `performance.now()`. */
+  deadline: number;
+  /** Milliseconds since 1970. */
+  now: () => number;
+}>;
+
+/** `isForOthers`: the token that the registry wanted is for other repositories, and was not asked for. */
+export type Login = Readonly<{ scheme: 'basic' | 'bearer'; authorization: string; isForOthers?: boolean }>;
+
+/** Longer headers no registry takes; it would refuse them, or hang up, as if it did not work. */
+const MAX_LOGIN_LENGTH = 16 * 1024;
+
+/** Tokens of cloud registries have some thousand characters; much longer ones no server takes back in a header. */
+const MAX_TOKEN_LENGTH = 16 * 1024;
+
+const MAX_TOKEN_ANSWER_BYTES = 64 * 1024;
+
+/** Docker Hub gives its tokens at a host of its own, which need not be named. */
+const DOCKER_HUB_TOKENS = 'auth.docker.io:443';
+
+/**
+ * What to log in with at a registry that asks for it; undefined when nothing that we have meets what it asks for.
+ *
+ * @param header `WWW-Authenticate`; several of them joined with commas, as Node does
+ */
+export async function logIn(
+  header: string | undefined,
+  options: LoginOptions,
+): Promise<Login | ProbeFailure | undefined> {
+  const { credentials, repository } = options;
+  const basic = credentials === undefined ? undefined : toBasic(credentials);
+  if (basic !== undefined && basic.length > MAX_LOGIN_LENGTH) return { notAsked: { why: 'long-credentials' } };
+  const challenge = chooseChallenge(header ?? '');
+  if (challenge?.kind !== 'bearer') {
+    return challenge === undefined || basic === undefined ? undefined : { scheme: 'basic', authorization: basic };
+  }
+  const realm = checkRealm(challenge.realm, options);
+  if (isFailure(realm)) return realm;
+  const token = await fetchToken({ realm, service: challenge.service, authorization: basic }, options);
+  if (isFailure(token)) return token;
+  const isForOthers = isForOtherRepositories(challenge.scope, repository);
+  return { scheme: 'bearer', authorization: `Bearer ${token.token}`, isForOthers };
+}
+
+function toBasic({ username, password }: Credentials): string {
+  return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
+}
+
+type UsableChallenge = Readonly<
+  { kind: 'bearer'; realm: string; service: string | undefined; scope: string | undefined } | { kind: 'basic' }
+>;
+
+/**
+ * The challenge to answer: Bearer, else Basic, as containerd prefers; undefined when there is neither, or none that says where
+ * its tokens are.
+ */
+function chooseChallenge(header: string): UsableChallenge | undefined {
+  const challenges = parseChallenges(header);
+  for (const { scheme, parameters } of challenges) {
+    const realm = parameters.get('realm') ?? '';
+    if (scheme === 'bearer' && realm !== '') {
+      return { kind: 'bearer', realm, service: parameters.get('service'), scope: parameters.get('scope') };
+    }
+  }
+  return challenges.some(({ scheme }) => scheme === 'basic') ? { kind: 'basic' } : undefined;
+}
+
+/**
+ * Whether a token is wanted for other repositories and not for this one, as behind a proxy that gives repositories other names.
+ *
+ * @param scope as a challenge has it, `repository:team/app:pull`, several of them with spaces between
+ */
+function isForOtherRepositories(scope: string | undefined, repository: string): boolean {
+  const names = (scope ?? '').split(' ').flatMap((part) => /^repository:([^:]+):/.exec(part)?.[1] ?? []);
+  return names.length > 0 && !names.includes(repository);
+}
+
+/**
+ * Where a registry says that its tokens come from, if we may go there. With a user and a password that would be sent along, this
+ * is what stands between them and whoever writes the name of a host into a challenge.
+ */
+function checkRealm(realm: string, options: LoginOptions): URL | ProbeFailure {
+  const url = /^https?:\/\//i.test(realm) && URL.canParse(realm) ? new URL(realm) : undefined;
+  if (url === undefined) return { notAsked: { why: 'token-from-no-address' } };
+  if (url.username !== '' || url.password !== '') return { notAsked: { why: 'token-with-user' } };
+  const { host } = url;
+  if (url.protocol !== 'https:' && !options.registry.plainHttp) {
+    return { notAsked: { why: 'token-over-plain-http', host } };
+  }
+  if (!mayGiveTokens(url, options)) return { notAsked: { why: 'token-host-not-named', host } };
+  url.hash = '';
+  return url;
+}
+
+function mayGiveTokens(url: URL, { address, isDockerHub, registry }: LoginOptions): boolean {
+  const asked = endpointOf(url);
+  if (asked === address.endpoint || (isDockerHub && asked === DOCKER_HUB_TOKENS)) return true;
+  return registry.tokenHosts.some((host) => addressOf(host, url.protocol === 'http:')?.endpoint === asked);
+}
+
+type TokenRequest = Readonly<{
+  /** Where tokens come from, already allowed; its own query is kept. */
+  realm: URL;
+  /** As the challenge names it. */
+  service: string | undefined;
+  /** `Basic …`; undefined to ask as anybody. */
+  authorization: string | undefined;
+}>;
+
+/** Gets a token to pull with. It is for one probe, so when it ends is not looked at. */
+async function fetchToken(
+  { realm, service, authorization }: TokenRequest,
+  { exchange, repository, registry, deadline, now }: LoginOptions,
+): Promise<Readonly<{ token: string }> | ProbeFailure> {
+  const url = new URL(realm);
+  if (service !== undefined) url.searchParams.set('service', service);
+  url.searchParams.set('scope', `repository:${repository}:pull`);
+  const headers = { Accept: 'application/json', ...(authorization !== undefined && { Authorization: authorization }) };
+  const request = { method: 'GET', url, headers, registry, maxBytes: MAX_TOKEN_ANSWER_BYTES, deadline } as const;
+  // containerd goes where it is redirected to, and shows the password.
+  const staysBecause: ProbeFailure = { notAsked: { why: 'token-redirects' } };
+  const reply = await followRedirects(exchange, request, { plainHttp: registry.plainHttp, staysBecause });
+  if (isFailure(reply)) return reply;
+  const { response } = reply;
+  if (response.status !== 200) {
+    return { failure: classifyTokenRefusal(response, { hasCredentials: authorization !== undefined, now: now() }) };
+  }
+  const token = readToken(response.body);
+  return token === undefined ? broken('no-token') : { token };
+}
+
+/** `token` and `access_token` are the same, and services write either or both. What no header can hold is no token. */
+function readToken(body: Buffer): string | undefined {
+  const json = parseJson(body)?.value;
+  return [readPath(json, 'access_token'), readPath(json, 'token')].find(isToken);
+}
+
+function isToken(value: unknown): value is string {
+  return typeof value === 'string' && value.length <= MAX_TOKEN_LENGTH && /^[!-~]+$/.test(value);
+}
+
+/** One way to log in, as a registry offers it in `WWW-Authenticate`. Names of parameters are in lower case, values as written. */
+type Challenge = Readonly<{ scheme: string; parameters: ReadonlyMap<string, string> }>;
+
+/**
+ * Reads all challenges of a header (RFC 9110, 11.6.1). What is malformed is passed over, never guessed: a name without a value
+ * reads as a scheme, which then is none that anybody knows. Of a parameter that stands twice the first counts.
+ */
+export function parseChallenges(header: string): readonly Challenge[] {
+  const challenges: { scheme: string; parameters: Map<string, string> }[] = [];
+  for (const { groups } of header.matchAll(PART)) {
+    const { name, quoted, plain, scheme } = groups ?? {};
+    const current = challenges.at(-1)?.parameters;
+    if (scheme !== undefined) challenges.push({ scheme: scheme.toLowerCase(), parameters: new Map<string, string>() });
+    else if (name !== undefined && current?.has(name.toLowerCase()) === false) {
+      current.set(name.toLowerCase(), quoted?.replaceAll(/\\(.)/gs, '$1') ?? plain ?? '');
+    }
+  }
+  return challenges;
+}
+
+const TOKEN = "[\\w!#$%&'*+.^`|~-]+";
+const QUOTED = '[^"\\\\]*(?:\\\\.[^"\\\\]*)*';
+
+/**
+ * A parameter, quoted or not; a scheme; or quoted text that belongs to nothing, so that what is within it counts for nothing.
+ * Quotes that are never closed take all the rest with them.
+ */
+const PART = new RegExp(
+  `(?<name>${TOKEN})[ \\t]*=[ \\t]*(?:"(?<quoted>${QUOTED})"|"[^]*$|(?<plain>${TOKEN})?)|(?<scheme>${TOKEN})|"${QUOTED}"?`,
+  'gs',
+);

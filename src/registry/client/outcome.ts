@@ -1,0 +1,219 @@
+import { failBy, failWith, outcomeOf, type FailedPull } from '../../cause/answer.ts';
+import type { Fault } from '../../cause/fault.ts';
+import type { NotAsked } from '../../cause/not-asked.ts';
+import { isRecord } from '../../text/json.ts';
+import type { ExchangeFailure, ExchangeResponse } from '../exchange/exchange.ts';
+import { endpointOf } from './address.ts';
+import { readRetryAfter } from './rate-limit.ts';
+
+/** Why there is no image: it cannot be pulled, or the policy does not allow to ask on. */
+export type ProbeFailure =
+  /** `endpoint` is who was asked, where that is not the registry itself. */
+  Readonly<{ failure: FailedPull; endpoint?: string }> | Readonly<{ notAsked: NotAsked }>;
+
+export function isFailure(result: object): result is ProbeFailure {
+  return 'failure' in result || 'notAsked' in result;
+}
+
+/** It does not do what a registry does; a number as the fault has it. */
+export function broken(what: Fault['what'], number?: number): ProbeFailure {
+  return { failure: failBy(what, number) };
+}
+
+/**
+ * What it means that no response came. Of a host that the policy names, the registry or the service that gives its tokens, users
+ * are told which it is. One that the registry sent us to is not named to them, as that would let the registry write to them; and to
+ * say that the registry itself cannot be reached would be wrong.
+ */
+export function classifyNoResponse(failure: ExchangeFailure, url: URL, isElsewhere: boolean): ProbeFailure {
+  if (failure.outcome !== 'failed') {
+    const { address } = failure;
+    return isElsewhere
+      ? { notAsked: { why: 'redirect-to-private-network', host: url.host, address } }
+      : { notAsked: { why: 'address-not-allowed', host: url.hostname, address } };
+  }
+  if (!isElsewhere) return { failure, endpoint: endpointOf(url) };
+  const outcome = outcomeOf(failure);
+  if (outcome === 'certificate') return broken('elsewhere-certificate');
+  return broken(outcome === 'unreachable' ? 'elsewhere-unreachable' : 'elsewhere-nonsense');
+}
+
+/** A response that sends nobody on. `isElsewhere`: it is of another host than the one that was asked. */
+export type Reply = Readonly<{ response: ExchangeResponse; isElsewhere: boolean }>;
+
+/** As whom a registry was asked. */
+export type Asker = Readonly<{
+  hasCredentials: boolean;
+  /** How it was logged in to; undefined when it was not. */
+  login: 'basic' | 'bearer' | undefined;
+  /** Milliseconds since 1970. */
+  now: number;
+}>;
+
+/** What a response means that is no manifest. The body counts more than the status, as it is the more exact where it is known. */
+export function classifyRefusal({ response, isElsewhere }: Reply, asker: Asker): FailedPull {
+  const { status, headers, body } = response;
+  const reason = status < 400 ? undefined : readErrorBody(body);
+  if (status === 429 || reason === 'rate-limited') {
+    return { outcome: 'failed', cause: 'rate-limited', endsAt: readRetryAfter(headers, asker.now) };
+  }
+  if (isElsewhere) return classifyElsewhere(status, reason);
+  switch (reason) {
+    case 'no-repository':
+      return notFound('repository-not-found');
+    case 'no-image':
+      return notFound('image-not-found');
+    case 'login':
+      return deny(asker, 'login');
+    case 'denied':
+      return deny(asker, status === 401 && asker.login !== 'bearer' ? 'login' : 'access');
+    case undefined:
+      return classifyStatus(status, asker);
+  }
+}
+
+/** The same of a token service, which was shown a user and password or not. */
+export function classifyTokenRefusal(
+  response: ExchangeResponse,
+  { hasCredentials, now }: Omit<Asker, 'login'>,
+): FailedPull {
+  const { status, headers, body } = response;
+  const reason = readErrorBody(body);
+  if (status === 429 || reason === 'rate-limited') {
+    return { outcome: 'failed', cause: 'rate-limited', endsAt: readRetryAfter(headers, now) };
+  }
+  const isRefused = status === 401 || status === 403 || reason === 'login' || reason === 'denied';
+  // Some services call a wrong password a bad request.
+  if (isRefused || (status === 400 && hasCredentials)) {
+    return failWith(hasCredentials ? 'credentials-refused' : 'credentials-missing');
+  }
+  return failBy('token-status', status);
+}
+
+/** Some registries do nothing but redirect, and what is not there is not there. Who is denied was never told who asks. */
+function classifyElsewhere(status: number, reason: RefusalReason | undefined): FailedPull {
+  if (status === 404) return notFound(reason === 'no-repository' ? 'repository-not-found' : 'image-not-found');
+  return failBy('elsewhere-status', status);
+}
+
+function classifyStatus(status: number, asker: Asker): FailedPull {
+  // Who was given a token is who they say, or anybody; it just does not let them pull this.
+  if (status === 401) return deny(asker, asker.login === 'bearer' ? 'access' : 'login');
+  if (status === 403) return deny(asker, 'access');
+  if (status === 404) return notFound('image-not-found');
+  return failBy('status', status);
+}
+
+function deny({ hasCredentials }: Asker, lacks: 'login' | 'access'): FailedPull {
+  if (lacks === 'login') return failWith(hasCredentials ? 'credentials-refused' : 'credentials-missing');
+  return failWith(hasCredentials ? 'access-denied' : 'anonymous-denied');
+}
+
+function notFound(cause: 'repository-not-found' | 'image-not-found'): FailedPull {
+  return { outcome: 'failed', cause };
+}
+
+/** What the body of an error says, where it says it in a way that we know. */
+type RefusalReason =
+  /** Nobody is logged in, or the user and password are wrong. */
+  | 'login'
+  /** Not allowed, for whatever reason. */
+  | 'denied'
+  | 'no-repository'
+  | 'no-image'
+  | 'rate-limited';
+
+/** A longer body is not an error that anybody wrote for clients. */
+export const MAX_ERROR_BYTES = 64 * 1024;
+
+/** Of a long list of errors the first ones are looked at. */
+const MAX_ERRORS = 16;
+
+/**
+ * Reads the body of an error: the OCI form `{"errors":[{"code":"DENIED","message":"…"}]}`, and what SWR and gateways before it
+ * write instead, with numbers as codes, `errorCode` or `error_code`. The first error that is known counts. Undefined when none is.
+ */
+function readErrorBody(body: Buffer): RefusalReason | undefined {
+  if (body.length === 0 || body.length > MAX_ERROR_BYTES) return undefined;
+  const json = parseJson(body);
+  if (json === undefined) return readMessage(body.toString('utf8'));
+  for (const error of listErrors(json.value).slice(0, MAX_ERRORS)) {
+    const reason = readError(error);
+    if (reason !== undefined) return reason;
+  }
+  return undefined;
+}
+
+/** Whether somebody wrote this for people and not for clients of a registry: a web page, a line of text. */
+export function isOtherThanJson(body: Buffer): boolean {
+  return body.length > 0 && parseJson(body) === undefined;
+}
+
+/** Undefined when it is none. */
+export function parseJson(body: Buffer): Readonly<{ value: unknown }> | undefined {
+  try {
+    return { value: JSON.parse(body.toString('utf8')) };
+  } catch {
+    return undefined;
+  }
+}
+
+/** `{"errors":[…]}`, a list without anything around it as SWR's older interfaces have it, or one error alone. */
+function listErrors(json: unknown): readonly unknown[] {
+  if (Array.isArray(json)) return json;
+  const errors = isRecord(json) ? json['errors'] : undefined;
+  return Array.isArray(errors) && errors.length > 0 ? errors : [json];
+}
+
+function readError(error: unknown): RefusalReason | undefined {
+  if (!isRecord(error)) return undefined;
+  const code = error['code'] ?? error['errorCode'] ?? error['error_code'];
+  const message = error['message'] ?? error['errorMessage'] ?? error['error_msg'];
+  const known = readCode(code);
+  // SWR says DENIED for everything, and 400 for much, and only the message tells why.
+  const isExact = known !== undefined && known !== 'denied';
+  return isExact || typeof message !== 'string' ? known : (readMessage(message) ?? known);
+}
+
+function readCode(code: unknown): RefusalReason | undefined {
+  if (typeof code === 'number') return STATUSES.get(code);
+  if (typeof code !== 'string') return undefined;
+  const swrStatus = SWR_CODE.exec(code)?.[1];
+  // What SWR cannot read in a request to pull is the login.
+  if (swrStatus === '400') return 'login';
+  return CODES.get(code.toUpperCase()) ?? STATUSES.get(Number(swrStatus ?? code));
+}
+
+/** `SVCSTG.SWR.4010000`: a status, and which of hundreds of cases it is. */
+const SWR_CODE = /^SVCSTG\.SWR\.([0-9]{3})/i;
+
+/** The codes of the OCI distribution specification, and older ones of Docker's. */
+const CODES: ReadonlyMap<string, RefusalReason> = new Map([
+  ['UNAUTHORIZED', 'denied'],
+  ['DENIED', 'denied'],
+  ['NAME_UNKNOWN', 'no-repository'],
+  ['NAME_INVALID', 'no-repository'],
+  ['MANIFEST_UNKNOWN', 'no-image'],
+  ['TAG_INVALID', 'no-image'],
+  ['TOOMANYREQUESTS', 'rate-limited'],
+]);
+
+/** Sentences that stand where a code should be, in SWR's errors and in items 1 and 8 of the FAQ. */
+function readMessage(message: string): RefusalReason | undefined {
+  return MESSAGES.find(([sentence]) => sentence.test(message))?.[1];
+}
+
+const MESSAGES: readonly (readonly [RegExp, RefusalReason])[] = [
+  [/\byou may not login yet\b/i, 'login'],
+  [/\bauth is empty, only accept x-auth-token\b/i, 'login'],
+  [/\bauthenticate error\b/i, 'login'],
+  [/\btoomanyrequests\b|\bpull rate limit\b/i, 'rate-limited'],
+];
+
+/** Statuses that stand where a code should be. 400 and 500 are said of anything. */
+const STATUSES: ReadonlyMap<number, RefusalReason> = new Map([
+  [401, 'login'],
+  [403, 'denied'],
+  [404, 'no-image'],
+  [429, 'rate-limited'],
+]);
