@@ -16,45 +16,35 @@ const POLICY = policyOf(
 );
 
 describe('an admission as the API server sent it', () => {
-  test.each<[review: string, endpoint: Endpoint, notices: readonly object[]]>([
-    [
-      'pod-create-from-replicaset',
-      'mutate',
-      [
-        {
-          involved: {
-            apiVersion: 'apps/v1',
-            kind: 'ReplicaSet',
-            namespace: 'default',
-            name: 'dep-6cfb479985',
-            uid: '91fbc935-7a37-4bed-8ddf-231215f0a7cc',
-          },
-          outcome: 'fixed',
-          rule: 'mirror-used',
-          message: expect.stringMatching(
-            /^Pod\/dep-6cfb479985-\*: spec\.containers\[0\]\.image: .*; given "mirror\.example\.com\/nginx:1\.25" \(mirror-used\)$/,
-          ) as string,
-        },
-      ],
-    ],
-    [
-      'statefulset-create-uppercase-image',
-      'validate',
-      [
-        {
-          involved: { apiVersion: 'apps/v1', kind: 'StatefulSet', namespace: 'default', name: 'sts' },
-          outcome: 'denied',
-          rule: 'reference-valid',
-          message: expect.stringMatching(
-            /^spec\.template\.spec\.containers\[0\]\.image: .*lowercase.* \(reference-valid\)\. Write the address as .*\.$/,
-          ) as string,
-        },
-      ],
-    ],
-    ['deployment-create', 'validate', []],
-  ])('%s at /%s', (name, endpoint, notices) => {
-    const request = requestOf(recordedReview(name));
-    expect(readNotices(request, admit(request, endpoint, POLICY, { facts: {}, now: NOW }))).toEqual(notices);
+  const tell = (name: string, endpoint: Endpoint): ReturnType<typeof readNotices> => {
+    const read = readReview(recordedReview(name));
+    if (!read.ok) throw new Error(read.problem);
+    const { request } = read.review;
+    return readNotices(request, admit(request, endpoint, POLICY, { facts: {}, now: NOW }));
+  };
+
+  test('is told of its owner', () => {
+    const [notice, ...others] = tell('pod-create-from-replicaset', 'mutate');
+    const uid = '91fbc935-7a37-4bed-8ddf-231215f0a7cc';
+    const involved = { apiVersion: 'apps/v1', kind: 'ReplicaSet', namespace: 'default', name: 'dep-6cfb479985', uid };
+    expect(notice).toMatchObject({ involved, outcome: 'fixed', rule: 'mirror-used' });
+    expect(notice?.message).toMatch(
+      /^Pod\/dep-6cfb479985-\*: spec\.containers\[0\]\.image: .*; given "mirror\.example\.com\/nginx:1\.25" \(mirror-used\)$/,
+    );
+    expect(others).toEqual([]);
+  });
+
+  test('or of itself', () => {
+    const [notice] = tell('statefulset-create-uppercase-image', 'validate');
+    const involved = { apiVersion: 'apps/v1', kind: 'StatefulSet', namespace: 'default', name: 'sts' };
+    expect(notice).toMatchObject({ involved, outcome: 'denied', rule: 'reference-valid' });
+    expect(notice?.message).toMatch(
+      /^spec\.template\.spec\.containers\[0\]\.image: .*lowercase.* \(reference-valid\)\. Write the address as .*\.$/,
+    );
+  });
+
+  test('or not at all', () => {
+    expect(tell('deployment-create', 'validate')).toEqual([]);
   });
 });
 
@@ -170,10 +160,4 @@ describe('what is told', () => {
 
 function denied(overrides: Partial<Finding> = {}) {
   return { findings: [finding(overrides)] };
-}
-
-function requestOf(review: unknown): AdmissionRequest {
-  const read = readReview(review);
-  if (!read.ok) throw new Error(read.problem);
-  return read.review.request;
 }

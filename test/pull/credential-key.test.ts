@@ -91,6 +91,11 @@ describe('a key serves the images that kubelet takes it for', () => {
     // A host of one word passes for Docker Hub too.
     ['https://index.docker.io/v1/', 'localhost/app', true],
     ['https://index.docker.io/v1/', 'localhost:5000/app', false],
+    // What else Go takes for a part of an address.
+    ['registry.example.com/a/../b', 'registry.example.com/a/b', false],
+    ['registry.example.com/a@b', 'registry.example.com/a', false],
+    ['user:p@ss:word@registry.example.com/team', 'registry.example.com/team/app', true],
+    ['us%20er@registry.example.com', 'registry.example.com/app', true],
     // Keys that name nothing.
     ['', 'nginx', false],
     ['*', 'nginx', false],
@@ -102,29 +107,19 @@ describe('a key serves the images that kubelet takes it for', () => {
   });
 });
 
-describe('a key that kubelet drops is none', () => {
-  test.each([
-    'registry.example.com:port',
-    'registry.example.com:5000:5000',
-    'registry.example.com:50*',
-    'registry.example.com/%zz',
-    'registry.example.com/100%',
-    'registry.example.com#%zz',
-    'registry.example.com ',
-    'registry .example.com',
-    'registry.example.com\n',
-    'registry\\.example.com',
-    'registry-[ab].example.com',
-    'user name@registry.example.com',
-    'user:50%@registry.example.com',
-    '2001:db8::1',
-    '[2001:db8::1',
-    '[1.2.3.4]:5000',
-    '[registry.example.com]',
-  ])('%j', (key) => {
+/** As Go's `url.Parse` has it. */
+const DROPPED = [
+  'a:port a:5000:5000 a:50* a:-1 a/%zz a/100% a/%4 a/%4g a#%zz a\\.example.com a-[ab].example.com a%41b a{b} a^b',
+  'us%er@a üser@a user:50%@a 2001:db8::1 [2001:db8::1 [1.2.3.4]:5000 [a.example.com] [::1]a [::1]:a [1:2] [1::2::3]',
+  '[12345::] [1:2:3:4:5:6:7:8:9] []',
+].flatMap((keys) => keys.split(' '));
+
+test.each([...DROPPED, 'a.example.com ', 'a .example.com', 'a.example.com\n', 'a\tb', 'a/\u007f', 'user name@a'])(
+  'a key that kubelet drops is none: %j',
+  (key) => {
     expect(parseCredentialKey(key)).toBeUndefined();
-  });
-});
+  },
+);
 
 test.each([
   ['https://index.docker.io/v1/', 'https://index.docker.io/v1/'],

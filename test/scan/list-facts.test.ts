@@ -3,7 +3,7 @@ import { SECRETS_MODES, type SecretsMode } from '../../src/cluster/facts/fact-co
 import { listFacts } from '../../src/scan/list-facts.ts';
 import { startStandIn, type StandInApiServer } from '../support/stand-in-api-server.ts';
 import { connectTo } from '../support/stand-in-connection.ts';
-import { findForbidden, namespace, seedCluster } from '../cluster/facts/fact-objects.ts';
+import { findForbidden, seedCluster } from '../cluster/facts/fact-objects.ts';
 
 async function startCluster(): Promise<StandInApiServer> {
   const server = await startStandIn();
@@ -57,16 +57,6 @@ test('an account that may look into one namespace only learns all about that, an
   ]);
 });
 
-test('a large cluster is read to its last page', async () => {
-  const server = await startCluster();
-  server.seed(
-    '/api/v1/namespaces',
-    Array.from({ length: 1200 }, (_, at) => namespace(`zone-${at}`)),
-  );
-  const { facts } = await list(server, 'none');
-  expect(facts.namespaces?.findLabels('zone-1199')).toEqual({});
-});
-
 describe('what cannot be listed is told, and the rest is known', () => {
   test.each<[path: string, fact: string, says: readonly string[]]>([
     [
@@ -87,19 +77,11 @@ describe('what cannot be listed is told, and the rest is known', () => {
     expect(Object.keys(facts).sort()).toEqual(known.sort());
   });
 
-  test('another failure needs no other role', async () => {
+  test('one name may be known without the other, and another failure needs no other role', async () => {
     const server = await startCluster();
-    server.failNext({ path: '/api/v1/namespaces', status: 503 });
-    const { problems } = await list(server, 'none');
-    expect(problems).toEqual([expect.stringContaining('503')]);
-    expect(problems[0]).not.toContain('ClusterRole');
-  });
-
-  test('one name may be known without the other', async () => {
-    const server = await startCluster();
-    server.failNext({ path: '/api/v1/secrets', status: 403 });
+    server.failNext({ path: '/api/v1/secrets', status: 503 });
     const { facts, problems } = await list(server, 'default-secret-only', ['third', 'default-secret']);
-    expect(problems).toEqual([expect.stringContaining('metadata.name=third')]);
+    expect(problems).toEqual([expect.stringMatching(/metadata\.name=third(?!.*it takes the verb).*503/)]);
     expect(facts.pullSecrets?.find('web', 'third')).toBeUndefined();
     expect(facts.pullSecrets?.find('web', 'default-secret')).toMatchObject({ entries: [{}] });
   });

@@ -72,69 +72,43 @@ test('workloads are found wherever they are, and pods under what made them', asy
   });
 });
 
-describe('1,200 deployments', () => {
-  const seedMany = (server: StandInApiServer): void => {
-    const names = Array.from({ length: 1200 }, (_, at) => `web-${String(at).padStart(4, '0')}`);
-    server.seed(
-      DEPLOYMENTS,
-      names.map((name) => deploymentOf('shop', name, 'NGINX')),
-    );
-  };
-
-  test('are read a page of 500 at a time, each judged once', async () => {
-    const server = await startCluster();
-    seedMany(server);
-    const lines: unknown[][] = [];
-    const progress = { ...SILENT, show: (...line: unknown[]) => lines.push(line) };
-    const { groups, counts } = await scan(server, { progress });
-    expect(new Set(groups.map(({ owner }) => owner.name)).size).toBe(1200);
-    expect(counts.workloads).toBe(1200);
-    const pages = server.requests.filter(({ path }) => path === DEPLOYMENTS);
-    expect(pages.map(({ query }) => query['limit'])).toEqual(['500', '500', '500']);
-    const told = lines.filter(([what, done]) => what === 'deployments.apps' && done !== undefined);
-    expect(told.map(([, done, remaining]) => [done, remaining ?? 0])).toEqual([
-      [500, 700],
-      [1000, 200],
-      [1200, 0],
-    ]);
-  });
-
-  test('are told once each when the list expires halfway', async () => {
-    const server = await startCluster();
-    seedMany(server);
-    server.failNext({ status: 410, reason: 'Expired', path: DEPLOYMENTS, continued: true });
-    const { groups, counts, errors } = await scan(server);
-    expect(groups).toHaveLength(1200);
-    expect(counts.workloads).toBe(1200);
-    expect(errors).toEqual([]);
-  });
+test('a large collection is read a page at a time, each object once, and how far it is shown', async () => {
+  const server = await startCluster();
+  const names = Array.from({ length: 1200 }, (_, at) => `web-${String(at).padStart(4, '0')}`);
+  server.seed(
+    DEPLOYMENTS,
+    names.map((name) => deploymentOf('shop', name, 'NGINX')),
+  );
+  server.failNext({ status: 410, reason: 'Expired', path: DEPLOYMENTS, continued: true });
+  const lines: unknown[][] = [];
+  const progress = { ...SILENT, show: (...line: unknown[]) => lines.push(line) };
+  const { groups, counts, errors } = await scan(server, { progress });
+  expect(new Set(groups.map(({ owner }) => owner.name)).size).toBe(1200);
+  expect([counts.workloads, ...errors]).toEqual([1200]);
+  const told = lines.filter(([what, done]) => what === 'deployments.apps' && done !== undefined);
+  expect(told.at(-1)).toEqual(['deployments.apps', 1200, undefined]);
 });
 
-describe('only the namespaces asked for', () => {
+describe('only the namespaces asked for are read', () => {
   const seedBoth = async (): Promise<StandInApiServer> => {
     const server = await startCluster();
     server.seed(PODS, [podOf('shop', 'a', 'NGINX'), podOf('bank', 'b', 'NGINX')]);
     return server;
   };
+  const [SHOP, BANK] = ['shop Pod/a denied reference-valid 1', 'bank Pod/b denied reference-valid 1'];
 
-  test('are read', async () => {
+  test.each<[namespaces: readonly string[], told: readonly string[], errors: readonly string[]]>([
+    [['bank'], [BANK], []],
+    [['bank', 'shop'], [BANK, SHOP], []],
+    // One that is empty is fine, and one that is not there hides no other.
+    [['kube-system'], [], []],
+    [['shpo', 'shop'], [SHOP], ['there is no namespace "shpo"']],
+  ])('%j', async (namespaces, told, errors) => {
     const server = await seedBoth();
-    expect(tell(await scan(server, { namespaces: ['bank'] }))).toEqual(['bank Pod/b denied reference-valid 1']);
+    const result = await scan(server, { namespaces });
+    expect(tell(result)).toEqual(told);
+    expect(result.errors).toEqual(errors.map((error) => expect.stringContaining(error) as string));
     expect(server.requests.map(({ path }) => path)).not.toContain(PODS);
-  });
-
-  test('all of them when there are several', async () => {
-    expect(tell(await scan(await seedBoth(), { namespaces: ['bank', 'shop'] }))).toHaveLength(2);
-  });
-
-  test('one that is not there is an error, and hides no other', async () => {
-    const result = await scan(await seedBoth(), { namespaces: ['shpo', 'shop'] });
-    expect(result.errors).toEqual([expect.stringContaining('there is no namespace "shpo"')]);
-    expect(tell(result)).toEqual(['shop Pod/a denied reference-valid 1']);
-  });
-
-  test('one that is empty is fine', async () => {
-    expect((await scan(await startCluster(), { namespaces: ['shop'] })).errors).toEqual([]);
   });
 
   test('one that may be missing and looks empty is an error, as nobody can tell a typo from a clean result', async () => {
@@ -291,13 +265,6 @@ describe('facts', () => {
     server.seed(PODS, [podOf('shop', 'a', 'NGINX')]);
     expect(await scan(server)).toMatchObject({ groups: [], counts: { pods: 0, leftOut: 1 } });
   });
-});
-
-test('of several containers with the same mistake each is told', async () => {
-  const server = await startCluster();
-  const spec = { containers: ['a', 'b'].map((name) => ({ name, image: 'NGINX' })) };
-  server.seed(PODS, [{ ...podOf('shop', 'pair', ''), spec }]);
-  expect((await scan(server)).groups.map(({ finding }) => finding.label)).toEqual(['container "a"', 'container "b"']);
 });
 
 /** Answers these paths itself, as the stand-in knows nothing of discovery. */

@@ -18,7 +18,9 @@ import { MIRRORED } from '../support/policies.ts';
 const WEB: Subject = { namespace: 'shop', owner: { group: 'apps', kind: 'Deployment', name: 'web' }, isPod: false };
 const POD_OF_WEB: Subject = { ...WEB, isPod: true };
 
-function group(...added: readonly (readonly [Subject, ...Finding[]])[]): readonly FindingGroup[] {
+type Added = readonly (readonly [Subject, ...Finding[]])[];
+
+function group(...added: Added): readonly FindingGroup[] {
   const groups = groupFindings();
   for (const [subject, ...findings] of added) groups.add(subject, findings);
   return groups.list();
@@ -38,54 +40,37 @@ describe('a hundred replicas are told of once, with their number', () => {
   const unfixed = finding({ fixed: 'now', action: 'warn' });
   // Injected containers move the others.
   const moved = { ...unfixed, at: '/spec/containers/1/image' };
+  const count = (...added: Added): unknown => group(...added).map(({ pods }) => pods);
 
-  test.each<
-    [what: string, added: readonly (readonly [Subject, ...Finding[]])[], pods: readonly (number | undefined)[]]
-  >([
-    [
-      'pods of the same owner',
-      [
-        [POD_OF_WEB, unfixed],
-        [POD_OF_WEB, unfixed],
-        [POD_OF_WEB, unfixed],
-      ],
-      [3],
-    ],
-    [
-      'also when a container stands in another place',
-      [
-        [POD_OF_WEB, unfixed],
-        [POD_OF_WEB, moved],
-      ],
-      [2],
-    ],
-    ['a pod is one pod, also when two of its fields are the same', [[POD_OF_WEB, unfixed, moved]], [1]],
-    [
-      'a template counts none, and keeps apart what differs in its field',
-      [[WEB, finding(), finding({ at: '/spec/x' })]],
-      [undefined, undefined],
-    ],
-    [
-      'old ReplicaSets of one owner with the same mistake are one',
-      [
-        [WEB, finding()],
-        [WEB, finding()],
-      ],
-      [undefined],
-    ],
-  ])('%s', (_what, added, pods) => {
-    expect(group(...added).map((each) => each.pods)).toEqual(pods);
+  test('of the same owner, wherever their container stands', () => {
+    expect(count([POD_OF_WEB, unfixed], [POD_OF_WEB, unfixed], [POD_OF_WEB, moved])).toEqual([3]);
+    // A pod is one pod, also when two of its fields are the same.
+    expect(count([POD_OF_WEB, unfixed, moved])).toEqual([1]);
   });
 
-  test.each<[what: string, subject: Subject, other: Finding]>([
-    ['namespace', { ...POD_OF_WEB, namespace: 'other' }, unfixed],
-    ['owner', { ...POD_OF_WEB, owner: { ...WEB.owner, name: 'other' } }, unfixed],
-    ['kind with the same name', { ...POD_OF_WEB, owner: { ...WEB.owner, group: 'other' } }, unfixed],
-    ['image', POD_OF_WEB, { ...unfixed, value: 'other' }],
-    ['container', POD_OF_WEB, { ...unfixed, label: 'container "other"' }],
-    ['result', POD_OF_WEB, { ...unfixed, fixed: 'no' }],
-  ])('but not those of another %s', (_what, subject, other) => {
-    expect(group([POD_OF_WEB, unfixed], [subject, other])).toMatchObject([{ pods: 1 }, { pods: 1 }]);
+  test('but a template counts none, and keeps apart what differs in its field', () => {
+    expect(count([WEB, finding(), finding({ at: '/spec/x' })])).toEqual([undefined, undefined]);
+    // Old ReplicaSets of one owner.
+    expect(count([WEB, finding()], [WEB, finding()])).toEqual([undefined]);
+  });
+
+  test.each<[what: string, subject: Partial<Subject>, other: Partial<Finding>]>([
+    ['namespace', { namespace: 'other' }, {}],
+    ['owner', { owner: { ...WEB.owner, name: 'other' } }, {}],
+    ['kind with the same name', { owner: { ...WEB.owner, group: 'other' } }, {}],
+    ['image', {}, { value: 'other' }],
+    ['container', {}, { label: 'container "other"' }],
+    ['result', {}, { fixed: 'no' }],
+  ])('and not those of another %s', (_what, subject, other) => {
+    expect(
+      count(
+        [POD_OF_WEB, unfixed],
+        [
+          { ...POD_OF_WEB, ...subject },
+          { ...unfixed, ...other },
+        ],
+      ),
+    ).toEqual([1, 1]);
   });
 });
 
@@ -106,53 +91,53 @@ test('the order is that of namespaces and names, with the worst of each first, h
 });
 
 describe('a pod is shown under what people know it by', () => {
-  const object = (name: string, apiVersion = '', kind = '', owner = ''): Json => ({
-    metadata: {
-      name,
-      uid: `uid of ${name}`,
-      ...(owner !== '' && controllerOf(apiVersion, kind, owner, `uid of ${owner}`)),
-    },
-  });
-  const ofReplicaSet = object('web-5d9-x7', 'apps/v1', 'ReplicaSet', 'web-5d9');
-  const ofJob = object('dump-28-x7', 'batch/v1', 'Job', 'dump-28');
+  type Made = readonly [kind: string, name: string, by?: string];
 
-  test.each<[what: string, listed: readonly (readonly [kind: string, object: Json])[], pod: Json, top: string]>([
-    ['itself', [], object('bare'), '/Pod/bare'],
+  /** `apps/v1 ReplicaSet web-5d9`: an object that another one made. */
+  const object = (name: string, by = ''): Json => {
+    const [apiVersion = '', kind = '', owner = ''] = by.split(' ');
+    const owners = by === '' ? {} : controllerOf(apiVersion, kind, owner, `uid of ${owner}`);
+    return { metadata: { name, uid: `uid of ${name}`, ...owners } };
+  };
+
+  test.each<[what: string, listed: readonly Made[], podBy: string | undefined, top: string]>([
+    ['itself', [], undefined, '/Pod/pod'],
     [
-      'a Deployment, by its ReplicaSet',
-      [['ReplicaSet', object('web-5d9', 'apps/v1', 'Deployment', 'web')]],
-      ofReplicaSet,
+      'a Deployment',
+      [['ReplicaSet', 'web-5', 'apps/v1 Deployment web']],
+      'apps/v1 ReplicaSet web-5',
       'apps/Deployment/web',
     ],
-    ['a CronJob, by its Job', [['Job', object('dump-28', 'batch/v1', 'CronJob', 'dump')]], ofJob, 'batch/CronJob/dump'],
-    ['a Job of its own', [['Job', object('dump-28')]], ofJob, 'batch/Job/dump-28'],
-    ['a ReplicaSet that could not be listed', [], ofReplicaSet, 'apps/ReplicaSet/web-5d9'],
+    ['a CronJob', [['Job', 'dump-2', 'batch/v1 CronJob dump']], 'batch/v1 Job dump-2', 'batch/CronJob/dump'],
+    ['a Job of its own', [['Job', 'dump-2']], 'batch/v1 Job dump-2', 'batch/Job/dump-2'],
+    ['a ReplicaSet that could not be listed', [], 'apps/v1 ReplicaSet web-5', 'apps/ReplicaSet/web-5'],
+    // Not under the object of an operator that keeps it.
     [
-      'a StatefulSet, and not the operator object that keeps it',
-      [['StatefulSet', object('db', 'db.example/v1', 'Database', 'db')]],
-      object('db-0', 'apps/v1', 'StatefulSet', 'db'),
+      'a StatefulSet',
+      [['StatefulSet', 'db', 'a.example/v1 Database db']],
+      'apps/v1 StatefulSet db',
       'apps/StatefulSet/db',
     ],
     [
-      'a custom resource that makes ReplicaSets',
-      [['ReplicaSet', object('web-5d9', 'argoproj.io/v1alpha1', 'Rollout', 'web')]],
-      ofReplicaSet,
-      'argoproj.io/Rollout/web',
+      'what made its ReplicaSet',
+      [['ReplicaSet', 'web-5', 'a.io/v1 Rollout web']],
+      'apps/v1 ReplicaSet web-5',
+      'a.io/Rollout/web',
     ],
     [
-      'another of a ring of owners, rather than never',
+      'one of a ring of owners, rather than never',
       [
-        ['ReplicaSet', object('a', 'apps/v1', 'ReplicaSet', 'b')],
-        ['ReplicaSet', object('b', 'apps/v1', 'ReplicaSet', 'a')],
+        ['ReplicaSet', 'a', 'apps/v1 ReplicaSet b'],
+        ['ReplicaSet', 'b', 'apps/v1 ReplicaSet a'],
       ],
-      object('pod', 'apps/v1', 'ReplicaSet', 'a'),
+      'apps/v1 ReplicaSet a',
       'apps/ReplicaSet/b',
     ],
-  ])('%s', (_what, listed, shown, top) => {
+  ])('%s', (_what, listed, podBy, top) => {
     const owners = createOwners();
     const kindOf = (name: string) => WORKLOAD_KINDS.find(({ kind }) => kind === name)!;
-    for (const [kind, each] of listed) owners.remember(each, kindOf(kind));
-    const { group: apiGroup, kind, name } = owners.findTop(shown, kindOf('Pod'));
+    for (const [kind, name, by] of listed) owners.remember(object(name, by), kindOf(kind));
+    const { group: apiGroup, kind, name } = owners.findTop(object('pod', podBy), kindOf('Pod'));
     expect(`${apiGroup}/${kind}/${name}`).toBe(top);
   });
 });
