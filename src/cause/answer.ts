@@ -1,5 +1,6 @@
-import { CAUSES, type CauseCode, type Outcome } from './causes.ts';
-import type { Fault } from './fault.ts';
+import type { ImageReference } from '../image/reference.ts';
+import { CAUSES, causeOf, type CauseCode, type CauseContext, type Outcome } from './causes.ts';
+import { describeFault, type Fault } from './fault.ts';
 
 /** What a registry said of an image. Nothing in it is text of the registry's. */
 export type ImageAnswer = Readonly<{
@@ -55,4 +56,23 @@ export function failBy(what: Fault['what'], number?: number): FailedPull & Reado
 /** The word for an answer in JSON and metrics. */
 export function outcomeOf(answer: PullableImage | FailedPull): 'ok' | Outcome {
   return answer.outcome === 'ok' ? 'ok' : CAUSES[answer.cause].outcome;
+}
+
+/** How a registry was asked, and when. */
+export type Asking = Pick<CauseContext, 'secrets' | 'usualSecret' | 'now'>;
+
+/** A failed answer in words; `Cause` says what `message` and `remedy` are. */
+export function describeFailure(
+  answer: FailedAnswer,
+  reference: ImageReference,
+  asking: Asking,
+): Readonly<{ message: string; remedy: string }> {
+  const cause = causeOf(answer.cause);
+  const context: CauseContext = { ...asking, ...answer, reference };
+  return { message: cause.message(context), remedy: cause.remedy(context) };
+}
+
+/** The cause in a few words: `connection refused`, `HTTP 503`. */
+export function nameCause(answer: FailedPull): string {
+  return 'fault' in answer ? describeFault(answer.fault) : causeOf(answer.cause).name;
 }

@@ -1,12 +1,12 @@
 import {
-  outcomeOf,
+  describeFailure,
   type FailedAnswer,
   type ImageAnswer,
+  outcomeOf,
   type PlatformSize,
   type PullableImage,
 } from '../cause/answer.ts';
 import { causeOf, type Outcome } from '../cause/causes.ts';
-import { describeFailure } from '../cause/describe.ts';
 import { describeNotAsked, isForPolicy, type NotAsked } from '../cause/not-asked.ts';
 import { quote } from '../text/quote.ts';
 import type { ImageReference } from '../image/reference.ts';

@@ -1,10 +1,9 @@
-import type { KeyringEntry } from '../pull/keyring.ts';
+import { chooseCredentials, type KeyringEntry } from '../pull/keyring.ts';
 import type { Policy } from '../engine/rule.ts';
 import { findRegistry, type RegistryProbe } from '../policy/policy.ts';
 import { quoteFirst } from '../text/list.ts';
 import { quote } from '../text/quote.ts';
 import type { ImageReference } from '../image/reference.ts';
-import { chooseCredentials } from '../pull/choose-credentials.ts';
 import { createExchange } from '../registry/exchange/create-exchange.ts';
 import { createProbeImage, type ProbeImage, type ProbeResult } from '../registry/client/probe-image.ts';
 import { registryAddressOf } from '../registry/client/address.ts';

@@ -4,7 +4,6 @@ import { defineRule, type Report, type Unplaced } from '../engine/rule.ts';
 import type { ClusterNode } from '../pull/facts.ts';
 import { nameOnNode, type CandidateNodes } from '../pull/nodes.ts';
 import { pullPolicyOf, type AnsweredUse } from '../pull/pod-pull.ts';
-import { formatBytes } from '../text/bytes.ts';
 import { quote } from '../text/quote.ts';
 import { placeOf, type ImageUse } from '../workload/workload.ts';
 
@@ -188,3 +187,11 @@ function nameNodes({ some, candidates: { nodes, isExact } }: Nodes): string {
 
 /** They are host names in most places. */
 const MAX_NAME = 40;
+
+const GIB = 2 ** 30;
+
+/** `812 MiB`, `5.2 GiB`. A size rounded up and a limit rounded down are never the same text when one is above the other. */
+export function formatBytes(bytes: number, round: 'up' | 'down'): string {
+  const whole = round === 'up' ? Math.ceil : Math.floor;
+  return bytes < GIB ? `${whole(bytes / MIB)} MiB` : `${whole((bytes / GIB) * 10) / 10} GiB`;
+}

@@ -1,6 +1,5 @@
-import type { FailedAnswer, PullableImage } from '../cause/answer.ts';
+import { describeFailure, type FailedAnswer, type PullableImage } from '../cause/answer.ts';
 import { causeOf, type CauseCode } from '../cause/causes.ts';
-import { describeFailure } from '../cause/describe.ts';
 import { defineRule, type RuleContext, type Unplaced } from '../engine/rule.ts';
 import { listRunnable } from '../image/platform.ts';
 import type { ImageReference } from '../image/reference.ts';

@@ -1,6 +1,5 @@
-import type { FailedAnswer } from '../cause/answer.ts';
+import { describeFailure, type FailedAnswer, nameCause } from '../cause/answer.ts';
 import { causeOf } from '../cause/causes.ts';
-import { describeFailure, nameCause } from '../cause/describe.ts';
 import { defineRule, type Fix, type Report, type RuleContext, type Unplaced } from '../engine/rule.ts';
 import { fitsLength, formatReference, type ImageReference } from '../image/reference.ts';
 import { findMirror, findPullSecret } from '../policy/policy.ts';

@@ -1,9 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { FailedPull } from '../../src/cause/answer.ts';
+import { type Asking, describeFailure, type FailedPull, nameCause } from '../../src/cause/answer.ts';
 import { CAUSES, causeOf, type CauseCode, type CauseContext } from '../../src/cause/causes.ts';
-import { describeFailure, nameCause, type Asking } from '../../src/cause/describe.ts';
 import { readReference } from '../../src/image/reference.ts';
 import { failed } from '../support/answers.ts';
 import { HOUR, NOW } from '../support/facts.ts';

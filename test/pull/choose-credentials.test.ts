@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { matchCredentialKey } from '../../src/pull/credential-key.ts';
-import { chooseCredentials } from '../../src/pull/choose-credentials.ts';
+import { chooseCredentials } from '../../src/pull/keyring.ts';
 import { credentials, imageOf, keyringOf } from '../registry/prober/probing.ts';
 
 const APP = 'registry.example.com/team/app:1';
@@ -70,7 +70,10 @@ test('within a key the secrets are tried in their order, and a copy not again, a
     ['registry.example.com/team', zoe!],
     ['registry.example.com', zoe!],
   ]);
-  expect(chooseCredentials(copied, imageOf(APP)).entries.map((one) => one?.credentials)).toEqual([zoe, credentials('zoe', 'old')]);
+  expect(chooseCredentials(copied, imageOf(APP)).entries.map((one) => one?.credentials)).toEqual([
+    zoe,
+    credentials('zoe', 'old'),
+  ]);
 });
 
 test('a key is taken as kubelet has it in its index, with a user name in it or not', () => {

@@ -1,3 +1,4 @@
+import { formatBytes } from '../../src/rules/image-fits.ts';
 import { describe, expect, test } from 'vitest';
 import type { Finding } from '../../src/engine/evaluate.ts';
 import type { ClusterNode, NodeFacts } from '../../src/pull/facts.ts';
@@ -186,4 +187,15 @@ test('a thousand nodes are not gone through for a pod that has no trouble', () =
     .map((node) => Object.defineProperty({ ...node }, 'images', { get: () => (reads++, new Set()) }));
   expect(say({ [APP]: sized(3 * GIB) }, { nodes: { list: () => list } })).toEqual([]);
   expect(reads).toBe(0);
+});
+
+test.each([
+  [0, '0 MiB', '0 MiB'],
+  [1, '1 MiB', '0 MiB'],
+  [812 * 2 ** 20, '812 MiB', '812 MiB'],
+  [2 ** 30, '1 GiB', '1 GiB'],
+  [4 * 2 ** 30 + 1, '4.1 GiB', '4 GiB'],
+  [1000 * 2 ** 30, '1000 GiB', '1000 GiB'],
+])('%d bytes are at most %s and at least %s, so that none reads as above itself', (bytes, up, down) => {
+  expect([formatBytes(bytes, 'up'), formatBytes(bytes, 'down')]).toEqual([up, down]);
 });

@@ -1,6 +1,5 @@
 import fc from 'fast-check';
 import { describe, expect, test, vi } from 'vitest';
-import { formatBytes } from '../../src/text/bytes.ts';
 import { DURATION_PATTERN, parseDuration } from '../../src/text/duration.ts';
 import { describeError } from '../../src/text/error.ts';
 import { expandPointer, formatFieldPath, joinPointer, readPointer, splitPointer } from '../../src/text/json.ts';
@@ -55,17 +54,6 @@ test.each([
   ['', false, false],
 ])('%s is a name of an object: %s, of a namespace: %s', (name, subdomain, label) => {
   expect([isSubdomain(name), isLabel(name)]).toEqual([subdomain, label]);
-});
-
-test.each([
-  [0, '0 MiB', '0 MiB'],
-  [1, '1 MiB', '0 MiB'],
-  [812 * 2 ** 20, '812 MiB', '812 MiB'],
-  [2 ** 30, '1 GiB', '1 GiB'],
-  [4 * 2 ** 30 + 1, '4.1 GiB', '4 GiB'],
-  [1000 * 2 ** 30, '1000 GiB', '1000 GiB'],
-])('%d bytes are at most %s and at least %s, so that none reads as above itself', (bytes, up, down) => {
-  expect([formatBytes(bytes, 'up'), formatBytes(bytes, 'down')]).toEqual([up, down]);
 });
 
 describe('a duration', () => {

@@ -1,9 +1,14 @@
 import type { ImageAnswer } from '../../cause/answer.ts';
 import { notAskedByBug, type NotAsked } from '../../cause/not-asked.ts';
 import type { PolicySections } from '../../policy/policy.ts';
-import { chooseCredentials, type ChosenCredentials } from '../../pull/choose-credentials.ts';
+import {
+  chooseCredentials,
+  type ChosenCredentials,
+  type Credentials,
+  type Keyring,
+  type ReadKeyring,
+} from '../../pull/keyring.ts';
 import type { ImageQuestion, RegistryFacts } from '../../pull/facts.ts';
-import type { Credentials, Keyring, ReadKeyring } from '../../pull/keyring.ts';
 import { createAnswerCache, toAnswerKey, type AnswerCache } from './answer-cache.ts';
 import { keepBelievable, tryInTurn } from './attempts.ts';
 import { createLimiter, createSingleFlight, type SingleFlight } from './limits.ts';
