@@ -4,7 +4,7 @@ import type { Policy } from '../engine/rule.ts';
 import type { Facts } from '../pull/facts.ts';
 import { memoizeByObject } from '../text/memoize.ts';
 import { isPod } from '../workload/kinds.ts';
-import { checkObject } from './check-object.ts';
+import { checkObject, type CheckInput } from './check-object.ts';
 import { classifyRequest, type ExemptReason } from './exempt.ts';
 import { checkNamespaceLabels, isNamespace } from './namespace-labels.ts';
 import type { AdmissionRequest } from './review.ts';
@@ -32,23 +32,25 @@ export function admit(
   const classified = classifyRequest(request, policy);
   if (classified.exempt !== undefined) return { ...NOTHING_FOUND, exempt: classified.exempt };
   const { kind } = classified;
-  const isNew = request.operation === 'CREATE';
-  const isFixable = isNew && isPod(kind);
   const { object, oldObject, namespace } = request;
-  const checked = checkObject(isNew ? endpoint : 'update', {
-    object,
-    oldObject,
-    kind,
-    namespace,
-    policy: endpoint === 'mutate' ? (isFixable ? fixesOf(policy) : withoutRules(policy)) : policy,
-    facts,
-    now,
-  });
+  const isNew = request.operation === 'CREATE';
+  const input = { object, oldObject, kind, namespace, facts, now };
+  if (endpoint === 'mutate') return fix({ ...input, policy }, isNew && isPod(kind));
+  const checked = checkObject(isNew ? 'validate' : 'update', { ...input, policy });
   if (checked.exempt !== undefined) return { ...NOTHING_FOUND, exempt: checked.exempt };
+  return { ...checked.decision, ...(checked.mode !== 'enforce' && { mode: checked.mode }) };
+}
+
+/** Templates are never changed, and pods only as they are created: nothing else comes of `/mutate`. */
+function fix(input: CheckInput, isFixable: boolean): Admission {
+  const policy = isFixable ? fixesOf(input.policy) : withoutRules(input.policy);
+  const checked = checkObject('mutate', { ...input, policy });
+  if (checked.exempt !== undefined) return { ...NOTHING_FOUND, exempt: checked.exempt };
+  const { decision, mode } = checked;
   return {
-    ...checked.decision,
-    ...(endpoint === 'mutate' && { findings: checked.decision.findings.filter(({ fixed }) => fixed === 'now') }),
-    ...(checked.mode !== 'enforce' && (endpoint === 'validate' || isFixable) && { mode: checked.mode }),
+    ...decision,
+    findings: decision.findings.filter(({ fixed }) => fixed === 'now'),
+    ...(mode !== 'enforce' && isFixable && { mode }),
   };
 }
 
@@ -58,5 +60,5 @@ const fixesOf = memoizeByObject((policy: Policy): Policy => ({
   rules: policy.rules.filter(({ rule, fix }) => rule.fixable && fix),
 }));
 
-/** Templates are never changed, and pods only as they are created: nothing else comes of `/mutate`. */
+/** For what is not fixed here, only whether it is exempt counts. */
 const withoutRules = memoizeByObject((policy: Policy): Policy => ({ ...policy, rules: [] }));
