@@ -40,16 +40,15 @@ export function admit(
     oldObject,
     kind,
     namespace,
-    policy: endpoint === 'mutate' ? (isFixable ? fixesOf(policy) : withoutRules(policy)) : policy,
+    policy: endpoint === 'validate' ? policy : isFixable ? fixesOf(policy) : withoutRules(policy),
     facts,
     now,
   });
   if (checked.exempt !== undefined) return { ...NOTHING_FOUND, exempt: checked.exempt };
-  return {
-    ...checked.decision,
-    ...(endpoint === 'mutate' && { findings: checked.decision.findings.filter(({ fixed }) => fixed === 'now') }),
-    ...(checked.mode !== 'enforce' && (endpoint === 'validate' || isFixable) && { mode: checked.mode }),
-  };
+  const { decision, mode } = checked;
+  const admission = mode === 'enforce' ? decision : { ...decision, mode };
+  if (endpoint === 'validate') return admission;
+  return isFixable ? { ...admission, findings: decision.findings.filter(({ fixed }) => fixed === 'now') } : decision;
 }
 
 /** The policy without the rules that fix nothing: what they find is said by `/validate`. */

@@ -75,19 +75,11 @@ function checkImage(use: ImageUse, pair: Pair, context: Context): Report<typeof 
  * Looks up whether the mirror has an image, in the name of the pod as it will be there. Undefined when it has; whatever else
  * comes of it, nobody has said that it can be pulled from there.
  */
-function findTrouble(
-  pair: Pair,
-  address: string,
-  { pull, policy, givesPullSecrets }: Context,
-): Unplaced<typeof MESSAGES> | undefined {
+function findTrouble(pair: Pair, address: string, context: Context): Unplaced<typeof MESSAGES> | undefined {
   const { original, mirrored } = pair;
   const { registry } = original;
-  // What the pod has by the time it pulls from there, as far as anybody knows.
-  const names = pull.secretNames();
-  const added = givesPullSecrets ? findPullSecret(policy, mirrored) : undefined;
-  const isAdded = added !== undefined && names?.includes(added) !== true && mayName(added, pull.account());
-  const secrets = isAdded ? [...(names ?? []), added] : names;
-  const known = pull.getAnswer(mirrored, secrets);
+  const secrets = listSecretsThere(mirrored, context);
+  const known = context.pull.getAnswer(mirrored, secrets);
   switch (known) {
     case 'not-gathered': {
       const remedy = `In a cluster the mirror is asked. To ask it from here: pullguard image --probe --config FILE ${formatReference(original)}`;
@@ -101,6 +93,17 @@ function findTrouble(
     default:
       return known.answer.outcome === 'ok' ? undefined : describeAnswer(known.answer, pair, secrets ?? []);
   }
+}
+
+/** What the pod has by the time it pulls from there, as far as anybody knows. */
+function listSecretsThere(
+  mirrored: ImageReference,
+  { pull, policy, givesPullSecrets }: Context,
+): readonly string[] | undefined {
+  const names = pull.secretNames();
+  const added = givesPullSecrets ? findPullSecret(policy, mirrored) : undefined;
+  if (added === undefined || names?.includes(added) === true || !mayName(added, pull.account())) return names;
+  return [...(names ?? []), added];
 }
 
 const HAVE_IT_ASKED = 'Have the registry of the mirror asked: name it in the policy under registries, with probe.';
