@@ -39,6 +39,8 @@ function finder(id: string, special: Partial<Found> = {}, scope: 'images' | 'pul
   );
 }
 
+const SECRETS: Json = { imagePullSecrets: [{ name: 's' }] };
+
 function summary({ findings }: Decision): readonly string[] {
   return findings.map(({ rule: id, value = '', action, fixed }) => `${id} ${value} ${action} ${fixed}`);
 }
@@ -146,73 +148,46 @@ describe('a rule without the facts it needs', () => {
   });
 });
 
-describe('exempt images', () => {
-  test.each<
-    [what: string, exempt: string, rules: readonly ConfiguredRule[], object: Json, expected: readonly string[]]
-  >([
-    [
-      'are passed over, and no others',
-      'quay.io',
-      [finder('a')],
-      pod('nginx', { initContainers: [{ name: 'i', image: 'quay.io/a/b' }] }),
-      ['a nginx deny no'],
-    ],
-    [
-      'are also those that a fix moves to where images are exempt',
-      'docker.io/library/nginx-a',
-      [marker('a', '-a'), finder('last')],
-      pod('nginx'),
-      ['a nginx warn now'],
-    ],
-    ['are none that cannot be read', '"*.example"', [finder('a')], pod('A.example/B'), ['a A.example/B deny no']],
-  ])('%s', (_, images, rules, object, expected) => {
-    const { exempt } = policyOf(`exempt: { images: [${images}] }`);
-    expect(summary(run(rules, { object, policy: { exempt } }))).toEqual(expected);
-  });
+test('exempt images are passed over, also those that a fix moves there, and none that cannot be read', () => {
+  const exempting = (images: string, rules: readonly ConfiguredRule[], object = pod('nginx')): readonly string[] =>
+    summary(run(rules, { object, policy: { exempt: policyOf(`exempt: { images: [${images}] }`).exempt } }));
+  const two = pod('nginx', { initContainers: [{ name: 'i', image: 'quay.io/a/b' }] });
+  expect(exempting('quay.io', [finder('a')], two)).toEqual(['a nginx deny no']);
+  expect(exempting('docker.io/library/nginx-a', [marker('a', '-a'), finder('last')])).toEqual(['a nginx warn now']);
+  expect(exempting('"*.example"', [finder('a')], pod('A.example/B'))).toEqual(['a A.example/B deny no']);
 });
 
 describe('an update is looked at for what it changes', () => {
   const rules = [finder('images'), finder('secrets', {}, 'pull-secrets')];
-  const [nginx, redis] = ['nginx', 'redis'].map((image) => ({ name: image, image }));
-  const of = (spec: Json, kept: Json = {}): Json => ({ ...deployment('', spec), ...kept });
-  const one = of({ containers: [nginx] });
+  const [a, b] = ['a', 'b'].map((image) => ({ name: image, image }));
+  const of = (containers: readonly unknown[], spec: Json = {}): Json => deployment('', { containers, ...spec });
+  const labelled = { ...of([a]), metadata: { labels: { x: 'y' } } };
+  const [OF_A, OF_B] = [
+    ['images a', 'secrets a'],
+    ['images b', 'secrets b'],
+  ];
 
   test.each<[what: string, oldObject: unknown, object: Json, expected: readonly string[]]>([
-    ['nothing, when it is labelled', one, of({ containers: [nginx] }, { metadata: { labels: { a: 'b' } } }), []],
-    ['an image that is new', one, of({ containers: [redis, nginx] }), ['images redis', 'secrets redis']],
-    [
-      'an image that another container had',
-      one,
-      of({ containers: [nginx, { name: 'other', image: 'nginx' }] }),
-      ['images nginx', 'secrets nginx'],
-    ],
-    [
-      'nothing, when containers change places',
-      of({ containers: [redis, nginx] }),
-      of({ containers: [nginx, redis] }),
-      [],
-    ],
-    [
-      'all, for rules on pull secrets, when those change',
-      one,
-      of({ containers: [nginx], imagePullSecrets: [{ name: 'a' }] }),
-      ['secrets nginx'],
-    ],
-    ['or the service account', one, of({ containers: [nginx], serviceAccountName: 'a' }), ['secrets nginx']],
-    ['but not when it is the same by its name', one, of({ containers: [nginx], serviceAccountName: 'default' }), []],
-    ['all, when nobody knows what it was', undefined, one, ['images nginx', 'secrets nginx']],
-    ['all, when that makes no sense', { spec: 'x' }, one, ['images nginx', 'secrets nginx']],
+    ['nothing, when it is labelled', of([a]), labelled, []],
+    ['an image that is new', of([a]), of([b, a]), OF_B],
+    ['an image that another container had', of([a]), of([a, { name: 'other', image: 'a' }]), OF_A],
+    ['nothing, when containers change places', of([b, a]), of([a, b]), []],
+    ['all, by rules on pull secrets, when those change', of([a]), of([a], SECRETS), ['secrets a']],
+    ['or the service account', of([a]), of([a], { serviceAccountName: 'x' }), ['secrets a']],
+    ['but not when it is the same by its name', of([a]), of([a], { serviceAccountName: 'default' }), []],
+    ['all, when nobody knows what it was', undefined, of([a]), OF_A],
+    ['all, when that makes no sense', { spec: 'x' }, of([a]), OF_A],
   ])('%s', (_, oldObject, object, expected) => {
     expect(summary(run(rules, { oldObject, object })).map((text) => text.replace(' deny no', ''))).toEqual(expected);
   });
 
   test('and rules see the fixes of that, in a template as in its pods', () => {
-    const changed = of({ containers: [nginx, redis] });
-    const { findings, edits } = judgeIn({}, changed, { policy: MIRRORED, oldObject: one });
+    const input = { policy: MIRRORED, oldObject: of([a]) };
+    const { findings, edits } = judgeIn({}, of([a, b]), input);
     expect(findings.map(({ rule, label, value, fixed }) => [rule, label, value, fixed])).toEqual([
-      ['mirror-used', 'container "redis"', 'redis', 'later'],
+      ['mirror-used', 'container "b"', 'b', 'later'],
       // Of the image on its mirror: the one that it comes from needs no pull secret.
-      ['pull-secret-present', 'container "redis"', undefined, 'later'],
+      ['pull-secret-present', 'container "b"', undefined, 'later'],
     ]);
     expect(edits).toEqual([]);
   });
@@ -239,67 +214,47 @@ describe('a rule that an object asks to be spared', () => {
   });
 
   test.each([
+    ['tag-explicit', '{}', /^warn tag-explicit may not be skipped, as the policy allows no skipping$/],
+    ['mirror-used', '{ rules: [tag-explicit] }', /^warn mirror-used may not .*; the policy allows "tag-explicit"$/],
     [
-      'by default',
       'tag-explicit',
-      'skip: {}',
-      /^warn tag-explicit may not be skipped, as the policy allows no skipping$/,
+      '{ rules: [tag-explicit], namespaces: [dev-*] }',
+      /^warn tag-explicit may not .* in this namespace/,
     ],
-    [
-      'for another rule',
-      'mirror-used',
-      'skip: { rules: [tag-explicit] }',
-      /^warn mirror-used may not be skipped; the policy allows "tag-explicit"$/,
-    ],
-    [
-      'in another namespace',
-      'tag-explicit',
-      'skip: { rules: [tag-explicit], namespaces: [dev-*] }',
-      /^warn tag-explicit may not be skipped in this namespace/,
-    ],
-    [
-      'for what is no rule',
-      'tags',
-      'skip: { rules: [tag-explicit] }',
-      /^warn tags is no rule, .*rules are reference-valid, /,
-    ],
-  ])('runs where the policy does not, and its author hears of it: %s', (_, annotation, policy, expected) => {
-    expect(spare(annotation, policy)).toEqual({ waived: [], told: [expect.stringMatching(expected)] });
+    ['tags', '{ rules: [tag-explicit] }', /^warn tags is no rule, .*rules are reference-valid, /],
+  ])('runs where the policy does not, and its author hears of it: %s, %s', (annotation, policy, expected) => {
+    expect(spare(annotation, `skip: ${policy}`)).toEqual({ waived: [], told: [expect.stringMatching(expected)] });
     // But not again when an update changes no image.
-    expect(spare(annotation, policy, { oldObject: skip('') }).told).toEqual([]);
+    expect(spare(annotation, `skip: ${policy}`, { oldObject: skip('') }).told).toEqual([]);
   });
 });
 
 describe('what rules would like to know of registries', () => {
-  const QUESTION: ImageQuestion = {
-    reference: { registry: 'r.example', repository: 'a' },
-    namespace: '',
-    pullSecrets: [],
-  };
-  /** Looks up each of these questions, twice. */
-  const asker = (...questions: readonly ImageQuestion[]): ConfiguredRule =>
+  const reference = { registry: 'r.example', repository: 'a' };
+  /** Looks up an image, twice, in the name of who has these secrets. */
+  const asker = (...askers: readonly ImageQuestion['pullSecrets'][]): ConfiguredRule =>
     madeUpRule('asker', ({ pull }) => {
-      for (const { reference, pullSecrets } of [...questions, ...questions]) pull.getAnswer(reference, pullSecrets);
+      for (const pullSecrets of [...askers, ...askers]) pull.getAnswer(reference, pullSecrets);
       return [];
     });
-  const other = { ...QUESTION, pullSecrets: undefined };
+  const BOTH = [
+    { reference, namespace: 'default', pullSecrets: ['s'] },
+    { reference, namespace: 'default', pullSecrets: undefined },
+  ];
 
-  test.each<[known: KnownAnswer, unanswered: number, outdated: number]>([
-    ['unasked', 2, 0],
-    ['not-allowed', 0, 0],
-    ['no-answer', 0, 0],
-    [{ answer: pullable(), isDue: false }, 0, 0],
-    [{ answer: pullable(), isDue: true }, 0, 2],
+  test.each<[known: KnownAnswer, unanswered: readonly ImageQuestion[], outdated: readonly ImageQuestion[]]>([
+    ['unasked', BOTH, []],
+    ['not-allowed', [], []],
+    ['no-answer', [], []],
+    [{ answer: pullable(), isDue: false }, [], []],
+    [{ answer: pullable(), isDue: true }, [], BOTH],
   ])('comes back with the decision, each question once: %j', (known, unanswered, outdated) => {
-    const decision = run([asker(QUESTION, other), asker(QUESTION)], { facts: { registries: { get: () => known } } });
-    expect([decision.unanswered.length, decision.outdated.length]).toEqual([unanswered, outdated]);
-    const [first, second] = [...decision.unanswered, ...decision.outdated];
-    if (first !== undefined)
-      expect([first, second]).toMatchObject([{ ...QUESTION, namespace: 'default' }, { pullSecrets: undefined }]);
+    const decision = run([asker(['s'], undefined), asker(['s'])], { facts: { registries: { get: () => known } } });
+    expect(decision).toMatchObject({ unanswered, outdated });
   });
 
   test('is nothing where no registry is ever asked', () => {
-    expect(run([asker(QUESTION)])).toMatchObject({ unanswered: [], outdated: [] });
+    expect(run([asker([])])).toMatchObject({ unanswered: [], outdated: [] });
   });
 });
 

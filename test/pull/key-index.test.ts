@@ -78,7 +78,7 @@ test('the entries that are found are those that match one by one, in the same or
 });
 
 test('many paths are found as few are', () => {
-  const paths = Array.from({ length: 300 }, (_, at) => 'a/b/c'.slice(0, at % 6) + (at < 100 ? '' : at));
+  const paths = Array.from({ length: 300 }, (_, at) => 'a/b/c'.slice(0, at % 6) + (at < 100 ? '' : String(at)));
   const entries = entriesOf(paths.map((path) => `r.example/${path}`));
   const app = imageOf('r.example/a/b/c');
   expect(indexKeys(entries)(app)).toEqual(entries.filter((entry) => matchCredentialKey(entry.key, app)));

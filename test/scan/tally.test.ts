@@ -185,7 +185,7 @@ describe('of all that was seen it is told', () => {
     const counts = { workloads: 0, pods: 0, unfixedPods: 0 };
     const exempt = all.map((object) => ({
       ...object,
-      metadata: { ...(object['metadata'] as Json), namespace: 'kube-system' },
+      metadata: { ...(object.metadata as Json), namespace: 'kube-system' },
     }));
     expect(seen(exempt).counts).toEqual({ ...counts, leftOut: 4 });
     const facts = { namespaces: { findLabels: () => ({ 'pullguard.dev/mode': 'off' }) } };
