@@ -3,12 +3,31 @@ import { defineConfig } from 'vitest/config';
 // Where nobody watches, .ci/run counts the tests from a report.
 const isCi = (process.env['CI'] ?? '') !== '';
 
+/** Files that replace a module, or the environment of the process, for themselves: no other may share their modules. */
+const ISOLATED = [
+  'test/cluster/certificates/**/*.test.ts',
+  'test/cluster/connection/connect.test.ts',
+  'test/registry/exchange/connections.test.ts',
+  'test/tls/**/*.test.ts',
+];
+
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
-    exclude: ['test/e2e/**'],
     testTimeout: 20_000,
     hookTimeout: 20_000,
     ...(isCi && { reporters: ['default', 'json'], outputFile: { json: 'coverage/tests.json' } }),
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'shared',
+          include: ['test/**/*.test.ts'],
+          exclude: ['test/e2e/**', ...ISOLATED],
+          // To load every module anew for every file took longer than the tests.
+          isolate: false,
+        },
+      },
+      { extends: true, test: { name: 'isolated', include: ISOLATED } },
+    ],
   },
 });
