@@ -8,6 +8,7 @@ import type { Policy } from '../../src/engine/rule.ts';
 import { NOTHING_FOUND } from '../../src/engine/evaluate.ts';
 import { requestFor } from '../support/admission-request.ts';
 import { pullable, registriesOf } from '../support/answers.ts';
+import { controllerOf } from '../support/cluster-objects.ts';
 import { NOW } from '../support/facts.ts';
 import { deployment, pod, type Json } from '../support/objects.ts';
 import { MIRRORED, policyOf } from '../support/policies.ts';
@@ -15,7 +16,6 @@ import { MIRRORED, policyOf } from '../support/policies.ts';
 type Fields = Partial<AdmissionRequest>;
 
 const DEPLOYMENT = { group: 'apps', kind: 'Deployment' };
-const REPLICA_SET = { group: 'apps', kind: 'ReplicaSet' };
 const ROLLOUTS = policyOf('workloads: [{ group: argoproj.io, kind: Rollout, podTemplates: [/spec/template] }]');
 
 function admitTo(endpoint: Endpoint, fields: Fields, policy: Policy = MIRRORED, facts: Facts = {}): Admission {
@@ -27,120 +27,88 @@ function rulesOf({ findings }: Admission): readonly string[] {
 }
 
 const withMetadata = (object: Json, metadata: Json): Json => ({ ...object, metadata });
-const controlledBy = (apiVersion: string, kind: string): Json => ({
-  ownerReferences: [{ apiVersion, kind, controller: true }],
+const BAD = pod('NGINX');
+const [ROLLOUT, IS_ROLLOUT] = ['argoproj.io/v1alpha1', { group: 'argoproj.io', kind: 'Rollout' }];
+
+/** Requests for a bad pod, and for a bad ReplicaSet, with this metadata. */
+const badPod = (metadata: Json, fields: Fields = {}): Fields => ({ object: withMetadata(BAD, metadata), ...fields });
+const badReplicaSet = (metadata: Json): Fields => ({
+  kind: { group: 'apps', kind: 'ReplicaSet' },
+  object: withMetadata(deployment('NGINX'), metadata),
+});
+const update = (subResource: string, kind?: AdmissionRequest['kind']): Fields => ({
+  operation: 'UPDATE',
+  subResource,
+  object: BAD,
+  ...(kind !== undefined && { kind }),
+});
+const ofKind = (group: string, kind: string): Fields => ({ kind: { group, kind }, object: BAD });
+
+test.each<[reason: string, what: string, fields: Fields, policy?: Policy]>([
+  ['operation', 'a deletion, which has no object', { operation: 'DELETE', object: undefined, oldObject: BAD }],
+  ['operation', 'a connection such as kubectl exec', { operation: 'CONNECT', subResource: 'exec', object: {} }],
+  ['subresource', 'a status update', update('status')],
+  ['subresource', 'a resize', update('resize')],
+  ['subresource', 'ephemeral containers of what is no pod', update('ephemeralcontainers', DEPLOYMENT)],
+  ['not-a-workload', 'a binding to a node', ofKind('', 'Binding')],
+  ['not-a-workload', 'an eviction', ofKind('policy', 'Eviction')],
+  ['not-a-workload', "somebody else's Deployment", ofKind('a.example', 'Deployment')],
+  ['not-a-workload', 'a kind that no policy adds', ofKind('argoproj.io', 'Rollout')],
+  ['not-a-workload', 'a request without a kind', ofKind('', '')],
+  ['no-object', 'an object that is null', { object: undefined }],
+  ['no-object', 'an object that is a text', { object: 'pod' }],
+  ['exempt-namespace', 'a pod of kube-system', { namespace: 'kube-system', object: BAD }],
+  ['exempt-namespace', 'a pod that alone names it', badPod({ namespace: 'kube-system' }, { namespace: '' })],
+  [
+    'being-deleted',
+    'a pod whose finalizers are being removed',
+    badPod({ deletionTimestamp: 'now' }, { operation: 'UPDATE' }),
+  ],
+  ['static-pod', "kubelet's mirror of a static pod", badPod({ annotations: { 'kubernetes.io/config.mirror': '' } })],
+  ['owned', "a Deployment's ReplicaSet", badReplicaSet(controllerOf('apps/v1', 'Deployment', 'web'))],
+  ['owned', 'one of a kind that the policy adds', badReplicaSet(controllerOf(ROLLOUT, 'Rollout', 'web')), ROLLOUTS],
+])('what would have run anyway is admitted unchecked: %s: %s', (exempt, _, fields, policy) => {
+  for (const endpoint of ['mutate', 'validate'] as const) {
+    expect(admitTo(endpoint, fields, policy)).toEqual({ ...NOTHING_FOUND, exempt });
+  }
 });
 
-describe('what would have run anyway is admitted unchecked', () => {
-  const bad = pod('NGINX');
-  const template = deployment('NGINX');
-
-  test.each<[reason: string, what: string, fields: Fields, policy?: Policy]>([
-    ['operation', 'a deletion, which has no object', { operation: 'DELETE', object: undefined, oldObject: bad }],
-    ['operation', 'a connection such as kubectl exec', { operation: 'CONNECT', subResource: 'exec', object: {} }],
-    ['subresource', 'a status update', { operation: 'UPDATE', subResource: 'status', object: bad }],
-    ['subresource', 'a resize', { operation: 'UPDATE', subResource: 'resize', object: bad }],
-    [
-      'subresource',
-      'ephemeral containers of what is no pod',
-      { kind: DEPLOYMENT, subResource: 'ephemeralcontainers', object: template },
-    ],
-    ['not-a-workload', 'a binding to a node', { subResource: 'binding', kind: { group: '', kind: 'Binding' } }],
-    ['not-a-workload', 'an eviction', { subResource: 'eviction', kind: { group: 'policy', kind: 'Eviction' } }],
-    ['not-a-workload', "somebody else's Deployment", { kind: { group: 'a.example', kind: 'Deployment' } }],
-    ['not-a-workload', 'a kind that no policy adds', { kind: { group: 'argoproj.io', kind: 'Rollout' } }],
-    ['not-a-workload', 'a request without a kind', { kind: { group: '', kind: '' }, object: bad }],
-    ['no-object', 'an object that is null', { object: undefined }],
-    ['no-object', 'an object that is a text', { object: 'pod' }],
-    ['exempt-namespace', 'a pod of kube-system', { namespace: 'kube-system', object: bad }],
-    [
-      'exempt-namespace',
-      'a pod that alone names it',
-      { namespace: '', object: withMetadata(bad, { namespace: 'kube-system' }) },
-    ],
-    [
-      'being-deleted',
-      'a pod whose finalizers are being removed',
-      { operation: 'UPDATE', object: withMetadata(bad, { deletionTimestamp: 'now' }) },
-    ],
-    [
-      'static-pod',
-      "kubelet's mirror of a static pod",
-      { object: withMetadata(bad, { annotations: { 'kubernetes.io/config.mirror': '' } }) },
-    ],
-    [
-      'owned',
-      "a Deployment's ReplicaSet",
-      { kind: REPLICA_SET, object: withMetadata(template, controlledBy('apps/v1', 'Deployment')) },
-    ],
-    [
-      'owned',
-      'one of a kind that the policy adds',
-      { kind: REPLICA_SET, object: withMetadata(template, controlledBy('argoproj.io/v1alpha1', 'Rollout')) },
-      ROLLOUTS,
-    ],
-  ])('%s: %s', (exempt, _, fields, policy) => {
-    for (const endpoint of ['mutate', 'validate'] as const) {
-      expect(admitTo(endpoint, fields, policy)).toEqual({ ...NOTHING_FOUND, exempt });
-    }
-  });
-
-  test.each<[what: string, fields: Fields, policy?: Policy]>([
-    ['an ephemeral container', { subResource: 'ephemeralcontainers', operation: 'UPDATE', object: bad }],
-    ['a pod that names another namespace', { object: withMetadata(bad, { namespace: 'kube-system' }) }],
-    ['a pod with other annotations', { object: withMetadata(bad, { annotations: { 'kubernetes.io/config': '' } }) }],
-    [
-      'annotations and a deletion that are null',
-      { object: withMetadata(bad, { annotations: null, deletionTimestamp: null }) },
-    ],
-    ['a list of owners that is none', { kind: REPLICA_SET, object: withMetadata(template, { ownerReferences: 'x' }) }],
-    [
-      'an owner that does not control',
-      {
-        kind: REPLICA_SET,
-        object: withMetadata(template, { ownerReferences: [{ apiVersion: 'apps/v1', kind: 'Deployment' }] }),
-      },
-    ],
-    [
-      "a ReplicaSet of a controller that is not checked: nobody else's word covers it",
-      { kind: REPLICA_SET, object: withMetadata(template, controlledBy('argoproj.io/v1alpha1', 'Rollout')) },
-    ],
-    ['a kind that the policy adds', { kind: { group: 'argoproj.io', kind: 'Rollout' }, object: template }, ROLLOUTS],
-    ['the pods of a ReplicaSet', { object: withMetadata(bad, controlledBy('apps/v1', 'ReplicaSet')) }],
-  ])('but not %s', (_, fields, policy) => {
-    expect(rulesOf(admitTo('validate', fields, policy))).toEqual(['reference-valid deny no']);
-  });
+test.each<[what: string, fields: Fields, policy?: Policy]>([
+  ['an ephemeral container', update('ephemeralcontainers')],
+  ['a pod that names another namespace', badPod({ namespace: 'kube-system' })],
+  ['a pod with other annotations', badPod({ annotations: { 'kubernetes.io/config': '' } })],
+  ['annotations and a deletion that are null', badPod({ annotations: null, deletionTimestamp: null })],
+  ['a list of owners that is none', badReplicaSet({ ownerReferences: 'x' })],
+  [
+    'an owner that does not control',
+    badReplicaSet({ ownerReferences: [{ apiVersion: 'apps/v1', kind: 'Deployment' }] }),
+  ],
+  // Nobody else's word covers it.
+  ['a ReplicaSet of a controller that is not checked', badReplicaSet(controllerOf(ROLLOUT, 'Rollout', 'web'))],
+  ['a kind that the policy adds', { kind: IS_ROLLOUT, object: deployment('NGINX') }, ROLLOUTS],
+  ['the pods of a ReplicaSet', badPod(controllerOf('apps/v1', 'ReplicaSet', 'web'))],
+])('but not %s', (_, fields, policy) => {
+  expect(rulesOf(admitTo('validate', fields, policy))).toEqual(['reference-valid deny no']);
 });
 
 describe('fixes go where they take effect', () => {
-  const TO_BE_FIXED = ['mirror-used warn later', 'pull-secret-present warn later'];
+  const LATER = ['mirror-used warn later', 'pull-secret-present warn later'];
   const FIXED = ['mirror-used warn now', 'pull-secret-present warn now'];
-  const UPDATE: Fields = { operation: 'UPDATE', oldObject: pod('busybox'), object: pod('nginx') };
+  const UNFIXED = ['mirror-used warn no'];
+  const [old, nginx] = [pod('busybox'), pod('nginx')];
+  const template: Fields = { kind: DEPLOYMENT, object: deployment('nginx') };
+  const update: Fields = { operation: 'UPDATE', oldObject: old, object: nginx };
+  const owned = withMetadata(nginx, controllerOf('apps/v1', 'ReplicaSet', 'web'));
 
   test.each<[what: string, fields: Fields, mutate: readonly string[], validate: readonly string[]]>([
-    ['a new pod is fixed, and what is left of it is checked', { object: pod('nginx') }, FIXED, ['mirror-used warn no']],
-    [
-      'so is one of a ReplicaSet: it is what runs',
-      { object: withMetadata(pod('nginx'), controlledBy('apps/v1', 'ReplicaSet')) },
-      FIXED,
-      ['mirror-used warn no'],
-    ],
-    [
-      'a template is never changed, its author is told what its pods will get',
-      { kind: DEPLOYMENT, object: deployment('nginx') },
-      [],
-      TO_BE_FIXED,
-    ],
-    [
-      'nor when it changes',
-      { kind: DEPLOYMENT, operation: 'UPDATE', oldObject: deployment('busybox'), object: deployment('nginx') },
-      [],
-      TO_BE_FIXED,
-    ],
+    ['a new pod is fixed, and what is left of it is checked', { object: nginx }, FIXED, UNFIXED],
+    ['so is one of a ReplicaSet: it is what runs', { object: owned }, FIXED, UNFIXED],
+    ['a dry run is told the same', { object: nginx, dryRun: true }, FIXED, UNFIXED],
+    ['a template is never changed, its author is told what its pods will get', template, [], LATER],
+    ['nor when it changes', { ...template, operation: 'UPDATE', oldObject: deployment('busybox') }, [], LATER],
     // An update that tries is refused, or silently loses the change.
-    ['a pod that exists is never changed', UPDATE, [], ['mirror-used warn no']],
-    ['not even by what debugs it', { ...UPDATE, subResource: 'ephemeralcontainers' }, [], ['mirror-used warn no']],
-    ['a dry run is told the same', { object: pod('nginx'), dryRun: true }, FIXED, ['mirror-used warn no']],
+    ['a pod that exists is never changed', update, [], UNFIXED],
+    ['not even by what debugs it', { ...update, subResource: 'ephemeralcontainers' }, [], UNFIXED],
   ])('%s', (_, fields, mutate, validate) => {
     const { edits, findings } = admitTo('mutate', fields);
     expect(rulesOf({ ...NOTHING_FOUND, findings })).toEqual(mutate);
