@@ -7,7 +7,6 @@ import { buildProgram } from '../src/cli/program.ts';
 import { loadPolicy } from '../src/rules/policy.ts';
 import { PolicyError } from '../src/policy/errors.ts';
 import { buildPolicySchema } from '../src/policy/schema.ts';
-import { RULES } from '../src/rules/index.ts';
 import { capturedIo } from './support/captured-io.ts';
 import { tempFolder } from './support/temp-folder.ts';
 
@@ -248,20 +247,6 @@ describe('docs/policy.md', () => {
     const keys = listKeys(buildPolicySchema([]));
     expect(keys.length).toBeGreaterThan(20);
     expect(new Map(listRows().map((row) => [row[0], row]))).toEqual(new Map(keys.map((row) => [row[0], row])));
-  });
-
-  test('has each rule with its action, and its options with their defaults', () => {
-    const rows = [...page.matchAll(/^\| \[`([a-z-]+)`\].*?\| `(\w+)` +\| (yes|no) +\| (.*?) *\|$/gm)];
-    expect(rows.map(([, ...cells]) => cells)).toEqual(
-      RULES.map(({ id, defaultAction, fixable, options }) => [
-        id,
-        defaultAction,
-        fixable ? 'yes' : 'no',
-        Object.entries(options)
-          .map(([name, { default: value }]) => `\`${name}\` (\`${String(value)}\`)`)
-          .join(', '),
-      ]),
-    );
   });
 });
 
