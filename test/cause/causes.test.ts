@@ -176,92 +176,64 @@ describe('a message names what it is about', () => {
 describe('a remedy', () => {
   const FETCH =
     "openssl s_client -showcerts -connect harbor.example.com:8443 < /dev/null | sed -ne '/-BEGIN CERTIFICATE-/,/-END CERTIFICATE-/p' > ";
+  const RPM = `${FETCH}/etc/pki/ca-trust/source/anchors/harbor.example.com.crt && update-ca-trust && systemctl restart `;
+  const DEB = `${FETCH}/usr/local/share/ca-certificates/harbor.example.com.crt && update-ca-certificates && systemctl restart `;
   const HUB: Options = { image: 'team/app', endpoint: 'registry-1.docker.io:443' };
+  const NO_PORT: Options = { image: 'harbor.example.com/team/app', endpoint: 'harbor.example.com:443' };
   const SWR: Options = { image: 'swr.eu-de.otc.t-systems.com/team/app', endpoint: 'swr.eu-de.otc.t-systems.com:443' };
-  const SWR_BY_ADDRESS: Options = { image: '100.125.0.198:20202/team/app', endpoint: '100.125.0.198:20202' };
-  const [OF_CCE, NAME_OF_CCE] = [['default-secret'], 'Name default-secret in imagePullSecrets'];
+  const [NOBODY, SEVERAL, OF_CCE] = [{ secrets: [] }, { secrets: ['a', 'b'] }, { secrets: ['default-secret'] }];
+  const USUAL_ONE: Options = { secrets: [], usualSecret: 'usual' };
+  const BY_ADDRESS: Options = { image: '100.125.0.198:20202/team/app', secrets: [], usualSecret: 'default-secret' };
+  const NAME_OF_CCE = 'Name default-secret in imagePullSecrets';
+  const MAKE_ONE = /^Make a secret (?!.*delete).* docker-registry NAME /;
+  const [AGAIN, MAKE_USUAL] = [
+    /^Make the pull secret again, .* delete secret (\S+) .* docker-registry \1 /,
+    / docker-registry usual /,
+  ];
 
   test.each<[what: string, failure: FailedPull, options: Options, text: string | RegExp]>([
-    [
-      'writes a CA where CentOS looks for it',
-      UNKNOWN_CA,
-      {},
-      `${FETCH}/etc/pki/ca-trust/source/anchors/harbor.example.com.crt && update-ca-trust && systemctl restart containerd`,
-    ],
-    [
-      'and where Ubuntu does',
-      UNKNOWN_CA,
-      {},
-      `${FETCH}/usr/local/share/ca-certificates/harbor.example.com.crt && update-ca-certificates && systemctl restart containerd`,
-    ],
+    ['writes a CA where CentOS looks for it', UNKNOWN_CA, {}, RPM],
+    ['and where Ubuntu does', UNKNOWN_CA, {}, DEB],
     ['makes no file with brackets', UNKNOWN_CA, { endpoint: '[::1]:5000' }, '/ca-certificates/___1_.crt '],
+    ['makes a secret that is refused again', REFUSED, {}, AGAIN],
     [
-      'makes a secret that is refused again, for the host as images write it',
+      'for the host as images write it',
       REFUSED,
       {},
-      /^Make the pull secret again, .*: kubectl -n NAMESPACE delete secret harbor --ignore-not-found && kubectl -n NAMESPACE create secret docker-registry harbor --docker-server=harbor\.example\.com:8443 --docker-username=USER --docker-password=PASSWORD$/,
+      ' harbor --docker-server=harbor.example.com:8443 --docker-username=USER ',
     ],
     [
-      'writes no port that images do not, as kubelet would not find it',
+      'without a port, as kubelet would not find it',
       ANONYMOUS,
-      { image: 'harbor.example.com/team/app', endpoint: 'harbor.example.com:443' },
-      'docker-registry NAME --docker-server=harbor.example.com --docker-username',
+      NO_PORT,
+      ' --docker-server=harbor.example.com --docker',
     ],
     ['calls Docker Hub what it is called there', ANONYMOUS, HUB, '--docker-server=https://index.docker.io/v1/ '],
     ['looks up a name without its port', NO_HOST, {}, ': nslookup harbor.example.com'],
-    [
-      'lists the tags there are',
-      NO_IMAGE,
-      { image: 'nginx:1.2' },
-      ': skopeo list-tags docker://docker.io/library/nginx',
-    ],
+    ['lists the tags there are', NO_IMAGE, { image: 'nginx:1' }, ': skopeo list-tags docker://docker.io/library/nginx'],
     ['asks by plain HTTP who may speak it', NO_TLS, {}, ': curl -v http://harbor.example.com:8443/v2/'],
+    ['makes anew what several secrets may be', REFUSED, SEVERAL, MAKE_ONE],
+    ['makes the secret that is not there', ANONYMOUS, NOBODY, MAKE_ONE],
+    ['makes again the one that the policy names', REFUSED, USUAL_ONE, AGAIN],
+    ['that one', REFUSED, USUAL_ONE, MAKE_USUAL],
+    ['or any', REFUSED, NOBODY, AGAIN],
+    ['makes the one that the policy names', ANONYMOUS, USUAL_ONE, MAKE_USUAL],
     [
-      'makes anew what several secrets may be',
-      REFUSED,
-      { secrets: ['a', 'b'] },
-      /^Make a secret .* docker-registry NAME /,
-    ],
-    [
-      'makes the secret that is not there',
-      ANONYMOUS,
-      { secrets: [] },
-      /^Make a secret .* name it in imagePullSecrets: .* NAME /,
-    ],
-    [
-      'makes again the one that the policy names, where it is not known which',
-      REFUSED,
-      { secrets: [], usualSecret: 'usual' },
-      /^Make the pull secret again, .* delete secret usual .* docker-registry usual /,
-    ],
-    ['or any', REFUSED, { secrets: [] }, /^Make the pull secret again, .* delete secret NAME .* docker-registry NAME /],
-    [
-      'makes the one that the policy names',
-      ANONYMOUS,
-      { secrets: [], usualSecret: 'usual' },
-      /^Make a secret .* docker-registry usual /,
-    ],
-    [
-      'but not where it is there and has nothing for the registry',
+      'but not where it has nothing for the registry',
       ANONYMOUS,
       { secrets: ['usual'], usualSecret: 'usual' },
-      /^Make a secret .* docker-registry NAME /,
+      MAKE_ONE,
     ],
-    ['names the secret that SWR has in every namespace', ANONYMOUS, { ...SWR, secrets: [] }, NAME_OF_CCE],
-    ['also by its address', ANONYMOUS, { ...SWR_BY_ADDRESS, secrets: [], usualSecret: 'default-secret' }, NAME_OF_CCE],
-    [
-      'also for another that is refused',
-      REFUSED,
-      { ...SWR_BY_ADDRESS, secrets: [], usualSecret: 'default-secret' },
-      NAME_OF_CCE,
-    ],
-    ['but not again', ANONYMOUS, { ...SWR, secrets: OF_CCE }, /^Make a secret .* docker-registry NAME /],
-    ['nor has it deleted', REFUSED, { ...SWR, secrets: OF_CCE }, /^Make a secret (?!.*delete).* docker-registry NAME /],
+    ['names the secret that SWR has in every namespace', ANONYMOUS, { ...SWR, ...NOBODY }, NAME_OF_CCE],
+    ['also by its address', ANONYMOUS, BY_ADDRESS, NAME_OF_CCE],
+    ['also for another that is refused', REFUSED, BY_ADDRESS, NAME_OF_CCE],
+    ['but not again', ANONYMOUS, { ...SWR, ...OF_CCE }, MAKE_ONE],
+    ['nor has it deleted', REFUSED, { ...SWR, ...OF_CCE }, MAKE_ONE],
     [
       'knows that a right is no matter of secrets',
       DENIED,
       {},
-      /^Give the user of the pull secret the right to pull team\/app from /,
+      /^Give the user of the pull secret the right to pull team/,
     ],
     ['gives nodes a way, or takes the image to SWR', { outcome: 'failed', cause: 'timeout' }, {}, /\(EIP\).*SWR/],
     ['takes a limited image to SWR', limited(), {}, 'Push the image to SWR'],
