@@ -4,12 +4,15 @@
  *
  *     npm run bench              a run to quote
  *     npm run bench -- --short   a run to see that it works
+ *     npm run bench -- --profile, -- --files   see profile.ts and files.ts
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeCertificates } from '../src/tls/self-signed.ts';
 import { compare, type Comparison } from './compare.ts';
 import { measureProbing, MOST_MS, type Probing } from './registries.ts';
+import { measureFiles } from './files.ts';
+import { profile } from './profile.ts';
 import { cleanUp, folder, peakRssMb, ROOT, startPullguard, startScript, type Pullguard } from './processes.ts';
 import { readSamples } from './reviews.ts';
 
@@ -44,6 +47,10 @@ try {
 }
 
 async function main(): Promise<void> {
+  if (process.argv.includes('--files')) {
+    await measureFiles(argumentAfter('--files'));
+    return;
+  }
   const { ca, cert, key } = await makeCertificates({ names: ['localhost'] });
   const files = { cert: join(folder, 'tls.crt'), key: join(folder, 'tls.key'), policy: join(folder, 'policy.yaml') };
   writeFileSync(files.cert, cert);
@@ -52,6 +59,10 @@ async function main(): Promise<void> {
   const certificate = ['--tls-cert', files.cert, '--tls-key', files.key];
   const flags = ['--config', files.policy, ...certificate];
 
+  if (process.argv.includes('--profile')) {
+    await profile([...flags, '--offline'], ca, argumentAfter('--profile'));
+    return;
+  }
   const bare = (await startScript('bare-server.ts', [files.cert, files.key])) as { port: number };
   const pullguard = await startPullguard([...flags, '--offline']);
   const rows = [];
@@ -71,6 +82,10 @@ async function main(): Promise<void> {
   print(result);
   mkdirSync(join(ROOT, 'bench/results'), { recursive: true });
   writeFileSync(join(ROOT, 'bench/results/bench.json'), `${JSON.stringify(result, null, 2)}\n`);
+}
+
+function argumentAfter(flag: string): string | undefined {
+  return process.argv[process.argv.indexOf(flag) + 1];
 }
 
 type WithFacts = Readonly<{

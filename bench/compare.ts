@@ -1,9 +1,7 @@
-import { applyLoad, percentile, type LoadResult } from './load.ts';
+import { applyLoad, CONNECTIONS, percentile, type LoadResult } from './load.ts';
 import type { Sample } from './reviews.ts';
 
 export type Effort = Readonly<{ rounds: number; seconds: number; warmUpSeconds: number }>;
-
-const CONNECTIONS = 8;
 
 export type Measured = Readonly<{ perSecond: number; p50Ms: number; p99Ms: number; failures: number }>;
 

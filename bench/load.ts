@@ -12,6 +12,9 @@ export type Load = Readonly<{
   seconds: number;
 }>;
 
+/** As many as an API server keeps open to a webhook that is called often. */
+export const CONNECTIONS = 8;
+
 /**
  * Sends one review again and again over keep-alive TLS connections, the next when the last is answered. Requests are
  * bytes made once and answers are only measured, so that the server and not this client is what is busy.

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -38,24 +39,33 @@ export async function startScript(script: string, args: readonly string[]): Prom
   return JSON.parse(line);
 }
 
+/** Starts a registry whose answers take so many milliseconds, or which hangs; returns its host. */
+export async function startRegistry(pace: string): Promise<string> {
+  const { port } = (await startScript('stand-in-registry.ts', [pace])) as { port: number };
+  return `127.0.0.1:${port}`;
+}
+
 export type Pullguard = Readonly<{
   port: number;
   pid: number;
   readyMs: number;
   /** Milliseconds from its start to a line of its log with that message. */
   waitForLog: (message: string) => Promise<number>;
+  /** Sends a word to the profiler in it, and returns its answer. */
+  tell: (word: 'start' | 'stop') => Promise<unknown>;
   stop: () => void;
 }>;
 
 /** Starts the built server with its log in a file, and waits until it is ready. */
-export async function startPullguard(args: readonly string[]): Promise<Pullguard> {
+export async function startPullguard(args: readonly string[], { profiled = false } = {}): Promise<Pullguard> {
   const log = join(folder, `log-${children.length}`);
   const started = performance.now();
   const all = ['dist/main.js', 'serve', '--host', '127.0.0.1', '--port', '0', '--admin-port', '0', ...args];
-  const child = spawn(process.execPath, all, {
+  const profiler = profiled ? ['--import', 'tsx', '--import', join(ROOT, 'bench/profiler.ts')] : [];
+  const child = spawn(process.execPath, [...profiler, ...all], {
     cwd: ROOT,
     env: { ...process.env, NODE_OPTIONS },
-    stdio: ['ignore', openSync(log, 'w'), 'inherit'],
+    stdio: ['ignore', openSync(log, 'w'), 'inherit', ...(profiled ? (['ipc'] as const) : [])],
   });
   children.push(child);
   const findLine = async (message: string): Promise<string> => {
@@ -76,6 +86,11 @@ export async function startPullguard(args: readonly string[]): Promise<Pullguard
     waitForLog: async (message) => {
       await findLine(message);
       return Math.round(performance.now() - started);
+    },
+    tell: async (word) => {
+      child.send(word);
+      const [answer] = (await once(child, 'message')) as [unknown];
+      return answer;
     },
     stop: () => {
       child.kill('SIGKILL');

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { applyRate, percentile } from './load.ts';
-import { folder, peakRssMb, startPullguard, startScript } from './processes.ts';
+import { folder, peakRssMb, startPullguard, startRegistry, startScript } from './processes.ts';
 import { podReviews } from './reviews.ts';
 
 /** As the policy has it unless told otherwise, and what may come on top. */
@@ -79,11 +79,6 @@ async function measure(
   }
   pullguard.stop();
   return rows;
-}
-
-async function startRegistry(pace: string): Promise<string> {
-  const { port } = (await startScript('stand-in-registry.ts', [pace])) as { port: number };
-  return `127.0.0.1:${port}`;
 }
 
 function reviewsOf(registry: string): readonly string[] {

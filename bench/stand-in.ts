@@ -1,7 +1,8 @@
 /**
  * The stand-in API server with a cluster in it, as a process of its own: so many namespaces, each with a `default-secret`, for
- * SWR unless other registries are named. Says its kubeconfig when it is ready.
+ * SWR unless other registries are named, and one Deployment. Says its kubeconfig when it is ready.
  */
+import { readFileSync } from 'node:fs';
 import { startStandIn } from '../test/support/stand-in-api-server.ts';
 import { writeKubeconfig } from '../test/support/stand-in-connection.ts';
 
@@ -42,5 +43,8 @@ for (const namespace of names) {
     { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'default', namespace } },
   ]);
 }
+const review = new URL('../test/fixtures/admission-reviews/deployment-create.json', import.meta.url);
+const { request } = JSON.parse(readFileSync(review, 'utf8')) as { request: { object: object } };
+server.seed('/apis/apps/v1/namespaces/default/deployments', [{ ...request.object }]);
 writeKubeconfig(server, kubeconfig);
 console.log(JSON.stringify({ kubeconfig }));

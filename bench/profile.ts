@@ -1,0 +1,67 @@
+/**
+ * Profiles pullguard under the load of the bench, started as the Deployment starts it, and prints where its CPU time goes:
+ * by place, and by function. Writes bench/results/NAME.cpuprofile for the DevTools of a browser.
+ *
+ *     npm run bench -- --profile       of all samples
+ *     npm run bench -- --profile 50    of those whose name has "50" in it
+ */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import type { Profiler } from 'node:inspector';
+import { join } from 'node:path';
+import { applyLoad, CONNECTIONS } from './load.ts';
+import { ROOT, startPullguard } from './processes.ts';
+import { readSamples } from './reviews.ts';
+
+const WARM_UP_SECONDS = 8;
+const SECONDS = 5;
+const MOST_FUNCTIONS = 40;
+
+export async function profile(flags: readonly string[], ca: string, name = ''): Promise<void> {
+  for (const sample of readSamples().filter((each) => each.name.includes(name))) {
+    const pullguard = await startPullguard(flags, { profiled: true });
+    const load = { ca, port: pullguard.port, path: sample.path, body: sample.body, connections: CONNECTIONS };
+    await applyLoad({ ...load, seconds: WARM_UP_SECONDS });
+    await pullguard.tell('start');
+    const { requests } = await applyLoad({ ...load, seconds: SECONDS });
+    const { profile: taken } = (await pullguard.tell('stop')) as { profile: Profiler.Profile };
+    pullguard.stop();
+    console.log(`\n${sample.name}, microseconds a request:`);
+    print(taken, requests);
+    mkdirSync(join(ROOT, 'bench/results'), { recursive: true });
+    writeFileSync(join(ROOT, `bench/results/${sample.name.replaceAll(/\W+/g, '-')}.cpuprofile`), JSON.stringify(taken));
+  }
+}
+
+function print({ nodes, samples = [], timeDeltas = [] }: Profiler.Profile, requests: number): void {
+  const byId = new Map(nodes.map((node) => [node.id, node.callFrame]));
+  const places = new Map<string, number>();
+  const functions = new Map<string, number>();
+  for (const [at, id] of samples.entries()) {
+    const frame = byId.get(id);
+    if (frame === undefined || frame.functionName === '(idle)') continue;
+    const place = placeOf(frame.url);
+    const share = (timeDeltas[at] ?? 0) / requests;
+    const title = `${frame.functionName || '(anonymous)'} ${place}:${frame.lineNumber + 1}`;
+    places.set(folderOf(place), (places.get(folderOf(place)) ?? 0) + share);
+    functions.set(title, (functions.get(title) ?? 0) + share);
+  }
+  printLargest(places, Infinity);
+  printLargest(functions, MOST_FUNCTIONS);
+}
+
+function printLargest(all: ReadonlyMap<string, number>, most: number): void {
+  const largest = [...all].sort(([, one], [, other]) => other - one).slice(0, most);
+  for (const [name, microseconds] of largest) console.log(`${microseconds.toFixed(1).padStart(8)}  ${name}`);
+  console.log();
+}
+
+/** `rules/mirror-used.js` of ours, the package of others; Node's own as they are, and V8 for what is no script. */
+function placeOf(url: string): string {
+  const [, ours] = /\/dist\/(.*)$/.exec(url) ?? [];
+  const [, theirs] = /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(url) ?? [];
+  return theirs ?? ours ?? (url || 'V8 and native code');
+}
+
+function folderOf(place: string): string {
+  return place.startsWith('node:') ? 'Node.js' : (place.split('/', 1)[0] ?? '');
+}
