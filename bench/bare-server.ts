@@ -29,5 +29,5 @@ const server = createServer({ cert: readFileSync(certFile), key: readFileSync(ke
 });
 server.keepAliveTimeout = 120_000;
 server.listen(0, '127.0.0.1', () => {
-  process.stdout.write(`${JSON.stringify({ port: (server.address() as AddressInfo).port })}\n`);
+  process.stdout.write(`${JSON.stringify({ port: (server.address() as AddressInfo).port, pid: process.pid })}\n`);
 });

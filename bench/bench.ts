@@ -9,7 +9,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeCertificates } from '../src/tls/self-signed.ts';
-import { compare, type Comparison } from './compare.ts';
+import { compare, type Comparison, type Measurable } from './compare.ts';
 import { measureProbing, MOST_MS, type Probing } from './registries.ts';
 import { measureFiles } from './files.ts';
 import { profile } from './profile.ts';
@@ -63,11 +63,11 @@ async function main(): Promise<void> {
     await profile([...flags, '--offline'], ca, argumentAfter('--profile'));
     return;
   }
-  const bare = (await startScript('bare-server.ts', [files.cert, files.key])) as { port: number };
+  const bare = (await startScript('bare-server.ts', [files.cert, files.key])) as Measurable;
   const pullguard = await startPullguard([...flags, '--offline']);
   const rows = [];
   for (const sample of readSamples()) {
-    rows.push(await compare(sample, { baseline: bare.port, measured: pullguard.port }, { ca, ...EFFORT }));
+    rows.push(await compare(sample, { baseline: bare, measured: pullguard }, { ca, ...EFFORT }));
   }
   const rssMb = peakRssMb(pullguard.pid);
   const selfSigned = await startPullguard(['--offline']);
@@ -106,7 +106,7 @@ async function measureFacts(without: Pullguard, flags: readonly string[], ca: st
   const synced = peakRssMb(pullguard.pid);
   const rows = [];
   for (const sample of readSamples()) {
-    rows.push(await compare(sample, { baseline: without.port, measured: pullguard.port }, { ca, ...EFFORT }));
+    rows.push(await compare(sample, { baseline: without, measured: pullguard }, { ca, ...EFFORT }));
   }
   const { readyMs } = pullguard;
   return { rows, objects: CLUSTER_SIZE, readyMs, syncedMs, rssMb: { synced, underLoad: peakRssMb(pullguard.pid) } };
@@ -165,6 +165,8 @@ function printRows(
       [`${baseline} /s`]: row.baseline.perSecond,
       [`${measured} /s`]: row.measured.perSecond,
       ratio: `${row.ratio}${judge(isEnough(row))}`,
+      [`${baseline} CPU µs`]: row.baseline.cpuUs,
+      'CPU µs': row.measured.cpuUs,
       [`${baseline} p50 ms`]: row.baseline.p50Ms,
       'p50 ms': row.measured.p50Ms,
       [`${baseline} p99 ms`]: row.baseline.p99Ms,

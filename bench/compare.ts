@@ -1,9 +1,20 @@
 import { applyLoad, CONNECTIONS, percentile, type LoadResult } from './load.ts';
+import { cpuUs } from './processes.ts';
 import type { Sample } from './reviews.ts';
 
 export type Effort = Readonly<{ rounds: number; seconds: number; warmUpSeconds: number }>;
 
-export type Measured = Readonly<{ perSecond: number; p50Ms: number; p99Ms: number; failures: number }>;
+export type Measured = Readonly<{
+  perSecond: number;
+  p50Ms: number;
+  p99Ms: number;
+  /** Processor time a request, which other work on the machine changes less than all else. */
+  cpuUs: number;
+  failures: number;
+}>;
+
+/** A server to measure. */
+export type Measurable = Readonly<{ port: number; pid: number }>;
 
 export type Comparison = Readonly<{
   sample: string;
@@ -18,15 +29,19 @@ export type Comparison = Readonly<{
 /** Measures a server against another one in turns, so that a slow moment of the machine hits both. */
 export async function compare(
   sample: Sample,
-  ports: Readonly<{ baseline: number; measured: number }>,
+  servers: Readonly<{ baseline: Measurable; measured: Measurable }>,
   { ca, rounds, seconds, warmUpSeconds }: Effort & Readonly<{ ca: string }>,
 ): Promise<Comparison> {
   const load = { ca, path: sample.path, body: sample.body, connections: CONNECTIONS, seconds };
-  for (const port of Object.values(ports)) await applyLoad({ ...load, port, seconds: warmUpSeconds });
+  for (const { port } of Object.values(servers)) await applyLoad({ ...load, port, seconds: warmUpSeconds });
+  const measureOnce = async ({ port, pid }: Measurable): Promise<Measured> => {
+    const before = cpuUs(pid);
+    const result = await applyLoad({ ...load, port });
+    return measure(result, cpuUs(pid) - before);
+  };
   const all: { baseline: Measured; measured: Measured }[] = [];
   for (let round = 0; round < rounds; round++) {
-    const baseline = measure(await applyLoad({ ...load, port: ports.baseline }));
-    all.push({ baseline, measured: measure(await applyLoad({ ...load, port: ports.measured })) });
+    all.push({ baseline: await measureOnce(servers.baseline), measured: await measureOnce(servers.measured) });
   }
   return {
     sample: sample.name,
@@ -38,11 +53,12 @@ export async function compare(
   };
 }
 
-function measure({ requests, failures, seconds, latencies }: LoadResult): Measured {
+function measure({ requests, failures, seconds, latencies }: LoadResult, tookUs: number): Measured {
   return {
     perSecond: requests / seconds,
     p50Ms: percentile(latencies, 0.5),
     p99Ms: percentile(latencies, 0.99),
+    cpuUs: tookUs / requests,
     failures,
   };
 }
@@ -52,6 +68,7 @@ function middle(all: readonly Measured[]): Measured {
     perSecond: Math.round(median(all.map(({ perSecond }) => perSecond))),
     p50Ms: round(median(all.map(({ p50Ms }) => p50Ms))),
     p99Ms: round(median(all.map(({ p99Ms }) => p99Ms))),
+    cpuUs: Math.round(median(all.map((each) => each.cpuUs))),
     failures: all.reduce((sum, { failures }) => sum + failures, 0),
   };
 }

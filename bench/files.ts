@@ -119,11 +119,11 @@ async function serve(policy: Policy, facts: () => Facts, registries?: Registries
     logger,
     draining: () => false,
   });
-  const server = createServer(app).listen(0, '127.0.0.1');
+  const server = createServer(app).listen(0, '127.0.0.1').unref();
   await new Promise((resolve) => server.once('listening', resolve));
   const { port } = server.address() as AddressInfo;
   return async (path, body) => {
-    const headers = { 'Content-Type': 'application/json' };
+    const headers = { 'Content-Type': 'application/json', Connection: 'close' };
     const answer = await fetch(`http://127.0.0.1:${port}${path}?timeout=10s`, { method: 'POST', headers, body });
     return answer.json();
   };

@@ -98,6 +98,13 @@ export async function startPullguard(args: readonly string[], { profiled = false
   };
 }
 
+/** Processor time that the process has taken, in all its threads, in microseconds; Linux only, to a hundredth of a second. */
+export function cpuUs(pid: number): number {
+  const [, fields = ''] = /\) (.*)/.exec(readFileSync(`/proc/${pid}/stat`, 'utf8')) ?? [];
+  const [user, system] = fields.split(' ').slice(11, 13).map(Number);
+  return ((user ?? NaN) + (system ?? NaN)) * 10_000;
+}
+
 /** The most memory the process has had, in MB; Linux only. */
 export function peakRssMb(pid: number): number {
   const kib = Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? NaN);
