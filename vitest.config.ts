@@ -15,6 +15,8 @@ export default defineConfig({
   test: {
     testTimeout: 20_000,
     hookTimeout: 20_000,
+    // A condition is waited for as long as a test may take: a busy machine is no failure.
+    expect: { poll: { timeout: 20_000 } },
     ...(isCi && { reporters: ['default', 'json'], outputFile: { json: 'coverage/tests.json' } }),
     projects: [
       {

@@ -6,7 +6,7 @@ import { respond, respondToFailure } from '../admission/response.ts';
 import { readReview, type AdmissionRequest, type AdmissionReview } from '../admission/review.ts';
 import type { Facts, RegistryFacts } from '../pull/facts.ts';
 import type { Policy } from '../engine/rule.ts';
-import { HttpProblem, readTimeoutOf, sendJson } from './http.ts';
+import { HttpProblem, readTimeoutOf, type Send } from './http.ts';
 import { logDecision } from './log-decision.ts';
 import { countAdmission, type Metrics, type Outcome } from './metrics.ts';
 
@@ -48,7 +48,7 @@ const SPARE_MS = 200;
  */
 const MAX_WAITING_BYTES = 1024 * 1024;
 
-export function createAnswerReview(options: ReviewOptions): AnswerReview {
+export function createAnswerReview(options: ReviewOptions, send: Send): AnswerReview {
   let waitingBytes = 0;
 
   return (call, body) => {
@@ -57,35 +57,34 @@ export function createAnswerReview(options: ReviewOptions): AnswerReview {
     if (!read.ok) return new HttpProblem(400, read.problem);
     const { review } = read;
     const registries = options.registries?.();
-    if (registries === undefined) {
-      finish({ ...call, review, started }, decide(review, call.endpoint, options), options);
-      return undefined;
-    }
-    // A dry run is told what is known, and asks nobody: it has no effects on others, not even on what they may pull.
-    if (review.request.dryRun) {
-      finish({ ...call, review, started }, decide(review, call.endpoint, options, registries.known), options);
-      return undefined;
-    }
-    return answerWithRegistries({ ...call, review, started }, registries);
-  };
-
-  function answerWithRegistries(call: ReadCall, registries: Registries): Promise<void> | undefined {
     const bytes = countBytes(call.request);
-    const decided = answerLater(
-      (known) => decide(call.review, call.endpoint, options, known),
-      registries,
-      () => (waitingBytes + bytes > MAX_WAITING_BYTES ? 0 : limitWait(call, options.policy())),
-    );
+    const limit = (): number => (waitingBytes + bytes > MAX_WAITING_BYTES ? 0 : limitWait(call, options.policy()));
+    // A dry run is told what is known, and asks nobody: it has no effects on others, not even on what they may pull.
+    const decided =
+      registries === undefined || review.request.dryRun
+        ? decide(review, call.endpoint, options, registries?.known)
+        : answerLater((known) => decide(review, call.endpoint, options, known), registries, limit);
     if (!(decided instanceof Promise)) {
-      finish(call, decided, options);
+      finish({ review, started, ...call }, decided);
       return undefined;
     }
     waitingBytes += bytes;
     return decided
       .finally(() => (waitingBytes -= bytes))
       .then((last) => {
-        finish(call, last, options);
+        finish({ review, started, ...call }, last);
       });
+  };
+
+  function finish({ endpoint, review: { request }, response, started }: ReadCall, decided: Decided): void {
+    const { metrics, logger, onDecided } = options;
+    send(response, 200, decided.text);
+    const seconds = (performance.now() - started) / 1000;
+    metrics.duration.observe({ endpoint }, seconds);
+    countAdmission(metrics, endpoint, request, decided);
+    if (decided.error !== undefined) metrics.errors.inc({ where: 'admission' });
+    logDecision(logger, { endpoint, request, seconds, ...decided });
+    if (decided.admission !== undefined) onDecided?.(request, decided.admission);
   }
 }
 
@@ -110,7 +109,7 @@ function decide(
   registries?: RegistryFacts,
 ): Decided {
   try {
-    const known = registries === undefined ? facts() : { ...facts(), registries };
+    const known = registries === undefined ? facts() : { registries, ...facts() };
     const admission = admit(review.request, endpoint, policy(), { facts: known, now: now().getTime() });
     const { unanswered, outdated } = admission;
     const answer = respond(review, admission);
@@ -126,16 +125,4 @@ function nameOutcome({ exempt, edits }: Admission, allowed: boolean): Outcome {
   if (exempt !== undefined) return 'passed';
   if (!allowed) return 'denied';
   return edits.length > 0 ? 'patched' : 'allowed';
-}
-
-function finish({ endpoint, review, response, started }: ReadCall, decided: Decided, options: ReviewOptions): void {
-  const { metrics, logger, onDecided } = options;
-  const { request } = review;
-  sendJson(response, 200, decided.text);
-  const seconds = (performance.now() - started) / 1000;
-  metrics.duration.observe({ endpoint }, seconds);
-  countAdmission(metrics, endpoint, request, decided);
-  if (decided.error !== undefined) metrics.errors.inc({ where: 'admission' });
-  logDecision(logger, { endpoint, request, seconds, ...decided });
-  if (decided.admission !== undefined) onDecided?.(request, decided.admission);
 }

@@ -2,7 +2,7 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 import express, { type ErrorRequestHandler, type Express } from 'express';
 import { ENDPOINTS, type Endpoint } from '../admission/admit.ts';
 import { createAnswerReview, type ReviewOptions } from './answer-review.ts';
-import { HttpProblem, sendProblem, sendProblemEarly } from './http.ts';
+import { createSend, formatProblem, HttpProblem, sendProblemEarly, type Send } from './http.ts';
 import { createBodyReader } from './read-body.ts';
 
 export type AppOptions = ReviewOptions &
@@ -18,18 +18,18 @@ export type AppOptions = ReviewOptions &
 export function createApp(options: AppOptions): RequestListener {
   const endpoints = new Map(ENDPOINTS.map((endpoint) => [`/${endpoint}`, endpoint]));
   const readBody = createBodyReader();
-  const answerReview = createAnswerReview(options);
-  const others = createOtherRoutes(options);
+  const send = createSend(options.draining);
+  const answerReview = createAnswerReview(options, send);
+  const others = createOtherRoutes(options, send);
   return (request, response) => {
     const guard = (step: () => void): void => {
       try {
         step();
       } catch (error) {
-        answerBug(error, { request, response }, options);
+        answerBug(error, { request, response, send }, options);
       }
     };
     guard(() => {
-      if (options.draining()) response.setHeader('Connection', 'close');
       const endpoint = request.method === 'POST' ? endpoints.get(pathOf(request)) : undefined;
       if (endpoint === undefined) {
         others(request, response);
@@ -40,11 +40,11 @@ export function createApp(options: AppOptions): RequestListener {
         guard(() => {
           const answered = 'problem' in outcome ? outcome.problem : answerReview(call, outcome.body);
           if (answered instanceof HttpProblem) {
-            refuse(endpoint, { request, response, problem: answered }, options);
+            refuse(answered, endpoint, { request, response, send }, options);
             return;
           }
           answered?.catch((error: unknown) => {
-            answerBug(error, call, options);
+            answerBug(error, { request, response, send }, options);
           });
         });
       });
@@ -57,7 +57,7 @@ function pathOf({ url = '' }: IncomingMessage): string {
   return query < 0 ? url : url.slice(0, query);
 }
 
-function createOtherRoutes(options: AppOptions): Express {
+function createOtherRoutes(options: AppOptions, send: Send): Express {
   const app = express();
   app.disable('x-powered-by');
   app.enable('strict routing');
@@ -65,38 +65,40 @@ function createOtherRoutes(options: AppOptions): Express {
   for (const endpoint of ENDPOINTS) {
     app.all(`/${endpoint}`, (request, response) => {
       response.setHeader('Allow', 'POST');
-      sendProblem(response, 405, `${request.path} takes AdmissionReviews by POST`);
+      send(response, 405, formatProblem(405, `${request.path} takes AdmissionReviews by POST`));
     });
   }
   app.use((_request, response) => {
-    sendProblem(response, 404, `nothing is served here; the API server calls /${ENDPOINTS.join(' and /')}`);
+    const message = `nothing is served here; the API server calls /${ENDPOINTS.join(' and /')}`;
+    send(response, 404, formatProblem(404, message));
   });
   // eslint-disable-next-line @typescript-eslint/no-unused-vars -- Express knows error handlers by their four parameters
   const onError: ErrorRequestHandler = (error: unknown, request, response, _next) => {
-    answerBug(error, { request, response }, options);
+    answerBug(error, { request, response, send }, options);
   };
   return app.use(onError);
 }
 
-type Exchange = Readonly<{ request: IncomingMessage; response: ServerResponse }>;
+type Exchange = Readonly<{ request: IncomingMessage; response: ServerResponse; send: Send }>;
 
 /** Answers what is no AdmissionReview, and what there is no room for. */
 function refuse(
+  problem: HttpProblem,
   endpoint: Endpoint,
-  { request, response, problem }: Exchange & Readonly<{ problem: HttpProblem }>,
+  { request, response, send }: Exchange,
   { logger, metrics }: AppOptions,
 ): void {
   const { code, message } = problem;
   metrics.requests.inc({ endpoint, kind: 'other', outcome: code === 503 ? 'overloaded' : 'invalid' });
   logger.warn({ endpoint, code, problem: message }, 'refused');
   if (code === 503) response.setHeader('Retry-After', '1');
-  if (request.complete) sendProblem(response, code, message);
+  if (request.complete) send(response, code, formatProblem(code, message));
   else sendProblemEarly(request, response, problem);
 }
 
 /** Whatever comes this far is a mistake of ours; the next request is served all the same. */
-function answerBug(error: unknown, { request, response }: Exchange, { logger, metrics }: AppOptions): void {
+function answerBug(error: unknown, { request, response, send }: Exchange, { logger, metrics }: AppOptions): void {
   metrics.errors.inc({ where: 'admission' });
   logger.error({ err: error, path: pathOf(request) }, 'request failed');
-  if (!response.headersSent) sendProblem(response, 500, 'pullguard failed; see its log');
+  send(response, 500, formatProblem(500, 'pullguard failed; see its log'));
 }

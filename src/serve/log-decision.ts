@@ -18,44 +18,44 @@ const MAX_TEXT = 256;
 /** One line per review. Nothing of the object is in it but its name and, in findings, images without their credentials. */
 export function logDecision(
   logger: Logger,
-  decision: {
+  decision: Readonly<{
     endpoint: Endpoint;
     request: AdmissionRequest;
     outcome: Outcome;
     seconds: number;
     admission?: Admission;
     error?: unknown;
-  },
+  }>,
 ): void {
   const { endpoint, request, outcome, seconds, admission, error } = decision;
+  const { exempt, mode, findings = [], skipped = [], waived = [] } = admission ?? {};
+  // What is undefined is left out: only what there is to say.
   const line = {
-    uid: shorten(request.uid, MAX_TEXT),
+    uid: cut(request.uid),
     endpoint,
-    operation: shorten(request.operation, MAX_TEXT),
-    kind: shorten(request.kind.kind, MAX_TEXT),
-    ...(request.subResource !== '' && { subResource: shorten(request.subResource, MAX_TEXT) }),
-    namespace: shorten(request.namespace, MAX_TEXT),
-    name: shorten(request.name, MAX_TEXT),
-    user: shorten(request.username, MAX_TEXT),
-    ...(request.dryRun && { dryRun: true }),
+    operation: cut(request.operation),
+    kind: cut(request.kind.kind),
+    subResource: request.subResource === '' ? undefined : cut(request.subResource),
+    namespace: cut(request.namespace),
+    name: cut(request.name),
+    user: cut(request.username),
+    dryRun: request.dryRun ? true : undefined,
     outcome,
-    ...(admission !== undefined && describeAdmission(admission)),
+    pass: exempt,
+    mode,
+    findings: findings.length === 0 ? undefined : describeFindings(findings.slice(0, MAX_FINDINGS)),
+    moreFindings: findings.length > MAX_FINDINGS ? findings.length - MAX_FINDINGS : undefined,
+    skipped: skipped.length === 0 ? undefined : skipped,
+    waived: waived.length === 0 ? undefined : waived,
     milliseconds: Math.round(seconds * 1e6) / 1e3,
+    err: error,
   };
   if (error === undefined) logger.info(line, 'decided');
-  else logger.error({ ...line, err: error }, 'failed, and let the object pass');
+  else logger.error(line, 'failed, and let the object pass');
 }
 
-/** Only what there is to say. */
-function describeAdmission({ exempt, mode, findings, skipped, waived }: Admission): object {
-  return {
-    ...(exempt !== undefined && { pass: exempt }),
-    ...(mode !== undefined && { mode }),
-    ...(findings.length > 0 && { findings: describeFindings(findings.slice(0, MAX_FINDINGS)) }),
-    ...(findings.length > MAX_FINDINGS && { moreFindings: findings.length - MAX_FINDINGS }),
-    ...(skipped.length > 0 && { skipped }),
-    ...(waived.length > 0 && { waived }),
-  };
+function cut(text: string): string {
+  return shorten(text, MAX_TEXT);
 }
 
 /** What to do about one is logged where it is more than its rule's page says: once, and for the first few. */
@@ -71,8 +71,8 @@ function describeFindings(findings: Admission['findings']): readonly object[] {
       fixed,
       at: formatFieldPath(at),
       message: describeFinding(finding),
-      ...(cause !== undefined && { cause }),
-      ...(!isTold && { remedy }),
+      cause,
+      remedy: isTold ? undefined : remedy,
     };
   });
 }

@@ -1,4 +1,4 @@
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry, type CounterConfiguration } from 'prom-client';
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Admission, Endpoint } from '../admission/admit.ts';
 import type { AdmissionRequest } from '../admission/review.ts';
 import { outcomeOf } from '../cause/answer.ts';
@@ -33,35 +33,35 @@ export function createMetrics() {
   const registry = new Registry();
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
-  const requests = createTally({
+  const requests = new Counter({
     name: 'pullguard_admission_requests_total',
     help: 'Webhook calls, by endpoint, kind of object and outcome.',
-    labelNames: ['endpoint', 'kind', 'outcome'],
+    labelNames: ['endpoint', 'kind', 'outcome'] as const,
     registers,
   });
   const duration = new Histogram({
     name: 'pullguard_admission_duration_seconds',
-    help: 'Time taken to decide a review and write its answer, once its body is read, waiting for registries included, in seconds.',
+    help: 'Time taken to decide a review, once its body is read, waiting for registries included, in seconds.',
     labelNames: ['endpoint'] as const,
     buckets: DURATION_BUCKETS,
     registers,
   });
-  const findings = createTally({
+  const findings = new Counter({
     name: 'pullguard_findings_total',
     help: 'What rules found, by rule and by the action taken.',
-    labelNames: ['rule', 'action'],
+    labelNames: ['rule', 'action'] as const,
     registers,
   });
-  const fixes = createTally({
+  const fixes = new Counter({
     name: 'pullguard_fixes_total',
     help: 'Problems fixed in pods, by rule.',
-    labelNames: ['rule'],
+    labelNames: ['rule'] as const,
     registers,
   });
-  const skips = createTally({
+  const skips = new Counter({
     name: 'pullguard_rules_skipped_total',
     help: 'Rules that did not judge a review, by rule and reason: a fact that is not known, or the annotation that asked for it.',
-    labelNames: ['rule', 'reason'],
+    labelNames: ['rule', 'reason'] as const,
     registers,
   });
   const errors = new Counter({
@@ -112,16 +112,16 @@ export function createMetrics() {
       leader.set(cluster.isLeader() === true ? 1 : 0);
     },
   });
-  const events = createTally({
+  const events = new Counter({
     name: 'pullguard_events_total',
     help: 'Kubernetes Events about denied and fixed owners, by result: written, dropped (too many), failed.',
-    labelNames: ['result'],
+    labelNames: ['result'] as const,
     registers,
   });
-  const probes = createTally({
+  const probes = new Counter({
     name: 'pullguard_probes_total',
     help: 'Questions to registries about images, by outcome; not-asked where the policy does not allow it.',
-    labelNames: ['outcome'],
+    labelNames: ['outcome'] as const,
     registers,
   });
   const probeDuration = new Histogram({
@@ -176,32 +176,6 @@ export function createMetrics() {
     probeDuration,
     measureRegistries,
     hubPulls,
-  };
-}
-
-/** A counter that costs next to nothing until somebody looks. */
-export type Tally<Label extends string> = Readonly<{ inc: (labels: Readonly<Record<Label, string>>) => void }>;
-
-/**
- * A prom-client counter that is told its counts when it is scraped. prom-client checks and sorts the labels of every single
- * increment; half a dozen of those were a tenth of an admission.
- */
-export function createTally<Label extends string>(configuration: CounterConfiguration<Label>): Tally<Label> {
-  const counts = new Map<string, { labels: Readonly<Record<Label, string>>; count: number }>();
-  const counter = new Counter({
-    ...configuration,
-    collect: () => {
-      for (const { labels, count } of counts.values()) counter.inc(labels, count);
-      counts.clear();
-    },
-  });
-  return {
-    inc: (labels) => {
-      const key = Object.values(labels).join('\n');
-      const known = counts.get(key);
-      if (known === undefined) counts.set(key, { labels, count: 1 });
-      else known.count++;
-    },
   };
 }
 

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
-import { HttpProblem, readTimeoutOf } from './http.ts';
+import { HttpProblem } from './http.ts';
 
 /**
  * The largest body read, in bytes. etcd takes objects of 1.5 MiB, which double when protobuf becomes JSON, and an update
@@ -25,7 +25,7 @@ export const MAX_COLLECTIONS = 250_000;
 const FIRST_BYTES = 64 * 1024;
 
 /**
- * Reads the JSON body of a request within bounds of size, memory and time, and hands it over, or what is wrong with it.
+ * Reads the JSON body of a request within bounds of size and memory, and hands it over, or what is wrong with it.
  * Nothing here keeps it: a connection remembers its last request, and would hold a whole object for as long as it idles.
  */
 export type BodyReader = (request: IncomingMessage, deliver: (outcome: BodyOutcome) => void) => void;
@@ -33,7 +33,7 @@ export type BodyReader = (request: IncomingMessage, deliver: (outcome: BodyOutco
 export type BodyOutcome = Readonly<{ problem: HttpProblem }> | Readonly<{ body: unknown }>;
 
 export function createBodyReader(): BodyReader {
-  const held: Held = { bytes: 0, readings: new Set() };
+  const held: Held = { bytes: 0, large: new Set() };
   return (request, deliver) => {
     const problem = inspectHead(request);
     if (problem !== undefined) {
@@ -46,7 +46,8 @@ export function createBodyReader(): BodyReader {
   };
 }
 
-type Held = { bytes: number; readonly readings: Set<Reading> };
+/** Most bodies are small and come in one piece: only those that do not are worth the time to be kept in a list. */
+type Held = { bytes: number; readonly large: Set<Reading> };
 
 /** A body on its way, with the bytes there are of it. */
 type Reading = { length: number; readonly settle: (outcome: Buffer | HttpProblem) => void };
@@ -72,46 +73,45 @@ function inspectHead({ headers }: IncomingMessage): HttpProblem | undefined {
 /** Calls back once, with the body or what is wrong with it. What comes after a problem is thrown away. */
 function collectBody(request: IncomingMessage, held: Held, callback: (body: Buffer | HttpProblem) => void): void {
   let body = Buffer.allocUnsafe(Math.min(Number(request.headers['content-length'] ?? FIRST_BYTES), FIRST_BYTES));
+  let isSettled = false;
   const reading: Reading = { length: 0, settle };
-  held.readings.add(reading);
-  const timeout = readTimeoutOf(request);
-  const timer = setTimeout(() => {
-    settle(new HttpProblem(408, `the request's body did not arrive within its timeout of ${timeout} ms`));
-  }, timeout);
 
-  request.on('error', () => {
-    settle(new HttpProblem(400, 'the body ended early'));
-  });
-  request.on('data', hold).on('end', () => {
-    settle(body.subarray(0, reading.length));
-  });
-
-  function hold(chunk: Buffer): void {
-    if (!held.readings.has(reading)) return;
-    const { length } = reading;
-    if (length + chunk.length > MAX_BODY_BYTES) {
+  request.on('data', (chunk: Buffer) => {
+    if (isSettled) return;
+    const length = reading.length + chunk.length;
+    if (length > MAX_BODY_BYTES) {
       settle(tooLarge());
       return;
     }
     // Copied and not kept: a chunk of one byte, of which there can be millions, takes hundreds.
-    if (length + chunk.length > body.length) body = grow(body, length + chunk.length);
-    chunk.copy(body, length);
-    reading.length += chunk.length;
+    if (length > body.length) body = grow(body, length);
+    chunk.copy(body, reading.length);
+    reading.length = length;
     held.bytes += chunk.length;
-    if (held.bytes > MAX_HELD_BYTES) refuseLargest(held);
-  }
+    if (length > FIRST_BYTES) held.large.add(reading);
+    if (held.bytes > MAX_HELD_BYTES) refuseLargest(held, reading);
+  });
+  request.on('end', () => {
+    settle(body.subarray(0, reading.length));
+  });
+  request.on('error', () => {
+    settle(new HttpProblem(400, 'the body ended early'));
+  });
 
   function settle(outcome: Buffer | HttpProblem): void {
-    if (!held.readings.delete(reading)) return;
+    if (isSettled) return;
+    isSettled = true;
+    held.large.delete(reading);
     held.bytes -= reading.length;
-    clearTimeout(timer);
-    body = Buffer.alloc(0);
+    body = EMPTY;
     callback(outcome);
   }
 }
 
-function refuseLargest({ readings }: Held): void {
-  const largest = [...readings].reduce((most, reading) => (reading.length > most.length ? reading : most));
+const EMPTY = Buffer.alloc(0);
+
+function refuseLargest({ large }: Held, last: Reading): void {
+  const largest = [...large].reduce((most, reading) => (reading.length > most.length ? reading : most), last);
   largest.settle(new HttpProblem(503, 'too many large requests at once; try again in a second'));
 }
 

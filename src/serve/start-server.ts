@@ -1,4 +1,4 @@
-import { createServer as createHttpServer, STATUS_CODES, type Server, type ServerResponse } from 'node:http';
+import { createServer as createHttpServer, STATUS_CODES, type Server } from 'node:http';
 import { createServer as createHttpsServer, type ServerOptions } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -14,7 +14,7 @@ const KEEP_ALIVE_MS = 120_000;
 /** The head of a request, and a TLS handshake, are a few packets: who needs longer is not an API server. */
 const HEAD_TIMEOUT_MS = 10_000;
 /** The longest that an API server waits for a webhook. */
-const REQUEST_TIMEOUT_MS = 30_000;
+const LONGEST_WAIT_MS = 30_000;
 /** How often Node looks for requests that are over these times; its own 30 s would add as much to each. */
 const CHECK_INTERVAL_MS = 2000;
 /** How often we look whether the last call is answered. */
@@ -29,9 +29,11 @@ export type ServerSettings = ReviewOptions &
     /** May have none yet: then every handshake fails, and the server is not ready. */
     certificate: CertificateSource;
     /** PEM certificates of the CAs that may call the webhook; undefined lets anybody. */
-    clientCa?: string;
+    clientCa?: string | undefined;
     /** Why calls should not come here yet, besides what the server knows itself; undefined when they may. */
     readiness?: () => string | undefined;
+    /** How long a request may take to arrive; as long as an API server waits for an answer at most, unless told otherwise. */
+    requestTimeoutMs?: number;
   }>;
 
 export type RunningServer = Readonly<{
@@ -46,7 +48,14 @@ export type RunningServer = Readonly<{
 
 /** @throws Error when a port cannot be had. */
 export async function startServer(settings: ServerSettings): Promise<RunningServer> {
-  const { certificate, metrics, logger, clientCa, now = () => new Date() } = settings;
+  const {
+    certificate,
+    metrics,
+    logger,
+    clientCa,
+    now = () => new Date(),
+    requestTimeoutMs = LONGEST_WAIT_MS,
+  } = settings;
   let draining = false;
   const webhook = createHttpsServer(
     toTlsOptions(certificate.current(), clientCa),
@@ -63,10 +72,12 @@ export async function startServer(settings: ServerSettings): Promise<RunningServ
     createAdminApp({ metrics, readiness }),
   );
   for (const server of [webhook, admin]) {
-    limitTimes(server);
+    server.keepAliveTimeout = KEEP_ALIVE_MS;
+    server.headersTimeout = Math.min(HEAD_TIMEOUT_MS, requestTimeoutMs);
+    server.requestTimeout = requestTimeoutMs;
     server.on('clientError', refuseMalformed);
   }
-  const unanswered = trackUnanswered(webhook);
+  const countUnanswered = trackUnanswered(webhook);
   const connections = trackConnections([webhook, admin]);
   const measureExpiry = (serving: ServingCertificate | undefined): void => {
     if (serving !== undefined) metrics.certificateExpiry.set(serving.notAfter.getTime() / 1000);
@@ -94,10 +105,10 @@ export async function startServer(settings: ServerSettings): Promise<RunningServ
     adminPort: portOf(admin),
     stop: async (drainMs) => {
       draining = true;
-      for (const response of unanswered) if (!response.headersSent) response.setHeader('Connection', 'close');
       await wait(drainMs);
       const closed = Promise.all([close(webhook), close(admin)]);
-      while (unanswered.size > 0) await wait(LAST_CALL_INTERVAL_MS);
+      const until = performance.now() + requestTimeoutMs;
+      while (countUnanswered() > 0 && performance.now() < until) await wait(LAST_CALL_INTERVAL_MS);
       for (const connection of connections) connection.destroy();
       await closed;
     },
@@ -113,12 +124,6 @@ function toTlsOptions(serving: ServingCertificate | undefined, clientCa: string 
     connectionsCheckingInterval: CHECK_INTERVAL_MS,
     ...(clientCa !== undefined && { ca: clientCa, requestCert: true, rejectUnauthorized: true }),
   };
-}
-
-function limitTimes(server: Server): void {
-  server.keepAliveTimeout = KEEP_ALIVE_MS;
-  server.headersTimeout = HEAD_TIMEOUT_MS;
-  server.requestTimeout = REQUEST_TIMEOUT_MS;
 }
 
 async function listen(server: Server, port: number, host: string): Promise<void> {
@@ -155,17 +160,20 @@ function trackConnections(servers: readonly Server[]): ReadonlySet<Socket> {
   return connections;
 }
 
-/** The calls that are not answered yet. One listener for all: a closure a call would cost more than the rest of this. */
-function trackUnanswered(server: Server): ReadonlySet<ServerResponse> {
-  const unanswered = new Set<ServerResponse>();
-  function forget(this: ServerResponse): void {
-    unanswered.delete(this);
-  }
+/**
+ * How many calls are not answered yet. Only counted: a set of them, which is old, would have the garbage collector take its dead
+ * entries for alive, and a call would take a tenth more processor time.
+ */
+function trackUnanswered(server: Server): () => number {
+  let unanswered = 0;
+  const forget = (): void => {
+    unanswered--;
+  };
   server.on('request', (_request, response) => {
-    unanswered.add(response);
+    unanswered++;
     response.on('close', forget);
   });
-  return unanswered;
+  return () => unanswered;
 }
 
 const CODES: Readonly<Record<string, number>> = { HPE_HEADER_OVERFLOW: 431, ERR_HTTP_REQUEST_TIMEOUT: 408 };

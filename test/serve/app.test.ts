@@ -48,47 +48,6 @@ describe('reviews', () => {
       },
     },
     {
-      name: 'the pull secret is added after the one of the service account',
-      path: '/mutate',
-      review: reviewOf(pod('swr.eu-de.otc.t-systems.com/team/app:1', { imagePullSecrets: [{ name: 'third' }] })),
-      response: {
-        uid: 'b3f1',
-        allowed: true,
-        patchType: 'JSONPatch',
-        patch: [{ op: 'add', path: '/spec/imagePullSecrets/-', value: { name: 'default-secret' } }],
-        warnings: [
-          `Pod/web container "app": "swr.eu-de.otc.t-systems.com/team/app:1" needs its registry's pull secret; given "default-secret" (pull-secret-present)`,
-        ],
-        auditAnnotations: {
-          findings: 'pull-secret-present:warn:spec.imagePullSecrets',
-          fixed: 'pull-secret-present',
-        },
-      },
-    },
-    {
-      name: 'a template is never patched',
-      path: '/mutate',
-      review: reviewOf(deployment('nginx:1.25')),
-      response: { uid: 'b3f1', allowed: true },
-    },
-    {
-      name: 'the author of a template is told what will be done to its pods',
-      path: '/validate',
-      review: reviewOf(deployment('nginx:1.25')),
-      response: {
-        uid: 'b3f1',
-        allowed: true,
-        warnings: [
-          'Deployment/web container "app": "nginx:1.25": comes from docker.io; its pods get "swr.eu-de.otc.t-systems.com/dockerhub/library/nginx:1.25" (mirror-used)',
-          `Deployment/web container "app": "swr.eu-de.otc.t-systems.com/dockerhub/library/nginx:1.25" needs its registry's pull secret; its pods get "default-secret" (pull-secret-present)`,
-        ],
-        auditAnnotations: {
-          findings:
-            'mirror-used:warn:spec.template.spec.containers[0].image, pull-secret-present:warn:spec.template.spec.imagePullSecrets',
-        },
-      },
-    },
-    {
       name: 'an address that nothing can parse is denied',
       path: '/validate',
       review: reviewOf(deployment('NGINX:1.25')),
@@ -108,12 +67,6 @@ describe('reviews', () => {
       name: 'a deletion passes',
       path: '/validate',
       review: reviewOf(pod('NGINX'), { operation: 'DELETE', object: null, oldObject: pod('NGINX') }),
-      response: { uid: 'b3f1', allowed: true },
-    },
-    {
-      name: 'a subresource passes',
-      path: '/validate',
-      review: reviewOf(deployment('NGINX'), { operation: 'UPDATE', subResource: 'scale' }),
       response: { uid: 'b3f1', allowed: true },
     },
   ];
@@ -148,35 +101,30 @@ describe('reviews', () => {
 
 describe('odd reviews are answered like any other', () => {
   const deep = (levels: number) => `${'['.repeat(levels)}${']'.repeat(levels)}`;
-  const splice = (review: object, from: string, to: string) => JSON.stringify(review).replace(from, to);
+  const splice = (from: string, to: string) => JSON.stringify(FINE).replace(from, to);
   const PROTO = '{"__proto__":{"polluted":1},"constructor":{"prototype":{"polluted":1}},"toString":1}';
+  const turn = (value: unknown): unknown => {
+    if (Array.isArray(value)) return value.map(turn);
+    if (typeof value !== 'object' || value === null) return 7;
+    return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, turn(member)]));
+  };
+  const numbers = { ...FINE, request: { ...(turn(FINE.request) as object), uid: 'b3f1' } };
 
-  const odd = [
-    { name: 'nested 100,000 deep', body: splice(FINE, '"dryRun"', `"deep":${deep(100_000)},"dryRun"`) },
-    { name: 'an object nested 100,000 deep', body: splice(FINE, '"spec":{', `"spec":{"deep":${deep(100_000)},`) },
-    {
-      name: '200,000 empty containers',
-      body: splice(FINE, '"containers":[', `"containers":[${'{},'.repeat(200_000)}`),
-    },
-    {
-      name: 'a million numbers for containers',
-      body: splice(FINE, '"containers":[', `"containers":[${'1,'.repeat(1e6)}`),
-    },
-    { name: '__proto__ in the review', body: splice(FINE, '"dryRun"', `"__proto__":${PROTO},"dryRun"`) },
-    { name: '__proto__ in the spec', body: splice(FINE, '"spec":{', `"spec":{"__proto__":${PROTO},`) },
-    { name: '__proto__ for a container', body: splice(FINE, '"containers":[', `"containers":[${PROTO},`) },
-    { name: '__proto__ for the kind', body: splice(FINE, '"kind":"Pod"', '"kind":"__proto__"') },
-    { name: 'constructor for the group', body: splice(FINE, '"group":""', '"group":"constructor"') },
-    { name: 'a key twice, of which the last counts', body: splice(FINE, '"uid"', '"uid":"first","uid"') },
-    { name: 'an escaped half of a character', body: splice(FINE, '"web"', String.raw`"\ud800"`) },
-    { name: 'numbers for texts', body: JSON.stringify(numbersForTexts()) },
-    {
-      name: 'nothing but a uid',
-      body: '{"kind":"AdmissionReview","apiVersion":"admission.k8s.io/v1","request":{"uid":"b3f1"}}',
-    },
-  ];
-
-  test.each(odd)('$name', async ({ body }) => {
+  test.each([
+    ['nested 10,000 deep', splice('"dryRun"', `"deep":${deep(10_000)},"dryRun"`)],
+    ['an object nested 10,000 deep', splice('"spec":{', `"spec":{"deep":${deep(10_000)},`)],
+    ['20,000 empty containers', splice('"containers":[', `"containers":[${'{},'.repeat(20_000)}`)],
+    ['100,000 numbers for containers', splice('"containers":[', `"containers":[${'1,'.repeat(1e5)}`)],
+    ['__proto__ in the review', splice('"dryRun"', `"__proto__":${PROTO},"dryRun"`)],
+    ['__proto__ in the spec', splice('"spec":{', `"spec":{"__proto__":${PROTO},`)],
+    ['__proto__ for a container', splice('"containers":[', `"containers":[${PROTO},`)],
+    ['__proto__ for the kind', splice('"kind":"Pod"', '"kind":"__proto__"')],
+    ['constructor for the group', splice('"group":""', '"group":"constructor"')],
+    ['a key twice, of which the last counts', splice('"uid"', '"uid":"first","uid"')],
+    ['an escaped half of a character', splice('"web"', String.raw`"\ud800"`)],
+    ['numbers for texts', JSON.stringify(numbers)],
+    ['nothing but a uid', '{"kind":"AdmissionReview","apiVersion":"admission.k8s.io/v1","request":{"uid":"b3f1"}}'],
+  ])('%s', async (_name, body) => {
     const { url } = await serveApp();
     for (const path of ['/mutate', '/validate']) {
       const answer = await request(url).post(path).set('Content-Type', 'application/json').send(body);
@@ -186,53 +134,32 @@ describe('odd reviews are answered like any other', () => {
     expect(({} as { polluted?: unknown }).polluted).toBeUndefined();
   });
 
-  /** Everything but what makes it a review is a number. */
-  function numbersForTexts(): object {
-    const turn = (value: unknown): unknown => {
-      if (Array.isArray(value)) return value.map(turn);
-      if (typeof value !== 'object' || value === null) return 7;
-      return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, turn(member)]));
-    };
-    return { ...FINE, request: { ...(turn(FINE.request) as object), uid: 'b3f1' } };
-  }
-});
-
-test('whatever object is sent, the answer is a review with its uid, and no failure of ours', async () => {
-  const { url, lines } = await serveApp();
-  const anything = fc.jsonValue({ maxDepth: 4 });
-  const keys = fc.constantFrom(
-    'metadata',
-    'spec',
-    'template',
-    'containers',
-    'image',
-    'imagePullSecrets',
-    'name',
-    '__proto__',
-  );
-  const shapes = fc.letrec((tie) => ({
-    node: fc.oneof(
-      { maxDepth: 5 },
-      anything,
-      fc.dictionary(keys, tie('node')),
-      fc.array(tie('node'), { maxLength: 3 }),
-    ),
-  }));
-  await fc.assert(
-    fc.asyncProperty(shapes.node, anything, fc.constantFrom('Pod', 'CronJob'), async (object, odd, kind) => {
-      const fields = { object, oldObject: odd, kind: { group: kind === 'Pod' ? '' : 'batch', kind }, name: odd };
-      for (const operation of ['CREATE', 'UPDATE']) {
-        for (const path of ['/mutate', '/validate']) {
-          const answer = await request(url)
-            .post(path)
-            .send(reviewOf({}, { ...fields, operation }));
-          expect(answer.body).toMatchObject({ response: { uid: 'b3f1' } });
+  test('whatever object is sent, the answer is a review with its uid, and no failure of ours', async () => {
+    const { url, lines } = await serveApp();
+    const keys = ['metadata', 'spec', 'template', 'containers', 'image', 'imagePullSecrets', 'name', '__proto__'];
+    const anything = fc.jsonValue({ maxDepth: 4 });
+    const shapes = fc.letrec((tie) => ({
+      node: fc.oneof(
+        { maxDepth: 5 },
+        anything,
+        fc.dictionary(fc.constantFrom(...keys), tie('node')),
+        fc.array(tie('node'), { maxLength: 3 }),
+      ),
+    }));
+    await fc.assert(
+      fc.asyncProperty(shapes.node, anything, fc.constantFrom('Pod', 'CronJob'), async (object, odd, kind) => {
+        const fields = { object, oldObject: odd, kind: { group: kind === 'Pod' ? '' : 'batch', kind }, name: odd };
+        for (const operation of ['CREATE', 'UPDATE']) {
+          const review = reviewOf({}, { ...fields, operation });
+          for (const path of ['/mutate', '/validate']) {
+            expect((await request(url).post(path).send(review)).body).toMatchObject({ response: { uid: 'b3f1' } });
+          }
         }
-      }
-    }),
-    { numRuns: 60 },
-  );
-  expect(lines.filter(({ level }) => level > 30)).toEqual([]);
+      }),
+      { numRuns: 30 },
+    );
+    expect(lines.filter(({ level }) => level > 30)).toEqual([]);
+  });
 });
 
 describe('what is no review is refused in one clear JSON, and the next request works', () => {
@@ -336,26 +263,19 @@ describe('what is no review is refused in one clear JSON, and the next request w
     expect((await request(url).post('/mutate').send(FINE)).body).toEqual(FINE_ANSWER);
   });
 
-  test.each([
-    '/',
-    '/mutate/x',
-    '/metrics',
-    '/healthz',
-    '/%',
-    '/%00',
-    '/..%2fmutate',
-    `/${'a'.repeat(500)}`,
-    '/?timeout=3s',
-  ])('the address %s', async (path) => {
-    const { url } = await serveApp();
-    for (const answer of [await request(url).get(path), await request(url).post(path).send(FINE)]) {
-      expect(answer.body).toEqual(
-        problemOf(404, 'NotFound', 'nothing is served here; the API server calls /mutate and /validate'),
-      );
-      expect([answer.status, answer.get('X-Powered-By')]).toEqual([404, undefined]);
-    }
-    expect((await request(url).post('/mutate').send(FINE)).body).toEqual(FINE_ANSWER);
-  });
+  test.each(['/', '/mutate/x', '/metrics', '/%', '/%00', '/..%2fmutate', '/?timeout=3s'])(
+    'the address %s',
+    async (path) => {
+      const { url } = await serveApp();
+      for (const answer of [await request(url).get(path), await request(url).post(path).send(FINE)]) {
+        expect(answer.body).toEqual(
+          problemOf(404, 'NotFound', 'nothing is served here; the API server calls /mutate and /validate'),
+        );
+        expect([answer.status, answer.get('X-Powered-By')]).toEqual([404, undefined]);
+      }
+      expect((await request(url).post('/mutate').send(FINE)).body).toEqual(FINE_ANSWER);
+    },
+  );
 });
 
 describe('HTTP as clients other than the API server speak it', () => {
@@ -375,15 +295,6 @@ describe('HTTP as clients other than the API server speak it', () => {
       'HTTP/1.1 200 OK',
       '"uid":"second"',
     ]);
-  });
-
-  test('a client that asks first is told to continue', async () => {
-    const { port } = await serveApp();
-    const { socket, until } = await connectRaw(port);
-    socket.write(rawPost('/mutate', '', { Expect: '100-continue', 'Content-Length': Buffer.byteLength(review) }));
-    expect(await until(/\r\n\r\n$/)).toBe('HTTP/1.1 100 Continue\r\n\r\n');
-    socket.write(review);
-    expect(await until(/\}$/)).toContain(answer);
   });
 
   test('HTTP/1.0 is answered, and its connection ended', async () => {
@@ -460,7 +371,7 @@ describe('a failure of our own lets the object pass, and is not hidden', () => {
   });
 
   test('a failure outside a decision is a 500 without a stack, counted and logged', async () => {
-    const { url, lines, metrics } = await serveApp({ draining: () => fail(`secret ${SECRET}`) });
+    const { url, lines, metrics } = await serveApp({ registries: () => fail(`secret ${SECRET}`) });
     const answer = await request(url).post('/mutate').send(FINE);
     expect([answer.status, answer.body]).toEqual([
       500,

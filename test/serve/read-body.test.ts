@@ -1,7 +1,15 @@
+import type { IncomingMessage } from 'node:http';
+import { PassThrough } from 'node:stream';
 import { gzipSync } from 'node:zlib';
 import request from 'supertest';
-import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import { MAX_BODY_BYTES, MAX_COLLECTIONS, MAX_HELD_BYTES } from '../../src/serve/read-body.ts';
+import { describe, expect, test } from 'vitest';
+import {
+  createBodyReader,
+  MAX_BODY_BYTES,
+  MAX_COLLECTIONS,
+  MAX_HELD_BYTES,
+  type BodyOutcome,
+} from '../../src/serve/read-body.ts';
 import {
   connectRaw,
   FINE,
@@ -42,18 +50,20 @@ describe('size', () => {
     const { port, url } = await serveApp();
     const { socket, until, ended } = await connectRaw(port);
     socket.write(chunkedHead());
-    const stop = keepSending(socket, chunk('x'.repeat(256 * 1024)));
+    const piece = chunk('x'.repeat(1024 * 1024));
+    const send = (): void => {
+      if (!socket.destroyed) socket.write(piece, send);
+    };
+    send();
     expect(parseAnswer(await until(/\}$/))).toEqual({ code: 413, body: TOO_LARGE });
     await ended;
-    stop();
     expect((await post(url, REVIEW)).body).toEqual(FINE_ANSWER);
   });
 
-  test('a body in chunks of one byte is read, without holding each', async () => {
+  test('a body in chunks of one byte is read', async () => {
     const { port } = await serveApp();
     const { socket, until } = await connectRaw(port);
-    const body = fill(300_000);
-    socket.write(`${chunkedHead()}${body.replaceAll(/./g, chunk)}0\r\n\r\n`);
+    socket.write(`${chunkedHead()}${fill(70_000).replaceAll(/./g, chunk)}0\r\n\r\n`);
     expect(parseAnswer(await until(/\}$/)).body).toEqual(FINE_ANSWER);
   });
 
@@ -82,7 +92,7 @@ describe('content encoding', () => {
     'the content encoding is not supported; send the body uncompressed, as API servers do',
   );
 
-  test.each(['gzip', 'GZIP', 'deflate', 'br', 'zstd', 'gzip, gzip', ''])('%j is refused', async (encoding) => {
+  test.each(['gzip', 'BR', 'gzip, gzip', ''])('%j is refused', async (encoding) => {
     const { port, url } = await serveApp();
     expect(await postEncoded(port, encoding, gzipSync(REVIEW))).toEqual({ code: 415, body: UNSUPPORTED });
     expect((await post(url, REVIEW)).body).toEqual(FINE_ANSWER);
@@ -94,91 +104,68 @@ describe('content encoding', () => {
   });
 });
 
-describe('time', () => {
-  test('a body that does not arrive within ?timeout=1s is a 408, and its connection ended', async () => {
-    const { port, url } = await serveApp();
-    const { socket, until, ended } = await connectRaw(port);
-    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
-    onTestFinished(() => {
-      vi.useRealTimers();
-    });
-    const headers = { 'Content-Length': REVIEW.length, Expect: '100-continue' };
-    socket.write(rawPost('/mutate?timeout=1s', REVIEW.slice(0, 50), headers));
-    await until(/100 Continue/);
-    vi.advanceTimersByTime(999);
-    expect(vi.getTimerCount()).toBe(1);
-    vi.advanceTimersByTime(1);
-    const message = "the request's body did not arrive within its timeout of 1000 ms";
-    expect(parseAnswer(await until(/\}$/))).toEqual({ code: 408, body: problemOf(408, 'Timeout', message) });
-    vi.runAllTimers();
+test('a client that goes away in the middle of its body is noted, and harms nobody', async () => {
+  const { port, url, lines } = await serveApp();
+  for (const end of ['end', 'resetAndDestroy'] as const) {
+    const { socket, ended } = await connectRaw(port);
+    socket.write(rawPost('/mutate', '{"kind":', { 'Content-Length': 1000 }));
+    await expect.poll(async () => (await post(url, REVIEW)).status).toBe(200);
+    socket[end]();
     await ended;
-    expect((await post(url, REVIEW)).body).toEqual(FINE_ANSWER);
-  });
-
-  test('a client that goes away in the middle of its body is noted, and harms nobody', async () => {
-    const { port, url, lines } = await serveApp();
-    for (const end of ['end', 'resetAndDestroy'] as const) {
-      const { socket, ended } = await connectRaw(port);
-      socket.write(rawPost('/mutate', '{"kind":', { 'Content-Length': 1000 }));
-      await expect.poll(async () => (await post(url, REVIEW)).status).toBe(200);
-      socket[end]();
-      await ended;
-    }
-    await expect
-      .poll(() => lines.filter(({ msg }) => msg === 'refused'))
-      .toMatchObject([{ problem: 'the body ended early' }, { problem: 'the body ended early' }]);
-  });
+  }
+  await expect
+    .poll(() => lines.filter(({ msg }) => msg === 'refused'))
+    .toMatchObject([{ problem: 'the body ended early' }, { problem: 'the body ended early' }]);
 });
 
 describe('memory', () => {
-  test('of too many large bodies at once the largest is refused, and small reviews find room all the time', async () => {
+  const OVERLOADED = problemOf(503, 'ServiceUnavailable', 'too many large requests at once; try again in a second');
+
+  test('of too many large bodies at once the largest is refused, whoever came first, and small reviews find room', async () => {
     const { port, url } = await serveApp();
     // Each sends all but the last byte of its body, and waits.
-    const large = fill(0.875 * MAX_BODY_BYTES).slice(0, -1);
-    const larger: RawConnection[] = [];
-    for (let sent = 0; sent < MAX_HELD_BYTES; sent += large.length) larger.push(await startLarge(port, large));
-    const refused = await Promise.race(larger.map(({ until }) => until(/\}$/)));
-    const message = 'too many large requests at once; try again in a second';
-    expect(parseAnswer(refused)).toEqual({ code: 503, body: problemOf(503, 'ServiceUnavailable', message) });
-    expect(refused).toContain('Retry-After: 1\r\n');
-
+    const bodies = [0.95, 0.6, 0.4].map((share) => fill(Math.round(share * MAX_BODY_BYTES)));
+    const [largest, ...others] = await Promise.all(bodies.map(async (body) => startLarge(port, body)));
     expect((await post(url, REVIEW)).body).toEqual(FINE_ANSWER);
-    for (const { socket } of larger) socket.write('}');
-    const answers = await Promise.all(larger.map(({ until }) => until(/\}$/)));
-    expect(answers.map((answer) => parseAnswer(answer).code).sort()).toEqual([200, 200, 503]);
+    const last = await connectRaw(port);
+    last.socket.write(rawPost('/mutate', ' '.repeat(MAX_BODY_BYTES / 2), { 'Content-Length': MAX_BODY_BYTES }));
+    const refused = await largest!.until(/\}$/);
+    expect(parseAnswer(refused)).toEqual({ code: 503, body: OVERLOADED });
+    expect(refused).toContain('Retry-After: 1\r\n');
+    expect((await post(url, REVIEW)).body).toEqual(FINE_ANSWER);
+    expect(last.socket.bytesRead).toBe(0);
+    for (const { socket, until } of others) {
+      socket.write('}');
+      expect(parseAnswer(await until(/\}$/)).body).toEqual(FINE_ANSWER);
+    }
+  });
+
+  test('many small bodies are bounded as well', async () => {
+    // As if two connections sent what takes hundreds.
+    const deliveries: BodyOutcome[] = [];
+    const read = createBodyReader();
+    const send = (bytes: number): PassThrough => {
+      const body = new PassThrough();
+      const headers = { 'content-type': 'application/json', 'content-length': String(bytes) };
+      read(Object.assign(body, { headers }) as unknown as IncomingMessage, (outcome) => deliveries.push(outcome));
+      body.write(Buffer.alloc(bytes, ' '));
+      return body;
+    };
+    for (let held = 0; held <= MAX_HELD_BYTES; held += 60_000) send(60_000);
+    await expect.poll(() => deliveries).toMatchObject([{ problem: { code: 503 } }]);
   });
 
   test('what is held is given back by every way a body can end, or nothing would be read one day', async () => {
     const { port, url } = await serveApp();
     const half = 'x'.repeat(MAX_BODY_BYTES / 2);
-    const start = async (): Promise<RawConnection> => {
-      const connection = await connectRaw(port);
-      connection.socket.write(rawPost('/mutate?timeout=1s', half, { 'Content-Length': 2 * half.length }));
-      return connection;
-    };
     for (let round = 0; round < 4; round++) {
-      const finished = await start();
-      finished.socket.write(half);
-      await finished.until(/\}$/);
-      const goneAway = await start();
+      const [finished, goneAway] = await Promise.all([startLarge(port, half), startLarge(port, half)]);
+      finished.socket.write('x');
+      expect(parseAnswer(await finished.until(/\}$/)).code).toBe(400);
       goneAway.socket.destroy();
       await goneAway.ended;
     }
-    const late = await Promise.all(Array.from({ length: 3 }, start));
-    for (const { until } of late) expect(parseAnswer(await until(/\}$/)).code).toBe(408);
     for (let round = 0; round < 2; round++) expect((await post(url, fill(MAX_BODY_BYTES))).body).toEqual(FINE_ANSWER);
-  });
-
-  test('the largest of many goes first, whoever came first', async () => {
-    const { port } = await serveApp();
-    const sizes = [0.9, 0.6, 0.3].map((share) => Math.round(share * MAX_BODY_BYTES));
-    const connections = await Promise.all(sizes.map(async (size) => startLarge(port, ' '.repeat(size))));
-    const last = await connectRaw(port);
-    last.socket.write(
-      rawPost('/mutate?timeout=30s', ' '.repeat(MAX_BODY_BYTES * 0.7), { 'Content-Length': MAX_BODY_BYTES }),
-    );
-    expect(await connections[0]?.until(/\}$/)).toMatch(/^HTTP\/1.1 503/);
-    for (const { socket } of [...connections.slice(1), last]) expect(socket.bytesRead).toBe(0);
   });
 });
 
@@ -201,11 +188,8 @@ async function postEncoded(port: number, encoding: string, body: Buffer): Promis
 /** Sends a body but for its last byte; resolves when it is on its way. */
 async function startLarge(port: number, body: string): Promise<RawConnection> {
   const connection = await connectRaw(port);
-  await new Promise<void>((resolve) => {
-    connection.socket.write(rawPost('/mutate?timeout=30s', body, { 'Content-Length': body.length + 1 }), () => {
-      resolve();
-    });
-  });
+  const text = rawPost('/mutate', body.slice(0, -1), { 'Content-Length': body.length });
+  await new Promise((resolve) => connection.socket.write(text, resolve));
   return connection;
 }
 
@@ -215,16 +199,4 @@ function chunkedHead(): string {
 
 function chunk(text: string): string {
   return `${text.length.toString(16)}\r\n${text}\r\n`;
-}
-
-/** Writes the text again and again, as fast as it is taken. */
-function keepSending(socket: RawConnection['socket'], text: string): () => void {
-  let stopped = false;
-  const send = (): void => {
-    if (!stopped && !socket.destroyed) socket.write(text, send);
-  };
-  send();
-  return () => {
-    stopped = true;
-  };
 }
