@@ -40,7 +40,13 @@ export type JoinedCluster = Readonly<{
   close: () => Promise<void>;
 }>;
 
-type Surroundings = Readonly<{ policy: () => Policy; metrics: Metrics; logger: Logger }>;
+type Surroundings = Readonly<{
+  policy: () => Policy;
+  metrics: Metrics;
+  logger: Logger;
+  /** Told of trouble that may pass. */
+  reportTrouble: (about: 'certificate' | 'cluster', problem: string) => void;
+}>;
 
 /**
  * Joins a cluster: watches what rules ask for, writes Events, and manages certificates if it is to. Goes on in the background;
@@ -49,11 +55,10 @@ type Surroundings = Readonly<{ policy: () => Policy; metrics: Metrics; logger: L
 export async function joinCluster(
   options: ClusterOptions,
   api: ApiServer,
-  { policy, metrics, logger }: Surroundings,
+  { policy, metrics, logger, reportTrouble }: Surroundings,
 ): Promise<JoinedCluster> {
   const onError = (problem: string): void => {
-    metrics.errors.inc({ where: 'cluster' });
-    logger.error({ problem }, 'cluster trouble');
+    reportTrouble('cluster', problem);
   };
   const names = (): readonly string[] => listPullSecrets(policy());
   const { secrets, watchNodes: nodes } = options;
@@ -68,7 +73,7 @@ export async function joinCluster(
       metrics.events.inc({ result });
     },
   });
-  const certificate = await manage(options, api, { metrics, logger });
+  const certificate = await manage(options, api, { logger, reportTrouble });
   metrics.measureCluster({ facts: facts.ages, isLeader: () => certificate?.isLeader() });
   return {
     url: api.url,
@@ -96,7 +101,7 @@ export async function joinCluster(
 async function manage(
   { tlsSecret, webhookConfiguration, service, dnsName, caLife, certificateLife }: ClusterOptions,
   api: ApiServer,
-  { metrics, logger }: Pick<Surroundings, 'metrics' | 'logger'>,
+  { logger, reportTrouble }: Pick<Surroundings, 'logger' | 'reportTrouble'>,
 ): Promise<ManagedCertificate | undefined> {
   if (tlsSecret === undefined) return undefined;
   // Loaded only here: what makes certificates is of no use to who is given them.
@@ -116,8 +121,7 @@ async function manage(
       ...(certificateLife !== undefined && { servingMs: certificateLife }),
     },
     onError: (problem) => {
-      metrics.errors.inc({ where: 'certificate' });
-      logger.error({ problem }, 'certificate trouble');
+      reportTrouble('certificate', problem);
     },
     onInfo: (message) => {
       logger.info({ certificates: message }, 'certificates');

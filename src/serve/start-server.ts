@@ -3,11 +3,12 @@ import { createServer as createHttpsServer, type ServerOptions } from 'node:http
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { setTimeout as wait } from 'node:timers/promises';
+import express, { type Express } from 'express';
 import { validityProblem, type CertificateSource, type ServingCertificate } from '../tls/source.ts';
-import { createAdminApp } from './admin-app.ts';
 import type { ReviewOptions } from './answer-review.ts';
 import { createApp } from './app.ts';
 import { formatProblem } from './http.ts';
+import type { Metrics } from './metrics.ts';
 
 /** Go's HTTP client, which the API server uses, keeps idle connections for 90 s: closing one earlier kills a call on its way. */
 const KEEP_ALIVE_MS = 120_000;
@@ -69,7 +70,7 @@ export async function startServer(settings: ServerSettings): Promise<RunningServ
   };
   const admin = createHttpServer(
     { connectionsCheckingInterval: CHECK_INTERVAL_MS },
-    createAdminApp({ metrics, readiness }),
+    createAdminApp(metrics, readiness),
   );
   for (const server of [webhook, admin]) {
     server.keepAliveTimeout = KEEP_ALIVE_MS;
@@ -113,6 +114,29 @@ export async function startServer(settings: ServerSettings): Promise<RunningServ
       await closed;
     },
   };
+}
+
+/** The admin port's side: health for kubelet, metrics for Prometheus. `readiness` says why it is not ready, if it is not. */
+export function createAdminApp(metrics: Metrics, readiness: () => string | undefined): Express {
+  const app = express();
+  app.disable('x-powered-by');
+  app.get('/healthz', (_request, response) => {
+    response.type('text/plain').send('ok\n');
+  });
+  app.get('/readyz', (_request, response) => {
+    const reason = readiness();
+    response
+      .status(reason === undefined ? 200 : 503)
+      .type('text/plain')
+      .send(`${reason ?? 'ok'}\n`);
+  });
+  app.get('/metrics', async (_request, response) => {
+    response.type(metrics.registry.contentType).send(await metrics.registry.metrics());
+  });
+  app.use((_request, response) => {
+    response.status(404).type('text/plain').send('try /healthz, /readyz or /metrics\n');
+  });
+  return app;
 }
 
 /** Without a certificate every handshake fails, until there is one. */

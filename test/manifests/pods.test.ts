@@ -2,7 +2,7 @@ import type { Option } from 'commander';
 import request from 'supertest';
 import { describe, expect, test } from 'vitest';
 import { buildProgram } from '../../src/cli/program.ts';
-import { createAdminApp } from '../../src/serve/admin-app.ts';
+import { createAdminApp } from '../../src/serve/start-server.ts';
 import { createMetrics } from '../../src/serve/metrics.ts';
 import { capturedIo } from '../support/captured-io.ts';
 import { find, mountPathOf, objects, policyGenerator, podOf, readFlags, volumeOf, webhooksOf } from './manifests.ts';
@@ -90,13 +90,13 @@ describe('how they are reached', () => {
     async (probe) => {
       const { path, port } = container[probe].httpGet;
       expect(port).toBe('admin');
-      const app = createAdminApp({ metrics: createMetrics(), readiness: () => undefined });
+      const app = createAdminApp(createMetrics(), () => undefined);
       expect((await request(app).get(path)).status).toBe(200);
     },
   );
 
   test('a certificate that nobody trusts takes a pod out of the Service and does not restart it', async () => {
-    const app = createAdminApp({ metrics: createMetrics(), readiness: () => 'the certificate expired' });
+    const app = createAdminApp(createMetrics(), () => 'the certificate expired');
     const { startupProbe, readinessProbe, livenessProbe } = container;
     expect((await request(app).get(readinessProbe.httpGet.path)).status).toBe(503);
     for (const { httpGet } of [startupProbe, livenessProbe]) {
@@ -107,7 +107,7 @@ describe('how they are reached', () => {
   test('Prometheus finds the metrics where the annotations say', async () => {
     const annotations = template.metadata.annotations;
     expect(annotations['prometheus.io/port']).toBe(flags.get('admin-port'));
-    const app = createAdminApp({ metrics: createMetrics(), readiness: () => undefined });
+    const app = createAdminApp(createMetrics(), () => undefined);
     expect((await request(app).get(annotations['prometheus.io/path'] ?? '')).text).toContain('pullguard_');
   });
 });

@@ -1,7 +1,6 @@
-import { reachCluster } from '../../src/cli/reach-cluster.ts';
-import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { admit } from '../../src/admission/admit.ts';
-import { UsageError } from '../../src/cli/io.ts';
+import { connectToCluster } from '../../src/cluster/connection/connect.ts';
 import { joinCluster, type ClusterOptions, type JoinedCluster } from '../../src/serve/serve-cluster.ts';
 import type { Policy } from '../../src/engine/rule.ts';
 import { createMetrics } from '../../src/serve/metrics.ts';
@@ -31,18 +30,14 @@ async function joinStandIn(
   const kubeconfig = writeKubeconfig(api, tempFolder().at('kubeconfig'), 'pullguard');
   const names = { webhookConfiguration: 'pullguard', service: 'pullguard' };
   const defaults = { secrets: 'default-secret-only', watchNodes: false, ...names } as const;
-  const cluster = await joinCluster({ dnsName: [], ...defaults, ...options }, reachCluster({ kubeconfig }), {
-    policy,
-    metrics,
-    logger,
-  });
+  const surroundings = { policy, metrics, logger, reportTrouble: () => undefined };
+  const all = { dnsName: [], ...defaults, ...options };
+  const cluster = await joinCluster(all, connectToCluster({ kubeconfig }), surroundings);
   onTestFinished(async () => {
     await cluster.close();
     await api.stop();
   });
-  await vi.waitFor(() => {
-    expect(lines.map(({ msg }) => msg)).toContain('cluster known');
-  });
+  await expect.poll(() => lines.map(({ msg }) => msg)).toContain('cluster known');
   return { cluster, api, lines, readMetrics: async () => metrics.registry.metrics() };
 }
 
@@ -67,23 +62,16 @@ describe('a server in a cluster', () => {
     expect(cluster.settings.facts().pullSecrets?.find('shop', 'harbor')).toBeUndefined();
     policy = policyOf('registries: [{ hosts: [harbor.example.com], pullSecret: harbor }]');
     cluster.onPolicyChange();
-    await vi.waitFor(() => {
-      expect(cluster.settings.facts().pullSecrets?.find('shop', 'harbor')).toBe('absent');
-    });
+    await expect.poll(() => cluster.settings.facts().pullSecrets?.find('shop', 'harbor')).toBe('absent');
   });
 
   test('tells of what it fixed by an Event, and counts it', async () => {
     const { cluster, api, readMetrics } = await joinStandIn();
     const request = requestFor(pod('nginx'), { namespace: 'default' });
     cluster.settings.onDecided?.(request, admit(request, 'mutate', MIRRORED, { facts: {}, now: 0 }));
-    await vi.waitFor(
-      async () => {
-        expect(api.list('/api/v1/namespaces/default/events')).toHaveLength(2);
-        // Counted once the answer has come, which is a moment later.
-        expect(await readMetrics()).toContain('pullguard_events_total{result="written"} 2');
-      },
-      { timeout: 5000 },
-    );
+    // Counted once the answer has come.
+    await expect.poll(readMetrics).toContain('pullguard_events_total{result="written"} 2');
+    expect(api.list('/api/v1/namespaces/default/events')).toHaveLength(2);
   });
 
   test('leaves certificates alone unless it is to manage them', async () => {
@@ -95,17 +83,8 @@ describe('a server in a cluster', () => {
 
   test('is given a certificate for its Service, and says that it leads', async () => {
     const { cluster, api, readMetrics } = await joinStandIn({ tlsSecret: 'own', service: 'guard' });
-    await vi.waitFor(
-      async () => {
-        expect(cluster.certificate?.current()).toBeDefined();
-        expect(await readMetrics()).toContain('pullguard_leader 1');
-      },
-      { timeout: 10_000 },
-    );
+    await expect.poll(() => cluster.certificate?.current()).toBeDefined();
+    await expect.poll(readMetrics).toContain('pullguard_leader 1');
     expect(api.get('/api/v1/namespaces/pullguard/secrets/own')).toBeDefined();
   });
-});
-
-test('a kubeconfig that is not there is told as a mistake of the caller’s', () => {
-  expect(() => reachCluster({ kubeconfig: '/does/not/exist' })).toThrow(UsageError);
 });
