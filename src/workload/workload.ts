@@ -116,7 +116,7 @@ function readImages(spec: Readonly<Record<string, unknown>>, podSpec: Pointer): 
       if (typeof image !== 'string') continue;
       const pointer = joinPointer(podSpec, list, at, 'image');
       const word = nameContainer(list, container);
-      images.push({ ...nameUse(word, container), pointer, ...readImage(image, imagePullPolicy) });
+      images.push({ pointer, ...nameUse(word, container), ...readImage(image, imagePullPolicy) });
     }
   }
   return images;
@@ -129,7 +129,7 @@ function nameUse(word: string, { name }: Readonly<Record<string, unknown>>): Pic
 
 function readImage(written: string, pullPolicy: unknown): Pick<ImageUse, 'written' | 'parsed' | 'pullPolicy'> {
   const image = { written, parsed: parseReference(written) };
-  return typeof pullPolicy === 'string' ? { ...image, pullPolicy } : image;
+  return typeof pullPolicy === 'string' ? { pullPolicy, ...image } : image;
 }
 
 function nameContainer(list: (typeof CONTAINER_LISTS)[number], container: Readonly<Record<string, unknown>>): string {
