@@ -3,11 +3,10 @@ import type { Mode } from '../engine/namespace-mode.ts';
 import type { Policy } from '../engine/rule.ts';
 import type { Facts } from '../pull/facts.ts';
 import { memoizeByObject } from '../text/memoize.ts';
-import { isPod } from '../workload/kinds.ts';
-import { checkObject, type CheckInput } from './check-object.ts';
-import { classifyRequest, type ExemptReason } from './exempt.ts';
-import { checkNamespaceLabels, isNamespace } from './namespace-labels.ts';
-import type { AdmissionRequest } from './review.ts';
+import { findKind, isPod, type WorkloadKind } from '../workload/kinds.ts';
+import { checkObject, type CheckInput, type ExemptReason } from './check-object.ts';
+import { checkNamespaceLabels } from './namespace-labels.ts';
+import { isNamespace, type AdmissionRequest } from './review.ts';
 
 /** `/mutate` makes fixes and says so; `/validate`, which the API server calls afterwards, checks what is left. */
 export const ENDPOINTS = ['mutate', 'validate'] as const;
@@ -62,3 +61,20 @@ const fixesOf = memoizeByObject((policy: Policy): Policy => ({
 
 /** For what is not fixed here, only whether it is exempt counts. */
 const withoutRules = memoizeByObject((policy: Policy): Policy => ({ ...policy, rules: [] }));
+
+/** Either the reason to admit a request unchecked, or the kind of workload that it is about. */
+type Classified = Readonly<{ exempt: ExemptReason }> | Readonly<{ kind: WorkloadKind; exempt?: undefined }>;
+
+/** Sorts out the requests that bring no workload in, cheapest test first. */
+function classifyRequest(request: AdmissionRequest, policy: Policy): Classified {
+  if (request.operation !== 'CREATE' && request.operation !== 'UPDATE') return { exempt: 'operation' };
+  const kind = findKind(policy.kinds, request.kind.group, request.kind.kind);
+  // Eviction, Binding, Scale and PodExecOptions arrive on workloads' subresources and are kinds of their own.
+  if (kind === undefined) return { exempt: 'not-a-workload' };
+  return bringsImages(request.subResource, kind) ? { kind } : { exempt: 'subresource' };
+}
+
+/** Of all subresources only one can bring in an image: `kubectl debug` adds containers through it. */
+function bringsImages(subResource: string, kind: WorkloadKind): boolean {
+  return subResource === '' || (subResource === 'ephemeralcontainers' && isPod(kind));
+}

@@ -1,10 +1,23 @@
 import { evaluate, type Decision, type FixMode } from '../engine/evaluate.ts';
 import { findLimits, type Mode } from '../engine/namespace-mode.ts';
 import type { Policy } from '../engine/rule.ts';
+import { isExemptNamespace } from '../policy/policy.ts';
 import type { Facts } from '../pull/facts.ts';
-import { isRecord, readString } from '../text/json.ts';
-import { isPod, type WorkloadKind } from '../workload/kinds.ts';
-import { findExemption, isOver, isOwnedByChecked, type ExemptReason } from './exempt.ts';
+import { isRecord, readPath, readString } from '../text/json.ts';
+import { findController, findKind, isPod, type WorkloadKind } from '../workload/kinds.ts';
+
+/** Why a request is admitted unchecked, or an object left alone. `over`: it will never pull an image again. */
+export type ExemptReason =
+  | 'operation'
+  | 'not-a-workload'
+  | 'subresource'
+  | 'no-object'
+  | 'exempt-namespace'
+  | 'namespace-off'
+  | 'being-deleted'
+  | 'static-pod'
+  | 'owned'
+  | 'over';
 
 /**
  * Where an object is met. `mutate` and `validate`: as it is created, by the webhook of that name; `update`: as it is changed;
@@ -71,4 +84,51 @@ function asCreated(object: unknown, kind: WorkloadKind): unknown {
   if (!isPod(kind) || !isRecord(object) || !isRecord(object['spec'])) return object;
   const { ephemeralContainers, ...spec } = object['spec'];
   return ephemeralContainers === undefined ? object : { ...object, spec };
+}
+
+/** Kubelet marks the pods that stand for its static ones so; they may not name secrets and run whatever we say. */
+const MIRROR_POD_ANNOTATION = ['metadata', 'annotations', 'kubernetes.io/config.mirror'];
+
+/** Why an object of a kind is not checked, whatever is done with it. */
+function findExemption(
+  object: unknown,
+  namespace: string,
+  kind: WorkloadKind,
+  policy: Policy,
+): ExemptReason | undefined {
+  if (!isRecord(object)) return 'no-object';
+  if (isExemptNamespace(policy, namespace)) return 'exempt-namespace';
+  if (readString(object, 'metadata', 'deletionTimestamp') !== '') return 'being-deleted';
+  if (isPod(kind)) return readPath(object, ...MIRROR_POD_ANNOTATION) === undefined ? undefined : 'static-pod';
+  return isOwnedByChecked(object, policy) ? 'owned' : undefined;
+}
+
+/** A ReplicaSet of a Deployment, a Job of a CronJob: the template was checked where its author could read the answer. */
+function isOwnedByChecked(object: unknown, { kinds }: Policy): boolean {
+  const controller = findController(object);
+  return controller !== undefined && findKind(kinds, controller.group, controller.kind) !== undefined;
+}
+
+/** A pod or Job that has ended, and the ReplicaSet that a controller keeps only to be able to go back to it. */
+function isOver(object: unknown, { group, kind }: WorkloadKind): boolean {
+  switch (`${group}/${kind}`) {
+    case '/Pod':
+      return ['Succeeded', 'Failed'].includes(readString(object, 'status', 'phase'));
+    case 'batch/Job':
+      return hasEnded(readPath(object, 'status', 'conditions'));
+    case 'apps/ReplicaSet':
+      return readPath(object, 'spec', 'replicas') === 0 && findController(object) !== undefined;
+    default:
+      return false;
+  }
+}
+
+function hasEnded(conditions: unknown): boolean {
+  return (
+    Array.isArray(conditions) &&
+    conditions.some(
+      (condition) =>
+        ['Complete', 'Failed'].includes(readString(condition, 'type')) && readString(condition, 'status') === 'True',
+    )
+  );
 }

@@ -4,11 +4,6 @@ import { isRecord, readPath } from '../text/json.ts';
 import { readName } from '../workload/workload.ts';
 import type { AdmissionRequest } from './review.ts';
 
-/** Whether a request is about a namespace itself, whose labels say what is done in it. */
-export function isNamespace({ kind, subResource }: AdmissionRequest): boolean {
-  return kind.group === '' && kind.kind === 'Namespace' && subResource === '';
-}
-
 /** What is wrong with a namespace's labels for pullguard, unless it was so before: at most a warning. */
 export function checkNamespaceLabels({ operation, object, oldObject }: AdmissionRequest): readonly Finding[] {
   if (operation !== 'CREATE' && operation !== 'UPDATE') return [];

@@ -43,6 +43,11 @@ export function readReview(body: unknown): ReadReview {
   return { ok: true, review: { request: readRequest(uid, request) } };
 }
 
+/** Whether a request is about a namespace itself, whose labels say what is done in it. */
+export function isNamespace({ kind, subResource }: AdmissionRequest): boolean {
+  return kind.group === '' && kind.kind === 'Namespace' && subResource === '';
+}
+
 function readRequest(uid: string, request: Readonly<Record<string, unknown>>): AdmissionRequest {
   const kind = isRecord(request['kind']) ? request['kind'] : {};
   const userInfo = isRecord(request['userInfo']) ? request['userInfo'] : {};

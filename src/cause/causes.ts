@@ -2,7 +2,7 @@ import type { ImageReference } from '../image/reference.ts';
 import { CCE_SECRET } from '../image/swr.ts';
 import { quoteFirst } from '../text/list.ts';
 import { quote } from '../text/quote.ts';
-import { shortenMiddle } from '../text/shorten.ts';
+import { shortenMiddle } from '../text/quote.ts';
 import { formatMinute } from '../text/time.ts';
 import { describeFault, type Fault } from './fault.ts';
 import {

@@ -1,22 +1,12 @@
 import { isExemptImage, type Action } from '../policy/policy.ts';
 import { keyOfQuestion, type FactName, type Facts, type ImageQuestion, type KnownAnswer } from '../pull/facts.ts';
 import { createPodPull, type PodPull } from '../pull/pod-pull.ts';
-import { editWorkload } from '../workload/edit.ts';
-import type { Edit } from '../workload/edit.ts';
 import type { WorkloadKind } from '../workload/kinds.ts';
-import { readWorkloads, SKIP_ANNOTATION, type Workload } from '../workload/workload.ts';
+import { editWorkload, readWorkloads, SKIP_ANNOTATION, type Edit, type Workload } from '../workload/workload.ts';
 import { compareWithOld } from './changed.ts';
 import { MOST_SEVERE, NO_LIMITS, type NamespaceLimits } from './namespace-mode.ts';
-import {
-  wordReport,
-  type AnyReport,
-  type ConfiguredRule,
-  type Policy,
-  type Problem,
-  type Rule,
-  type Scope,
-} from './rule.ts';
-import { resolveSkips, type Skips } from './skip.ts';
+import { type AnyReport, type ConfiguredRule, type Policy, type Problem, type Rule, type Scope } from './rule.ts';
+import { NO_SKIPS, resolveSkips, type Skips } from './skip.ts';
 
 /**
  * What becomes of fixes. `apply`: they are made now, and rules that follow see the object fixed. `announce`: the same, but
@@ -173,7 +163,7 @@ function toSubject(workload: Workload, { policy, facts, now, questions }: FullIn
   return {
     workload: subject,
     pull: createPodPull(subject, facts, now, questions.get),
-    skips: resolveSkips(subject, policy),
+    skips: subject.skips.length === 0 ? NO_SKIPS : resolveSkips(subject, policy),
   };
 }
 
@@ -251,6 +241,12 @@ function toFinding(
     workload: { kind, name, namespace, podSpec },
     ...report,
   };
+}
+
+/** The words of a report, by the messages of its rule. */
+function wordReport({ messages }: Pick<Rule, 'messages'>, { messageId, params }: AnyReport): string {
+  const word = messages[messageId] as ((params: unknown) => string) | undefined;
+  return word === undefined ? messageId : word(params);
 }
 
 const SEVERITY: Readonly<Record<Action, number>> = { audit: 0, warn: 1, deny: 2 };

@@ -3,7 +3,7 @@ import type { FactName, Facts } from '../pull/facts.ts';
 import type { PodPull } from '../pull/pod-pull.ts';
 import type { Action, Configured, OptionSchemas, PolicyOf } from '../policy/policy.ts';
 import type { Pointer } from '../text/json.ts';
-import type { Edit } from '../workload/edit.ts';
+import type { Edit } from '../workload/workload.ts';
 import type { Workload } from '../workload/workload.ts';
 
 /**
@@ -112,12 +112,6 @@ export function defineRule<
   },
 ): Rule {
   return rule as unknown as Rule;
-}
-
-/** The words of a report, by the messages of its rule. */
-export function wordReport({ messages }: Pick<Rule, 'messages'>, { messageId, params }: AnyReport): string {
-  const word = messages[messageId] as ((params: unknown) => string) | undefined;
-  return word === undefined ? messageId : word(params);
 }
 
 /** A report of whichever rule. */

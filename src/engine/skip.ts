@@ -7,11 +7,10 @@ import type { Problem } from './rule.ts';
 /** The rules that a workload may do without, and what is wrong with those that it asked for besides. */
 export type Skips = Readonly<{ waived: ReadonlySet<string>; problems: readonly Problem[] }>;
 
-const NONE: Skips = { waived: new Set(), problems: [] };
+export const NO_SKIPS: Skips = { waived: new Set(), problems: [] };
 
 /** Decides what becomes of a workload's `pullguard.dev/skip: mirror-used,tag-explicit`. */
 export function resolveSkips({ skips, namespace }: Workload, { skip }: PolicySections): Skips {
-  if (skips.length === 0) return NONE;
   const allowedHere = skip.namespaces.some((glob) => matchGlob(glob, namespace));
   const waived = new Set<string>();
   const problems: Problem[] = [];

@@ -30,6 +30,8 @@ export type PodPull = Readonly<{
   images: () => readonly PulledImage[];
   /** The pod's service account; undefined when it is not known. */
   account: () => ServiceAccount | undefined;
+  /** An account that enforces mountable secrets has pods refused that name one it does not list. */
+  mayName: (secret: string) => boolean;
   /** The pull secrets that kubelet looks for; undefined when it is not known which they are. */
   secrets: () => readonly UsedSecret[] | undefined;
   /** Their names. */
@@ -57,6 +59,8 @@ export function createPodPull(
   return {
     images,
     account,
+    mayName: (secret) =>
+      account()?.enforcesMountableSecrets !== true || account()?.pullSecrets.includes(secret) === true,
     secrets: once(() => listUsedSecrets(workload, account(), facts.pullSecrets, now)),
     secretNames,
     answers: once(() => listAnswers(workload.images, images(), (reference) => getAnswer(reference, secretNames()))),

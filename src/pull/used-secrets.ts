@@ -42,11 +42,6 @@ export function listSecretNames(
   return listNames(workload, account)?.map(({ name }) => name);
 }
 
-/** An account that enforces mountable secrets has pods refused that name one it does not list. */
-export function mayName(secret: string, account: ServiceAccount | undefined): boolean {
-  return account?.enforcesMountableSecrets !== true || account.pullSecrets.includes(secret);
-}
-
 /** A secret that kubelet can read, whether or not it holds anything of use. */
 export function isReadable({ found }: UsedSecret): boolean {
   return isKnown(found) && hasPullSecretType(found) && found.malformed === undefined;

@@ -2,7 +2,7 @@ import type { Finding } from '../engine/evaluate.ts';
 import { formatFieldPath } from '../text/json.ts';
 import { memoizeByObject } from '../text/memoize.ts';
 import { escapeUnprintable, quote } from '../text/quote.ts';
-import { shorten } from '../text/shorten.ts';
+import { shorten } from '../text/quote.ts';
 
 /** Of a value that is only to be told from others: where there is a fix, its address is the one that has to be legible. */
 const SHORT_VALUE = 40;

@@ -3,7 +3,6 @@ import { causeOf } from '../cause/causes.ts';
 import { defineRule, type Fix, type Report, type RuleContext, type Unplaced } from '../engine/rule.ts';
 import { fitsLength, formatReference, type ImageReference } from '../image/reference.ts';
 import { findMirror, findPullSecret } from '../policy/policy.ts';
-import { mayName } from '../pull/used-secrets.ts';
 import { quote } from '../text/quote.ts';
 import { placeOf, type ImageUse } from '../workload/workload.ts';
 
@@ -102,7 +101,7 @@ function listSecretsThere(
 ): readonly string[] | undefined {
   const names = pull.secretNames();
   const added = givesPullSecrets ? findPullSecret(policy, mirrored) : undefined;
-  const isAdded = added !== undefined && names?.includes(added) !== true && mayName(added, pull.account());
+  const isAdded = added !== undefined && names?.includes(added) !== true && pull.mayName(added);
   return isAdded ? [...(names ?? []), added] : names;
 }
 

@@ -1,10 +1,10 @@
 import { defineRule, type RuleContext } from '../engine/rule.ts';
 import { findPullSecret } from '../policy/policy.ts';
 import type { PulledImage } from '../pull/pod-pull.ts';
-import { isReadable, mayName, servesForGood, type UsedSecret } from '../pull/used-secrets.ts';
+import { isReadable, servesForGood, type UsedSecret } from '../pull/used-secrets.ts';
 import { joinPointer } from '../text/json.ts';
 import { quote } from '../text/quote.ts';
-import type { Edit } from '../workload/edit.ts';
+import type { Edit } from '../workload/workload.ts';
 import type { Workload } from '../workload/workload.ts';
 
 type Params = Readonly<{ image: string; secret: string; account: string }>;
@@ -31,7 +31,7 @@ export const pullSecretPresent = defineRule({
     const missing = listMissing(context);
     if (missing.size === 0) return [];
     const account = pull.account();
-    const added = [...missing.keys()].filter((secret) => mayName(secret, account));
+    const added = [...missing.keys()].filter((secret) => pull.mayName(secret));
     const edits = addPullSecrets(workload, added, workload.isPod ? [] : account?.pullSecrets);
     return [...missing].map(([secret, { written, uses }]) => {
       const params = { image: written, secret, account: workload.serviceAccount };

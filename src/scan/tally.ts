@@ -1,5 +1,5 @@
 import { checkObject } from '../admission/check-object.ts';
-import type { ExemptReason } from '../admission/exempt.ts';
+import type { ExemptReason } from '../admission/check-object.ts';
 import type { Finding } from '../engine/evaluate.ts';
 import type { Policy } from '../engine/rule.ts';
 import type { FactName, Facts } from '../pull/facts.ts';

@@ -3,7 +3,7 @@ import type { Admission, Endpoint } from '../admission/admit.ts';
 import type { AdmissionRequest } from '../admission/review.ts';
 import { describeFinding } from '../report/finding.ts';
 import { formatFieldPath } from '../text/json.ts';
-import { shorten } from '../text/shorten.ts';
+import { shorten } from '../text/quote.ts';
 import type { Outcome } from './metrics.ts';
 
 /** Container runtimes cut lines at 16 KiB: twenty findings of some 500 characters, and the texts of the request, stay below. */

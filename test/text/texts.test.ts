@@ -6,7 +6,7 @@ import { expandPointer, formatFieldPath, joinPointer, readPointer, splitPointer 
 import { isLabel, isSubdomain } from '../../src/text/kubernetes-name.ts';
 import { quoteFirst } from '../../src/text/list.ts';
 import { memoize, memoizeByObject } from '../../src/text/memoize.ts';
-import { shorten, shortenMiddle } from '../../src/text/shorten.ts';
+import { shorten, shortenMiddle } from '../../src/text/quote.ts';
 import { formatMinute, formatSecond } from '../../src/text/time.ts';
 
 test.each([

@@ -1,6 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import { escapeUnprintable } from '../../text/quote.ts';
-import { shorten } from '../../text/shorten.ts';
+import { shorten } from '../../text/quote.ts';
 import { ApiError } from './api-server.ts';
 
 /** Longest text from outside in a message, in characters: what an API server says of a field fits. */

@@ -1,8 +1,7 @@
 import jsonpatch, { type Operation } from 'fast-json-patch';
 import { describe, expect, test } from 'vitest';
-import { editWorkload, type Edit } from '../../src/workload/edit.ts';
+import { editWorkload, readWorkloads, type Edit } from '../../src/workload/workload.ts';
 import { findKind, tabulateKinds } from '../../src/workload/kinds.ts';
-import { readWorkloads } from '../../src/workload/workload.ts';
 import { deployment, type Json } from '../support/objects.ts';
 
 describe('a workload is after edits as it would be read from the edited object', () => {
