@@ -6,10 +6,10 @@ import { findController, type Controller } from '../workload/kinds.ts';
 import { formatFieldPath, readPath, readString } from '../text/json.ts';
 import { escapeUnprintable } from '../text/quote.ts';
 
-export type NoticeOutcome = 'denied' | 'fixed';
+type NoticeOutcome = 'denied' | 'fixed';
 
 /** What a notice is about, as an Event names it. `uid` is there only for what exists; `namespace` may be empty. */
-export type InvolvedObject = Readonly<{
+type InvolvedObject = Readonly<{
   apiVersion: string;
   kind: string;
   namespace: string;
@@ -17,7 +17,7 @@ export type InvolvedObject = Readonly<{
   uid?: string;
 }>;
 
-/** What people are told of one admission, one owner and one rule. At most 1024 bytes of `message`, without credentials. */
+/** What one rule did to one object; those that differ in nothing but the message are one Event. At most 1024 bytes of `message`, without credentials. */
 export type Notice = Readonly<{ involved: InvolvedObject; outcome: NoticeOutcome; rule: string; message: string }>;
 
 /**

@@ -1,8 +1,4 @@
-/** What an Event is about. `uid` is there only for what exists; `namespace` may be empty. */
-type InvolvedObject = Readonly<{ apiVersion: string; kind: string; namespace: string; name: string; uid?: string }>;
-
-/** What one rule did to one object. Those that differ in nothing but the message are one Event. */
-export type Notice = Readonly<{ involved: InvolvedObject; outcome: 'denied' | 'fixed'; rule: string; message: string }>;
+import type { Notice } from '../../admission/notices.ts';
 
 /** An Event as the API server has it, as far as it matters to the next one who changes it. */
 export type WrittenEvent = Readonly<{ count: number; lastTimestamp: string; resourceVersion: string }>;

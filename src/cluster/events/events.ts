@@ -3,7 +3,8 @@ import { describeError } from '../../text/error.ts';
 import { readPath, readString } from '../../text/json.ts';
 import { formatSecond } from '../../text/time.ts';
 import { ApiError, type ApiServer } from '../connection/api-server.ts';
-import { createEventBook, type DueEvent, type Notice, type WrittenEvent } from './event-book.ts';
+import type { Notice } from '../../admission/notices.ts';
+import { createEventBook, type DueEvent, type WrittenEvent } from './event-book.ts';
 
 /** What came of one Event: written, given up for lack of room, or refused by the API server or never answered. */
 export type EventResult = 'written' | 'dropped' | 'failed';

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { createEventBook, type DueEvent, type EventBook, type Notice } from '../../../src/cluster/events/event-book.ts';
+import type { Notice } from '../../../src/admission/notices.ts';
+import { createEventBook, type DueEvent, type EventBook } from '../../../src/cluster/events/event-book.ts';
 import { noticeOf } from './notice-of.ts';
 
 const MINUTE = 60_000;

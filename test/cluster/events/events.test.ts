@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createEventRecorder, type EventRecorder, type EventResult } from '../../../src/cluster/events/events.ts';
-import type { Notice } from '../../../src/cluster/events/event-book.ts';
+import type { Notice } from '../../../src/admission/notices.ts';
 import { EVENT_ACCESS } from '../../support/access.ts';
 import type { StoredObject } from '../../support/stand-in-store.ts';
 import { createMemoryCluster, type MemoryCluster } from '../../support/stand-in-memory.ts';

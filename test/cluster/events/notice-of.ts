@@ -1,4 +1,4 @@
-import type { Notice } from '../../../src/cluster/events/event-book.ts';
+import type { Notice } from '../../../src/admission/notices.ts';
 
 export function noticeOf(
   name: string,
