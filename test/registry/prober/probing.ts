@@ -12,6 +12,7 @@ export const REGISTRY: RegistryProbe = { plainHttp: false, tokenHosts: [], addre
 
 /** Different times for different things, so that none is taken for another. */
 export const SETTINGS: ProbeSettings = {
+  ...policyOf().probe,
   waitMs: 250,
   timeoutMs: 10_000,
   positiveMs: 300_000,
