@@ -16,14 +16,14 @@ export type Endpoint = (typeof ENDPOINTS)[number];
 export type Admission = Decision & Readonly<{ exempt?: ExemptReason; mode?: Mode }>;
 
 /**
- * Decides an admission request. Knows nothing of HTTP; a policy, the known facts and the time, in milliseconds since 1970, are
- * all it looks at besides.
+ * Decides an admission request. Knows nothing of HTTP; a policy, the known facts, the time, in milliseconds since 1970, and how
+ * much of that for this review is left are all it looks at besides.
  */
 export function admit(
   request: AdmissionRequest,
   endpoint: Endpoint,
   policy: Policy,
-  { facts, now }: Readonly<{ facts: Facts; now: number }>,
+  { facts, now, timeLeft }: Readonly<{ facts: Facts; now: number; timeLeft?: () => number }>,
 ): Admission {
   if (isNamespace(request) && endpoint === 'validate') {
     return { ...NOTHING_FOUND, findings: checkNamespaceLabels(request) };
@@ -33,7 +33,7 @@ export function admit(
   const { kind } = classified;
   const { object, oldObject, namespace } = request;
   const isNew = request.operation === 'CREATE';
-  const input = { object, oldObject, kind, namespace, facts, now };
+  const input = { object, oldObject, kind, namespace, facts, now, timeLeft };
   if (endpoint === 'mutate') return fix({ ...input, policy }, isNew && isPod(kind));
   const checked = checkObject(isNew ? 'validate' : 'update', { ...input, policy });
   if (checked.exempt !== undefined) return { ...NOTHING_FOUND, exempt: checked.exempt };

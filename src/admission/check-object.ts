@@ -36,6 +36,8 @@ export type CheckInput = Readonly<{
   facts: Facts;
   /** Milliseconds since 1970. */
   now: number;
+  /** As `evaluate` has it. */
+  timeLeft?: (() => number) | undefined;
 }>;
 
 /** What came of an object: exempt with a reason, or checked, in a namespace that limits what comes of it. */
@@ -44,7 +46,7 @@ export type Checked =
 
 /** Decides what becomes of an object: the one way for admissions, manifests and what runs. */
 export function checkObject(setting: Setting, input: CheckInput): Checked {
-  const { object, kind, policy, facts, now } = input;
+  const { object, kind, policy, facts, now, timeLeft } = input;
   const namespace = input.namespace || readString(object, 'metadata', 'namespace');
   const { mode, fixes } = findLimits(facts, namespace);
   if (mode === 'off') return { exempt: 'namespace-off' };
@@ -60,6 +62,7 @@ export function checkObject(setting: Setting, input: CheckInput): Checked {
     now,
     limits: { mode, fixes },
     fixMode: chooseFixMode(setting, kind),
+    ...(timeLeft !== undefined && { timeLeft }),
     ...(setting === 'update' && { oldObject: input.oldObject }),
   });
   // Of pods whose template is checked nothing else is told, as it is told of the template.

@@ -1,11 +1,28 @@
 import { isExemptImage, type Action } from '../policy/policy.ts';
 import { keyOfQuestion, type FactName, type Facts, type ImageQuestion, type KnownAnswer } from '../pull/facts.ts';
+import { MOST_FINDINGS } from '../text/bounds.ts';
 import { createPodPull, type PodPull } from '../pull/pod-pull.ts';
 import type { WorkloadKind } from '../workload/kinds.ts';
-import { editWorkload, readWorkloads, SKIP_ANNOTATION, type Edit, type Workload } from '../workload/workload.ts';
-import { compareWithOld } from './changed.ts';
+import {
+  editWorkload,
+  readName,
+  readWorkloads,
+  SKIP_ANNOTATION,
+  type Edit,
+  type ImageUse,
+  type Workload,
+} from '../workload/workload.ts';
+import { compareWithOld, type IsInScope } from './changed.ts';
 import { MOST_SEVERE, NO_LIMITS, type NamespaceLimits } from './namespace-mode.ts';
-import { type AnyReport, type ConfiguredRule, type Policy, type Problem, type Rule, type Scope } from './rule.ts';
+import {
+  type AnyReport,
+  type ConfiguredRule,
+  type FlatMap,
+  type Policy,
+  type Problem,
+  type Rule,
+  type Scope,
+} from './rule.ts';
 import { NO_SKIPS, resolveSkips, type Skips } from './skip.ts';
 
 /**
@@ -28,6 +45,11 @@ export type EvaluateInput = Readonly<{
   oldObject?: unknown;
   /** Milliseconds since 1970, to tell whether credentials have ended. Unless it is given, none have. */
   now?: number;
+  /**
+   * How much of the time for this object is left, from 1 down to 0 and below: then it is decided by what has been seen. Unless it is
+   * given, there is time enough.
+   */
+  timeLeft?: () => number;
 }>;
 
 /** A problem, and what comes of it under the policy. */
@@ -42,12 +64,16 @@ export type Finding = Problem &
     workload: Pick<Workload, 'kind' | 'name' | 'namespace' | 'podSpec'>;
   }>;
 
+/** What a rule was lacking: a fact, or time to look at all of the object. */
+export type Lack = FactName | 'budget';
+
 export type Decision = Readonly<{
+  /** Of each rule so many at most; of more, those that deny before those that do not. */
   findings: readonly Finding[];
   /** In the order in which they are to be applied; each finds the object as those before it left it. */
   edits: readonly Edit[];
-  /** Rules that did not run, and the facts they missed. */
-  skipped: readonly Readonly<{ rule: string; missing: readonly FactName[] }>[];
+  /** Rules that did not run, or with `budget` not to their end, and what they were lacking. */
+  skipped: readonly Readonly<{ rule: string; missing: readonly Lack[] }>[];
   /** Rules that did not run because the object asked so, and the policy lets it. */
   waived: readonly string[];
   /** What rules would have liked to know of registries: who calls may ask, and decide again. Each question once. */
@@ -71,10 +97,10 @@ export const NOTHING_FOUND: Decision = {
  * each sees what the fixes before it made of the object.
  */
 export function evaluate(input: EvaluateInput): Decision {
-  const { object, oldObject, kind, namespace, policy, fixMode } = input;
-  const { facts = {}, limits = NO_LIMITS, now = -Infinity } = input;
+  const { policy, facts = {}, limits = NO_LIMITS, now = -Infinity, timeLeft = () => 1 } = input;
   const { mode } = limits;
   if (mode === 'off' || policy.rules.length === 0) return NOTHING_FOUND;
+  const { object, oldObject, kind, namespace, fixMode } = input;
   return runRules({
     object,
     oldObject,
@@ -85,7 +111,8 @@ export function evaluate(input: EvaluateInput): Decision {
     facts,
     limits: { ...limits, mode },
     now,
-    giveSecrets: policy.rules.filter(({ rule, fix }) => fix && rule.fixable && rule.scope === 'pull-secrets'),
+    time: createTime(timeLeft),
+    giveSecrets: listGivers(policy),
     questions: collectQuestions(facts),
   });
 }
@@ -95,38 +122,38 @@ type FullInput = EvaluateInput &
     facts: Facts;
     limits: NamespaceLimits & Readonly<{ mode: keyof typeof MOST_SEVERE }>;
     now: number;
-    /** Rules that give pods the pull secrets that they lack. */
+    time: Time;
     giveSecrets: readonly ConfiguredRule[];
     questions: Questions;
   }>;
 
+/** Rules that give pods the pull secrets that they lack. */
+function listGivers({ rules }: Policy): readonly ConfiguredRule[] {
+  return rules.filter(({ rule, fix }) => fix && rule.fixable && rule.scope === 'pull-secrets');
+}
+
 function runRules(input: FullInput): Decision {
-  const { policy, facts, fixMode, questions } = input;
-  const findings: Finding[] = [];
+  const { policy, facts, fixMode, questions, time } = input;
+  const subjects = readSubjects(input);
+  const findings = [...reportSkips(subjects, input)];
   const edits: Edit[] = [];
-  const skipped: { rule: string; missing: FactName[] }[] = [];
+  const skipped: { rule: string; missing: readonly Lack[] }[] = [];
   const waived: string[] = [];
-  let scoped = readScoped(input);
-  for (const subject of scoped.images) findings.push(...reportSkips(subject, input));
   for (const configured of policy.rules) {
-    const { rule } = configured;
-    const missing = rule.needs.filter((fact) => facts[fact] === undefined);
+    const { id, needs } = configured.rule;
+    const missing = needs.filter((fact) => facts[fact] === undefined);
     if (missing.length > 0) {
-      skipped.push({ rule: rule.id, missing });
+      skipped.push({ rule: id, missing });
       continue;
     }
-    const subjects = scoped[rule.scope];
-    const asked = subjects.filter(({ skips }) => !skips.waived.has(rule.id));
-    if (asked.length < subjects.length) waived.push(rule.id);
-    const found = asked.flatMap((subject) => runRule(configured, subject, input));
-    for (const finding of found) findings.push(finding);
-    const made = found.flatMap(({ fixed, fix }) => (fixed === 'no' ? [] : (fix?.edits ?? [])));
-    if (made.length === 0) continue;
-    for (const edit of made) edits.push(edit);
-    scoped = applyFixes(scoped, made, input);
+    const found = runRule(configured, subjects, input);
+    for (const finding of found.findings) findings.push(finding);
+    for (const edit of found.edits) edits.push(edit);
+    if (found.isWaived) waived.push(id);
+    if (time.isCut()) skipped.push({ rule: id, missing: ['budget'] });
   }
   return {
-    findings,
+    findings: [...findings, ...reportBounds(subjects, skipped, input)],
     edits: fixMode === 'apply' ? edits : [],
     skipped,
     waived,
@@ -135,44 +162,83 @@ function runRules(input: FullInput): Decision {
   };
 }
 
-/** A pod spec with the images in it that rules are asked about, and what they are told of it. */
-type Subject = Readonly<{ workload: Workload; pull: PodPull; skips: Skips }>;
+/** A pod spec, with the images in it that rules of each scope are asked about. Fixes put another view in the place of one. */
+type Subject = Readonly<{ views: Record<Scope, View>; skips: Skips }>;
 
-/** By what rules are asked about; the same lists where that makes no difference. */
-type Scoped = Readonly<Record<Scope, readonly Subject[]>>;
+/** What rules are told of it. The same one for both scopes where that makes no difference. */
+type View = Readonly<{ workload: Workload; pull: PodPull }>;
 
-function readScoped(input: FullInput): Scoped {
-  const { object, oldObject, kind, namespace } = input;
-  const workloads = readWorkloads(object, kind, namespace);
-  if (oldObject === undefined) {
-    const all = workloads.map((workload) => toSubject(workload, input));
-    return { images: all, 'pull-secrets': all };
-  }
-  const isInScope = compareWithOld(readWorkloads(oldObject, kind, namespace), workloads);
-  const keep = (scope: Scope): readonly Subject[] =>
-    workloads.map((workload) => {
-      const images = workload.images.filter((image) => isInScope(image, workload, scope));
-      return toSubject({ ...workload, images }, input);
-    });
-  return { images: keep('images'), 'pull-secrets': keep('pull-secrets') };
+function readSubjects(input: FullInput): readonly Subject[] {
+  const { object, oldObject, kind, namespace, policy, time } = input;
+  const workloads = readWorkloads(object, kind, namespace, time.isHalfUp);
+  const isInScope = oldObject === undefined ? undefined : findChanges(workloads, input);
+  return time.flatMap(workloads, (workload) => {
+    const skips = workload.skips.length === 0 ? NO_SKIPS : resolveSkips(workload, policy);
+    const view = (scope: Scope): View =>
+      toView(workload, input, (image) => isInScope?.(image, workload, scope) !== false);
+    const images = view('images');
+    return [{ views: { images, 'pull-secrets': isInScope === undefined ? images : view('pull-secrets') }, skips }];
+  });
 }
 
-function toSubject(workload: Workload, { policy, facts, now, questions }: FullInput): Subject {
-  const images = workload.images.filter(({ parsed }) => !parsed.ok || !isExemptImage(policy, parsed.reference));
-  const subject = images.length === workload.images.length ? workload : { ...workload, images };
-  return {
-    workload: subject,
-    pull: createPodPull(subject, facts, now, questions.get),
-    skips: subject.skips.length === 0 ? NO_SKIPS : resolveSkips(subject, policy),
+function findChanges(workloads: readonly Workload[], { oldObject, kind, namespace, time }: FullInput): IsInScope {
+  const old = readWorkloads(oldObject, kind, namespace, time.isUp);
+  // What was not read of the old object would be taken for new, and be denied to who has not touched it.
+  return time.isUp() ? () => false : compareWithOld(old, workloads);
+}
+
+function toView(
+  workload: Workload,
+  { policy, facts, now, questions }: FullInput,
+  isAsked: (image: ImageUse) => boolean,
+): View {
+  const images = workload.images.filter(
+    (image) => isAsked(image) && !(image.parsed.ok && isExemptImage(policy, image.parsed.reference)),
+  );
+  const asked = images.length === workload.images.length ? workload : { ...workload, images };
+  return { workload: asked, pull: createPodPull(asked, facts, now, questions.get) };
+}
+
+/** What the fixes leave of a pod spec, without a second look at the object. */
+function applyFixes({ views }: Subject, edits: readonly Edit[], input: FullInput): void {
+  const apply = ({ workload }: View): View => toView(editWorkload(workload, edits), input, () => true);
+  const isOne = views.images === views['pull-secrets'];
+  views.images = apply(views.images);
+  views['pull-secrets'] = isOne ? views.images : apply(views['pull-secrets']);
+}
+
+/** The time that there is for an object. Once it is up nothing more is looked at. */
+type Time = Readonly<{
+  /** Whether it is up; who asks has more to look at, and now leaves it out. */
+  isUp: () => boolean;
+  /** The same of the half of it in which an object is read, so that the other half is there to judge what was. */
+  isHalfUp: () => boolean;
+  /** Whether anything was left out. */
+  isCut: () => boolean;
+  flatMap: FlatMap;
+}>;
+
+function createTime(left: () => number): Time {
+  let isCut = false;
+  const isBelow = (share: number): boolean => {
+    if (left() > share) return false;
+    isCut = true;
+    return true;
   };
-}
-
-/** What the fixes leave, without a second look at the object. */
-function applyFixes(scoped: Scoped, edits: readonly Edit[], input: FullInput): Scoped {
-  const apply = (subjects: readonly Subject[]): readonly Subject[] =>
-    subjects.map(({ workload }) => toSubject(editWorkload(workload, edits), input));
-  const images = apply(scoped.images);
-  return { images, 'pull-secrets': scoped.images === scoped['pull-secrets'] ? images : apply(scoped['pull-secrets']) };
+  const isUp = (): boolean => isBelow(0);
+  return {
+    isUp,
+    isHalfUp: () => isBelow(1 / 2),
+    isCut: () => isCut,
+    flatMap: <Entry, Mapped>(list: readonly Entry[], map: (entry: Entry) => readonly Mapped[]) => {
+      const mapped: Mapped[] = [];
+      for (const entry of list) {
+        if (isUp()) break;
+        for (const each of map(entry)) mapped.push(each);
+      }
+      return mapped;
+    },
+  };
 }
 
 /** What was looked up of registries, and what of that is not known, or should be asked again: each question once. */
@@ -196,51 +262,147 @@ function collectQuestions({ registries }: Facts): Questions {
   return { get, unanswered, outdated };
 }
 
-/** Found as if by a rule, so that it is told, logged and counted like everything else. */
-const SKIPPING: Pick<Rule, 'id' | 'remedy' | 'faqItems'> = {
-  id: 'skip-allowed',
-  remedy: `Take the rule out of the annotation ${SKIP_ANNOTATION}, or have the policy allow it under skip.`,
-  faqItems: [],
-};
+/** What a rule came to, of all pod specs. */
+type RuleRun = Readonly<{ findings: readonly Finding[]; edits: readonly Edit[]; isWaived: boolean }>;
 
-function reportSkips(subject: Subject, input: FullInput): readonly Finding[] {
-  const { workload, skips } = subject;
-  if (workload.images.length === 0) return [];
-  const by = { rule: SKIPPING, action: 'warn', fix: false } as const;
-  return skips.problems.map((problem) => toFinding(problem, problem.message, by, { workload, input }));
+function runRule(configured: ConfiguredRule, subjects: readonly Subject[], input: FullInput): RuleRun {
+  const { rule, options } = configured;
+  const { policy, facts, now, time } = input;
+  const edits: Edit[] = [];
+  let isWaived = false;
+  const found = time.flatMap(subjects, (subject): readonly Judged[] => {
+    if (subject.skips.waived.has(rule.id)) {
+      isWaived = true;
+      return [];
+    }
+    const { workload, pull } = subject.views[rule.scope];
+    const givesPullSecrets = input.giveSecrets.some((each) => !subject.skips.waived.has(each.rule.id));
+    const context = { workload, pull, policy, options, givesPullSecrets, facts, now, flatMap: time.flatMap };
+    const judged = rule.check(context).map((report) => judge(report, configured, workload, input));
+    const made = judged.flatMap(({ fixed, report }) => (fixed === 'no' ? [] : (report.fix?.edits ?? [])));
+    for (const edit of made) edits.push(edit);
+    if (made.length > 0) applyFixes(subject, made, input);
+    return judged;
+  });
+  const findings = selectWorst(found).map((judged) => toFinding(judged, rule, wordReport(rule, judged.report)));
+  return { findings: [...findings, ...reportMore(found, rule, input)], edits, isWaived };
 }
 
-function runRule(configured: ConfiguredRule, { workload, pull, skips }: Subject, input: FullInput): readonly Finding[] {
-  const { rule, options } = configured;
-  const { policy, facts, now } = input;
-  const givesPullSecrets = input.giveSecrets.some((each) => !skips.waived.has(each.rule.id));
-  return rule
-    .check({ workload, pull, policy, options, givesPullSecrets, facts, now })
-    .map((report) => toFinding(report, wordReport(rule, report), configured, { workload, input }));
+/** A report and what comes of it, without words: of many only some are put into words. */
+type Judged = Pick<Finding, 'action' | 'fixed' | 'workload'> & Readonly<{ report: AnyReport }>;
+
+function judge(
+  report: AnyReport,
+  { action, fix }: Pick<ConfiguredRule, 'action' | 'fix'>,
+  workload: Finding['workload'],
+  { fixMode, limits }: Pick<FullInput, 'fixMode' | 'limits'>,
+): Judged {
+  const canFix = report.fix !== undefined && fix && limits.fixes && fixMode !== 'never';
+  const fixed = !canFix ? 'no' : fixMode === 'apply' ? 'now' : 'later';
+  // What is fixed is no reason to refuse: at most the user is told.
+  const most = lowest(report.atMost ?? 'deny', fixed === 'no' ? 'deny' : 'warn', MOST_SEVERE[limits.mode]);
+  return { report, workload, action: lowest(action, most), fixed };
+}
+
+function selectWorst(found: readonly Judged[]): readonly Judged[] {
+  if (found.length <= MOST_FINDINGS) return found;
+  const denied = found.filter(({ action }) => action === 'deny');
+  const others = found.filter(({ action }) => action !== 'deny');
+  return [...denied, ...others].slice(0, MOST_FINDINGS);
 }
 
 function toFinding(
-  report: AnyReport,
+  { report, workload, action, fixed }: Judged,
+  { id, remedy, faqItems }: Pick<Rule, 'id' | 'remedy' | 'faqItems'>,
   message: string,
-  { rule, action, fix }: Pick<ConfiguredRule, 'action' | 'fix'> & { rule: Pick<Rule, 'id' | 'remedy' | 'faqItems'> },
-  { workload, input }: Readonly<{ workload: Workload; input: FullInput }>,
 ): Finding {
-  const { fixMode, limits } = input;
   const { kind, name, namespace, podSpec } = workload;
-  const canFix = report.fix !== undefined && fix && limits.fixes && fixMode !== 'never';
-  const fixed = !canFix ? 'no' : fixMode === 'apply' ? 'now' : 'later';
   return {
     // What is spread stands last: Node.js 20 gives each object that begins so, and is added to, a hidden class of its own.
     message,
-    rule: rule.id,
-    remedy: report.remedy ?? rule.remedy,
-    faqItems: rule.faqItems,
-    // What is fixed is no reason to refuse: at most the user is told.
-    action: lowest(action, report.atMost ?? 'deny', fixed === 'no' ? 'deny' : 'warn', MOST_SEVERE[limits.mode]),
+    rule: id,
+    remedy: report.remedy ?? remedy,
+    faqItems,
+    action,
     fixed,
     workload: { kind, name, namespace, podSpec },
     ...report,
   };
+}
+
+/** Found as if by rules, so that it is told, logged and counted like everything else. */
+const SKIP_ALLOWED: Pick<Rule, 'id' | 'remedy' | 'faqItems'> = {
+  id: 'skip-allowed',
+  remedy: `Take the rule out of the annotation ${SKIP_ANNOTATION}, or have the policy allow it under skip.`,
+  faqItems: [],
+};
+const WITHIN_BOUNDS: Pick<Rule, 'id' | 'remedy' | 'faqItems'> = {
+  id: 'within-bounds',
+  remedy: 'Split the object into smaller ones.',
+  faqItems: [],
+};
+
+function reportSkips(subjects: readonly Subject[], input: FullInput): readonly Finding[] {
+  const told = new Set<string>();
+  const found = input.time.flatMap(
+    subjects,
+    ({
+      skips,
+      views: {
+        images: { workload },
+      },
+    }) =>
+      workload.images.length === 0
+        ? []
+        : skips.problems.flatMap((problem) => {
+            // The annotation of an object is one for all of its pod specs.
+            const key = `${problem.at} ${problem.value ?? ''}`;
+            if (told.has(key)) return [];
+            told.add(key);
+            return [judge(problem, WARNS, workload, input)];
+          }),
+  );
+  const findings = selectWorst(found).map((judged) =>
+    toFinding(judged, SKIP_ALLOWED, (judged.report as Problem).message),
+  );
+  return [...findings, ...reportMore(found, SKIP_ALLOWED, input)];
+}
+
+const WARNS = { action: 'warn', fix: false } as const;
+
+/** What is beyond the bounds of what is read, looked up and told. */
+function reportBounds(
+  subjects: readonly Subject[],
+  skipped: Decision['skipped'],
+  input: FullInput,
+): readonly Finding[] {
+  const findings = subjects.flatMap(
+    ({
+      views: {
+        'pull-secrets': { workload, pull },
+      },
+    }) => pull.beyond().map((message) => reportBound(message, workload, input)),
+  );
+  const unfinished = skipped.filter(({ missing }) => missing.includes('budget')).map(({ rule }) => rule);
+  if (unfinished.length === 0) return findings;
+  const message = `takes too long to check, so not all of it was checked for ${unfinished.join(', ')}`;
+  const { object, kind, namespace } = input;
+  return [
+    ...findings,
+    reportBound(message, { kind: kind.kind, name: readName(object), namespace, podSpec: '' }, input),
+  ];
+}
+
+function reportMore(found: readonly Judged[], { id }: Pick<Rule, 'id'>, input: FullInput): readonly Finding[] {
+  const [first] = found;
+  if (first === undefined || found.length <= MOST_FINDINGS) return [];
+  const message = `has ${found.length - MOST_FINDINGS} more problems of ${id} that are not listed`;
+  return [reportBound(message, first.workload, input)];
+}
+
+function reportBound(message: string, workload: Judged['workload'], input: FullInput): Finding {
+  const report = { messageId: 'beyond', at: workload.podSpec };
+  return toFinding(judge(report, WARNS, workload, input), WITHIN_BOUNDS, message);
 }
 
 /** The words of a report, by the messages of its rule. */

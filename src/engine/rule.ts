@@ -27,7 +27,7 @@ export type Found = Readonly<{
   /** The pull secret that it is about. */
   secret?: string;
   /** The address that was probably meant. */
-  suggestion?: string;
+  suggestion?: string | undefined;
   /** The address that the image is, or should be, pulled from instead. */
   replacement?: string;
   /** What to do about this one, where that is more than the rule's own remedy: whole sentences. */
@@ -63,7 +63,14 @@ export type RuleContext<Options, Needs extends FactName = never> = Readonly<{
   facts: Facts & Readonly<Required<Pick<Facts, Needs>>>;
   /** Milliseconds since 1970. */
   now: number;
+  flatMap: FlatMap;
 }>;
+
+/** Goes through a list as long as the author of an object made it, as `Array.flatMap` does, for as long as there is time for it. */
+export type FlatMap = <Entry, Mapped>(
+  list: readonly Entry[],
+  map: (entry: Entry) => readonly Mapped[],
+) => readonly Mapped[];
 
 /** What a rule is asked about again when an object changes: its images, or how its pods get at them. */
 export type Scope = 'images' | 'pull-secrets';

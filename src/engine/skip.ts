@@ -1,5 +1,6 @@
 import { matchGlob } from '../text/glob.ts';
 import { quote } from '../text/quote.ts';
+import { LONGEST_SKIP } from '../text/bounds.ts';
 import { SKIP_ANNOTATION, type Workload } from '../workload/workload.ts';
 import type { PolicySections, SkipPolicy } from '../policy/policy.ts';
 import type { Problem } from './rule.ts';
@@ -14,9 +15,16 @@ export function resolveSkips({ skips, namespace }: Workload, { skip }: PolicySec
   const allowedHere = skip.namespaces.some((glob) => matchGlob(glob, namespace));
   const waived = new Set<string>();
   const problems: Problem[] = [];
-  for (const { rule, at } of skips) {
-    if (allowedHere && skip.rules.has(rule)) waived.add(rule);
-    else problems.push({ ...explain(rule, skip), at, value: rule, atMost: 'warn' });
+  for (const { at, rules } of skips) {
+    if (rules === 'too-long') {
+      const message = `is longer than ${LONGEST_SKIP} characters, so it is not read; name each rule once`;
+      problems.push({ messageId: 'too-long', message, at, atMost: 'warn' });
+      continue;
+    }
+    for (const rule of rules) {
+      if (allowedHere && skip.rules.has(rule)) waived.add(rule);
+      else problems.push({ ...explain(rule, skip), at, value: rule, atMost: 'warn' });
+    }
   }
   return { waived, problems };
 }

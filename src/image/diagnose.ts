@@ -1,3 +1,4 @@
+import { LONGEST_IMAGE } from '../text/bounds.ts';
 import { quote } from '../text/quote.ts';
 import { findUserinfo, schemeOf } from '../text/redact.ts';
 import { describePlaceholder, isFilePath, isGitRepository } from './not-an-image.ts';
@@ -51,6 +52,9 @@ type Diagnosis = Omit<ReferenceProblem, 'suggestion'>;
 
 /** Explains an address that `readReference` refused. For one that parses the answer is meaningless. */
 export function diagnoseReference(written: string): ReferenceProblem {
+  if (written.length > LONGEST_IMAGE) {
+    return say('too-long', `the address has ${written.length} characters; at most ${LONGEST_IMAGE} are read`);
+  }
   const diagnosis = diagnoseText(written) ?? diagnoseParts(written);
   const suggestion = diagnosis.code === 'placeholder' ? undefined : suggestReference(written);
   return suggestion === undefined ? diagnosis : { ...diagnosis, suggestion };

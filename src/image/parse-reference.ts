@@ -10,20 +10,28 @@ export type ParsedReference =
  * Reads an image address, or says why no container runtime can and what was probably meant. Never throws, takes time
  * linear in the length of the address. Refuses exactly what kubelet reports as InvalidImageName.
  */
-export function parseReference(written: string): ParsedReference {
-  return judge(written).parsed;
+export const parseReference: (written: string) => ParsedReference = memoize((written) => {
+  const reference = readReference(written);
+  return reference === undefined ? refuse(written) : { ok: true, reference };
+});
+
+/** What is wrong is found out when somebody asks: it takes ten times as long as to see that something is. */
+function refuse(written: string): ParsedReference {
+  let problem: ReferenceProblem | undefined;
+  return {
+    ok: false,
+    get problem() {
+      return (problem ??= diagnoseReference(written));
+    },
+  };
 }
 
 /** What is odd about an address that parses; undefined when nothing is, or when it does not parse. */
 export function findSuspicion(written: string): string | undefined {
-  return judge(written).suspicion;
+  return suspect(written).suspicion;
 }
 
-type Judgement = Readonly<{ parsed: ParsedReference; suspicion: string | undefined }>;
-
-const judge = memoize((written: string): Judgement => {
-  const reference = readReference(written);
-  return reference === undefined
-    ? { parsed: { ok: false, problem: diagnoseReference(written) }, suspicion: undefined }
-    : { parsed: { ok: true, reference }, suspicion: suspectReference(written, reference) };
+const suspect = memoize((written: string): Readonly<{ suspicion: string | undefined }> => {
+  const parsed = parseReference(written);
+  return { suspicion: parsed.ok ? suspectReference(written, parsed.reference) : undefined };
 });

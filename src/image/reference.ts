@@ -1,3 +1,5 @@
+import { LONGEST_IMAGE } from '../text/bounds.ts';
+
 /**
  * The grammar of image references, as distribution/reference defines it and as kubelet and containerd apply it:
  *
@@ -151,7 +153,7 @@ type ImageName = Pick<ImageReference, 'registry' | 'repository'>;
  * `parseReference` says why as well.
  */
 export function readReference(written: string): ImageReference | undefined {
-  if (isImageId(written)) return undefined;
+  if (written.length > LONGEST_IMAGE || isImageId(written)) return undefined;
   const { domain, path, ...version } = splitReference(written);
   const name = readName(domain, path);
   if (name === undefined || !fitsLength(name)) return undefined;

@@ -1,3 +1,4 @@
+import { MOST_LOOKED_UP, MOST_PULL_SECRETS } from '../text/bounds.ts';
 import { DOCKER_HUB, type ImageReference } from '../image/reference.ts';
 import type { ImageAnswer } from '../cause/answer.ts';
 import { findRegistry, type PolicySections } from '../policy/policy.ts';
@@ -24,15 +25,15 @@ export type AnsweredUse = Readonly<{ use: ImageUse; reference: ImageReference; a
  */
 export type PodPull = Readonly<{
   /**
-   * The images that are pulled at all, each address once. Not those that must be on the node already, nor what no runtime can
-   * parse.
+   * The images that are pulled at all, each address once, and no more than `MOST_LOOKED_UP` of them. Not those that must be on
+   * the node already, nor what no runtime can parse.
    */
   images: () => readonly PulledImage[];
   /** The pod's service account; undefined when it is not known. */
   account: () => ServiceAccount | undefined;
   /** An account that enforces mountable secrets has pods refused that name one it does not list. */
   mayName: (secret: string) => boolean;
-  /** The pull secrets that kubelet looks for; undefined when it is not known which they are. */
+  /** The pull secrets that kubelet looks for; undefined when it is not known which they are, or when they are too many. */
   secrets: () => readonly UsedSecret[] | undefined;
   /** Their names. */
   secretNames: () => readonly string[] | undefined;
@@ -42,6 +43,8 @@ export type PodPull = Readonly<{
   getAnswer: (reference: ImageReference, secretNames: readonly string[] | undefined) => KnownAnswer | 'not-gathered';
   /** The nodes that it may run on; undefined when nodes are not known, or none is for it. */
   nodes: () => CandidateNodes | undefined;
+  /** What there is too much of to be looked up, in words that go on from the pod's name: `names 75000 pull secrets, …`. */
+  beyond: () => readonly string[];
 }>;
 
 /** @param get what is known of an image, from memory; undefined where no registry is ever asked */
@@ -51,7 +54,8 @@ export function createPodPull(
   now: number,
   get: ((question: ImageQuestion) => KnownAnswer) | undefined,
 ): PodPull {
-  const images = once(() => listPulledImages(workload.images));
+  const pulled = once(() => listPulledImages(workload.images));
+  const images = once(() => pulled().slice(0, MOST_LOOKED_UP));
   const account = once(() => facts.serviceAccounts?.find(workload.namespace, workload.serviceAccount));
   const secretNames = once(() => listSecretNames(workload, account()));
   const getAnswer: PodPull['getAnswer'] = (reference, pullSecrets) =>
@@ -66,7 +70,19 @@ export function createPodPull(
     answers: once(() => listAnswers(workload.images, images(), (reference) => getAnswer(reference, secretNames()))),
     getAnswer,
     nodes: once(() => findCandidateNodes(workload, facts)),
+    beyond: () => listBeyond(workload, pulled),
   };
+}
+
+function listBeyond({ pullSecrets, images }: Workload, pulled: () => readonly PulledImage[]): readonly string[] {
+  const beyond: string[] = [];
+  if (pullSecrets.length > MOST_PULL_SECRETS) {
+    beyond.push(`names ${pullSecrets.length} pull secrets; of more than ${MOST_PULL_SECRETS}, none is looked up`);
+  }
+  if (images.length > MOST_LOOKED_UP && pulled().length > MOST_LOOKED_UP) {
+    beyond.push(`has ${pulled().length} different images, of which only the first ${MOST_LOOKED_UP} are looked up`);
+  }
+  return beyond;
 }
 
 function listAnswers(

@@ -1,3 +1,4 @@
+import { MOST_PULL_SECRETS } from '../text/bounds.ts';
 import { CCE_SECRET } from '../image/swr.ts';
 import type { ImageReference } from '../image/reference.ts';
 import { findPullSecret, type PolicySections } from '../policy/policy.ts';
@@ -20,7 +21,7 @@ type Named = Pick<UsedSecret, 'name' | 'index'>;
 
 /**
  * The pull secrets of a pod, each once: those of its own list or, when that is empty, those of its service account.
- * Undefined when the list is empty and the service account is not known.
+ * Undefined when the list is empty and the service account is not known, and when it is longer than anybody would write it.
  */
 export function listUsedSecrets(
   workload: Workload,
@@ -85,6 +86,7 @@ export function servesForGood(secret: UsedSecret, reference: ImageReference, pol
 /** The API server lets an empty name pass, and kubelet passes over it without a word. */
 function listNames(workload: Workload, account: ServiceAccount | undefined): readonly Named[] | undefined {
   const inherited = account?.pullSecrets;
+  if (workload.pullSecrets.length > MOST_PULL_SECRETS) return undefined;
   if (!workload.hasPullSecretList) {
     return inherited && keepFirst(inherited.map((name) => ({ name, index: undefined })));
   }

@@ -1,6 +1,4 @@
-import type { Finding } from '../engine/evaluate.ts';
-import type { FactName } from '../pull/facts.ts';
-import type { Decision } from '../engine/evaluate.ts';
+import type { Decision, Finding, Lack } from '../engine/evaluate.ts';
 
 /** More at once are not read; each finding has its own in `-o json`. */
 const MOST_REMEDIES = 10;
@@ -21,14 +19,15 @@ export function listRemedies(findings: readonly Finding[]): readonly string[] {
 /** Rules that did not run, and why. */
 export function listSkipped(skipped: Decision['skipped']): readonly string[] {
   return skipped.map(
-    ({ rule, missing }) => `not checked: ${rule}, which needs ${missing.map((fact) => FACTS[fact]).join(' and ')}`,
+    ({ rule, missing }) => `not checked: ${rule}, which needs ${missing.map((lack) => LACKS[lack]).join(' and ')}`,
   );
 }
 
-const FACTS: Readonly<Record<FactName, string>> = {
+const LACKS: Readonly<Record<Lack, string>> = {
   pullSecrets: 'pull secrets',
   serviceAccounts: 'service accounts',
   namespaces: 'the labels of namespaces',
   registries: 'answers of registries, which are not asked here',
   nodes: 'nodes',
+  budget: 'more time than there is for one object',
 };

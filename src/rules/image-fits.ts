@@ -49,13 +49,14 @@ export const imageFits = defineRule({
   },
   needs: ['registries'],
   messages: MESSAGES,
-  check: ({ workload, pull, options }) => {
+  check: ({ workload, pull, options, flatMap }) => {
     const answers = pull.answers();
     if (!answers.some(({ answer }) => answer.outcome === 'ok')) return [];
     const candidates = pull.nodes();
-    const downloads = answers.flatMap((answered) => listDownloads(answered, candidates));
-    const tooLarge = downloads.flatMap((download) => findTooLarge(download, candidates, options));
+    const uses = flatMap(answers, (answered) => listDownloads(answered, candidates));
+    const tooLarge = flatMap(uses, (download) => findTooLarge(download, candidates, options));
     if (candidates === undefined) return tooLarge;
+    const downloads = keepFirst(uses);
     // What is found of the nodes is told once for all images of a pod, at the first that has to do with it.
     const pressure = findPressure(downloads, candidates, workload.kind === 'DaemonSet');
     return [...tooLarge, ...pressure, ...findOverflow(downloads, candidates)];
@@ -92,6 +93,16 @@ function listDownloads(
       nameOnNode: nameOnNode(reference),
     },
   ];
+}
+
+/** Of uses that no node tells apart the first: an object may name one image ten thousand times. */
+function keepFirst(uses: readonly Download[]): readonly Download[] {
+  const first = new Map<string, Download>();
+  for (const use of uses) {
+    const key = `${use.nameOnNode} ${use.isAlways}`;
+    if (!first.has(key)) first.set(key, use);
+  }
+  return [...first.values()];
 }
 
 function findLargest(sizes: readonly PlatformSize[], candidates: CandidateNodes | undefined): number {

@@ -27,7 +27,7 @@ export const imagePullable = defineRule({
   needs: ['registries'],
   messages: MESSAGES,
   check: (context) =>
-    context.pull.answers().flatMap(({ use, reference, answer }) => {
+    context.flatMap(context.pull.answers(), ({ use, reference, answer }) => {
       const trouble =
         answer.outcome === 'ok'
           ? findNoPlatform(answer, reference, context)

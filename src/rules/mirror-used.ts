@@ -41,7 +41,7 @@ export const mirrorUsed = defineRule({
   needs: [],
   messages: MESSAGES,
   check: (context) =>
-    context.workload.images.flatMap((use) => {
+    context.flatMap(context.workload.images, (use) => {
       // An image that is never pulled comes from no registry at all; its name is what it was loaded under.
       if (!use.parsed.ok || use.pullPolicy === 'Never') return [];
       const { reference } = use.parsed;

@@ -49,7 +49,7 @@ function listMissing(context: RuleContext<unknown>): ReadonlyMap<string, PulledI
   const { pull, policy } = context;
   const missing = new Map<string, PulledImage>();
   const given = listGiven(context);
-  const names = new Set(given.map(({ name }) => name));
+  const names = new Set([...given.map(({ name }) => name), ...context.workload.pullSecrets]);
   const readable = given.filter((secret) => isReadable(secret));
   for (const image of pull.images()) {
     const secret = findPullSecret(policy, image.reference);

@@ -79,7 +79,7 @@ export const pullSecretUsable = defineRule({
   check: (context) => {
     const coverage = findCoverage(context);
     if (coverage === undefined) return [];
-    return coverage.secrets.flatMap((secret) => {
+    return context.flatMap(coverage.secrets, (secret) => {
       const place = placeSecret(secret, context.workload);
       return findTroubles(secret, coverage, context).map((trouble) => ({ ...trouble, ...place }));
     });

@@ -1,12 +1,12 @@
 import { defineRule, type Report } from '../engine/rule.ts';
+import type { ReferenceProblem } from '../image/diagnose.ts';
 import { findSuspicion } from '../image/parse-reference.ts';
 import { quote } from '../text/quote.ts';
 import { placeOf } from '../workload/workload.ts';
 
 const MESSAGES = {
-  malformed: ({ problem }: Readonly<{ problem: string }>) => problem,
-  'malformed-with-suggestion': ({ problem, suggestion }: Readonly<{ problem: string; suggestion: string }>) =>
-    `${problem}; did you mean ${quote(suggestion, suggestion.length)}?`,
+  malformed: ({ problem: { message, suggestion } }: Readonly<{ problem: ReferenceProblem }>) =>
+    suggestion === undefined ? message : `${message}; did you mean ${quote(suggestion, suggestion.length)}?`,
   suspicious: ({ suspicion }: Readonly<{ suspicion: string }>) => suspicion,
 };
 
@@ -21,8 +21,8 @@ export const referenceValid = defineRule({
   options: {},
   needs: [],
   messages: MESSAGES,
-  check: ({ workload }) =>
-    workload.images.flatMap((use): readonly Report<typeof MESSAGES>[] => {
+  check: ({ workload, flatMap }) =>
+    flatMap(workload.images, (use): readonly Report<typeof MESSAGES>[] => {
       const place = placeOf(use);
       const { parsed, written } = use;
       if (parsed.ok) {
@@ -30,8 +30,16 @@ export const referenceValid = defineRule({
         if (suspicion === undefined) return [];
         return [{ ...place, messageId: 'suspicious', params: { suspicion }, atMost: 'warn' }];
       }
-      const { message: problem, suggestion } = parsed.problem;
-      if (suggestion === undefined) return [{ ...place, messageId: 'malformed', params: { problem } }];
-      return [{ ...place, messageId: 'malformed-with-suggestion', params: { problem, suggestion }, suggestion }];
+      // Of ten thousand bad addresses only some are put into words, and what was meant takes longest to find out.
+      return [
+        {
+          ...place,
+          messageId: 'malformed',
+          params: parsed,
+          get suggestion() {
+            return parsed.problem.suggestion;
+          },
+        },
+      ];
     }),
 });

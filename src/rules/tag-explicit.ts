@@ -23,8 +23,8 @@ export const tagExplicit = defineRule({
   },
   needs: [],
   messages: MESSAGES,
-  check: ({ workload, options }) =>
-    workload.images.flatMap((use): readonly Report<typeof MESSAGES>[] => {
+  check: ({ workload, options, flatMap }) =>
+    flatMap(workload.images, (use): readonly Report<typeof MESSAGES>[] => {
       const { parsed } = use;
       if (!parsed.ok || parsed.reference.digest !== undefined) return [];
       const { tag } = parsed.reference;

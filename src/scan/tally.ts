@@ -1,8 +1,8 @@
 import { checkObject } from '../admission/check-object.ts';
 import type { ExemptReason } from '../admission/check-object.ts';
-import type { Finding } from '../engine/evaluate.ts';
+import type { Finding, Lack } from '../engine/evaluate.ts';
 import type { Policy } from '../engine/rule.ts';
-import type { FactName, Facts } from '../pull/facts.ts';
+import type { Facts } from '../pull/facts.ts';
 import { readString } from '../text/json.ts';
 import { findController, isPod, type Controller, type WorkloadKind } from '../workload/kinds.ts';
 
@@ -10,7 +10,7 @@ import { findController, isPod, type Controller, type WorkloadKind } from '../wo
 export type Findings = Readonly<{
   groups: readonly FindingGroup[];
   /** Rules that were not asked, and the facts they missed. */
-  skipped: readonly Readonly<{ rule: string; missing: readonly FactName[] }>[];
+  skipped: readonly Readonly<{ rule: string; missing: readonly Lack[] }>[];
   /** Templates and pods judged; pods that lack a fix; objects in namespaces that the policy or a label leaves out. */
   counts: Readonly<{ workloads: number; pods: number; unfixedPods: number; leftOut: number }>;
 }>;
@@ -29,7 +29,7 @@ const LEFT_OUT: readonly ExemptReason[] = ['exempt-namespace', 'namespace-off'];
 export function createTally(policy: Policy, facts: Facts, now: number): Tally {
   const owners = createOwners();
   const groups = groupFindings();
-  const skipped = new Map<string, readonly FactName[]>();
+  const skipped = new Map<string, readonly Lack[]>();
   const namespaces = new Set<string>();
   const counts = { workloads: 0, pods: 0, unfixedPods: 0, leftOut: 0 };
   const add = (object: unknown, kind: WorkloadKind): void => {

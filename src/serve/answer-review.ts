@@ -6,6 +6,7 @@ import { respond, respondToFailure } from '../admission/response.ts';
 import { readReview, type AdmissionRequest, type AdmissionReview } from '../admission/review.ts';
 import type { Facts, RegistryFacts } from '../pull/facts.ts';
 import type { Policy } from '../engine/rule.ts';
+import { TIME_BUDGET_MS } from '../text/bounds.ts';
 import { HttpProblem, readTimeoutOf, type Send } from './http.ts';
 import { logDecision } from './log-decision.ts';
 import { countAdmission, type Metrics, type Outcome } from './metrics.ts';
@@ -110,7 +111,9 @@ function decide(
 ): Decided {
   try {
     const known = registries === undefined ? facts() : { registries, ...facts() };
-    const admission = admit(review.request, endpoint, policy(), { facts: known, now: now().getTime() });
+    const started = performance.now();
+    const timeLeft = (): number => 1 - (performance.now() - started) / TIME_BUDGET_MS;
+    const admission = admit(review.request, endpoint, policy(), { facts: known, now: now().getTime(), timeLeft });
     const { unanswered, outdated } = admission;
     const answer = respond(review, admission);
     const outcome = nameOutcome(admission, answer.response.allowed);

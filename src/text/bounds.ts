@@ -16,6 +16,16 @@ export const MOST_LOOKED_UP = 100;
 /** Findings of one rule in one object: ten are shown in a denial, twenty in a log line. The rest are counted. */
 export const MOST_FINDINGS = 100;
 
+/**
+ * Characters of an image's address. The longest that can be pulled has 777: a host of 253 and a port, a path of 255, a tag of 128,
+ * a digest of 135. Longer ones are said to be too long, and nothing else is looked for in them.
+ */
+export const LONGEST_IMAGE = 4096;
+
+/** Requirements that a pod has of its nodes, values in them, and tolerations: each costs a look at every node. */
+export const MOST_REQUIREMENTS = 50;
+export const MOST_VALUES = 500;
+
 /** Characters of the annotation `pullguard.dev/skip`: the ids of all rules, three times over. */
 export const LONGEST_SKIP = 1024;
 

@@ -1,3 +1,4 @@
+import { MOST_REQUIREMENTS, MOST_VALUES } from '../text/bounds.ts';
 import { isRecord, readPath } from '../text/json.ts';
 
 /** The fields of a pod spec that say where its pods may run, as they stand there. Most rules never read them. */
@@ -57,10 +58,6 @@ export function readPlacement(fields: PlacementFields): Placement {
 }
 
 const REQUIRED = 'requiredDuringSchedulingIgnoredDuringExecution';
-
-/** More is not written by hand, and each costs a look at every node. */
-const MOST_REQUIREMENTS = 50;
-const MOST_VALUES = 500;
 
 /** Whether it has to run where certain other pods do. */
 function followsPods(affinity: unknown): boolean {
@@ -136,6 +133,8 @@ export function parseInteger(text: string): bigint | undefined {
 /** As the taint that closes a node is tolerated: by its key or by everything. */
 function toleratesClosed(tolerations: unknown): boolean {
   const list: readonly unknown[] = Array.isArray(tolerations) ? tolerations : [];
+  // Of more than are looked at, one may tolerate it.
+  if (list.length > MOST_REQUIREMENTS) return true;
   return list.some((toleration) => {
     if (!isRecord(toleration)) return false;
     const { key, operator, value, effect } = toleration;
@@ -145,9 +144,9 @@ function toleratesClosed(tolerations: unknown): boolean {
   });
 }
 
-/** Each element as it is read, none where there is no list; undefined when one cannot be read, or when it is no list. */
+/** Each element as it is read, none where there is no list; undefined when one cannot be read, or when it is no list or a long one. */
 function readAll<Read>(list: unknown, read: (element: unknown) => Read | undefined): readonly Read[] | undefined {
-  if (!Array.isArray(list ?? [])) return undefined;
+  if (!Array.isArray(list ?? []) || (Array.isArray(list) && list.length > MOST_VALUES)) return undefined;
   const all = ((list ?? []) as readonly unknown[]).map((element) => read(element));
   return all.every((element) => element !== undefined) ? all : undefined;
 }

@@ -1,8 +1,8 @@
-import { memoize } from '../text/memoize.ts';
+import { LONGEST_SKIP } from '../text/bounds.ts';
 import { parseReference, type ParsedReference } from '../image/parse-reference.ts';
 import { isPod, type WorkloadKind } from './kinds.ts';
 import type { PlacementFields } from './placement.ts';
-import { expandPointer, isRecord, joinPointer, readPointer, readString, type Pointer } from '../text/json.ts';
+import { expandPointer, isRecord, joinPointer, readPath, readPointer, readString, type Pointer } from '../text/json.ts';
 
 /** One place in a pod spec that names an image. */
 export type ImageUse = Readonly<{
@@ -34,12 +34,12 @@ export type Workload = Readonly<{
   serviceAccount: string;
   /** Where its pods may run, for `readPlacement`. */
   placement: PlacementFields;
-  /** What its annotations ask not to be judged by. */
-  skips: readonly SkipRequest[];
+  /** The annotations that ask not to have it judged by some rules. */
+  skips: readonly SkipAnnotation[];
 }>;
 
-/** A rule that an annotation names, and the annotation. */
-type SkipRequest = Readonly<{ rule: string; at: Pointer }>;
+/** Where an annotation is and the rules that it names, each once; or that it is longer than what is read. */
+export type SkipAnnotation = Readonly<{ at: Pointer; rules: readonly string[] | 'too-long' }>;
 
 /** Names rules, separated by commas, that its author does not want applied. */
 export const SKIP_ANNOTATION = 'pullguard.dev/skip';
@@ -47,27 +47,39 @@ export const SKIP_ANNOTATION = 'pullguard.dev/skip';
 /**
  * The pod specs of an object of a kind. Never throws: what has not the shape it should have (null lists, numbers for
  * strings, no spec) is passed over, as the API server will refuse it with a better message than ours.
+ *
+ * @param isTimeUp there may be thousands of them, and of their images: when it says so, no more are read
  */
-export function readWorkloads(object: unknown, kind: WorkloadKind, namespace: string): readonly Workload[] {
-  const pointers = kind.podSpecs.flatMap((pattern) => expandPointer(object, pattern));
-  return pointers.flatMap((podSpec) => {
-    const spec = readPointer(object, podSpec);
-    if (!isRecord(spec)) return [];
-    const secrets = readList(spec['imagePullSecrets']);
-    return {
-      kind: kind.kind,
-      name: readName(object),
-      namespace: namespace || readString(object, 'metadata', 'namespace'),
-      isPod: isPod(kind),
-      podSpec,
-      images: readImages(spec, podSpec),
-      pullSecrets: secrets.map((secret) => readString(secret, 'name')),
-      hasPullSecretList: secrets.length > 0,
-      serviceAccount: readString(spec, 'serviceAccountName') || 'default',
-      placement: spec,
-      skips: readSkips(object, podSpec),
-    };
-  });
+export function readWorkloads(
+  object: unknown,
+  kind: WorkloadKind,
+  namespace: string,
+  isTimeUp: () => boolean = () => false,
+): readonly Workload[] {
+  const workloads: Workload[] = [];
+  const ofObject = readSkip(object, '');
+  for (const pattern of kind.podSpecs) {
+    for (const podSpec of expandPointer(object, pattern)) {
+      const spec = readPointer(object, podSpec);
+      if (!isRecord(spec)) continue;
+      if (workloads.length > 0 && isTimeUp()) return workloads;
+      const secrets = readList(spec['imagePullSecrets']);
+      workloads.push({
+        kind: kind.kind,
+        name: readName(object),
+        namespace: namespace || readString(object, 'metadata', 'namespace'),
+        isPod: isPod(kind),
+        podSpec,
+        images: readImages(spec, podSpec, isTimeUp),
+        pullSecrets: secrets.map((secret) => readString(secret, 'name')),
+        hasPullSecretList: secrets.length > 0,
+        serviceAccount: readString(spec, 'serviceAccountName') || 'default',
+        placement: spec,
+        skips: isPod(kind) ? ofObject : [...ofObject, ...readSkip(object, podSpec.slice(0, podSpec.lastIndexOf('/')))],
+      });
+    }
+  }
+  return workloads;
 }
 
 /** Where a finding about an image stands. */
@@ -82,28 +94,34 @@ export function readName(object: unknown): string {
   return name !== '' || prefix === '' ? name : `${prefix}*`;
 }
 
-function readSkips(object: unknown, podSpec: Pointer): readonly SkipRequest[] {
-  return listSkipPointers(podSpec).flatMap((at) => {
-    const value = readPointer(object, at);
-    if (typeof value !== 'string') return [];
-    const rules = value.split(',').map((rule) => rule.trim());
-    return rules.filter((rule) => rule !== '').map((rule) => ({ rule, at }));
-  });
+/** The annotation of an object, or of a pod template in it, which its pods will have. */
+function readSkip(object: unknown, holder: Pointer): readonly SkipAnnotation[] {
+  const value = readPath(
+    holder === '' ? object : readPointer(object, holder),
+    'metadata',
+    'annotations',
+    SKIP_ANNOTATION,
+  );
+  if (typeof value !== 'string' || value === '') return [];
+  const at = joinPointer(holder, 'metadata', 'annotations', SKIP_ANNOTATION);
+  if (value.length > LONGEST_SKIP) return [{ at, rules: 'too-long' }];
+  const rules = new Set(value.split(',').map((rule) => rule.trim()));
+  rules.delete('');
+  return rules.size === 0 ? [] : [{ at, rules: [...rules] }];
 }
-
-/** The annotation of the object, and of the pod template, which its pods will have; for a pod that is the same place. */
-const listSkipPointers: (podSpec: Pointer) => readonly Pointer[] = memoize((podSpec) => {
-  const holders = new Set(['', podSpec.slice(0, podSpec.lastIndexOf('/'))]);
-  return [...holders].map((holder) => joinPointer(holder, 'metadata', 'annotations', SKIP_ANNOTATION));
-});
 
 const CONTAINER_LISTS = ['initContainers', 'containers', 'ephemeralContainers'] as const;
 
 /** In the order in which kubelet starts them; image volumes come first, as pods wait for their volumes. */
-function readImages(spec: Readonly<Record<string, unknown>>, podSpec: Pointer): readonly ImageUse[] {
+function readImages(
+  spec: Readonly<Record<string, unknown>>,
+  podSpec: Pointer,
+  isTimeUp: () => boolean,
+): readonly ImageUse[] {
   const images: ImageUse[] = [];
   for (const [at, volume] of readList(spec['volumes']).entries()) {
     if (!isRecord(volume) || !isRecord(volume['image'])) continue;
+    if (isTimeUp()) return images;
     const { reference, pullPolicy } = volume['image'];
     if (typeof reference !== 'string') continue;
     const pointer = joinPointer(podSpec, 'volumes', at, 'image', 'reference');
@@ -112,6 +130,7 @@ function readImages(spec: Readonly<Record<string, unknown>>, podSpec: Pointer): 
   for (const list of CONTAINER_LISTS) {
     for (const [at, container] of readList(spec[list]).entries()) {
       if (!isRecord(container)) continue;
+      if (isTimeUp()) return images;
       const { image, imagePullPolicy } = container;
       if (typeof image !== 'string') continue;
       const pointer = joinPointer(podSpec, list, at, 'image');

@@ -285,7 +285,12 @@ test.each([null, 7, 'pod', [], {}, { spec: null }, { spec: { containers: 'none' 
 describe('an object as large as an API server takes', () => {
   test('may have more findings than a call has arguments', () => {
     const many = madeUpRule('many', () => Array.from({ length: 200_000 }, () => ({ says: 'is bad', at: '/spec' })));
-    expect(run([many]).findings).toHaveLength(200_000);
+    const { findings } = run([many]);
+    expect(findings).toHaveLength(101);
+    expect(findings.at(-1)).toMatchObject({
+      rule: 'within-bounds',
+      message: expect.stringContaining('199900 more') as string,
+    });
   });
 
   test('is read once, and not once a fix', () => {
