@@ -1,3 +1,4 @@
+import { LONGEST_CREDENTIAL_KEYS, LONGEST_DOCKER_CONFIG, MOST_CREDENTIAL_KEYS } from '../text/bounds.ts';
 import type { Credentials } from './keyring.ts';
 import { parseCredentialKey } from './credential-key.ts';
 import { isRecord } from '../text/json.ts';
@@ -16,6 +17,7 @@ export type KeepCredentials<Kept> = (credentials: Credentials) => Kept;
  *
  * @param name how to call the text in messages.
  * @returns why kubelet cannot read it, where that is so; it holds nothing of the text but the key of an entry
+ * @throws BeyondBoundError
  */
 export function readDockerConfig<Kept>(
   json: string,
@@ -36,10 +38,34 @@ export function readDockerConfig<Kept>(
   return entries;
 }
 
-/** Reads the text of a `.dockercfg`, an older form: it holds what stands under `auths` in the newer one. */
+/**
+ * Reads the text of a `.dockercfg`, an older form: it holds what stands under `auths` in the newer one.
+ *
+ * @throws BeyondBoundError
+ */
 export function readDockercfg<Kept>(json: string, keep: KeepCredentials<Kept>): DockerEntries<Kept> | string {
   const entries = new Map<string, Kept>();
   return addEntries(parseJson(json), '.dockercfg', keep, entries) ?? entries;
+}
+
+/** What an object holds is beyond a bound, so that it is not read: kubelet may well read it. Says which, without a full stop. */
+export class BeyondBoundError extends Error {
+  override readonly name = 'BeyondBoundError';
+}
+
+/** Looked at before a text is decoded, which takes `bytes` at most. @throws BeyondBoundError */
+export function checkConfigSize(bytes: number): void {
+  if (bytes > LONGEST_DOCKER_CONFIG)
+    throw new BeyondBoundError(`its docker config is larger than ${LONGEST_DOCKER_CONFIG / 1024} KiB`);
+}
+
+function checkKeys(keys: readonly string[]): void {
+  if (keys.length > MOST_CREDENTIAL_KEYS)
+    throw new BeyondBoundError(`its docker config has credentials for more than ${MOST_CREDENTIAL_KEYS} registries`);
+  if (keys.reduce((sum, { length }) => sum + length, 0) > LONGEST_CREDENTIAL_KEYS)
+    throw new BeyondBoundError(
+      `the registries in its docker config are longer than ${LONGEST_CREDENTIAL_KEYS / 1024} KiB`,
+    );
 }
 
 function addEntries<Kept>(
@@ -50,6 +76,7 @@ function addEntries<Kept>(
 ): string | undefined {
   const members = readMembers(auths, place);
   if (typeof members === 'string') return members;
+  checkKeys([...entries.keys(), ...members.map(([key]) => key)]);
   for (const [key, entry] of members) {
     const credentials = readEntry(entry, `${place}[${showKey(key)}]`);
     if (typeof credentials === 'string') return credentials;
@@ -108,6 +135,7 @@ function readMembers(value: unknown, place: string): readonly (readonly [name: s
 
 /** Undefined when it is not JSON. */
 function parseJson(json: string): unknown {
+  checkConfigSize(json.length);
   try {
     return JSON.parse(json);
   } catch {

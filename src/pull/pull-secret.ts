@@ -1,17 +1,28 @@
 import { readString } from '../text/json.ts';
+import { MAX_SUBDOMAIN } from '../text/kubernetes-name.ts';
 import { memoize } from '../text/memoize.ts';
 import { parseCredentialKey } from './credential-key.ts';
-import { readDockerConfig, readDockercfg, type DockerEntries, type KeepCredentials } from './docker-config.ts';
+import {
+  BeyondBoundError,
+  checkConfigSize,
+  readDockerConfig,
+  readDockercfg,
+  type DockerEntries,
+  type KeepCredentials,
+} from './docker-config.ts';
 import type { CredentialEntry, PullSecret } from './facts.ts';
 import type { Credentials, Keyring, KeyringEntry } from './keyring.ts';
 import { PULL_SECRET_TYPES } from './used-secrets.ts';
 
 /**
  * What is known of a Secret, as kubelet would use it to pull images (`pkg/credentialprovider/secrets/secrets.go`). No
- * credential is in what is returned, nor in anything that is kept. Never throws: what is no pull secret has no entries.
+ * credential is in what is returned, nor in anything that is kept. What is no pull secret has no entries.
+ *
+ * @throws BeyondBoundError when it holds more than is read, so that nothing is known of it
  */
 export function readPullSecret(object: unknown): PullSecret {
   const type = share(readString(object, 'type'));
+  if (type.length > MAX_SUBDOMAIN) throw new BeyondBoundError(`its type is longer than ${MAX_SUBDOMAIN} characters`);
   const generatedBy = share(readString(object, 'metadata', 'labels', 'secret-generated-by'));
   const expiresAt = readExpiry(object);
   return {
@@ -41,7 +52,9 @@ function readSecretEntries<Kept>(object: unknown, keep: KeepCredentials<Kept>): 
   const type = readString(object, 'type');
   const isOld = type === DOCKERCFG;
   if (!isOld && type !== CONFIG_JSON) return new Map();
-  const text = Buffer.from(readString(object, 'data', isOld ? '.dockercfg' : '.dockerconfigjson'), 'base64').toString();
+  const encoded = readString(object, 'data', isOld ? '.dockercfg' : '.dockerconfigjson');
+  checkConfigSize((encoded.length / 4) * 3 - 2);
+  const text = Buffer.from(encoded, 'base64').toString();
   if (text === '') return new Map();
   return isOld ? readDockercfg(text, keep) : readDockerConfig(text, keep);
 }
@@ -66,12 +79,21 @@ function toEntries(written: string): readonly CredentialEntry[] {
   );
 }
 
-/** The credentials in a Secret, to pull with; of one that kubelet cannot read, that they are not known. */
+/** The credentials in a Secret, to pull with; of one that kubelet cannot read, or that is beyond a bound, that they are not known. */
 export function readKeyring(secret: unknown): Keyring {
-  const found = readSecretEntries(secret, keepAll);
+  const found = withinBounds(() => readSecretEntries(secret, keepAll));
   return typeof found === 'string'
     ? { entries: [], isComplete: false }
     : { entries: toKeyringEntries(found), isComplete: true };
+}
+
+function withinBounds<Value>(read: () => Value): Value | string {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof BeyondBoundError) return error.message;
+    throw error;
+  }
 }
 
 function keepAll(credentials: Credentials): Credentials {
@@ -93,7 +115,7 @@ function toKeyringEntries(found: DockerEntries<Credentials>): readonly KeyringEn
  * without a full stop
  */
 export function readDockerLogins(json: string): readonly KeyringEntry[] | string {
-  const found = readDockerConfig(json, keepAll, 'it');
+  const found = withinBounds(() => readDockerConfig(json, keepAll, 'it'));
   return typeof found === 'string' ? found : toKeyringEntries(found);
 }
 

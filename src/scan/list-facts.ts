@@ -1,6 +1,6 @@
 import type { ClusterNode, Facts } from '../pull/facts.ts';
-import { ApiError, type ApiServer, type KubernetesObject } from '../cluster/connection/api-server.ts';
-import { assembleFacts, type NodeStore, type Store } from '../cluster/facts/assemble-facts.ts';
+import { ApiError, type ApiServer } from '../cluster/connection/api-server.ts';
+import { assembleFacts, listNodes, type NodeStore, type Store } from '../cluster/facts/assemble-facts.ts';
 import {
   listSecretCollections,
   NAMESPACES,
@@ -12,7 +12,7 @@ import {
   type ObjectSelection,
 } from '../cluster/facts/fact-collections.ts';
 import { createKeptObjects, type KeptObjects } from '../cluster/connection/kept-objects.ts';
-import { listPages } from '../cluster/connection/list.ts';
+import { listPages, type ListPage } from '../cluster/connection/list.ts';
 
 export type ListFactsOptions = FactScope &
   Readonly<{
@@ -58,7 +58,10 @@ export async function listFacts({
     });
     const listing = objects.beginList();
     try {
-      for await (const item of listObjects(api, listQueries(collection, only))) listing.add(item);
+      for await (const { items, tooLarge } of listAll(api, listQueries(collection, only))) {
+        for (const item of items) listing.add(item);
+        if (tooLarge !== undefined) listing.passOver(tooLarge);
+      }
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       problems.push(describeFailure(collection, error));
@@ -69,17 +72,15 @@ export async function listFacts({
   }
 }
 
-type Listed<Kept> = Store<Kept> & Pick<KeptObjects<Kept>, 'values'>;
+type Listed<Kept> = Store<Kept> & Pick<KeptObjects<Kept>, 'values' | 'isWhole'>;
 
-function toNodeStore({ values, hasSynced }: Listed<ClusterNode>): NodeStore {
-  const listed = [...values()];
-  return { list: () => listed, hasSynced };
+function toNodeStore(nodes: Listed<ClusterNode>): NodeStore {
+  const listed = listNodes(nodes);
+  return { list: () => listed, hasSynced: nodes.hasSynced };
 }
 
-async function* listObjects(api: ApiServer, queries: readonly ListQuery[]): AsyncGenerator<KubernetesObject> {
-  for (const { path, fieldSelector } of queries) {
-    for await (const { items } of listPages(api, path, { fieldSelector })) yield* items;
-  }
+async function* listAll(api: ApiServer, queries: readonly ListQuery[]): AsyncGenerator<ListPage> {
+  for (const { path, fieldSelector } of queries) yield* listPages(api, path, { fieldSelector });
 }
 
 type ListQuery = Readonly<{ path: string; fieldSelector?: string | undefined }>;

@@ -1,4 +1,4 @@
-import { ApiError, type ApiServer, type KubernetesObject } from '../cluster/connection/api-server.ts';
+import { ApiError, type ApiServer, type KubernetesObject, type ObjectHead } from '../cluster/connection/api-server.ts';
 import { listPages } from '../cluster/connection/list.ts';
 import { tabulateKinds, type KindTable, type WorkloadKind } from '../workload/kinds.ts';
 import { readPath, readString } from '../text/json.ts';
@@ -104,7 +104,12 @@ function basePath(group: string, version: string): string {
 }
 
 /** `remaining` is how many objects come after this page, where the API server knows. */
-export type WorkloadPage = Readonly<{ objects: readonly KubernetesObject[]; remaining?: number }>;
+export type WorkloadPage = Readonly<{
+  objects: readonly KubernetesObject[];
+  remaining?: number;
+  /** Instead of an object that is too large to be read. */
+  tooLarge?: ObjectHead;
+}>;
 
 /** A list that expires three times over changes faster than it can be read. */
 const MAX_ATTEMPTS = 3;
@@ -119,9 +124,13 @@ export async function* listWorkloads(api: ApiServer, path: string): AsyncGenerat
   const seen = new Set<string>();
   for (let attempt = 1; ; attempt++) {
     try {
-      for await (const { items, remaining } of listPages(api, path)) {
+      for await (const { items, remaining, tooLarge } of listPages(api, path)) {
         const objects = items.filter((item) => isNew(item, seen));
-        yield { objects, ...(remaining !== undefined && { remaining }) };
+        yield {
+          objects,
+          ...(remaining !== undefined && { remaining }),
+          ...(tooLarge !== undefined && isNew(tooLarge, seen) && { tooLarge }),
+        };
       }
       return;
     } catch (error) {

@@ -1,4 +1,5 @@
-import { ApiError, type ApiServer } from '../cluster/connection/api-server.ts';
+import { ApiError, type ApiServer, type ObjectHead } from '../cluster/connection/api-server.ts';
+import { BOUND } from '../cluster/connection/bounded-text.ts';
 import type { SecretsMode } from '../cluster/facts/fact-collections.ts';
 import {
   checkNamespaces,
@@ -110,7 +111,7 @@ async function readAll(
   const notServed: WorkloadKind[] = [];
   for (const [at, collection] of collections.entries()) {
     const { kind } = collection.resource;
-    const error = await readCollection(collection, api, tally, progress);
+    const error = await readCollection(collection, api, { tally, progress, errors });
     // Where there are no pods, there is something else than an API server.
     if (error?.status === 404 && !isPod(kind)) notServed.push(kind);
     else if (error !== undefined) errors.push(describeError(collection, error));
@@ -126,16 +127,16 @@ async function readAll(
 async function readCollection(
   collection: Collection,
   api: ApiServer,
-  tally: Tally,
-  progress: Progress,
+  { tally, progress, errors }: Readonly<{ tally: Tally; progress: Progress; errors: string[] }>,
 ): Promise<ApiError | undefined> {
   const { resource, namespace } = collection;
   const what = nameCollection(collection);
   progress.show(what);
   let done = 0;
   try {
-    for await (const { objects, remaining } of listWorkloads(api, collectionPath(resource, namespace))) {
+    for await (const { objects, remaining, tooLarge } of listWorkloads(api, collectionPath(resource, namespace))) {
       for (const object of objects) tally.add(object, resource.kind);
+      if (tooLarge !== undefined) errors.push(describeTooLarge(collection, tooLarge));
       done += objects.length;
       progress.show(what, done, remaining);
     }
@@ -156,6 +157,10 @@ function describeError(collection: Collection, error: ApiError): string {
   if (error.reason !== 'Forbidden') return `${what}: ${error.message}`;
   const role = collection.namespace === undefined ? 'a ClusterRole' : 'a Role in that namespace';
   return `${what}: this account lacks the verb "list" on ${nameResource(collection.resource)}; give it that in ${role}`;
+}
+
+function describeTooLarge(collection: Collection, { metadata: { namespace, name } }: ObjectHead): string {
+  return `${namespace}/${name} of ${nameCollection(collection)} is not checked: it is larger than ${BOUND}`;
 }
 
 function describeRest(collections: readonly Collection[]): readonly string[] {

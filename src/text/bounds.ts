@@ -31,3 +31,40 @@ export const LONGEST_SKIP = 1024;
 
 /** Milliseconds that deciding a review may take, looked at between rules and every hundred images. API servers wait for 3 s. */
 export const TIME_BUDGET_MS = 100;
+
+/**
+ * Bytes of one answer or one event of an API server, as JSON. A page of 500 pull secrets or service accounts is 1 or 2 MB; a larger
+ * page is asked for in parts, and an object that is larger alone is passed over. Text and what is parsed from it take three times as
+ * much at once, of a heap of 256 MiB.
+ */
+export const LONGEST_ANSWER = 8 * 1024 * 1024;
+
+/** Objects, members and elements of such an answer: 90 bytes of heap each at worst, as 8 MiB of `{},{},{}` would be 150 MB. */
+export const MOST_ANSWER_VALUES = 400_000;
+
+/** Bytes of a docker config, looked at before it is parsed: forty registries with tokens of 6 kB. Takes 3 ms. */
+export const LONGEST_DOCKER_CONFIG = 256 * 1024;
+
+/** Keys of a docker config, and credentials that one pod pulls with. The largest seen has 40. */
+export const MOST_CREDENTIAL_KEYS = 300;
+
+/** Characters of those keys together. Each dot in a key is a node of an index, so that this is 10 MB of heap at worst. */
+export const LONGEST_CREDENTIAL_KEYS = 32 * 1024;
+
+/** Names of images that are kept of a node: kubelet writes 50 images, each with a tag and a digest. */
+export const MOST_NODE_IMAGES = 200;
+
+/** Labels `pullguard.dev/…` of a namespace: there are two, and the rest are typos. */
+export const MOST_NAMESPACE_LABELS = 20;
+
+/**
+ * Bytes of heap, by estimate, of what is kept of one collection: 100,000 service accounts or 5,000 nodes. There are five
+ * collections at most that grow with the cluster, and each is there twice while it is listed anew.
+ */
+export const MOST_KEPT = 24 * 1024 * 1024;
+
+/** The same for the objects of one namespace: thousands of pull secrets. It takes 24 namespaces like that to reach the total. */
+export const MOST_KEPT_OF_NAMESPACE = 1024 * 1024;
+
+/** Problems that are remembered as told, so that each is told once: 200 kB. */
+export const MOST_TOLD = 1000;

@@ -159,9 +159,29 @@ test.each([
   expect(readDockercfg(json, hasUsername)).toBe(problem);
 });
 
-test('a secret as large as Kubernetes lets it be takes nothing down', () => {
-  const megabyte = 'dTpw'.repeat(250_000);
-  expect(read(`{"auths":{"a":{"auth":"${megabyte}"}}}`)).toEqual({ a: true });
-  expect(read(`{"auths":{"a":{"auth":"${megabyte}."}}}`)).toContain('is not base64');
+test('a secret as large as is read takes nothing down', () => {
+  const large = 'dTpw'.repeat(60_000);
+  expect(read(`{"auths":{"a":{"auth":"${large}"}}}`)).toEqual({ a: true });
+  expect(read(`{"auths":{"a":{"auth":"${large}."}}}`)).toContain('is not base64');
   expect(read(`{"x":${'['.repeat(9000)}${']'.repeat(9000)},"auths":{}}`)).toEqual({});
+});
+
+function authsOf(count: number, length: number, more = ''): string {
+  const keys = Array.from({ length: count }, (_, at) => `${String(at).padStart(4, '0')}.${'x'.repeat(length - 5)}`);
+  return `{"auths":{${keys.map((key) => `"${key}":{}`).join()}}${more}}`;
+}
+
+// A megabyte of keys took the event loop half a second to read, and tens of megabytes to keep.
+test.each<[what: string, json: string, says: string]>([
+  ['bytes', `{"auths":{},"x":"${'x'.repeat(256 * 1024)}"}`, 'is larger than 256 KiB'],
+  ['bytes that are no JSON', 'x'.repeat(256 * 1024 + 1), 'is larger than 256 KiB'],
+  ['keys', authsOf(301, 10), 'has credentials for more than 300 registries'],
+  ['keys in two parts', authsOf(200, 10, ',"Auths":{"a":{},' + authsOf(200, 11).slice(10, -1)), 'more than 300'],
+  ['long keys', authsOf(299, 120), 'are longer than 32 KiB'],
+])('of one with more %s than are read, nothing is known', (_what, json, says) => {
+  expect(() => read(json)).toThrow(says);
+});
+
+test('as many keys as are read are all known', () => {
+  expect(Object.keys(read(authsOf(300, 100)))).toHaveLength(300);
 });

@@ -1,6 +1,8 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { createStandInCluster, type Connection, type SeenRequest, type StandInCluster } from './stand-in-cluster.ts';
 
 /** A stand-in, not Kubernetes: a server that speaks as much of the API's protocol as pullguard uses. */
@@ -69,7 +71,9 @@ export async function startStandIn({ clockAheadMs = 0 } = {}): Promise<StandInAp
 
 function connectionOf(response: ServerResponse): Connection {
   return {
-    answer: ({ code, body }) => response.writeHead(code).end(JSON.stringify(body)),
+    answer: ({ code, body }) => {
+      sendAnswer(response, code, body).catch(() => response.destroy());
+    },
     open: () => {
       response.writeHead(200).flushHeaders();
       return {
@@ -80,6 +84,33 @@ function connectionOf(response: ServerResponse): Connection {
     isClosed: () => response.destroyed,
     onClose: (listener) => response.once('close', listener),
   };
+}
+
+/** A list as API servers send one: an item after the other, as long as somebody reads it. */
+async function sendAnswer(response: ServerResponse, code: number, body: unknown): Promise<void> {
+  response.writeHead(code);
+  const { items, ...list } = (body ?? {}) as Readonly<Record<string, unknown>>;
+  if (!Array.isArray(items)) {
+    response.end(JSON.stringify(body));
+    return;
+  }
+  const parts = function* (): Generator<string> {
+    yield `${JSON.stringify(list).slice(0, -1)},"items":[`;
+    for (const [at, item] of items.entries()) yield `${at === 0 ? '' : ','}${writeItem(item as Item)}`;
+    yield ']}';
+  };
+  await pipeline(Readable.from(parts()), response);
+}
+
+type Item = Readonly<{ metadata: object }>;
+
+/** Each version of an object has metadata of its own. */
+const writtenItems = new WeakMap<object, string>();
+
+function writeItem(item: Item): string {
+  const written = writtenItems.get(item.metadata) ?? JSON.stringify(item);
+  writtenItems.set(item.metadata, written);
+  return written;
 }
 
 async function readAll(request: IncomingMessage): Promise<string> {

@@ -13,6 +13,8 @@ export type CallOptions = Readonly<{
   signal?: AbortSignal | undefined;
   /** For the whole call; 10,000 unless told otherwise. */
   timeoutMs?: number | undefined;
+  /** Asks for a list of what objects are called and labelled, without the rest of them. */
+  metadataOnly?: boolean | undefined;
 }>;
 
 export type WatchOptions = Readonly<{
@@ -27,8 +29,21 @@ export type WatchOptions = Readonly<{
 /** A Kubernetes object, as far as every kind has it. */
 export type KubernetesObject = Readonly<Record<string, unknown>>;
 
-/** `object` is a Kubernetes object, for BOOKMARK one with nothing but a resourceVersion, for ERROR a Status. */
-export type WatchEvent = Readonly<{ type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR'; object: unknown }>;
+/** What is known of an object that is too large to be read. */
+export type ObjectHead = Readonly<{ metadata: Readonly<Record<'name' | 'namespace' | 'resourceVersion', string>> }>;
+
+/** What is known of a list of one object that is too large. */
+export type ListHead = Readonly<{ resourceVersion: string; next: string; object: ObjectHead }>;
+
+/**
+ * `object` is a Kubernetes object, for BOOKMARK one with nothing but a resourceVersion, for ERROR a Status. `isTooLarge`: it is an
+ * `ObjectHead`.
+ */
+export type WatchEvent = Readonly<{
+  type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR';
+  object: unknown;
+  isTooLarge?: true;
+}>;
 
 /** A Kubernetes API server. The one seam between us and it: everything in `cluster/` is given one of these. */
 export type ApiServer = Readonly<{
@@ -59,6 +74,16 @@ export class ApiError extends Error {
     super(message, { cause });
     this.status = status;
     this.reason = reason;
+  }
+}
+
+/** An answer or an event beyond the bound for answers. `list` is how it begins, where that could be read and is a list. */
+export class TooLargeError extends ApiError {
+  readonly list: ListHead | undefined;
+
+  constructor(message: string, list?: ListHead) {
+    super(message, { status: 200 });
+    this.list = list;
   }
 }
 

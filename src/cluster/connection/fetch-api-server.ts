@@ -1,10 +1,11 @@
 import type { RequestOptions } from 'node:https';
 import { isDeepStrictEqual } from 'node:util';
 import type { KubeConfig } from '@kubernetes/client-node';
-import fetch, { FetchError, type Headers, type RequestInit, type Response } from 'node-fetch';
+import fetch, { type Headers, type RequestInit, type Response } from 'node-fetch';
 import { describeLoginFailure, describeNetworkFailure, parseAnswer, toRefusal } from './api-failure.ts';
 import {
   ApiError,
+  TooLargeError,
   type ApiServer,
   type CallOptions,
   type Method,
@@ -12,13 +13,15 @@ import {
   type WatchEvent,
   type WatchOptions,
 } from './api-server.ts';
+import { BOUND, createBoundedText, type BoundedText, type Cut } from './bounded-text.ts';
+import { readEventHead, readListHead } from './read-head.ts';
 import { limitTime, type TimeLimit } from './time-limit.ts';
 
 const CALL_TIMEOUT_MS = 10_000;
-/** Objects have 1.5 MB at most, as etcd takes no larger ones: a page of 500 seldom comes near it. */
-const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
-/** One event is one object, which JSON makes a few times as long at worst. */
-const MAX_EVENT_BYTES = 16 * 1024 * 1024;
+
+const JSON_TYPE = 'application/json';
+/** What objects are called and labelled, and no more of them. */
+const METADATA_TYPE = `${JSON_TYPE};as=PartialObjectMetadataList;g=meta.k8s.io;v=v1`;
 
 /** Shorter than load balancers (60 s) and API servers (90 s) keep idle connections: a call on its way at that moment fails. */
 const IDLE_CONNECTION_MS = 15_000;
@@ -26,7 +29,7 @@ const IDLE_CONNECTION_MS = 15_000;
 const NOTICEABLE_MS = 2000;
 
 /** One request: what is asked, and for how long. */
-type Request = Pick<CallOptions, 'body' | 'contentType'> &
+type Request = Pick<CallOptions, 'body' | 'contentType' | 'metadataOnly'> &
   Readonly<{ method: Method; path: string; query: Query; limit: TimeLimit }>;
 
 /**
@@ -43,19 +46,19 @@ export function createApiServer(config: KubeConfig): ApiServer {
   return { url, namespace: namespaceOf(config), call, watch, now: clock.now };
 
   async function call(method: Method, path: string, options: CallOptions = {}): Promise<unknown> {
-    const { query = {}, body, contentType, signal, timeoutMs = CALL_TIMEOUT_MS } = options;
+    const { query = {}, body, contentType, metadataOnly, signal, timeoutMs = CALL_TIMEOUT_MS } = options;
     const limit = limitTime(signal);
     limit.start(timeoutMs);
     const name = `${method} ${path}`;
     try {
-      const response = await send({ method, path, query, body, contentType, limit });
-      const text = await response.text();
+      const response = await send({ method, path, query, body, contentType, metadataOnly, limit });
+      const text = await readText(name, response);
       if (!response.ok) throw toRefusal(name, response.status, text);
       return parseAnswer(name, response.status, text);
     } catch (error) {
       if (limit.ranOut()) throw unreachable(`no answer to ${name} within ${timeoutMs / 1000} s`);
       if (signal?.aborted === true) throw new ApiError(`${name} was given up before its answer came`);
-      throw toApiError(name, error);
+      throw toApiError(error);
     } finally {
       limit.close();
     }
@@ -67,33 +70,33 @@ export function createApiServer(config: KubeConfig): ApiServer {
     try {
       limit.start(idleMs);
       const response = await send({ method: 'GET', path, query: { ...query, watch: true }, limit });
-      if (response.status !== 200) throw toRefusal(name, response.status, await response.text());
+      if (response.status !== 200) throw toRefusal(name, response.status, await readText(name, response));
       onOpen?.();
-      const lines = readLines(response.body as AsyncIterable<Uint8Array>, MAX_EVENT_BYTES);
+      const lines = readLines(response.body as AsyncIterable<Uint8Array>, createBoundedText);
       for await (const line of lines) {
         limit.stop();
         // Some of what came before may still lie here.
         if (limit.signal.aborted) return;
-        yield parseEvent(name, line);
+        yield typeof line === 'string' ? parseEvent(name, line) : toLargeEvent(name, line);
         limit.start(idleMs);
       }
     } catch (error) {
       if (limit.ranOut()) throw new ApiError(`${name} is dead: nothing came from ${url} for ${idleMs / 1000} s`);
-      if (!limit.signal.aborted) throw toApiError(name, error);
+      if (!limit.signal.aborted) throw toApiError(error);
     } finally {
       limit.close();
     }
   }
 
-  async function send({ method, path, query, body, contentType, limit }: Request): Promise<Response> {
+  async function send({ method, path, query, body, contentType, metadataOnly, limit }: Request): Promise<Response> {
     const address = new URL(`${server}${path}`);
     for (const [key, value] of Object.entries(query)) {
       if (value !== undefined) address.searchParams.set(key, String(value));
     }
     const { headers, agent } = await until(limit.signal, logIn());
-    headers.set('Accept', 'application/json');
+    headers.set('Accept', metadataOnly === true ? METADATA_TYPE : JSON_TYPE);
     headers.set('User-Agent', 'pullguard');
-    if (body !== undefined) headers.set('Content-Type', contentType ?? 'application/json');
+    if (body !== undefined) headers.set('Content-Type', contentType ?? JSON_TYPE);
     const response = await fetch(address, {
       method,
       headers,
@@ -103,7 +106,6 @@ export function createApiServer(config: KubeConfig): ApiServer {
       signal: limit.signal as RequestInit['signal'],
       // An API server sends nobody elsewhere, and what we log in with is for it alone.
       redirect: 'manual',
-      size: MAX_ANSWER_BYTES,
     });
     clock.learn(response.headers.get('date'));
     return response;
@@ -117,10 +119,8 @@ export function createApiServer(config: KubeConfig): ApiServer {
     }
   }
 
-  function toApiError(name: string, error: unknown): ApiError {
+  function toApiError(error: unknown): ApiError {
     if (error instanceof ApiError) return error;
-    if (error instanceof FetchError && error.type === 'max-size')
-      return new ApiError(`the answer to ${name} is larger than ${MAX_ANSWER_BYTES / 1024 / 1024} MiB`);
     return unreachable(describeNetworkFailure(error), error);
   }
 
@@ -185,37 +185,56 @@ async function until<Value>(signal: AbortSignal, promise: Promise<Value>): Promi
 
 const EVENT_TYPES: readonly unknown[] = ['ADDED', 'MODIFIED', 'DELETED', 'BOOKMARK', 'ERROR'];
 
+function isEventType(type: unknown): type is WatchEvent['type'] {
+  return EVENT_TYPES.includes(type);
+}
+
 function parseEvent(name: string, line: string): WatchEvent {
   const event = parseAnswer(name, 200, line) as Partial<WatchEvent> | null | undefined;
-  if (!EVENT_TYPES.includes(event?.type))
-    throw new ApiError(`${name} brought something that is no event`, { status: 200 });
+  if (!isEventType(event?.type)) throw new ApiError(`${name} brought something that is no event`, { status: 200 });
   return event as WatchEvent;
+}
+
+/** @throws TooLargeError as soon as it is too large: the rest is not waited for */
+async function readText(name: string, response: Response): Promise<string> {
+  const text = createBoundedText();
+  for await (const chunk of response.body as AsyncIterable<Uint8Array>) if (!text.add(chunk)) break;
+  const read = text.read();
+  if (typeof read === 'string') return read;
+  throw new TooLargeError(`the answer to ${name} is larger than ${BOUND}`, readListHead(read.head));
+}
+
+/** @throws TooLargeError when nobody can tell which object it is about */
+function toLargeEvent(name: string, { head }: Cut): WatchEvent {
+  const event = readEventHead(head);
+  if (event === undefined || !isEventType(event.type))
+    throw new TooLargeError(`${name} brought an event larger than ${BOUND}`);
+  return { type: event.type, object: event.object, isTooLarge: true };
 }
 
 const LINE_FEED = 0x0a;
 
 /**
- * The lines of a stream of bytes, without their ends, empty ones left out.
+ * The lines of a stream of bytes, without their ends, empty ones left out. Of those that are too large the beginning.
  *
- * @throws ApiError when a line has more than `maxBytes`, or when the stream ends in the middle of one.
+ * @throws ApiError when the stream ends in the middle of one.
  */
-export async function* readLines(stream: AsyncIterable<Uint8Array>, maxBytes: number): AsyncGenerator<string> {
-  let parts: Uint8Array[] = [];
-  let length = 0;
+export async function* readLines(
+  stream: AsyncIterable<Uint8Array>,
+  startLine: () => BoundedText,
+): AsyncGenerator<string | Cut> {
+  let line = startLine();
   for await (const chunk of stream) {
     let start = 0;
     for (let end = chunk.indexOf(LINE_FEED); end >= 0; end = chunk.indexOf(LINE_FEED, start)) {
-      const line = Buffer.concat([...parts, chunk.subarray(start, end)]).toString();
-      parts = [];
-      length = 0;
+      line.add(chunk.subarray(start, end));
+      const read = line.read();
+      line = startLine();
       start = end + 1;
-      if (line.trim() !== '') yield line;
+      if (typeof read !== 'string' || read.trim() !== '') yield read;
     }
-    if (start === chunk.length) continue;
-    parts.push(chunk.subarray(start));
-    length += chunk.length - start;
-    if (length > maxBytes) throw new ApiError(`a line of the answer is longer than ${maxBytes} bytes`, { status: 200 });
+    if (start < chunk.length) line.add(chunk.subarray(start));
   }
   // As good as a whole line it may look, what came of a number or a text is another one.
-  if (length > 0) throw new ApiError('the answer broke off in the middle of a line');
+  if (!line.isEmpty()) throw new ApiError('the answer broke off in the middle of a line');
 }

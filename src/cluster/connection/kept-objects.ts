@@ -1,98 +1,144 @@
+import { BOUND } from './bounded-text.ts';
+import { MOST_KEPT, MOST_KEPT_OF_NAMESPACE } from '../../text/bounds.ts';
 import { describeError } from '../../text/error.ts';
 import { readString } from '../../text/json.ts';
 import type { KubernetesObject } from './api-server.ts';
 import { reportOnce } from './retry.ts';
+import { createShelf, type Shelf } from './shelf.ts';
 
 export type KeptObjectsOptions<Kept> = Readonly<{
   /** The collection in all namespaces or in one: `/api/v1/secrets`, `/api/v1/namespaces/pullguard/secrets`. */
   path: string;
-  /** What is kept of an object; the object itself is let go. */
+  /** What is kept of an object; the object itself is let go. An object for which it throws is not known. */
   keep: (object: KubernetesObject) => Kept;
   /** Whether nothing of what is kept has changed: then what was kept before stays. */
   isSame?: ((before: Kept, after: Kept) => boolean) | undefined;
   /** Called after an object came or changed (`kept`) or went (undefined). */
   onChange?: ((kept: Kept | undefined) => void) | undefined;
-  /** Called once for each object that cannot be read, until it can. */
+  /** Called once for each object that cannot be read, until it can, and for each namespace that is full. */
   onError: (message: string) => void;
 }>;
 
-/** What is kept of the objects of a collection. Objects without a name are passed over: there is no such thing. */
-export type KeptObjects<Kept> = Readonly<{
-  find: (namespace: string, name: string) => Kept | undefined;
-  values: () => Iterable<Kept>;
-  size: () => number;
-  put: (object: KubernetesObject) => void;
-  drop: (object: KubernetesObject) => void;
-  /** A new list. Until it ends all stays as it was; then what was not in it is gone. */
-  beginList: () => Readonly<{ add: (object: KubernetesObject) => void; end: () => void }>;
-}>;
+/** What is kept of the objects of a collection, within bounds. Objects without a name are passed over: there is no such thing. */
+export type KeptObjects<Kept> = Pick<Shelf<Kept>, 'find' | 'mayHold' | 'isWhole' | 'values' | 'size' | 'hasRoomAgain'> &
+  Readonly<{
+    put: (object: KubernetesObject) => void;
+    /** It is there, and is too large to be read. */
+    passOver: (object: KubernetesObject) => void;
+    drop: (object: KubernetesObject) => void;
+    /** A new list. Until it ends all stays as it was; then what was not in it is gone. */
+    beginList: () => Readonly<Record<'add' | 'passOver', (object: KubernetesObject) => void> & { end: () => void }>;
+  }>;
 
 export function createKeptObjects<Kept>(options: KeptObjectsOptions<Kept>): KeptObjects<Kept> {
   const { path, keep, isSame = () => false, onChange = () => undefined, onError } = options;
   const reporter = reportOnce(onError);
-  // Neither namespaces nor names have a "/" in them.
-  let known = new Map<string, Kept>();
+  let known = createShelf<Kept>();
+  let full = new Set<string>();
 
   return {
-    find: (namespace, name) => known.get(`${namespace}/${name}`),
+    find: (namespace, name) => known.find(namespace, name),
+    mayHold: (namespace, name) => known.mayHold(namespace, name),
+    isWhole: () => known.isWhole(),
     values: () => known.values(),
-    size: () => known.size,
+    size: () => known.size(),
+    hasRoomAgain: () => known.hasRoomAgain(),
     put: (object) => {
-      const place = placeOf(object);
-      const before = known.get(place);
-      const kept = tryToKeep(place, object);
-      if (kept === undefined) remove(place);
-      else known.set(place, kept);
-      if (kept !== undefined && kept !== before) onChange(kept);
+      change(object, tryToKeep(object));
+    },
+    passOver: (object) => {
+      reportTooLarge(object);
+      change(object, undefined);
     },
     drop: (object) => {
-      const place = placeOf(object);
-      reporter.clear(place);
-      remove(place);
+      const { namespace, name } = placeOf(object);
+      reporter.clear(nameOf(object));
+      const before = known.find(namespace, name);
+      known.remove(namespace, name);
+      if (before !== undefined) onChange(undefined);
     },
     beginList: () => {
-      const listed = new Map<string, Kept>();
+      const listed = createShelf<Kept>();
+      const fullOfListed = new Set<string>();
+      const add = (object: KubernetesObject, kept: Kept | undefined): void => {
+        const { namespace, name } = placeOf(object);
+        if (name !== '') for (const each of listed.put(namespace, name, kept)) fullOfListed.add(each);
+      };
       return {
         add: (object) => {
-          const place = placeOf(object);
-          const kept = tryToKeep(place, object);
-          if (kept !== undefined) listed.set(place, kept);
+          add(object, tryToKeep(object));
+        },
+        passOver: (object) => {
+          reportTooLarge(object);
+          add(object, undefined);
         },
         end: () => {
           const before = known;
           known = listed;
-          for (const place of before.keys()) if (!listed.has(place)) onChange(undefined);
-          for (const [place, kept] of listed) if (before.get(place) !== kept) onChange(kept);
+          for (const namespace of full) if (!fullOfListed.has(namespace)) reporter.clear(`${namespace}/`);
+          full = fullOfListed;
+          for (const namespace of full) reportFull(namespace);
+          for (const [namespace, name] of before.places())
+            if (listed.find(namespace, name) === undefined) onChange(undefined);
+          for (const [namespace, name, kept] of listed.places())
+            if (before.find(namespace, name) !== kept) onChange(kept);
         },
       };
     },
   };
 
-  function remove(place: string): void {
-    if (known.delete(place)) onChange(undefined);
+  function change(object: KubernetesObject, kept: Kept | undefined): void {
+    const { namespace, name } = placeOf(object);
+    if (name === '') return;
+    const before = known.find(namespace, name);
+    const lost = known.put(namespace, name, kept);
+    const now = known.find(namespace, name);
+    for (const each of lost) reportFull(each);
+    if (now !== before) onChange(now);
+    else if (lost.size > 0) onChange(undefined);
   }
 
   /** One object that is not as objects should be must not cost us the others. */
-  function tryToKeep(place: string, object: KubernetesObject): Kept | undefined {
-    if (place === NOWHERE) return undefined;
+  function tryToKeep(object: KubernetesObject): Kept | undefined {
+    const { namespace, name } = placeOf(object);
+    if (name === '') return undefined;
     try {
       const kept = keep(object);
-      reporter.clear(place);
-      const before = known.get(place);
+      reporter.clear(nameOf(object));
+      const before = known.find(namespace, name);
       return before !== undefined && isSame(before, kept) ? before : kept;
     } catch (error) {
-      // `web/default-secret`; `web` for what is in no namespace.
-      const name = place.replace(/^\//, '');
-      reporter.report(place, `cannot read ${name} of ${path}, and goes on without it: ${describeError(error)}`);
+      report(object, describeError(error));
       return undefined;
     }
   }
+
+  function reportTooLarge(object: KubernetesObject): void {
+    if (placeOf(object).name !== '') report(object, `it is larger than ${BOUND}`);
+  }
+
+  function report(object: KubernetesObject, problem: string): void {
+    const name = nameOf(object);
+    reporter.report(name, `cannot read ${name} of ${path}, and goes on without it: ${problem}`);
+  }
+
+  function reportFull(namespace: string): void {
+    full.add(namespace);
+    const [where, most] = namespace === '' ? ['', MOST_KEPT] : [` in namespace ${namespace}`, MOST_KEPT_OF_NAMESPACE];
+    const more = `more than ${most / 1024 / 1024} MiB to keep of ${path}${where}, or than all namespaces leave room for`;
+    reporter.report(`${namespace}/`, `${more}: the last ones by name are not known; delete what is not needed`);
+  }
 }
 
-/** Where there is no object, as none is without a name. */
-const NOWHERE = '';
+function placeOf(object: KubernetesObject): Readonly<{ namespace: string; name: string }> {
+  return {
+    namespace: readString(object, 'metadata', 'namespace'),
+    name: readString(object, 'metadata', 'name'),
+  };
+}
 
-function placeOf(object: KubernetesObject): string {
-  const name = readString(object, 'metadata', 'name');
-  return name === '' ? NOWHERE : `${readString(object, 'metadata', 'namespace')}/${name}`;
+/** `web/default-secret`; `web` for what is in no namespace. Neither namespaces nor names have a "/" in them. */
+function nameOf(object: KubernetesObject): string {
+  const { namespace, name } = placeOf(object);
+  return namespace === '' ? name : `${namespace}/${name}`;
 }

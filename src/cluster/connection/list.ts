@@ -1,34 +1,94 @@
-import { ApiError, type ApiServer, type KubernetesObject } from './api-server.ts';
+import { readPath } from '../../text/json.ts';
+import {
+  ApiError,
+  TooLargeError,
+  type ApiServer,
+  type KubernetesObject,
+  type ListHead,
+  type ObjectHead,
+} from './api-server.ts';
+import { toObjectHead } from './read-head.ts';
 
 export type ListOptions = Readonly<{
   /** `metadata.name=default-secret`, `type=kubernetes.io/dockerconfigjson`. */
   fieldSelector?: string | undefined;
   /** For one page; 30,000 unless told otherwise, as an API server reads pages of a busy collection from etcd. */
   timeoutMs?: number | undefined;
+  /** Objects a page at most; 500 unless told otherwise, as kubectl has it. */
+  pageSize?: number | undefined;
   signal?: AbortSignal;
 }>;
 
-/** `remaining` is how many objects come after this page, where the API server knows. */
-export type ListPage = Readonly<{ items: readonly KubernetesObject[]; resourceVersion: string; remaining?: number }>;
-
-/** Objects a page, as kubectl has it. */
-const PAGE_SIZE = 500;
+/**
+ * `remaining` is how many objects come after this page, where the API server knows. `tooLarge` is an object that is beyond the
+ * bound for answers by itself: a page without items stands for it.
+ */
+export type ListPage = Readonly<{
+  items: readonly KubernetesObject[];
+  resourceVersion: string;
+  remaining?: number;
+  tooLarge?: ObjectHead;
+}>;
 
 /**
  * The objects of a collection as they are now, a page at a time, all pages as of one moment. Their kind and apiVersion are
- * not among what they hold.
+ * not among what they hold. A page that is too large is asked for again with half as many objects, down to one.
  *
  * @throws ApiError with status 410 when a page is asked for so late that the API server has forgotten that moment
  */
 export async function* listPages(api: ApiServer, path: string, options: ListOptions = {}): AsyncGenerator<ListPage> {
-  const { fieldSelector, timeoutMs = 30_000, signal } = options;
+  const { fieldSelector, timeoutMs = 30_000, pageSize = 500, signal } = options;
   let token: string | undefined;
-  do {
-    const query = { limit: PAGE_SIZE, continue: token, fieldSelector };
-    const { next, ...page } = readPage(path, await api.call('GET', path, { query, timeoutMs, signal }));
+  let limit = pageSize;
+  let pages = 0;
+  for (;;) {
+    const query = { limit, continue: token, fieldSelector };
+    const read = await readPage(api, path, { query, timeoutMs, signal });
+    if (read === 'too-large') {
+      limit = Math.floor(limit / 2);
+      pages = 0;
+      continue;
+    }
+    const { next, ...page } = read;
     yield page;
+    if (next === undefined) return;
     token = next;
-  } while (token !== undefined);
+    // Large ones may stand side by side, and each attempt that is too large costs the API server as much as one that is not.
+    pages += 1;
+    if (pages % PAGES_OF_A_SIZE === 0) limit = Math.min(limit * 2, pageSize);
+  }
+}
+
+/** So many pages go well before one is asked for that is twice as large. */
+const PAGES_OF_A_SIZE = 4;
+
+type PageOptions = Readonly<{
+  query: Readonly<{ limit: number; continue: string | undefined; fieldSelector: string | undefined }>;
+  timeoutMs: number;
+  signal: AbortSignal | undefined;
+}>;
+
+type LinkedPage = ListPage & Readonly<{ next?: string }>;
+
+async function readPage(api: ApiServer, path: string, options: PageOptions): Promise<LinkedPage | 'too-large'> {
+  try {
+    return parsePage(path, await api.call('GET', path, options));
+  } catch (error) {
+    if (!(error instanceof TooLargeError)) throw error;
+    if (options.query.limit > 1) return 'too-large';
+    return error.list === undefined ? readMetadataPage(api, path, options) : toPage(error.list);
+  }
+}
+
+function toPage({ resourceVersion, next, object }: ListHead): LinkedPage {
+  return { items: [], resourceVersion, tooLarge: object, ...(next !== '' && { next }) };
+}
+
+/** The page without what the object holds, where nothing can be told of the one that was cut off. */
+async function readMetadataPage(api: ApiServer, path: string, options: PageOptions): Promise<LinkedPage> {
+  const { items, ...page } = parsePage(path, await api.call('GET', path, { ...options, metadataOnly: true }));
+  const tooLarge = toObjectHead(readPath(items[0], 'metadata'));
+  return { ...page, items: [], ...(tooLarge !== undefined && { tooLarge }) };
 }
 
 type List = Readonly<{
@@ -36,7 +96,7 @@ type List = Readonly<{
   items?: readonly KubernetesObject[] | null;
 }>;
 
-function readPage(path: string, answer: unknown): ListPage & Readonly<{ next?: string }> {
+function parsePage(path: string, answer: unknown): LinkedPage {
   const { metadata, items } = (answer ?? {}) as List;
   // Go writes a list that was never filled as null.
   if (metadata === undefined || (items !== null && !Array.isArray(items)))

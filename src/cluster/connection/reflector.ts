@@ -1,7 +1,7 @@
 import { describeError } from '../../text/error.ts';
 import { readPath, readString } from '../../text/json.ts';
 import { boundText } from './api-failure.ts';
-import { ApiError, type ApiServer, type KubernetesObject, type WatchEvent } from './api-server.ts';
+import { ApiError, TooLargeError, type ApiServer, type KubernetesObject, type WatchEvent } from './api-server.ts';
 import { createKeptObjects, type KeptObjects, type KeptObjectsOptions } from './kept-objects.ts';
 import { listPages } from './list.ts';
 import { createBackoff, pause, reportOnce } from './retry.ts';
@@ -16,7 +16,7 @@ export type ReflectorOptions<Kept> = KeptObjectsOptions<Kept> &
   }>;
 
 /** A copy of what the API server has in one collection, kept up to date by a watch. */
-export type Reflector<Kept> = Pick<KeptObjects<Kept>, 'find' | 'values' | 'size'> &
+export type Reflector<Kept> = Pick<KeptObjects<Kept>, 'find' | 'mayHold' | 'isWhole' | 'values' | 'size'> &
   Readonly<{
     /** Whether the first list has ended. From then on it stays true, whatever becomes of the API server. */
     hasSynced: () => boolean;
@@ -62,6 +62,8 @@ export function startReflector<Kept>(options: ReflectorOptions<Kept>): Reflector
   void run();
   return {
     find: objects.find,
+    mayHold: objects.mayHold,
+    isWhole: objects.isWhole,
     values: objects.values,
     size: objects.size,
     synced,
@@ -80,6 +82,8 @@ export function startReflector<Kept>(options: ReflectorOptions<Kept>): Reflector
       openedAt = undefined;
       const isDone = await attempt(step);
       if (isDone && step === 'list') continue;
+      // A watch does not tell again of what was let go.
+      if (objects.hasRoomAgain()) version = undefined;
       await pause(nextWaitMs(openForMs()), signal);
     }
   }
@@ -97,8 +101,9 @@ export function startReflector<Kept>(options: ReflectorOptions<Kept>): Reflector
   async function list(): Promise<void> {
     const listing = objects.beginList();
     let listed = '';
-    for await (const { items, resourceVersion } of listPages(api, path, { fieldSelector, signal })) {
+    for await (const { items, resourceVersion, tooLarge } of listPages(api, path, { fieldSelector, signal })) {
       for (const item of items) listing.add(item);
+      if (tooLarge !== undefined) listing.passOver(tooLarge);
       listed = resourceVersion;
     }
     if (isClosed()) return;
@@ -121,7 +126,7 @@ export function startReflector<Kept>(options: ReflectorOptions<Kept>): Reflector
     for await (const event of api.watch(path, { query, signal, idleMs: IDLE_MS, onOpen })) take(event);
   }
 
-  function take({ type, object }: WatchEvent): void {
+  function take({ type, object, isTooLarge }: WatchEvent): void {
     if (type === 'ERROR') throw toApiError(object);
     confirmedAt = performance.now();
     fruitless = 0;
@@ -129,6 +134,7 @@ export function startReflector<Kept>(options: ReflectorOptions<Kept>): Reflector
     const theirs = readString(object, 'metadata', 'resourceVersion');
     if (theirs !== '') version = theirs;
     if (type === 'DELETED') objects.drop(object as KubernetesObject);
+    else if (isTooLarge === true) objects.passOver(object as KubernetesObject);
     else if (type !== 'BOOKMARK') objects.put(object as KubernetesObject);
   }
 
@@ -137,7 +143,8 @@ export function startReflector<Kept>(options: ReflectorOptions<Kept>): Reflector
     if (openedAt === undefined && status !== undefined) fruitless += 1;
     // That a version expires is normal.
     const isExpired = step === 'watch' && status === 410;
-    if (isExpired) version = undefined;
+    // And nobody can tell which object was too large: a list passes over it.
+    if (isExpired || error instanceof TooLargeError) version = undefined;
     // So is a lost connection, as long as there is another one: the next attempt shows that.
     const isLost = error instanceof ApiError && status === undefined && openedAt !== undefined;
     if (isExpired || isLost) return;

@@ -1,3 +1,5 @@
+import { MOST_TOLD } from '../../text/bounds.ts';
+
 /** The longest that is waited after the first failure, which doubles with each further one, and the longest ever. */
 const FIRST_MS = 500;
 const MAX_MS = 30_000;
@@ -41,16 +43,22 @@ export type Reporter = Readonly<{
   clear: (about: string) => void;
 }>;
 
+/** Beyond `MOST_TOLD` problems at a time others are not reported, and that is. */
 export function reportOnce(onError: (problem: string) => void): Reporter {
   const reported = new Map<string, Set<string>>();
+  let count = 0;
   return {
     report: (about, problem) => {
-      const problems = reported.get(about) ?? new Set();
-      reported.set(about, problems);
-      if (problems.has(problem)) return;
-      problems.add(problem);
-      onError(problem);
+      const problems = reported.get(about);
+      if (problems?.has(problem) === true || count > MOST_TOLD) return;
+      count += 1;
+      if (problems === undefined) reported.set(about, new Set([problem]));
+      else problems.add(problem);
+      onError(count > MOST_TOLD ? `more than ${MOST_TOLD} problems at a time, like this one: ${problem}` : problem);
     },
-    clear: (about) => reported.delete(about),
+    clear: (about) => {
+      count -= reported.get(about)?.size ?? 0;
+      reported.delete(about);
+    },
   };
 }

@@ -1,10 +1,13 @@
-import type { Facts, NodeFacts, PullSecret, PullSecretFacts, ServiceAccount } from '../../pull/facts.ts';
+import type { ClusterNode, Facts, NodeFacts, PullSecret, PullSecretFacts, ServiceAccount } from '../../pull/facts.ts';
+import type { KeptObjects } from '../connection/kept-objects.ts';
 import type { SecretsMode } from './fact-collections.ts';
 import type { NamespaceLabels } from './read-objects.ts';
 
 /** What is known of a collection: by a watch, or by a list. */
 export type Store<Kept> = Readonly<{
   find: (namespace: string, name: string) => Kept | undefined;
+  /** Whether it may be there all the same when it is not found, as it is beyond a bound. */
+  mayHold: (namespace: string, name: string) => boolean;
   /** Whether it has been listed to the end, so that what is not found is not there. */
   hasSynced: () => boolean;
 }>;
@@ -44,9 +47,18 @@ export function assembleFacts(stores: FactStores): Facts {
   };
 }
 
+/** The nodes, or none where some are beyond a bound: of a part of them nothing is sure. */
+export function listNodes({
+  values,
+  isWhole,
+}: Pick<KeptObjects<ClusterNode>, 'values' | 'isWhole'>): readonly ClusterNode[] {
+  return isWhole() ? [...values()] : [];
+}
+
 function findSecret(all: readonly SecretStore[], namespace: string, name: string): PullSecret | 'absent' | undefined {
   const stores = all.filter(({ objectName }) => objectName === undefined || objectName === name);
   const found = stores.map((store) => store.find(namespace, name)).find((secret) => secret !== undefined);
   if (found !== undefined) return found;
-  return stores.length > 0 && stores.every((store) => store.hasSynced()) ? 'absent' : undefined;
+  const isSure = stores.every((store) => store.hasSynced() && !store.mayHold(namespace, name));
+  return stores.length > 0 && isSure ? 'absent' : undefined;
 }

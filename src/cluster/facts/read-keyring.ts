@@ -1,5 +1,6 @@
-import type { Keyring, ReadKeyring } from '../../pull/keyring.ts';
+import type { Keyring, KeyringEntry, ReadKeyring } from '../../pull/keyring.ts';
 import { readKeyring } from '../../pull/pull-secret.ts';
+import { MOST_CREDENTIAL_KEYS, MOST_PULL_SECRETS } from '../../text/bounds.ts';
 import { isLabel, isSubdomain } from '../../text/kubernetes-name.ts';
 import { readString } from '../../text/json.ts';
 import { ApiError, type ApiServer, type KubernetesObject } from '../connection/api-server.ts';
@@ -13,29 +14,38 @@ export type KeyringReaderOptions = Readonly<{
   pullSecretNames: () => readonly string[];
 }>;
 
-/** An admission waits for it; an API server that takes longer has other troubles than ours. */
+/** For all of them. An admission waits for it; an API server that takes longer has other troubles than ours. */
 const TIMEOUT_MS = 2000;
 
 /**
  * Reads pull secrets each time that somebody asks, and keeps nothing of them. Those that the mode does not allow are not read, and the
- * keyring is then not complete; nor is it with one that kubelet cannot read, as it then pulls none of the pod's images.
+ * keyring is then not complete; nor is it with one that kubelet cannot read, as it then pulls none of the pod's images, or with more
+ * than is read of any.
  *
  * It rejects when the API server does not answer or does not allow it, with an error that names the secret and holds nothing of it.
  */
 export function createKeyringReader({ api, secrets, pullSecretNames }: KeyringReaderOptions): ReadKeyring {
   return async (namespace, pullSecrets) => {
-    const keyrings = await Promise.all([...new Set(pullSecrets)].map(async (name) => readSecret(namespace, name)));
-    return {
-      entries: keyrings.flatMap(({ entries }) => entries),
-      isComplete: keyrings.every(({ isComplete }) => isComplete),
-    };
+    const names = [...new Set(pullSecrets)];
+    const deadline = performance.now() + TIMEOUT_MS;
+    const entries: KeyringEntry[] = [];
+    let isComplete = names.length <= MOST_PULL_SECRETS;
+    // One after the other, as kubelet does: all at once would be 50 answers at a time.
+    for (const name of names.slice(0, MOST_PULL_SECRETS)) {
+      const keyring = await readSecret(namespace, name, Math.max(1, Math.ceil(deadline - performance.now())));
+      const isRoom = entries.length + keyring.entries.length <= MOST_CREDENTIAL_KEYS;
+      if (isRoom) entries.push(...keyring.entries);
+      isComplete &&= isRoom && keyring.isComplete;
+    }
+    return { entries, isComplete };
   };
 
-  async function readSecret(namespace: string, name: string): Promise<Keyring> {
+  async function readSecret(namespace: string, name: string, timeoutMs: number): Promise<Keyring> {
     // Both are what users wrote, and stand in a path and a selector. No object has such a name.
     if (!isLabel(namespace) || !isSubdomain(name)) return NOTHING;
     if (!mayRead(name)) return UNKNOWN;
-    const secret = await fetchSecret(api, namespace, name);
+    const secret = await fetchSecret(api, { namespace, name, timeoutMs });
+    if (secret === 'too-large') return UNKNOWN;
     return secret === undefined ? NOTHING : readKeyring(secret);
   }
 
@@ -48,10 +58,15 @@ const NOTHING: Keyring = { entries: [], isComplete: true };
 const UNKNOWN: Keyring = { entries: [], isComplete: false };
 
 /** A list by name, as that is what the watch has the right to: who is granted it by name may not `get`. */
-async function fetchSecret(api: ApiServer, namespace: string, name: string): Promise<KubernetesObject | undefined> {
-  const options = { fieldSelector: `metadata.name=${name}`, timeoutMs: TIMEOUT_MS };
+async function fetchSecret(
+  api: ApiServer,
+  { namespace, name, timeoutMs }: Readonly<{ namespace: string; name: string; timeoutMs: number }>,
+): Promise<KubernetesObject | 'too-large' | undefined> {
+  // There is one at most.
+  const options = { fieldSelector: `metadata.name=${name}`, timeoutMs, pageSize: 1 };
   try {
-    for await (const { items } of listPages(api, pathOf({ resource: 'secrets' }, namespace), options)) {
+    for await (const { items, tooLarge } of listPages(api, pathOf({ resource: 'secrets' }, namespace), options)) {
+      if (tooLarge !== undefined) return 'too-large';
       const found = items.find((item) => readString(item, 'metadata', 'name') === name);
       if (found !== undefined) return found;
     }

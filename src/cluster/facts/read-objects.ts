@@ -1,26 +1,42 @@
+import { FIX_LABEL, MODE_LABEL } from '../../engine/namespace-mode.ts';
 import { formatReference, readReference } from '../../image/reference.ts';
 import type { ClusterNode, ServiceAccount } from '../../pull/facts.ts';
+import { MOST_NAMESPACE_LABELS, MOST_NODE_IMAGES, MOST_PULL_SECRETS } from '../../text/bounds.ts';
 import { isRecord, readPath, readString } from '../../text/json.ts';
+import { MAX_SUBDOMAIN } from '../../text/kubernetes-name.ts';
 import { memoize } from '../../text/memoize.ts';
 import type { KubernetesObject } from '../connection/api-server.ts';
 
-// What is kept of objects that everybody may read. None of these ever throws: what has not the shape it should have is passed over.
+// What is kept of objects that everybody may read. What has not the shape it should have is passed over; they throw for nothing but
+// what is beyond a bound, so that nothing is known of the object.
 
 /** The labels of a Namespace that are for pullguard. */
 export type NamespaceLabels = Readonly<Record<string, string>>;
 
 export function readNamespace(object: KubernetesObject): NamespaceLabels {
   const ours = Object.entries(readLabels(object)).filter(([label]) => label.startsWith('pullguard.dev/'));
+  // Those that mean something are kept in any case.
+  ours.sort(([left], [right]) => Number(isKnownLabel(right)) - Number(isKnownLabel(left)));
+  ours.length = Math.min(ours.length, MOST_NAMESPACE_LABELS);
   return shareLabels(JSON.stringify(Object.fromEntries(ours)));
+}
+
+function isKnownLabel(label: string): boolean {
+  return label === MODE_LABEL || label === FIX_LABEL;
 }
 
 /** One object for all namespaces with the same labels, as most have none. */
 const shareLabels = memoize((written) => JSON.parse(written) as NamespaceLabels);
 
 export function readServiceAccount(object: KubernetesObject): ServiceAccount {
-  const pullSecrets = listAt(object, 'imagePullSecrets').flatMap((reference) =>
+  const references = listAt(object, 'imagePullSecrets');
+  if (references.length > MOST_PULL_SECRETS)
+    throw new Error(`it names more than ${MOST_PULL_SECRETS} imagePullSecrets`);
+  const pullSecrets = references.flatMap((reference) =>
     isRecord(reference) && typeof reference['name'] === 'string' ? [reference['name']] : [],
   );
+  if (pullSecrets.some(({ length }) => length > MAX_SUBDOMAIN))
+    throw new Error(`it names an imagePullSecret longer than ${MAX_SUBDOMAIN} characters`);
   const enforces = readString(object, 'metadata', 'annotations', 'kubernetes.io/enforce-mountable-secrets');
   const account: ServiceAccount = { pullSecrets, enforcesMountableSecrets: TRUE.test(enforces) };
   return shareAccount(JSON.stringify(account));
@@ -43,13 +59,21 @@ export function readNode(object: KubernetesObject): ClusterNode {
       (condition) => readString(condition, 'type') === 'DiskPressure' && readString(condition, 'status') === 'True',
     ),
     ephemeralStorageBytes: readQuantity(readString(object, 'status', 'allocatable', 'ephemeral-storage')),
-    images: new Set(
-      // An image has its tags and its digests for names, and `<none>@<none>` where it has lost them.
-      listAt(object, 'status', 'images').flatMap((image) =>
-        listAt(image, 'names').flatMap((name) => (typeof name === 'string' ? (normalizeOnce(name) ?? []) : [])),
-      ),
-    ),
+    images: readImages(object),
   };
+}
+
+/** An image has its tags and its digests for names, and `<none>@<none>` where it has lost them. Kubelet leaves some out as well. */
+function readImages(object: KubernetesObject): ReadonlySet<string> {
+  const names = new Set<string>();
+  for (const image of listAt(object, 'status', 'images')) {
+    for (const name of listAt(image, 'names')) {
+      if (names.size >= MOST_NODE_IMAGES) return names;
+      const read = typeof name === 'string' ? normalizeOnce(name) : undefined;
+      if (read !== undefined) names.add(read);
+    }
+  }
+  return names;
 }
 
 /** As kubelet says it, or failing that as it labels the node; empty where neither is there. What is no kubelet may write `Linux`. */

@@ -1,7 +1,7 @@
 import type { ClusterNode, FactName, Facts, PullSecret } from '../../pull/facts.ts';
 import type { ApiServer } from '../connection/api-server.ts';
 import { startReflector, type Reflector } from '../connection/reflector.ts';
-import { assembleFacts, type NodeStore } from './assemble-facts.ts';
+import { assembleFacts, listNodes, type NodeStore } from './assemble-facts.ts';
 import {
   listSecretCollections,
   NAMESPACES,
@@ -90,7 +90,7 @@ export function watchFacts(options: WatchFactsOptions): FactsSource {
     const reflector = watch(NODES, () => {
       listed = undefined;
     });
-    return { ...reflector, list: () => (listed ??= [...reflector.values()]) };
+    return { ...reflector, list: () => (listed ??= listNodes(reflector)) };
   }
 
   function watch<Kept>(collection: FactCollection<Kept>, onChange?: () => void): Reflector<Kept> {

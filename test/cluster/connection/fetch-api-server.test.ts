@@ -8,6 +8,7 @@ import { KubeConfig, type Cluster, type User } from '@kubernetes/client-node';
 import fc from 'fast-check';
 import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { ApiError, type ApiServer, type WatchEvent } from '../../../src/cluster/connection/api-server.ts';
+import { createBoundedText } from '../../../src/cluster/connection/bounded-text.ts';
 import { createApiServer, readLines } from '../../../src/cluster/connection/fetch-api-server.ts';
 import { makeRegistryCertificates, type ServedPair } from '../../support/registry-certificates.ts';
 import { startStandIn, type StandInApiServer } from '../../support/stand-in-api-server.ts';
@@ -125,7 +126,7 @@ describe('a call', () => {
       response.writeHead(200, { 'Content-Encoding': 'gzip' }).end(zeros);
     });
     const error = await failureOf(api.call('GET', SECRETS));
-    expect(error.message).toBe(`the answer to GET ${SECRETS} is larger than 64 MiB`);
+    expect(error.message).toBe(`the answer to GET ${SECRETS} is larger than 8 MiB or 400,000 values`);
   });
 
   test('without an answer ends in time, and says so', async () => {
@@ -367,12 +368,12 @@ describe('a watch', () => {
 describe('the lines of a watch', () => {
   const LIMIT = 20;
 
-  async function linesOf(...chunks: readonly (string | Buffer)[]): Promise<string[]> {
-    const lines: string[] = [];
+  async function linesOf(...chunks: readonly (string | Buffer)[]): Promise<unknown[]> {
+    const lines: unknown[] = [];
     const stream = (async function* () {
       for (const chunk of chunks) yield await Promise.resolve(Buffer.from(chunk));
     })();
-    for await (const line of readLines(stream, LIMIT)) lines.push(line);
+    for await (const line of readLines(stream, () => createBoundedText(LIMIT))) lines.push(line);
     return lines;
   }
 
@@ -399,7 +400,7 @@ describe('the lines of a watch', () => {
     const part = 'x'.repeat(LIMIT);
     await expect(linesOf('{"a":1}\n', '{"a"')).rejects.toThrow('the answer broke off in the middle of a line');
     await expect(linesOf(part)).rejects.toThrow('broke off');
-    await expect(linesOf(part, 'x')).rejects.toThrow('longer than 20 bytes');
+    expect(await linesOf(part, 'x', 'y', 'z\n{}\n')).toEqual([{ head: `${part}x` }, '{}']);
   });
 });
 

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { TooLargeError } from '../../../src/cluster/connection/api-server.ts';
 import { startReflector, type Reflector, type ReflectorOptions } from '../../../src/cluster/connection/reflector.ts';
 import { readString } from '../../../src/text/json.ts';
 import type { Json } from '../../support/objects.ts';
@@ -131,6 +132,38 @@ describe('in step with the API server', () => {
     await pass(0);
     expect(told).toEqual(['a', 'b']);
   });
+});
+
+// Otherwise it would come again each time, and nothing after it.
+test('after an event that is too large, of an object that nobody can tell, comes a list', async () => {
+  const api = server.connect();
+  let isFirst = true;
+  const watch: typeof api.watch = async function* (path, options) {
+    if (!isFirst) yield* api.watch(path, options);
+    isFirst = false;
+    throw new TooLargeError('it is too large');
+  };
+  await reflect([secret('one')], { api: { ...api, watch } });
+  server.seed(SECRETS, [secret('two')]);
+  await pass(SECOND);
+  expect([changes, lists().length, errors]).toEqual([
+    ['one a', 'two a'],
+    2,
+    [`cannot watch ${SECRETS}: it is too large`],
+  ]);
+});
+
+test('what is let go for lack of room is listed again when there is room, at the end of a watch', async () => {
+  const names = Array.from({ length: 1500 }, (_, at) => `s${String(at).padStart(4, '0')}`);
+  const large = (name: string): Json => secret(name, 'x'.repeat(1000));
+  const reflector = await reflect(names.map(large));
+  const size = reflector.size();
+  expect([size < 1000, reflector.mayHold('web', 's1499'), errors.length]).toEqual([true, true, 1]);
+  for (const name of names.slice(0, 800)) server.remove(`/api/v1/namespaces/web/secrets/${name}`);
+  await pass(0);
+  server.disconnectWatches();
+  await pass(SECOND);
+  expect([reflector.size(), reflector.isWhole(), reflector.find('web', 's1499')?.length]).toEqual([700, true, 1006]);
 });
 
 describe('a watch that ends', () => {

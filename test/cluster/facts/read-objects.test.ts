@@ -67,6 +67,13 @@ describe('a service account', () => {
     }
   });
 
+  test.each([
+    ['51 names', Array.from({ length: 51 }, () => ({ name: 'a' }))],
+    ['a long name', [{ name: 'a'.repeat(254) }]],
+  ])('with %s is not known', (_what, imagePullSecrets) => {
+    expect(() => readServiceAccount({ imagePullSecrets })).toThrow(/^it names/);
+  });
+
   test('is one object with ten thousand others that say the same', () => {
     const account = { metadata: { name: 'default' }, imagePullSecrets: [{ name: 'a' }] };
     expect(readServiceAccount(account)).toBe(readServiceAccount({ ...account, metadata: { name: 'other' } }));
@@ -195,4 +202,12 @@ describe('a quantity is the number of bytes that Kubernetes takes it for', () =>
       }),
     );
   });
+});
+
+test('of a list without end as much is kept as people write', () => {
+  const names = Array.from({ length: 10_000 }, (_, at) => `x${at}`);
+  const labels = Object.fromEntries([...names, 'mode'].map((name) => [`pullguard.dev/${name}`, 'warn']));
+  expect(Object.keys(readNamespace({ metadata: { labels } }))).toHaveLength(20);
+  expect(readNamespace({ metadata: { labels } })).toMatchObject({ 'pullguard.dev/mode': 'warn' });
+  expect(readNode({ status: { images: [{ names }] } }).images.size).toBe(200);
 });

@@ -1,0 +1,51 @@
+import { LONGEST_ANSWER, MOST_ANSWER_VALUES } from '../../text/bounds.ts';
+
+/** A text that is read up to a bound. */
+export type BoundedText = Readonly<{
+  /** False once it is beyond the bound: what follows is let go. */
+  add: (part: Uint8Array) => boolean;
+  isEmpty: () => boolean;
+  /** The whole of it, or how it begins. */
+  read: () => string | Cut;
+}>;
+
+/** A text that is too large. */
+export type Cut = Readonly<{ head: string }>;
+
+/** The metadata of a list and of its first object stand here, a continue token among them. */
+const HEAD_BYTES = 4096;
+
+/** What messages call the bound. */
+export const BOUND = `${LONGEST_ANSWER / 1024 / 1024} MiB or ${MOST_ANSWER_VALUES.toLocaleString('en')} values`;
+
+export function createBoundedText(maxBytes = LONGEST_ANSWER): BoundedText {
+  let parts: Uint8Array[] = [];
+  let bytes = 0;
+  let values = 0;
+  let head: string | undefined;
+  return {
+    add: (part) => {
+      bytes += part.length;
+      if (head !== undefined) return false;
+      parts.push(part);
+      values += countValues(part);
+      if (bytes <= maxBytes && values <= MOST_ANSWER_VALUES) return true;
+      head = Buffer.concat(parts).subarray(0, HEAD_BYTES).toString();
+      parts = [];
+      return false;
+    },
+    isEmpty: () => bytes === 0,
+    read: () => (head === undefined ? Buffer.concat(parts).toString() : { head }),
+  };
+}
+
+/** What JSON takes heap for, at most: what stands in texts counts as well. */
+function countValues(part: Uint8Array): number {
+  let count = 0;
+  // An iterator takes four times as long.
+  for (let at = part.length - 1; at >= 0; at--) if (part[at] === COMMA || part[at] === BRACE) count++;
+  return count;
+}
+
+const COMMA = 0x2c;
+const BRACE = 0x7b;
