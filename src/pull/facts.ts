@@ -17,7 +17,10 @@ export type Facts = Readonly<{
 export type FactName = keyof Facts;
 
 export type PullSecretFacts = Readonly<{
-  /** `absent` when the cluster has none; undefined when that is not known, as nobody may watch secrets of this name. */
+  /**
+   * `absent` when the cluster has none; undefined when that is not known, as nobody may watch secrets of this name, or as it is beyond
+   * a bound.
+   */
   find: (namespace: string, name: string) => PullSecret | 'absent' | undefined;
   /** Whether secrets of all types are seen. If not, an absent one may be there with a type that is no pull secret's. */
   seesEveryType: boolean;
@@ -45,7 +48,7 @@ export type CredentialEntry = Readonly<{
 }>;
 
 export type ServiceAccountFacts = Readonly<{
-  /** Undefined when there is none, or when it is too new to be known. */
+  /** Undefined when there is none, when it is too new to be known, or when it is beyond a bound. */
   find: (namespace: string, name: string) => ServiceAccount | undefined;
 }>;
 
@@ -85,7 +88,7 @@ export function keyOfQuestion({ reference, namespace, pullSecrets }: ImageQuesti
 }
 
 export type NodeFacts = Readonly<{
-  /** The same list until something about a node has changed. */
+  /** The same list until something about a node has changed. Empty when some nodes are beyond a bound: then none are known. */
   list: () => readonly ClusterNode[];
 }>;
 
@@ -99,6 +102,6 @@ export type ClusterNode = Readonly<{
   hasDiskPressure: boolean;
   /** Its allocatable ephemeral storage; undefined when it does not say. */
   ephemeralStorageBytes: number | undefined;
-  /** Names of the images that are on it, as `formatReference` writes them. Kubelet names no more than 50. */
+  /** Names of the images that are on it, as `formatReference` writes them. Kubelet names 50 images, of more than 200 names the first are kept. */
   images: ReadonlySet<string>;
 }>;
