@@ -26,6 +26,8 @@ export type ClusterOptions = Readonly<{
   /** Milliseconds; the same for `certificateLife`. */
   caLife?: number;
   certificateLife?: number;
+  /** Whether none but API servers can have a review answered. Only then are its words good enough for Events. */
+  callersAreProven?: boolean;
 }>;
 
 /** What a server takes from a cluster, and gives it. */
@@ -80,7 +82,7 @@ export async function joinCluster(
     settings: {
       facts: facts.current,
       onDecided: (request, admission) => {
-        events.record(() => readNotices(request, admission));
+        if (options.callersAreProven === true) events.record(() => readNotices(request, admission));
       },
       // What it makes is judged by the API server's clock; what others made, by this machine's as well.
       now: api.now,

@@ -87,7 +87,9 @@ export async function startService(options: ServiceOptions, logger: Logger): Pro
       import('./serve-cluster.ts'),
     ]);
     const api = await orExplain(() => connectToCluster(options));
-    cluster = await joinCluster(options, api, { ...surroundings, reportTrouble });
+    // Who writes the webhook configurations tells API servers alone where to ask.
+    const callersAreProven = options.tlsSecret !== undefined;
+    cluster = await joinCluster({ ...options, callersAreProven }, api, { ...surroundings, reportTrouble });
   }
   const { settings, readKeyring } = cluster;
   if (!offline) registries = openRegistries({ ...surroundings, facts: settings.facts, readKeyring });

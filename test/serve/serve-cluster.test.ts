@@ -66,12 +66,21 @@ describe('a server in a cluster', () => {
   });
 
   test('tells of what it fixed by an Event, and counts it', async () => {
-    const { cluster, api, readMetrics } = await joinStandIn();
+    const { cluster, api, readMetrics } = await joinStandIn({ callersAreProven: true });
     const request = requestFor(pod('nginx'), { namespace: 'default' });
     cluster.settings.onDecided?.(request, admit(request, 'mutate', MIRRORED, { facts: {}, now: 0 }));
     // Counted once the answer has come.
     await expect.poll(readMetrics).toContain('pullguard_events_total{result="written"} 2');
     expect(api.list('/api/v1/namespaces/default/events')).toHaveLength(2);
+  });
+
+  // Any pod may send a review, about any object and with any text.
+  test('writes no Event on the word of callers that may be anybody', async () => {
+    const { cluster, api } = await joinStandIn();
+    const request = requestFor(pod('nginx'), { namespace: 'default' });
+    cluster.settings.onDecided?.(request, admit(request, 'mutate', MIRRORED, { facts: {}, now: 0 }));
+    await cluster.close();
+    expect(api.list('/api/v1/namespaces/default/events')).toEqual([]);
   });
 
   test('leaves certificates alone unless it is to manage them', async () => {
