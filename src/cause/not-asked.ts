@@ -3,7 +3,7 @@ import { quote } from '../text/quote.ts';
 /** Why a registry was not asked, or not to the end. Hosts and addresses are what somebody wrote: they go through `quote`. */
 export type NotAsked =
   | Readonly<{ why: 'address-not-allowed' | 'redirect-to-private-network'; host: string; address: string }>
-  | Readonly<{ why: 'token-host-not-named' | 'token-over-plain-http' | 'impossible-host'; host: string }>
+  | Readonly<{ why: 'token-host-not-named' | 'token-over-plain-http' | 'impossible-host' | 'dns-failed'; host: string }>
   | Plain
   /** A mirror that is asked first may have the image all the same. */
   | Readonly<{ why: 'mirror-not-asked'; host: string; because: NotAsked }>
@@ -41,6 +41,8 @@ export function describeNotAsked(notAsked: NotAsked): string {
       return `its tokens come from ${nameHost(notAsked)} over plain HTTP, which registries[].probe.plainHttp does not allow`;
     case 'impossible-host':
       return `there can be no host of the name ${nameHost(notAsked)}`;
+    case 'dns-failed':
+      return `DNS failed or did not answer for ${nameHost(notAsked)}`;
     case 'mirror-not-asked':
       return `its mirror ${nameHost(notAsked)} may have it, but ${describeNotAsked(notAsked.because)}`;
     case 'mirror-wants-login':

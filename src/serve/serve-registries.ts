@@ -8,6 +8,7 @@ import type { Policy } from '../engine/rule.ts';
 import { probesAny } from '../policy/policy.ts';
 import { memoizeByObject } from '../text/memoize.ts';
 import { createExchange } from '../registry/exchange/create-exchange.ts';
+import { createResolver } from '../registry/exchange/resolve-host.ts';
 import { createProbeImage } from '../registry/client/probe-image.ts';
 import { createProber, type ProbeEvent } from '../registry/prober/prober.ts';
 import { countProbe, type Metrics } from './metrics.ts';
@@ -34,7 +35,7 @@ export function openRegistries({ policy, facts, readKeyring, metrics, logger }: 
   const report = reportProbes(logger);
   const prober = createProber({
     policy,
-    probeImage: createProbeImage(createExchange()),
+    probeImage: createProbeImage(createExchange({ resolve: createResolver() })),
     readKeyring,
     platforms: () => listPlatforms(facts()),
     onProbed: (event) => {

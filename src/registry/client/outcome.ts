@@ -26,6 +26,7 @@ export function broken(what: Fault['what'], number?: number): ProbeFailure {
  * say that the registry itself cannot be reached would be wrong.
  */
 export function classifyNoResponse(failure: ExchangeFailure, url: URL, isElsewhere: boolean): ProbeFailure {
+  if (failure.outcome === 'dns-failed') return { notAsked: { why: 'dns-failed', host: url.hostname } };
   if (failure.outcome !== 'failed') {
     const { address } = failure;
     return isElsewhere

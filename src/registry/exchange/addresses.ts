@@ -3,7 +3,7 @@ import { BlockList, isIP, type LookupFunction } from 'node:net';
 import { memoizeByObject } from '../../text/memoize.ts';
 import { ExchangeError, type ExchangeFailure } from './exchange.ts';
 
-/** All addresses of a host name, the best first. Rejects as `dns.promises.lookup` does. */
+/** All addresses of a host name, the best first. Rejects as `dns.promises.lookup` does, or with an ExchangeError. */
 export type ResolveHost = (host: string) => Promise<readonly LookupAddress[]>;
 
 /**
@@ -12,15 +12,16 @@ export type ResolveHost = (host: string) => Promise<readonly LookupAddress[]>;
  */
 export function guardLookup(resolve: ResolveHost, allowed: readonly string[]): LookupFunction {
   return (host, _options, callback) => {
+    // Never in the same turn, as the socket is handed out, and listened to, after it began to look up.
     resolve(host).then(
       (found) => {
         const kept = found.filter(({ address }) => isAllowedAddress(address, allowed));
         const [first] = found;
-        if (kept.length > 0) callback(null, kept);
-        else callback(new ExchangeError(first === undefined ? NO_SUCH_HOST : forbid(first.address)), []);
+        if (kept.length > 0) setImmediate(callback, null, kept);
+        else setImmediate(callback, new ExchangeError(first === undefined ? NO_SUCH_HOST : forbid(first.address)), []);
       },
       (error: unknown) => {
-        callback(error as NodeJS.ErrnoException, []);
+        setImmediate(callback, error as NodeJS.ErrnoException, []);
       },
     );
   };

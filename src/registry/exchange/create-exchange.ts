@@ -13,7 +13,7 @@ export type ExchangeOptions = Readonly<{
   limits?: Partial<ExchangeLimits>;
 }>;
 
-const USUAL_LIMITS: ExchangeLimits = { connectMs: 2000, tlsMs: 2000, answerMs: 4000 };
+const USUAL_LIMITS: ExchangeLimits = { lookupMs: 2500, connectMs: 2000, tlsMs: 2000, answerMs: 4000 };
 
 /**
  * Requests over connections that are kept for a few seconds, to addresses that the policy allows and nowhere else. A header's

@@ -25,7 +25,9 @@ export type Exchange = (request: ExchangeRequest) => Promise<ExchangeResponse>;
 export type ExchangeFailure =
   | FailedPull
   /** Its address is one that the policy does not allow. */
-  | Readonly<{ outcome: 'forbidden-address'; address: string }>;
+  | Readonly<{ outcome: 'forbidden-address'; address: string }>
+  /** DNS failed or did not answer, which says nothing of the host that was looked for. */
+  | Readonly<{ outcome: 'dns-failed' }>;
 
 /** Has no cause on purpose: errors of Node hold what the registry wrote, and the certificate that it showed. */
 export class ExchangeError extends Error {

@@ -20,7 +20,9 @@ import {
 
 /** Milliseconds for the parts of a request. The deadline of the request counts besides. */
 export type ExchangeLimits = Readonly<{
-  /** To look up the name and connect. */
+  /** To look up the name. What takes longer is not the fault of the host. */
+  lookupMs: number;
+  /** To connect. */
   connectMs: number;
   /** To agree on TLS. */
   tlsMs: number;
@@ -81,10 +83,10 @@ export async function send(
     outgoing.end();
 
     /** Gives what begins now so many milliseconds, as far as the deadline lets it. */
-    function limit(ms: number): void {
+    function limit(ms: number, failure = TIMEOUT): void {
       clearTimeout(timer);
       const leftMs = request.deadline - performance.now();
-      if (!isSettled) timer = setTimeout(fail, Math.min(ms, leftMs), TIMEOUT);
+      if (!isSettled) timer = setTimeout(fail, Math.min(ms, leftMs), failure);
     }
 
     function settle(response: ExchangeResponse | Promise<ExchangeResponse>): void {
@@ -103,6 +105,7 @@ export async function send(
 }
 
 const TIMEOUT: ExchangeFailure = { outcome: 'failed', cause: 'timeout' };
+const DNS_FAILED: ExchangeFailure = { outcome: 'dns-failed' };
 const NOT_HTTP = failBy('not-http');
 const OTHER_PROTOCOL = failBy('other-protocol');
 
@@ -130,16 +133,21 @@ export function bareHost({ hostname }: URL): string {
 
 function limitPhases(
   outgoing: ClientRequest,
-  { connectMs, tlsMs, answerMs }: ExchangeLimits,
-  limit: (ms: number) => void,
+  { lookupMs, connectMs, tlsMs, answerMs }: ExchangeLimits,
+  limit: (ms: number, failure?: ExchangeFailure) => void,
 ): void {
-  limit(connectMs);
+  // An address is connected to without a lookup.
+  if (isIP(outgoing.host) === 0) limit(lookupMs, DNS_FAILED);
+  else limit(connectMs);
   outgoing.on('socket', (socket: Socket) => {
     if (outgoing.reusedSocket) {
       limit(answerMs);
       return;
     }
     const isTls = outgoing.protocol === 'https:';
+    socket.once('lookup', () => {
+      limit(connectMs);
+    });
     socket.once('connect', () => {
       limit(isTls ? tlsMs : answerMs);
     });

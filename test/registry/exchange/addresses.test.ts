@@ -132,4 +132,15 @@ describe('a socket is given', () => {
     const notFound = Object.assign(new Error('no such name'), { code: 'ENOTFOUND' });
     expect(await lookUp(() => Promise.reject(notFound))).toEqual({ error: notFound, addresses: [] });
   });
+
+  // Or a silent host would be taken for one whose name is still looked up.
+  test('nothing before who asked can listen, though the name is known at once', async () => {
+    await Promise.resolve();
+    let isListening = false;
+    process.nextTick(() => {
+      isListening = true;
+    });
+    await lookUp(() => Promise.resolve([PUBLIC]));
+    expect(isListening).toBe(true);
+  });
 });
