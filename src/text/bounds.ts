@@ -68,3 +68,10 @@ export const MOST_KEPT_OF_NAMESPACE = 1024 * 1024;
 
 /** Problems that are remembered as told, so that each is told once: 200 kB. */
 export const MOST_TOLD = 1000;
+
+ * Of what all namespaces share (probes, answers that are kept or waited for), what one namespace may have at most: a quarter, so that
+ * one alone is not hindered, and it takes four to be in the way of all others.
+ */
+export function shareOfNamespace(most: number): number {
+  return Math.ceil(most / 4);
+}

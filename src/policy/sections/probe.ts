@@ -144,7 +144,7 @@ const CACHE = {
   positive: time(['5m', '1s', '24h'], 'how long it is believed that an image is there'),
   negative: time(['15s', '1s', '24h'], 'how long that it is denied or not found'),
   error: time(['15s', '1s', '24h'], 'how long that nobody could say'),
-  entries: count([10_000, 1, 1_000_000], 'answers kept at most'),
+  entries: count([10_000, 1, 1_000_000], 'answers kept at most; of one namespace a quarter'),
 };
 
 const PROBE = {
@@ -154,7 +154,7 @@ const PROBE = {
   ),
   timeout: time(['10s', '100ms', '60s'], 'the longest that one probe may take, however many requests it is'),
   cache: objectOf(CACHE),
-  concurrency: count([8, 1, 100], 'probes of one registry at a time'),
+  concurrency: count([8, 1, 100], 'probes of one registry at a time; of one namespace half'),
 };
 
 export const probeSchema = objectOf(PROBE, {

@@ -11,10 +11,18 @@ const NEXT_APPLY_MS = 1000;
 /** What was said of an image to whoever asks with certain credentials. No answer: it may not be asked about. */
 export type KeptAnswer = Readonly<{
   answer: ImageAnswer | undefined;
-  /** From then on it says nothing any more. Milliseconds since 1970, both. */
+  /** From then on it says nothing any more. By `performance.now()`, both. */
   until: number;
   /** From then on it is worth to ask again, while it still says what it says. Not before `until` unless the image is there. */
   renewAt: number;
+}>;
+
+/** Two clocks in milliseconds. */
+export type Clocks = Readonly<{
+  /** `performance.now()`: for how long something is, whoever sets the clock. */
+  now: () => number;
+  /** Since 1970, as registries say when their limits end. */
+  wallNow: () => number;
 }>;
 
 /** What is known of a question. */
@@ -29,16 +37,17 @@ export type CachedAnswer = Readonly<{
 
 /**
  * Answers of registries, each for as long as it is good for, and which credentials pull secrets held when they were last read: of
- * either no more than the policy's `entries`, and no credentials.
+ * either no more than the policy's `entries`, of which a namespace has its share, and no credentials.
  */
 export type AnswerCache = Readonly<{
   /** What is known of a question; undefined when that is nothing. */
   get: (question: AllowedQuestion) => CachedAnswer | undefined;
   /** An answer that still says something. Keys are those of `toAnswerKey`. */
   getAnswer: (key: string) => KeptAnswer | undefined;
-  keepAnswer: (key: string, answer: ImageAnswer | undefined) => void;
+  /** `namespace`: on whose behalf it was asked. */
+  keepAnswer: (key: string, answer: ImageAnswer | undefined, namespace: string) => void;
   /** Who asks again now does so for everybody, and if nothing comes of it, it is not tried at once again. */
-  postpone: (key: string) => void;
+  postpone: (key: string, namespace: string) => void;
   /** Keeps what the pull secrets of a question hold: fingerprints of what kubelet would try in turn; none when nobody could read them. */
   keepSecrets: (
     question: AllowedQuestion,
@@ -53,7 +62,7 @@ type HeldSecrets = Readonly<{
   fingerprints: readonly string[];
   /** Whether kubelet has no others. */
   isSure: boolean;
-  /** When they were read. Milliseconds since 1970. */
+  /** When they were read, by `performance.now()`. */
   at: number;
 }>;
 
@@ -64,7 +73,7 @@ export function toAnswerKey(image: string, fingerprint: string): string {
 export function createAnswerCache(
   settings: () => ProbeSettings,
   { ofSecrets }: Pick<Fingerprints, 'ofSecrets'>,
-  now: () => number,
+  { now, wallNow }: Clocks,
 ): AnswerCache {
   const answers = createRecentMap<KeptAnswer>(() => settings().entries);
   const secrets = createRecentMap<HeldSecrets>(() => settings().entries);
@@ -85,14 +94,14 @@ export function createAnswerCache(
       };
     },
     getAnswer,
-    keepAnswer: (key, answer) => {
+    keepAnswer: (key, answer, namespace) => {
       // That an image is there is not less true because nobody can say so just now.
-      if (saysNothingOfImage(answer) && getAnswer(key)?.answer?.outcome === 'ok') postpone(key);
-      else answers.set(key, { answer, ...limitLife(answer, settings(), now()) });
+      if (saysNothingOfImage(answer) && getAnswer(key)?.answer?.outcome === 'ok') postpone(key, namespace);
+      else answers.set(key, { answer, ...limitLife(answer) }, namespace);
     },
     postpone,
     keepSecrets: (question, held) => {
-      secrets.set(ofSecrets(question), { ...held, at: now() });
+      secrets.set(ofSecrets(question), { ...held, at: now() }, question.namespace);
     },
     size: answers.size,
   };
@@ -102,9 +111,16 @@ export function createAnswerCache(
     return kept !== undefined && now() < kept.until ? kept : undefined;
   }
 
-  function postpone(key: string): void {
+  function postpone(key: string, namespace: string): void {
     const kept = answers.get(key);
-    if (kept !== undefined) answers.set(key, { ...kept, renewAt: now() + settings().errorMs });
+    if (kept !== undefined) answers.set(key, { ...kept, renewAt: now() + settings().errorMs }, namespace);
+  }
+
+  function limitLife(answer: ImageAnswer | undefined): Pick<KeptAnswer, 'until' | 'renewAt'> {
+    const { positiveMs } = settings();
+    if (answer?.outcome === 'ok') return { until: now() + positiveMs, renewAt: now() + positiveMs / 2 };
+    const until = now() + limitBelief(answer, settings(), wallNow());
+    return { until, renewAt: until };
   }
 
   /** Without pull secrets there is nothing to read. */
@@ -124,21 +140,10 @@ function saysNothingOfImage(answer: ImageAnswer | undefined): boolean {
   return answer === undefined || (answer.outcome === 'failed' && causeOf(answer.cause).isTransient);
 }
 
-function limitLife(
-  answer: ImageAnswer | undefined,
-  settings: ProbeSettings,
-  now: number,
-): Pick<KeptAnswer, 'until' | 'renewAt'> {
-  const { positiveMs } = settings;
-  if (answer?.outcome === 'ok') return { until: now + positiveMs, renewAt: now + positiveMs / 2 };
-  const until = now + limitBelief(answer, settings, now);
-  return { until, renewAt: until };
-}
-
 function limitBelief(
   answer: FailedAnswer | undefined,
   { positiveMs, negativeMs, errorMs }: ProbeSettings,
-  now: number,
+  wallNow: number,
 ): number {
   switch (answer === undefined ? 'error' : causeOf(answer.cause).believed) {
     case 'negative':
@@ -147,7 +152,7 @@ function limitBelief(
       return errorMs;
     case 'until-reset': {
       const endsAt = answer !== undefined && 'endsAt' in answer ? answer.endsAt : undefined;
-      return Math.min(Math.max((endsAt ?? 0) - now, errorMs), positiveMs);
+      return Math.min(Math.max((endsAt ?? 0) - wallNow, errorMs), positiveMs);
     }
   }
 }

@@ -1,67 +1,116 @@
-/** Keeps how much is done at a time within limits, each group for itself. */
+import { shareOfNamespace } from '../../text/bounds.ts';
+
+/** So many places for all namespaces together, of which each has a share. */
+export type Places = Readonly<{
+  isFull: (namespace: string) => boolean;
+  /** Only where it is not full. */
+  take: (namespace: string) => void;
+  leave: (namespace: string) => void;
+}>;
+
+export function createPlaces(most: number): Places {
+  const taken = new Map<string, number>();
+  let total = 0;
+  const change = (namespace: string, by: 1 | -1): void => {
+    const count = (taken.get(namespace) ?? 0) + by;
+    total += by;
+    if (count === 0) taken.delete(namespace);
+    else taken.set(namespace, count);
+  };
+  return {
+    isFull: (namespace) => total >= most || (taken.get(namespace) ?? 0) >= shareOfNamespace(most),
+    take: (namespace) => {
+      change(namespace, 1);
+    },
+    leave: (namespace) => {
+      change(namespace, -1);
+    },
+  };
+}
+
+/** What is to be done, for whom, and in which group of things that are limited together. */
+export type Task<Result> = Readonly<{
+  group: string;
+  /** How many of the group may run. Of these a namespace has half at most, or what is slow for one stops all. */
+  atOnce: number;
+  namespace: string;
+  run: () => Promise<Result>;
+}>;
+
+/** Keeps how much is done at a time within limits, fairly between namespaces. */
 export type Limiter = Readonly<{
   /**
-   * Runs a task now or when fewer than `atOnce` of its group are running, oldest first; undefined when there is no room
-   * to wait, and then it never runs.
+   * Runs a task now or when there is room for it: namespaces in turn, the oldest of each first. Undefined when there is no place for
+   * it to wait, and then it never runs. A group does not wait for another one.
    */
-  run: <Result>(group: string, atOnce: number, task: () => Promise<Result>) => Promise<Result> | undefined;
+  run: <Result>(task: Task<Result>) => Promise<Result> | undefined;
   /** Whether `run` would give undefined. */
-  isFull: (group: string, atOnce: number) => boolean;
+  isFull: (group: string, namespace: string) => boolean;
   running: () => number;
 }>;
 
-type Group = { running: number; readonly waiting: (() => void)[] };
+type Line = { running: number; readonly waiting: (() => void)[] };
 
-/** `most` is how many tasks of all groups may run, and as many may wait. A group does not wait for another one. */
+/** `lines`: of each namespace, who comes next first. */
+type Group = { running: number; atOnce: number; readonly lines: Map<string, Line> };
+
+/** `most` is how many tasks of all groups may run or wait. Of a namespace's share, one group has a share in turn. */
 export function createLimiter(most: number): Limiter {
+  const places = createPlaces(most);
   const groups = new Map<string, Group>();
   let running = 0;
-  let waiting = 0;
 
   return {
-    run: (name, atOnce, task) => {
-      if (isFull(name, atOnce)) return undefined;
-      const group = groups.get(name) ?? { running: 0, waiting: [] };
+    run: ({ group: name, atOnce, namespace, run }) => {
+      if (isFull(name, namespace)) return undefined;
+      places.take(namespace);
+      const group = groups.get(name) ?? { running: 0, atOnce, lines: new Map<string, Line>() };
       groups.set(name, group);
-      if (group.running >= atOnce) return waitAndRun(name, group, task);
-      group.running += 1;
-      running += 1;
-      return runInPlace(name, group, task);
+      group.atOnce = atOnce;
+      const line = group.lines.get(namespace) ?? { running: 0, waiting: [] };
+      group.lines.set(namespace, line);
+      return new Promise((resolve) => {
+        line.waiting.push(() => {
+          resolve(
+            run().finally(() => {
+              leave(name, group, namespace, line);
+            }),
+          );
+        });
+        startNext(group);
+      });
     },
     isFull,
     running: () => running,
   };
 
-  function isFull(name: string, atOnce: number): boolean {
-    const mustWait = (groups.get(name)?.running ?? 0) >= atOnce;
-    return (mustWait ? waiting : running) >= most;
+  function isFull(name: string, namespace: string): boolean {
+    const { running: runs = 0, waiting = [] } = groups.get(name)?.lines.get(namespace) ?? {};
+    return places.isFull(namespace) || runs + waiting.length >= shareOfNamespace(shareOfNamespace(most));
   }
 
-  async function waitAndRun<Result>(name: string, group: Group, task: () => Promise<Result>): Promise<Result> {
-    waiting += 1;
-    await new Promise<void>((resolve) => group.waiting.push(resolve));
-    return runInPlace(name, group, task);
-  }
-
-  async function runInPlace<Result>(name: string, group: Group, task: () => Promise<Result>): Promise<Result> {
-    try {
-      return await task();
-    } finally {
-      handOn(name, group);
+  function startNext(group: Group): void {
+    for (const [namespace, line] of group.lines) {
+      if (group.running >= group.atOnce) return;
+      if (line.running >= Math.ceil(group.atOnce / 2)) continue;
+      const start = line.waiting.shift();
+      if (start === undefined) continue;
+      // Its turn comes again after that of all others. A Map is gone through to its end, so that it is seen once more here as well.
+      group.lines.delete(namespace);
+      group.lines.set(namespace, line);
+      for (const each of [group, line]) each.running += 1;
+      running += 1;
+      start();
     }
   }
 
-  /** The place goes straight to who waits, so that nobody comes in between. */
-  function handOn(name: string, group: Group): void {
-    const next = group.waiting.shift();
-    if (next !== undefined) {
-      waiting -= 1;
-      next();
-      return;
-    }
-    group.running -= 1;
+  function leave(name: string, group: Group, namespace: string, line: Line): void {
+    places.leave(namespace);
+    for (const each of [group, line]) each.running -= 1;
     running -= 1;
-    if (group.running === 0) groups.delete(name);
+    if (line.running === 0 && line.waiting.length === 0) group.lines.delete(namespace);
+    if (group.lines.size === 0) groups.delete(name);
+    else startNext(group);
   }
 }
 
@@ -93,31 +142,54 @@ export function createSingleFlight<Result>(): SingleFlight<Result> {
 /** A map that holds so many entries at most, and lets go of those that were not asked for the longest. */
 export type RecentMap<Value> = Readonly<{
   get: (key: string) => Value | undefined;
-  set: (key: string, value: Value) => void;
+  /** `namespace` is on whose behalf it is kept: one that is over its share loses its own entries. */
+  set: (key: string, value: Value, namespace: string) => void;
   delete: (key: string) => void;
   size: () => number;
 }>;
 
 /** `most` is asked each time, as a policy may change it. */
 export function createRecentMap<Value extends object>(most: () => number): RecentMap<Value> {
-  // A Map goes through its entries in the order in which they were put in.
-  const entries = new Map<string, Value>();
-  const set = (key: string, value: Value): void => {
-    entries.delete(key);
-    entries.set(key, value);
-    for (const [oldest] of entries) {
-      if (entries.size <= most()) break;
-      entries.delete(oldest);
-    }
-  };
+  // Maps and Sets go through what is in them in the order in which it was put in.
+  const entries = new Map<string, Readonly<{ value: Value; namespace: string }>>();
+  const keysOf = new Map<string, Set<string>>();
+
   return {
     get: (key) => {
-      const value = entries.get(key);
-      if (value !== undefined) set(key, value);
-      return value;
+      const entry = entries.get(key);
+      if (entry !== undefined) put(key, entry);
+      return entry?.value;
     },
-    set,
-    delete: (key) => entries.delete(key),
+    set: (key, value, namespace) => {
+      const keys = put(key, { value, namespace });
+      for (const oldest of keys) {
+        if (keys.size <= shareOfNamespace(most())) break;
+        remove(oldest);
+      }
+      for (const oldest of entries.keys()) {
+        if (entries.size <= most()) break;
+        remove(oldest);
+      }
+    },
+    delete: remove,
     size: () => entries.size,
   };
+
+  /** The keys of its namespace, the newest last. */
+  function put(key: string, entry: Readonly<{ value: Value; namespace: string }>): ReadonlySet<string> {
+    remove(key);
+    entries.set(key, entry);
+    const keys = keysOf.get(entry.namespace) ?? new Set();
+    keysOf.set(entry.namespace, keys.add(key));
+    return keys;
+  }
+
+  function remove(key: string): void {
+    const { namespace } = entries.get(key) ?? {};
+    if (namespace === undefined) return;
+    entries.delete(key);
+    const keys = keysOf.get(namespace);
+    keys?.delete(key);
+    if (keys?.size === 0) keysOf.delete(namespace);
+  }
 }

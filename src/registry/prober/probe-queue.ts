@@ -15,11 +15,13 @@ import { hostOf } from './question.ts';
  */
 const LONGEST_WAIT_MS = 30_000;
 
-/** One image may be at fault; so many different ones in a row are the registry. */
+/** One image may be at fault; so many different ones in a row are the registry, as far as one namespace can tell. */
 const FAILURES = 5;
+/** One namespace may be at fault, which can push images that a registry fails over; so many are the registry. */
+const NAMESPACES = 2;
 /** For how long a registry is left alone then. */
 const OPEN_MS = 30_000;
-/** Registries that are remembered: a pattern of the policy may match any number of names. */
+/** Registries that are remembered, for each namespace and for all: a pattern of the policy may match any number of names. */
 const MOST_REGISTRIES = 1000;
 
 /** One image, and who asks for it. */
@@ -32,6 +34,8 @@ export type ProbeTarget = Readonly<{
   credentials: Credentials | undefined;
   /** Its key in the answer cache. */
   key: string;
+  /** On whose behalf. */
+  namespace: string;
 }>;
 
 /** One probe that was made, or why it was not. */
@@ -44,8 +48,7 @@ export type ProbeQueue = Readonly<{
    */
   probe: (target: ProbeTarget) => Promise<ImageAnswer | undefined>;
   /** What a registry that is left alone last said; undefined when it may be asked. */
-  getOpen: (host: string) => ImageAnswer | undefined;
-  isFull: (host: string) => boolean;
+  getOpen: (host: string, namespace: string) => ImageAnswer | undefined;
 }>;
 
 export type ProbeQueueOptions = Readonly<{
@@ -59,43 +62,61 @@ export type ProbeQueueOptions = Readonly<{
   cache: AnswerCache;
   /** Whether the policy has changed since, so that nothing may be asked any more. */
   isOver: () => boolean;
-  /** Milliseconds since 1970. */
+  /** As `performance.now()`. */
   now: () => number;
 }>;
 
 /** Asks each image once at a time as the same user, a few of a registry at a time, and none of one that does not work. */
 export function createProbeQueue(options: ProbeQueueOptions): ProbeQueue {
   const { settings, probeImage, platforms, onProbed, limiter, cache, isOver, now } = options;
+  const waiting = createSingleFlight<ImageAnswer | undefined>();
   const underWay = createSingleFlight<ImageAnswer | undefined>();
   const breaker = createCircuitBreaker(now);
 
   return {
     probe: async (target) => {
+      const { key, namespace } = target;
       const host = hostOf(target.reference);
       // First of all, or while a registry is left alone each review would have the pull secrets read for nothing.
-      cache.postpone(target.key);
-      const said = breaker.get(host);
+      cache.postpone(key, namespace);
+      const said = breaker.get(host, namespace);
       if (said !== undefined) return said;
       const until = now() + LONGEST_WAIT_MS;
-      return underWay.share(target.key, async () =>
-        limiter.run(host, settings().concurrency, async () => (now() < until ? probeNow(target, host) : undefined)),
+      const before = cache.getAnswer(key)?.answer;
+      const run = async (): Promise<ImageAnswer | undefined> =>
+        now() < until ? probeNow(target, host, before) : undefined;
+      // Each namespace waits in its own line, and none in that of another one, which may be long.
+      return waiting.share(JSON.stringify([namespace, key]), async () =>
+        limiter.run({ group: host, atOnce: settings().concurrency, namespace, run }),
       );
     },
     getOpen: breaker.get,
-    isFull: (host) => limiter.isFull(host, settings().concurrency),
   };
 
   /** It may have waited until here, and things may be different by now. */
-  async function probeNow(target: ProbeTarget, host: string): Promise<ImageAnswer | undefined> {
+  async function probeNow(
+    target: ProbeTarget,
+    host: string,
+    before: ImageAnswer | undefined,
+  ): Promise<ImageAnswer | undefined> {
+    const { key, namespace, image } = target;
     if (isOver()) return undefined;
-    const said = breaker.enter(host);
+    // Another namespace was told meanwhile.
+    const kept = cache.getAnswer(key)?.answer;
+    if (kept !== undefined && kept !== before) return kept;
+    const said = breaker.enter(host, namespace);
     if (said !== undefined) return said;
+    const answer = await underWay.share(key, async () => ask(target));
+    breaker.leave(host, namespace, { image, answer });
+    return answer;
+  }
+
+  async function ask(target: ProbeTarget): Promise<ImageAnswer | undefined> {
     const started = performance.now();
     const result = await send(target);
     const seconds = (performance.now() - started) / 1000;
     const answer = 'answer' in result ? result.answer : undefined;
-    breaker.leave(host, target.image, answer);
-    cache.keepAnswer(target.key, answer);
+    cache.keepAnswer(target.key, answer, target.namespace);
     onProbed({ registry: target.reference.registry, seconds, result });
     return answer;
   }
@@ -110,47 +131,72 @@ export function createProbeQueue(options: ProbeQueueOptions): ProbeQueue {
   }
 }
 
-/** Saves a registry that does not work from being asked on and on, and those who ask from waiting for it. */
+/**
+ * Saves a registry that does not work from being asked on and on, and those who ask from waiting for it. Each namespace finds that out
+ * for itself, as it may be its own images that the registry fails over; what several have found out is told to all.
+ */
 type CircuitBreaker = Readonly<{
   /** What a registry that is left alone last said; undefined when it may be asked. */
-  get: (host: string) => ImageAnswer | undefined;
-  /** The same for who asks at once if it may: of those who try whether it works again, there is one at a time. */
-  enter: (host: string) => ImageAnswer | undefined;
-  /** What came of asking about an image; undefined when it was not asked after all. */
-  leave: (host: string, image: string, answer: ImageAnswer | undefined) => void;
+  get: (host: string, namespace: string) => ImageAnswer | undefined;
+  /** The same for who asks at once if it may: of those of a namespace who try whether it works again, there is one at a time. */
+  enter: (host: string, namespace: string) => ImageAnswer | undefined;
+  /** What came of asking about an image; no answer when it was not asked after all. */
+  leave: (host: string, namespace: string, came: Readonly<{ image: string; answer: ImageAnswer | undefined }>) => void;
 }>;
 
 type Circuit = {
-  /** Images that failed since the registry last worked, as far as they count. */
+  /** What failed since the registry last worked, as far as it counts: images of a namespace, or namespaces. */
   readonly failed: Set<string>;
   open?: { answer: ImageAnswer; until: number; isTried: boolean };
 };
 
 function createCircuitBreaker(now: () => number): CircuitBreaker {
-  const circuits = createRecentMap<Circuit>(() => MOST_REGISTRIES);
-  const get = (host: string): ImageAnswer | undefined => {
-    const open = circuits.get(host)?.open;
-    return open !== undefined && (open.isTried || now() < open.until) ? open.answer : undefined;
+  const own = createRecentMap<Circuit>(() => MOST_REGISTRIES);
+  const common = createRecentMap<Circuit>(() => MOST_REGISTRIES);
+  const isOpen = (circuit: Circuit | undefined): boolean =>
+    circuit?.open !== undefined && (circuit.open.isTried || now() < circuit.open.until);
+
+  const get = (host: string, namespace: string): ImageAnswer | undefined =>
+    [own.get(toKey(host, namespace)), common.get(host)].find((circuit) => isOpen(circuit))?.open?.answer;
+
+  /** Whether so many failed by now that it is open. */
+  const fail = (circuit: Circuit, what: string, most: number, answer: ImageAnswer): boolean => {
+    if (circuit.failed.size < most) circuit.failed.add(what);
+    if (circuit.failed.size < most) return false;
+    circuit.open = { answer, until: now() + OPEN_MS, isTried: false };
+    return true;
   };
+
   return {
     get,
-    enter: (host) => {
-      const said = get(host);
-      const open = circuits.get(host)?.open;
+    enter: (host, namespace) => {
+      const said = get(host, namespace);
+      const open = own.get(toKey(host, namespace))?.open;
       if (said === undefined && open !== undefined) open.isTried = true;
       return said;
     },
-    leave: (host, image, answer) => {
-      const circuit = circuits.get(host) ?? { failed: new Set() };
+    leave: (host, namespace, { image, answer }) => {
+      const key = toKey(host, namespace);
+      const circuit = own.get(key) ?? { failed: new Set() };
       if (circuit.open !== undefined) circuit.open.isTried = false;
       if (answer === undefined) return;
       if (answer.outcome === 'ok' || !causeOf(answer.cause).blamesRegistry) {
-        circuits.delete(host);
+        own.delete(key);
+        common.delete(host);
         return;
       }
-      if (circuit.failed.size < FAILURES) circuit.failed.add(image);
-      if (circuit.failed.size === FAILURES) circuit.open = { answer, until: now() + OPEN_MS, isTried: false };
-      circuits.set(host, circuit);
+      own.set(key, circuit, namespace);
+      if (!fail(circuit, image, FAILURES, answer)) return;
+      // What was open for all and is over says nothing any more: nobody tries for all, as a namespace at fault would go on failing.
+      const before = common.get(host);
+      const all =
+        before === undefined || (before.open !== undefined && !isOpen(before)) ? { failed: new Set<string>() } : before;
+      fail(all, namespace, NAMESPACES, answer);
+      common.set(host, all, namespace);
     },
   };
+}
+
+function toKey(host: string, namespace: string): string {
+  return `${host} ${namespace}`;
 }

@@ -9,9 +9,9 @@ import {
   type ReadKeyring,
 } from '../../pull/keyring.ts';
 import type { ImageQuestion, RegistryFacts } from '../../pull/facts.ts';
-import { createAnswerCache, toAnswerKey, type AnswerCache } from './answer-cache.ts';
+import { createAnswerCache, toAnswerKey, type AnswerCache, type Clocks } from './answer-cache.ts';
 import { keepBelievable, tryInTurn } from './attempts.ts';
-import { createLimiter, createSingleFlight, type SingleFlight } from './limits.ts';
+import { createLimiter, createPlaces, createSingleFlight, type SingleFlight } from './limits.ts';
 import { createProbeQueue, type ProbeQueue, type ProbeQueueOptions } from './probe-queue.ts';
 import { createFingerprints, hostOf, readQuestion, type AllowedQuestion } from './question.ts';
 
@@ -22,8 +22,7 @@ export type ProberOptions = Pick<ProbeQueueOptions, 'probeImage' | 'platforms' |
   Readonly<{
     policy: () => PolicySections;
     readKeyring: ReadKeyring;
-    /** Milliseconds since 1970. */
-    now?: () => number;
+    clocks?: Clocks;
   }>;
 
 /** Asks registries, and remembers what they said. */
@@ -40,13 +39,13 @@ export type Prober = Readonly<{
 /** Answers that are kept, and probes that are being made. */
 export type ProberState = Readonly<{ answers: number; inFlight: number }>;
 
-/** Probes of all registries at a time, and those that may wait for others of their registry. */
-const MOST_PROBES = 1000;
+/** Probes that run or wait for others of their registry. A namespace can have 125 at a registry, more than an object asks for. */
+const MOST_PROBES = 2000;
 
 /** Questions that wait for answers, though it be for the same one: each takes about a kilobyte. */
 const MOST_WAITING = 20_000;
 
-/** Reads of pull secrets at a time, and those that may wait: an API server has other things to do. */
+/** Reads of pull secrets at a time, and those that run or wait: an API server has other things to do. */
 const READS_AT_ONCE = 8;
 const MOST_READS = 1000;
 
@@ -63,13 +62,14 @@ type Session = Readonly<{
  * asked about once for each credentials there are, whatever number of pods want it. Only registries that the policy names are asked.
  */
 export function createProber(options: ProberOptions): Prober {
-  const { policy, readKeyring, onProbed, now = Date.now } = options;
+  const { policy, readKeyring, onProbed, clocks = { now: () => performance.now(), wallNow: Date.now } } = options;
+  const { now } = clocks;
   const fingerprints = createFingerprints();
   const probes = createLimiter(MOST_PROBES);
   const reads = createLimiter(MOST_READS);
   const readsUnderWay = createSingleFlight<Keyring | undefined>();
+  const waiting = createPlaces(MOST_WAITING);
   let session = openSession();
-  let waiting = 0;
 
   return {
     registries: {
@@ -81,17 +81,18 @@ export function createProber(options: ProberOptions): Prober {
           const { answer, isDue } = cached;
           return answer === undefined ? 'no-answer' : { answer, isDue };
         }
-        const answer = cached === undefined ? session.queue.getOpen(hostOf(allowed.reference)) : undefined;
+        const answer =
+          cached === undefined ? session.queue.getOpen(hostOf(allowed.reference), allowed.namespace) : undefined;
         return answer === undefined ? 'unasked' : { answer, isDue: false };
       },
     },
     ask: async (question) => {
       const allowed = readQuestion(question, policy());
       // Pods come faster than a slow registry answers.
-      if (allowed === undefined || waiting >= MOST_WAITING || lacksRoom(allowed)) return undefined;
-      waiting += 1;
+      if (allowed === undefined || waiting.isFull(allowed.namespace) || lacksRoom(allowed)) return undefined;
+      waiting.take(allowed.namespace);
       return askOnce(session, allowed).finally(() => {
-        waiting -= 1;
+        waiting.leave(allowed.namespace);
       });
     },
     forget: () => {
@@ -102,7 +103,7 @@ export function createProber(options: ProberOptions): Prober {
 
   function openSession(): Session {
     const settings = (): PolicySections['probe'] => policy().probe;
-    const cache = createAnswerCache(settings, fingerprints, now);
+    const cache = createAnswerCache(settings, fingerprints, clocks);
     const isOver = (): boolean => session !== opened;
     const queue = createProbeQueue({ ...options, settings, limiter: probes, cache, isOver, now });
     const opened: Session = { cache, queue, questions: createSingleFlight() };
@@ -111,10 +112,9 @@ export function createProber(options: ProberOptions): Prober {
 
   /** Whether there is no room for it to wait for an answer, so that nobody needs to wait for it either. */
   function lacksRoom(question: AllowedQuestion): boolean {
-    const { cache, queue, questions } = session;
-    return (
-      queue.isFull(hostOf(question.reference)) && !questions.has(question.key) && cache.get(question) === undefined
-    );
+    const { cache, questions } = session;
+    const isFull = probes.isFull(hostOf(question.reference), question.namespace);
+    return isFull && !questions.has(question.key) && cache.get(question) === undefined;
   }
 
   async function askOnce(asking: Session, question: AllowedQuestion): Promise<ImageAnswer | undefined> {
@@ -138,12 +138,12 @@ export function createProber(options: ProberOptions): Prober {
 
   async function askAs(
     { cache, queue }: Session,
-    { reference, image, registry }: AllowedQuestion,
+    { reference, image, registry, namespace }: AllowedQuestion,
     credentials: Credentials | undefined,
   ): Promise<ImageAnswer | undefined> {
     const key = toAnswerKey(image, fingerprints.ofCredentials(credentials));
     const kept = cache.getAnswer(key);
-    const target = { reference, image, registry, credentials, key };
+    const target = { reference, image, registry, credentials, key, namespace };
     if (kept === undefined) return queue.probe(target);
     // Nobody waits for it: what it says serves those who come after.
     if (kept.answer?.outcome === 'ok' && now() >= kept.renewAt) void queue.probe(target);
@@ -174,7 +174,7 @@ export function createProber(options: ProberOptions): Prober {
   /** Undefined when there is no room to wait for it. */
   async function readOnce({ namespace, secrets }: AllowedQuestion): Promise<Keyring | undefined> {
     return readsUnderWay.share(JSON.stringify([namespace, secrets]), async () =>
-      reads.run('', READS_AT_ONCE, async () => readKeyring(namespace, secrets)),
+      reads.run({ group: '', atOnce: READS_AT_ONCE, namespace, run: async () => readKeyring(namespace, secrets) }),
     );
   }
 

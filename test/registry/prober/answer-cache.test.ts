@@ -23,14 +23,14 @@ const DAY = 86_400_000;
 
 function createCache(settings = SETTINGS) {
   const clock = stoppedClock();
-  return { cache: createAnswerCache(() => settings, createFingerprints(), clock.now), clock };
+  return { cache: createAnswerCache(() => settings, createFingerprints(), clock), clock };
 }
 
 const limitedFor = (milliseconds: number): ImageAnswer => ({
   endpoint: 'registry.example.com:443',
   outcome: 'failed',
   cause: 'rate-limited',
-  endsAt: stoppedClock().now() + milliseconds,
+  endsAt: stoppedClock().wallNow() + milliseconds,
 });
 
 test.each<[what: string, answer: ImageAnswer | undefined, milliseconds: number]>([
@@ -48,7 +48,7 @@ test.each<[what: string, answer: ImageAnswer | undefined, milliseconds: number]>
   ['a limit for hours', limitedFor(6 * 3_600_000), positiveMs],
 ])('%s is good for as long as the policy says', (_what, answer, milliseconds) => {
   const { cache, clock } = createCache();
-  cache.keepAnswer('a', answer);
+  cache.keepAnswer('a', answer, 'web');
   clock.pass(milliseconds - 1);
   expect(cache.getAnswer('a')).toMatchObject({ answer });
   clock.pass(1);
@@ -63,30 +63,30 @@ describe('an image that is there', () => {
     ['it may not be asked', undefined],
   ])('stays there if %s when it is asked about again, until its time is over', (_what, answer) => {
     const { cache, clock } = createCache();
-    cache.keepAnswer('a', OK);
+    cache.keepAnswer('a', OK, 'web');
     expect(cache.getAnswer('a')?.renewAt).toBe(clock.now() + positiveMs / 2);
     clock.pass(positiveMs / 2);
-    cache.keepAnswer('a', answer);
+    cache.keepAnswer('a', answer, 'web');
     expect(cache.getAnswer('a')).toMatchObject({ answer: OK, renewAt: clock.now() + errorMs });
     clock.pass(positiveMs / 2);
     expect(cache.getAnswer('a')).toBeUndefined();
-    cache.keepAnswer('a', answer);
+    cache.keepAnswer('a', answer, 'web');
     expect(cache.getAnswer('a')).toMatchObject({ answer });
   });
 
   test.each([DENIED, NO_REPOSITORY, NO_IMAGE, CERTIFICATE])('is gone at once if the registry says so: %j', (answer) => {
     const { cache } = createCache();
-    cache.keepAnswer('a', OK);
-    cache.keepAnswer('a', answer);
+    cache.keepAnswer('a', OK, 'web');
+    cache.keepAnswer('a', answer, 'web');
     expect(cache.getAnswer('a')).toMatchObject({ answer });
   });
 
   test('is asked about again by one for all', () => {
     const { cache, clock } = createCache();
-    cache.keepAnswer('a', OK);
+    cache.keepAnswer('a', OK, 'web');
     clock.pass(positiveMs / 2);
-    cache.postpone('a');
-    cache.postpone('unknown');
+    cache.postpone('a', 'web');
+    cache.postpone('unknown', 'web');
     expect(cache.getAnswer('a')).toMatchObject({ answer: OK, renewAt: clock.now() + errorMs });
     expect(cache.size()).toBe(1);
   });
@@ -94,13 +94,32 @@ describe('an image that is there', () => {
 
 test('answers are no more than the policy allows, nor is what is known of secrets', () => {
   const { cache } = createCache({ ...SETTINGS, entries: 10 });
-  const ask = (at: number) => readQuestion(question(APP, [`secret-${at}`]), probingPolicy())!;
+  const ask = (at: number) => readQuestion(question(APP, [`secret-${at}`], `web-${at}`), probingPolicy())!;
   for (let at = 0; at < 100; at++) {
-    cache.keepAnswer(`image ${at}`, OK);
+    cache.keepAnswer(`image ${at}`, OK, `web-${at}`);
     cache.keepSecrets(ask(at), { fingerprints: [], isSure: true });
   }
   expect([cache.size(), cache.getAnswer('image 99')?.answer, cache.getAnswer('image 89')]).toEqual([10, OK, undefined]);
   expect([cache.get(ask(99)), cache.get(ask(89))]).toEqual([expect.anything(), undefined]);
+});
+
+test('a clock that is set makes no answer older or younger, and a limit still ends when the registry says', () => {
+  const { cache, clock } = createCache();
+  cache.keepAnswer('there', OK, 'web');
+  clock.set(-DAY);
+  cache.keepAnswer('missing', NO_IMAGE, 'web');
+  cache.keepAnswer('limited', { ...limitedFor(60_000 - DAY) }, 'web');
+  clock.set(2 * DAY);
+  clock.pass(negativeMs - 1);
+  expect(['there', 'missing', 'limited'].map((key) => cache.getAnswer(key) !== undefined)).toEqual([true, true, true]);
+  clock.pass(1);
+  expect(cache.getAnswer('missing')).toBeUndefined();
+  clock.pass(60_000 - negativeMs - 1);
+  expect(cache.getAnswer('limited')).toBeDefined();
+  clock.pass(1);
+  expect([cache.getAnswer('limited'), cache.getAnswer('there')?.answer]).toEqual([undefined, OK]);
+  clock.pass(positiveMs);
+  expect(cache.getAnswer('there')).toBeUndefined();
 });
 
 describe('what is known of a question', () => {
@@ -115,9 +134,9 @@ describe('what is known of a question', () => {
     const clock = stoppedClock();
     // Answers last at first, as it is not their time that is looked at.
     let settings = { ...SETTINGS, positiveMs: DAY, negativeMs: DAY, errorMs: DAY };
-    const cache = createAnswerCache(() => settings, createFingerprints(), clock.now);
+    const cache = createAnswerCache(() => settings, createFingerprints(), clock);
     const asked = readQuestion(question(APP, pullSecrets), probingPolicy())!;
-    for (const [who, answer] of Object.entries(answers)) cache.keepAnswer(toAnswerKey(APP, who), answer);
+    for (const [who, answer] of Object.entries(answers)) cache.keepAnswer(toAnswerKey(APP, who), answer, 'web');
     cache.keepSecrets(asked, { fingerprints: tried, isSure });
     settings = SETTINGS;
     clock.pass(after);

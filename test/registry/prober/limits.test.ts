@@ -13,8 +13,8 @@ function startTasks(limiter: Limiter, atOnce: number) {
   const started: string[] = [];
   const ends = new Map<string, (error?: Error) => void>();
   const results: Promise<unknown>[] = [];
-  const run = (group: string, name: string): boolean => {
-    const result = limiter.run(group, atOnce, async () => {
+  const run = (group: string, name: string, namespace = name): boolean => {
+    const work = async (): Promise<string> => {
       started.push(name);
       await new Promise<void>((resolve, reject) => {
         ends.set(name, (error) => {
@@ -23,7 +23,8 @@ function startTasks(limiter: Limiter, atOnce: number) {
         });
       });
       return name;
-    });
+    };
+    const result = limiter.run({ group, atOnce, namespace, run: work });
     if (result !== undefined) results.push(result.catch(() => `${name} failed`));
     return result !== undefined;
   };
@@ -47,39 +48,90 @@ test('a group runs so many at a time, the others in their order, and does not wa
   expect(await Promise.all(results)).toEqual(['a failed', 'b', 'c', 'd', 'x']);
 });
 
-test('without room to wait a task is refused and never runs, while groups with room still run theirs', async () => {
-  const limiter = createLimiter(2);
+test('without a place a task is refused and never runs, and there is one for others when one is over', async () => {
+  const limiter = createLimiter(4);
   const { run, end, started } = startTasks(limiter, 1);
-  expect(['a1', 'a2', 'a3'].map((name) => run('a', name))).toEqual([true, true, true]);
-  expect([limiter.isFull('a', 1), run('a', 'a4')]).toEqual([true, false]);
-  expect([limiter.isFull('b', 1), run('b', 'b1')]).toEqual([false, true]);
-  // Two run, as many as may at all.
-  expect([limiter.isFull('c', 1), run('c', 'c1')]).toEqual([true, false]);
-  for (const name of ['a1', 'b1', 'a2', 'a3']) await end(name);
-  expect(started).toEqual(['a1', 'b1', 'a2', 'a3']);
-  expect([limiter.running(), run('c', 'c2')]).toEqual([0, true]);
+  expect([run('a', 'a1', 'web'), limiter.isFull('b', 'web'), run('b', 'b1', 'web')]).toEqual([true, true, false]);
+  expect(['a2', 'a3', 'a4'].map((name) => run('a', name))).toEqual([true, true, true]);
+  expect([limiter.isFull('c', 'shop'), run('c', 'c1', 'shop')]).toEqual([true, false]);
+  for (const name of ['a1', 'a2', 'a3', 'a4']) await end(name);
+  expect(started).toEqual(['a1', 'a2', 'a3', 'a4']);
+  expect([limiter.running(), run('c', 'c2', 'web')]).toEqual([0, true]);
 });
 
-test('whatever comes, a group never has more running than it may, and all that was taken is done', async () => {
-  const task = fc.record({ group: fc.constantFrom('a', 'b', 'c'), turns: fc.integer({ min: 0, max: 5 }) });
+test('a namespace with hundreds of slow tasks leaves the next one a place at once, or the next turn but one', async () => {
+  for (const [atOnce, places] of [
+    [8, 4],
+    [1, 1],
+  ] as const) {
+    const { run, end, started } = startTasks(createLimiter(1000), atOnce);
+    for (let at = 0; at < 300; at++) run('registry', `slow ${at}`, 'shop');
+    expect(started).toHaveLength(places);
+    run('registry', 'mine', 'web');
+    for (const name of atOnce === 1 ? ['slow 0', 'slow 1'] : []) await end(name);
+    expect(started.at(-1)).toBe('mine');
+  }
+});
+
+test('whatever comes, nobody has more than a share, all that was taken is done, and namespaces take turns', async () => {
+  const task = fc.record({
+    group: fc.constantFrom('a', 'b', 'c'),
+    namespace: fc.constantFrom('web', 'shop', 'shop', 'shop', 'dev'),
+    turns: fc.integer({ min: 0, max: 5 }),
+    pause: fc.integer({ min: 0, max: 1 }),
+  });
+  const limits = [
+    fc.array(task, { maxLength: 60 }),
+    fc.integer({ min: 1, max: 5 }),
+    fc.integer({ min: 1, max: 60 }),
+  ] as const;
   await fc.assert(
-    fc.asyncProperty(fc.array(task, { maxLength: 40 }), fc.integer({ min: 1, max: 4 }), async (tasks, atOnce) => {
-      const limiter = createLimiter(10);
-      const running = new Map<string, number>();
-      let done = 0;
-      const taken = tasks.map(({ group, turns }) =>
-        limiter.run(group, atOnce, async () => {
-          const now = (running.get(group) ?? 0) + 1;
-          expect(now).toBeLessThanOrEqual(atOnce);
-          running.set(group, now);
+    fc.asyncProperty(...limits, async (tasks, atOnce, most) => {
+      const limiter = createLimiter(most);
+      const count = new Map<string, number>();
+      const get = (...of: readonly string[]): number => count.get(of.join()) ?? 0;
+      const add = (by: number, ...of: readonly string[]): void => {
+        count.set(of.join(), get(...of) + by);
+      };
+      /** How often others began since who waits with nothing that runs was last served. */
+      const passed = new Map<string, string[]>();
+      const promises: Promise<void>[] = [];
+      for (const { group, namespace, turns, pause } of tasks) {
+        for (let turn = 0; turn < pause; turn++) await Promise.resolve();
+        const run = async (): Promise<void> => {
+          add(1, group, 'runs');
+          add(1, group, namespace, 'runs');
+          add(-1, group, namespace, 'waits');
+          expect(get(group, 'runs')).toBeLessThanOrEqual(atOnce);
+          expect(get(group, namespace, 'runs')).toBeLessThanOrEqual(Math.ceil(atOnce / 2));
+          passed.delete([group, namespace].join());
+          for (const other of ['web', 'shop', 'dev']) {
+            if (other === namespace || get(group, other, 'waits') === 0 || get(group, other, 'runs') > 0) continue;
+            const key = [group, other].join();
+            const others = passed.get(key) ?? [];
+            expect(others).not.toContain(namespace);
+            passed.set(key, [...others, namespace]);
+          }
           for (let turn = 0; turn < turns; turn++) await Promise.resolve();
-          running.set(group, (running.get(group) ?? 0) - 1);
-          done++;
-        }),
-      );
-      const promises = taken.filter((each) => each !== undefined);
+          add(-1, group, 'runs');
+          add(-1, group, namespace, 'runs');
+          add(-1, namespace, 'held');
+        };
+        add(1, group, namespace, 'waits');
+        add(1, namespace, 'held');
+        const isFull = limiter.isFull(group, namespace);
+        const taken = limiter.run({ group, atOnce, namespace, run });
+        expect(taken === undefined).toBe(isFull);
+        if (taken !== undefined) {
+          promises.push(taken);
+          expect(get(namespace, 'held')).toBeLessThanOrEqual(Math.ceil(most / 4));
+          continue;
+        }
+        add(-1, group, namespace, 'waits');
+        add(-1, namespace, 'held');
+      }
       await Promise.all(promises);
-      expect([done, limiter.running()]).toEqual([promises.length, 0]);
+      expect([...count.values(), limiter.running()].every((each) => each === 0)).toBe(true);
     }),
   );
 });
@@ -106,27 +158,35 @@ test('a failure is everybody’s who waited, and is not kept', async () => {
   expect(await flights.share('a', async () => Promise.resolve(7))).toBe(7);
 });
 
-test('a map never holds more than it may, and what it lets go of was asked for the longest ago', () => {
+test('a map never holds more than it may, nor a namespace more than its share, and lets go of what is oldest', () => {
   const step = fc.record({
     does: fc.constantFrom('set', 'get', 'delete'),
     key: fc.integer({ min: 0, max: 9 }).map(String),
+    namespace: fc.constantFrom('web', 'shop', 'dev', 'ops', 'qa', 'it'),
   });
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 100 }), fc.integer({ min: 1, max: 6 }), (steps, most) => {
+    fc.property(fc.array(step, { maxLength: 100 }), fc.integer({ min: 1, max: 12 }), (steps, most) => {
       const map = createRecentMap<{ key: string }>(() => most);
+      const share = Math.ceil(most / 4);
       // The same in a list, oldest first.
-      let model: string[] = [];
-      for (const { does, key } of steps) {
-        const isThere = model.includes(key);
-        if (does === 'get') expect(map.get(key)?.key).toBe(isThere ? key : undefined);
-        if (does === 'set') map.set(key, { key });
+      let model: Readonly<{ key: string; namespace: string }>[] = [];
+      for (const { does, key, namespace } of steps) {
+        const before = model.find((each) => each.key === key);
+        if (does === 'get') expect(map.get(key)?.key).toBe(before?.key);
+        if (does === 'set') map.set(key, { key }, namespace);
         if (does === 'delete') map.delete(key);
-        const others = model.filter((each) => each !== key);
-        const stays = does === 'set' || (does === 'get' && isThere);
-        model = stays ? [...others, key].slice(-most) : others;
+        const others = model.filter((each) => each !== before);
+        if (does === 'delete' || (does === 'get' && before === undefined)) model = others;
+        else if (does === 'get') model = [...others, before!];
+        else {
+          model = [...others, { key, namespace }];
+          const own = model.filter((each) => each.namespace === namespace);
+          if (own.length > share) model = model.filter((each) => each !== own[0]);
+          model = model.slice(-most);
+        }
         expect(map.size()).toBe(model.length);
       }
-      expect(model.every((key) => map.get(key)?.key === key)).toBe(true);
+      expect(model.every(({ key }) => map.get(key)?.key === key)).toBe(true);
     }),
   );
 });

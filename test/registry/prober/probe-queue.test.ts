@@ -33,12 +33,12 @@ const HOST = 'registry.example.com';
 const APP = `${HOST}/app:1`;
 const appOf = (at: number, host = HOST): string => `${host}/app:${at}`;
 
-function start({ says, settings, platforms = () => ['linux/amd64'], most = 1000 }: Options = {}) {
+function start({ says, settings, platforms = () => ['linux/amd64'], most = 2000 }: Options = {}) {
   const clock = stoppedClock();
   const registry = standInRegistry(says);
   const events: ProbeEvent[] = [];
   const allSettings = { ...SETTINGS, ...settings };
-  const cache = createAnswerCache(() => allSettings, createFingerprints(), clock.now);
+  const cache = createAnswerCache(() => allSettings, createFingerprints(), clock);
   let isOver = false;
   const queue = createProbeQueue({
     settings: () => allSettings,
@@ -50,13 +50,14 @@ function start({ says, settings, platforms = () => ['linux/amd64'], most = 1000 
     isOver: () => isOver,
     now: clock.now,
   });
-  const ask = async (image: string, who?: string): Promise<ImageAnswer | undefined> =>
+  const ask = async (image: string, who?: string, namespace = 'web'): Promise<ImageAnswer | undefined> =>
     queue.probe({
       reference: imageOf(image),
       image,
       registry: REGISTRY,
       credentials: who === undefined ? undefined : credentials(who),
       key: toAnswerKey(image, who ?? 'anonymous'),
+      namespace,
     });
   const changePolicy = (): void => {
     isOver = true;
@@ -99,7 +100,7 @@ describe('a registry is asked', () => {
   ])('about so many images at a time as the policy says: %d', async (concurrency, hosts, first) => {
     const { ask, registry } = start({ settings: { concurrency } });
     registry.hold();
-    const asked = hosts.map(async (host, at) => ask(appOf(at, host)));
+    const asked = hosts.map(async (host, at) => ask(appOf(at, host), undefined, `web-${at}`));
     await settle();
     expect(registry.requests.map(({ reference }) => reference.registry)).toEqual(first);
     registry.release();
@@ -121,7 +122,7 @@ describe('a registry is asked', () => {
   });
 
   test('not when there is no room to wait, and the next one is', async () => {
-    const { ask, registry, cache } = start({ settings: { concurrency: 1 }, most: 2 });
+    const { ask, registry, cache } = start({ settings: { concurrency: 1 }, most: 48 });
     registry.hold();
     const asked = Array.from({ length: 5 }, async (_, at) => ask(appOf(at)));
     expect(await Promise.all(asked.slice(3))).toEqual([undefined, undefined]);
@@ -157,7 +158,7 @@ describe('a registry that does not work', () => {
       answer = says;
       for (let at = 0; at < count; at++) await started.ask(appOf(firstImage + at));
     };
-    return { ...started, fail, open: (host = HOST) => started.queue.getOpen(host) };
+    return { ...started, fail, open: (host = HOST, namespace = 'web') => started.queue.getOpen(host, namespace) };
   }
 
   test.each<[string, ImageAnswer]>([
@@ -239,7 +240,11 @@ describe('a registry that does not work', () => {
     says = undefined;
     expect(await ask(appOf(5))).toBeUndefined();
     says = UNREACHABLE;
-    expect([queue.getOpen(HOST), await ask(appOf(6)), registry.requests.length]).toEqual([undefined, UNREACHABLE, 7]);
+    expect([queue.getOpen(HOST, 'web'), await ask(appOf(6)), registry.requests.length]).toEqual([
+      undefined,
+      UNREACHABLE,
+      7,
+    ]);
   });
 
   test('tells those who wait in its queue as well', async () => {

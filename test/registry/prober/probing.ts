@@ -109,15 +109,27 @@ export function standInRegistry(say: (request: ProbeRequest) => ImageAnswer | Pr
   };
 }
 
-/** A clock that stands still until it is told to go on. */
-export type Clock = Readonly<{ now: () => number; pass: (milliseconds: number) => void }>;
+/** Two clocks that stand still until they are told to go on; only the one on the wall can be set. */
+export type Clock = Readonly<{
+  now: () => number;
+  wallNow: () => number;
+  pass: (milliseconds: number) => void;
+  /** Sets the one on the wall so much later. */
+  set: (milliseconds: number) => void;
+}>;
 
 export function stoppedClock(): Clock {
-  let time = Date.UTC(2026, 5, 1, 12);
+  let time = 60_000;
+  let wall = Date.UTC(2026, 5, 1, 12);
   return {
     now: () => time,
+    wallNow: () => wall,
     pass: (milliseconds) => {
       time += milliseconds;
+      wall += milliseconds;
+    },
+    set: (milliseconds) => {
+      wall += milliseconds;
     },
   };
 }
