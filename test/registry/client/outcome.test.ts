@@ -206,6 +206,11 @@ describe('without a response', () => {
     expect(classifyNoResponse(forbidden, url, false)).toEqual({
       notAsked: { why: 'address-not-allowed', host: 'auth.example.com', address: '169.254.169.254' },
     });
+    // Whoever sent us there: it is not the fault of the host that nobody can say where it is.
+    for (const isElsewhere of [true, false])
+      expect(classifyNoResponse({ outcome: 'dns-failed' }, url, isElsewhere)).toEqual({
+        notAsked: { why: 'dns-failed', host: 'auth.example.com' },
+      });
   });
 
   test.each<[failure: ExchangeFailure, told: ProbeFailure]>([
