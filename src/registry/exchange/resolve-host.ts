@@ -45,7 +45,7 @@ export function createResolver({
     const known = findInHosts(readText(hosts), bare);
     if (known.length > 0) return known;
     if (bare === 'localhost') return LOOPBACK;
-    // Reads resolv.conf for the servers by itself.
+    // Reads resolv.conf for the servers by itself. With one for all lookups, hundreds of names that hang have others fail.
     const resolver = new dns.Resolver({ timeout: TRY_MS, tries: TRIES });
     if (servers !== undefined) resolver.setServers(servers);
     return resolveInTime(resolver, listNames(name, readText(resolvConf)));
