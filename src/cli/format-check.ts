@@ -2,7 +2,7 @@ import { styleText } from 'node:util';
 import type { Action } from '../policy/policy.ts';
 import { escapeUnprintable } from '../text/quote.ts';
 import { describeFinding, nameSubject } from '../report/finding.ts';
-import { redactUserinfo } from '../text/redact.ts';
+import { redact } from '../text/redact.ts';
 import { formatFieldPath } from '../text/json.ts';
 import type { Decision, Finding } from '../engine/evaluate.ts';
 import type { Position } from '../manifest/document.ts';
@@ -68,7 +68,7 @@ function toJson(finding: LocatedFinding): object {
     name,
     ...(label !== undefined && { part: label }),
     field: formatFieldPath(at),
-    ...(value !== undefined && { value: redactUserinfo(value) }),
+    ...(value !== undefined && { value: redact(value) }),
     rule,
     action,
     fixed,

@@ -1,6 +1,6 @@
 import { LONGEST_IMAGE } from '../text/bounds.ts';
 import { quote } from '../text/quote.ts';
-import { findUserinfo, schemeOf } from '../text/redact.ts';
+import { findUserinfo, HIDDEN, redact, schemeOf, TOO_LONG } from '../text/redact.ts';
 import { describePlaceholder, isFilePath, isGitRepository } from './not-an-image.ts';
 import {
   DIGEST_LENGTHS,
@@ -55,7 +55,7 @@ export function diagnoseReference(written: string): ReferenceProblem {
   if (written.length > LONGEST_IMAGE) {
     return say('too-long', `the address has ${written.length} characters; at most ${LONGEST_IMAGE} are read`);
   }
-  const diagnosis = diagnoseText(written) ?? diagnoseParts(written);
+  const diagnosis = diagnoseText(written) ?? diagnoseShown(redact(written), written.length);
   const suggestion = diagnosis.code === 'placeholder' ? undefined : suggestReference(written);
   return suggestion === undefined ? diagnosis : { ...diagnosis, suggestion };
 }
@@ -70,6 +70,13 @@ function diagnoseText(written: string): Diagnosis | undefined {
   const placeholder = describePlaceholder(written);
   if (placeholder !== undefined) return say('placeholder', placeholder);
   return diagnoseKind(written) ?? diagnoseCharacters(written);
+}
+
+/** What is wrong with the parts of an address, of which only those are quoted that may be shown. */
+function diagnoseShown(shown: string, length: number): Diagnosis {
+  if (shown.includes(HIDDEN)) return say('userinfo', 'credentials do not belong in an image address but in a pull secret');
+  if (shown === TOO_LONG && length > 1) return say('too-long', `no image address has ${length} characters`);
+  return diagnoseParts(shown);
 }
 
 function diagnoseParts(written: string): Diagnosis {

@@ -1,5 +1,5 @@
 import { quote } from '../text/quote.ts';
-import { redactUserinfo } from '../text/redact.ts';
+import { HIDDEN_OBJECT, redact } from '../text/redact.ts';
 
 /**
  * What stands where an image reference belongs and names none: what templates leave behind, and addresses of web pages,
@@ -38,9 +38,6 @@ const PLACEHOLDER = new RegExp(
 /** Go's answer to a missing value or one of another type, which Helm passes on: `<no value>`, `%!s(float64=1.25)`. */
 const MISPRINT = /<(?:no value|nil)>|%!\w?\([^()]*\)?/;
 
-/** A whole object as Go, JavaScript and JSON print it. It may hold anything, so it is recognised and never quoted. */
-const OBJECT = /^\s*(?:map\[|\[object |\{")/;
-
 /** Words that stand for a value nobody filled in. They are legal, so this alone is no reason to refuse an address. */
 const STAND_IN =
   /^(?:__\w+__|null|nil|none|undefined|todo|tbd|x{3,}|x\.y\.z|(?:change|replace|fill)[-_]?(?:me|this)|(?:your|insert)[-_][\w-]+|(?:image|registry|repo|repository)[-_](?:address|host|name|tag|url))$/i;
@@ -54,9 +51,9 @@ export function isStandIn(word: string): boolean {
 
 /** What a template left in an address that cannot be parsed; undefined when there is nothing of the kind. */
 export function describePlaceholder(written: string): string | undefined {
-  if (OBJECT.test(written)) return 'a template printed a whole object here, not an address';
   // What may be a password is not searched, for the finding is quoted.
-  const searched = redactUserinfo(written);
+  const searched = redact(written);
+  if (searched.includes(HIDDEN_OBJECT)) return 'a template printed a whole object here, not an address';
   const misprint = MISPRINT.exec(searched)?.[0];
   if (misprint !== undefined) return `a template had no usable value here: it printed ${quote(misprint, 40)}`;
   const placeholder = PLACEHOLDER.exec(searched)?.[0] ?? searched.split(/[/:@]/).find(isStandIn);

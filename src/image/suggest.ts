@@ -1,4 +1,4 @@
-import { findUserinfo, schemeOf } from '../text/redact.ts';
+import { findUserinfo, redact, schemeOf } from '../text/redact.ts';
 import { isFilePath, isGitRepository, readWebPage } from './not-an-image.ts';
 import { readReference, splitReference, type ReferenceParts } from './reference.ts';
 import { suspectReference } from './suspect.ts';
@@ -9,11 +9,11 @@ const MAX_INTENDED = 800;
 /**
  * The address that was probably meant: every usual slip in it mended, and only if the result parses and nothing about it
  * is odd. Slips are mended in the order in which they hide one another: what was pasted around the address first, its
- * parts last.
+ * parts last. What is mended is the text as it may be shown, so that no repair can bring a secret back.
  */
 export function suggestReference(written: string): string | undefined {
   if (written.length > MAX_INTENDED || isFilePath(written) || isGitRepository(written)) return undefined;
-  const address = REPAIRS.reduce((text, repair) => repair(text), written);
+  const address = REPAIRS.reduce((text, repair) => repair(text), redact(written));
   const mended = joinParts(mendParts(splitReference(address)));
   const reference = readReference(mended);
   if (mended === written || reference === undefined) return undefined;
@@ -21,8 +21,6 @@ export function suggestReference(written: string): string | undefined {
 }
 
 const REPAIRS: readonly ((text: string) => string)[] = [
-  // First of all, so that nothing below can cut an address in a way that lets a password pass for a tag.
-  dropUserinfo,
   toAscii,
   unwrap,
   dropUserinfo,

@@ -3,7 +3,7 @@ import { findMirror, findPullSecret, isExemptImage } from '../policy/policy.ts';
 import { DOCKER_HUB, fitsLength, formatReference, type ImageReference } from '../image/reference.ts';
 import type { ReferenceProblemCode } from '../image/diagnose.ts';
 import { findSuspicion, parseReference } from '../image/parse-reference.ts';
-import { redactUserinfo } from '../text/redact.ts';
+import { redact } from '../text/redact.ts';
 
 /** What an address means, and what a policy makes of it; null is "none". Parts are those of the normalised reference. */
 export type ImageExplanation = Readonly<{
@@ -26,7 +26,7 @@ export type ImageExplanation = Readonly<{
 
 /** Explains an image address under a policy. Never throws. */
 export function explainImage(written: string, policy: Policy): ImageExplanation {
-  const image = redactUserinfo(written);
+  const image = redact(written);
   const parsed = parseReference(written);
   if (!parsed.ok) return { image, valid: false, problem: parsed.problem, ...NOTHING };
   const { reference } = parsed;

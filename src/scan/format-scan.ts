@@ -2,7 +2,7 @@ import { styleText } from 'node:util';
 import type { Finding } from '../engine/evaluate.ts';
 import { listRemedies, listSkipped } from '../report/notes.ts';
 import { escapeUnprintable } from '../text/quote.ts';
-import { redactUserinfo } from '../text/redact.ts';
+import { redact } from '../text/redact.ts';
 import { describeFinding } from '../report/finding.ts';
 import { formatTable } from '../text/table.ts';
 import type { FindingGroup, Owner, Result } from './tally.ts';
@@ -78,7 +78,7 @@ function toJson({ namespace, owner, result, finding, pods }: FindingGroup): obje
     ...(pods !== undefined && { pods }),
     ...(label !== undefined && { part: label }),
     field: formatFieldPath(at),
-    ...(value !== undefined && { value: redactUserinfo(value) }),
+    ...(value !== undefined && { value: redact(value) }),
     rule,
     ...(!isUnfixed && { action, fixed }),
     message: describe(result, finding),

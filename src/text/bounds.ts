@@ -69,9 +69,13 @@ export const MOST_KEPT_OF_NAMESPACE = 1024 * 1024;
 /** Problems that are remembered as told, so that each is told once: 200 kB. */
 export const MOST_TOLD = 1000;
 
+/**
  * Of what all namespaces share (probes, answers that are kept or waited for), what one namespace may have at most: a quarter, so that
  * one alone is not hindered, and it takes four to be in the way of all others.
  */
 export function shareOfNamespace(most: number): number {
   return Math.ceil(most / 4);
 }
+
+/** Characters of a text that are looked at for credentials, unless it is plain; a longer one is not shown. An address has up to 771. */
+export const LONGEST_SHOWN = 1024;

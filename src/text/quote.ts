@@ -1,4 +1,4 @@
-import { redactUserinfo } from './redact.ts';
+import { redact } from './redact.ts';
 
 /** Longest text quoted in a message, in characters: a full host, path and tag as people write them fits. */
 const MAX_QUOTED = 120;
@@ -12,16 +12,16 @@ const TAIL = 20;
  * the quotes: the middle of an endless text is left out. `NGINX:1.25` → `"NGINX:1.25"`.
  */
 export function quote(written: string, limit = MAX_QUOTED): string {
+  const text = redact(written);
   // Nearly every address is plain; the rest of this would be most of what an admission costs.
-  if (written.length <= limit && PLAIN.test(written)) return `"${written}"`;
-  const text = redactUserinfo(written);
+  if (text.length <= limit && PLAIN.test(text)) return `"${text}"`;
   const shown = text.length <= limit ? text : `${text.slice(0, limit - TAIL - 1)}…${text.slice(-TAIL)}`;
   const escaped = escapeUnprintable(shown.replaceAll(/["\\]/g, '\\$&'));
   return `"${escaped.length <= limit ? escaped : cutEscaped(escaped, limit)}"`;
 }
 
-/** Printable ASCII without what needs escaping, and without the "@" that credentials would stand before. */
-const PLAIN = /^[ !#-?A-[\]-~]*$/;
+/** Printable ASCII without what needs escaping. */
+const PLAIN = /^[ !#-[\]-~]*$/;
 
 /** Most texts need no escape: they are ASCII, with the `…` of what was cut. */
 const PRINTABLE = /^[ -~…]*$/;

@@ -1,3 +1,7 @@
+import { LONGEST_SHOWN } from './bounds.ts';
+import { findPrintedObject } from './printed-object.ts';
+import { COMMAND, findToken, introducesSecret, LOWER_TOKEN } from './secret-words.ts';
+
 /** `https://`, and what is left of it when a sign was lost: `https:/`, `https//`, `https:registry.example.com/`. */
 const SCHEME = /^(?:[a-z][a-z0-9+.-]*:\/\/+|https?:\/|https?\/\/|https?:(?=[\w-]+\.[\w.-]+(?::\d+)?\/))/i;
 
@@ -30,10 +34,90 @@ export function schemeOf(written: string): string {
   return SCHEME.exec(written)?.[0] ?? '';
 }
 
-/** The address with any credentials replaced, safe to print, log and send. */
-export function redactUserinfo(written: string): string {
-  const at = findUserinfo(written);
-  return at < 0 ? written : `${schemeOf(written)}***${written.slice(at)}`;
+/**
+ * A text that a user wrote, safe to print, log and send: credentials are `***`, a printed object `{…}`, and queries and fragments,
+ * in which tokens travel, are cut. An address that works comes back as it is.
+ */
+export function redact(written: string): string {
+  if (isPlain(written)) return written;
+  if (written.length > LONGEST_SHOWN) return TOO_LONG;
+  const seen = decode(written);
+  if (seen === undefined) return HIDDEN;
+  const redacted = redactDecoded(seen);
+  return redacted === seen ? written : redacted;
+}
+
+/** What `redact` puts where it leaves something out. No address that works holds one of them. */
+export const HIDDEN = '***';
+export const HIDDEN_OBJECT = '{…}';
+export const TOO_LONG = '…';
+
+/** Lower-case letters and the signs between the parts of an address: nearly every image. A key or JWT has capitals as well. */
+const LOWER_CASE = /^[a-z0-9._/:-]*$/;
+
+/** The same with capitals, a digest, and what quotes and spaces were copied around it. */
+const ADDRESS = /^[\s"'`]{0,8}[\w./:-]*(?:@sha\d{3}:[0-9a-f]{0,128})?[\s"'`]{0,8}$/;
+
+/** Whether nothing in a text introduces a secret. An image may well be called `token` or `password`, and have a tag. */
+function isPlain(written: string): boolean {
+  if (LOWER_CASE.test(written)) return !LOWER_TOKEN.test(written);
+  return ADDRESS.test(written) && findToken(written) < 0 && !LONE_PASSWORD.test(written);
+}
+
+/** `Password:…` and `password:…:…` are no addresses that work. */
+const LONE_PASSWORD = /^[\s"'`]*(?![a-z]+:[\w.-]*[\s"'`]*$)(?:password|passwd|passphrase|pwd):/i;
+
+/** Percent signs, JSON and HTML in each other more often than this are no slip of a template. */
+const MOST_DECODED = 5;
+
+/** A text as it reads once everything between its author and a registry has decoded it; undefined where that goes on and on. */
+function decode(written: string): string | undefined {
+  let text = written;
+  for (let round = 0; round < MOST_DECODED; round++) {
+    const decoded = text
+      .normalize('NFKC')
+      .replaceAll(/\p{Cf}/gu, '')
+      .replaceAll(/(?:%[0-9a-f]{2})+/gi, (bytes) => Buffer.from(bytes.replaceAll('%', ''), 'hex').toString())
+      .replaceAll(/\\u00([0-9a-f]{2})|\\x([0-9a-f]{2})|&#x0{0,6}([0-9a-f]{2});/gi, (_, ...[a, b, c]: string[]) =>
+        String.fromCharCode(parseInt(a ?? b ?? c ?? '', 16)),
+      )
+      .replaceAll(/&#0{0,6}(\d{2,3});/g, (_, code: string) => String.fromCharCode(Number(code)))
+      .replaceAll(/&(?:quot|apos|amp|colon|commat|equals|lt|gt);/g, (name) => ENTITIES[name] ?? name);
+    if (decoded === text) return text;
+    text = decoded;
+  }
+  return undefined;
+}
+
+const ENTITIES: Readonly<Record<string, string>> = {
+  '&quot;': '"',
+  '&apos;': "'",
+  '&amp;': '&',
+  '&colon;': ':',
+  '&commat;': '@',
+  '&equals;': '=',
+  '&lt;': '<',
+  '&gt;': '>',
+};
+
+function redactDecoded(text: string): string {
+  if (COMMAND.test(text)) return HIDDEN;
+  const at = findUserinfo(text);
+  const { before, isObject, bare } = findPrintedObject(text);
+  const query = findQuery(before);
+  const start = schemeOf(text);
+  // An "@" behind the start of an object or a query may be one within it.
+  if (at >= 0 && (at >= before.length || (query >= 0 && query < at))) return start + HIDDEN;
+  if (introducesSecret(query < 0 ? bare : bare.slice(0, Math.max(0, findQuery(bare))))) return HIDDEN;
+  const shown = query >= 0 ? `${before.slice(0, query + 1)}…` : before + (isObject ? HIDDEN_OBJECT : '');
+  const rest = at < 0 ? shown : `${start}${HIDDEN}${shown.slice(at)}`;
+  const token = findToken(rest);
+  return token < 0 ? rest : rest.slice(0, token) + HIDDEN;
+}
+
+/** Where a query or fragment starts. `#{TAG}#` is a placeholder. */
+function findQuery(text: string): number {
+  return text.search(/(?<!\})[?#](?![{…]|$)/);
 }
 
 /** Behind a scheme credentials are so likely that only a digest is told apart from them. */

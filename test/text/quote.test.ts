@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { parseReference } from '../../src/image/parse-reference.ts';
 import { escapeUnprintable, quote } from '../../src/text/quote.ts';
-import { redactUserinfo, schemeOf } from '../../src/text/redact.ts';
+import { redact, schemeOf } from '../../src/text/redact.ts';
 import { anyString, HEX64, validAddress } from '../image/arbitraries.ts';
 
 describe('what is quoted', () => {
@@ -104,20 +104,20 @@ describe('credentials in an address', () => {
     ['https:/user:secret@a.b', 'https:/***@a.b'],
     ['user:P@SSWORD@a.b/app', '***@a.b/app'],
   ])('are hidden in %j', (written, redacted) => {
-    expect(redactUserinfo(written)).toBe(redacted);
+    expect(redact(written)).toBe(redacted);
   });
 
   test.each([
     ...['nginx', `nginx:1.25@sha256:${HEX64}`, 'nginx@1.25', 'nginx:1.25@latest', `https://a.b/app@sha256:${HEX64}`],
     ...['nginx@sha256:f00@sha256:f00', '@scope/app', '@', ''],
   ])('are not in %j', (written) => {
-    expect(redactUserinfo(written)).toBe(written);
+    expect(redact(written)).toBe(written);
   });
 
   test('are in no address that works', () => {
     fc.assert(
       fc.property(validAddress, (written) => {
-        expect(redactUserinfo(written)).toBe(written);
+        expect(redact(written)).toBe(written);
       }),
     );
   });
@@ -127,7 +127,7 @@ describe('credentials in an address', () => {
       fc.property(leaky, ({ written, user, password }) => {
         const parsed = parseReference(written);
         expect(parsed.ok).toBe(false);
-        const shown = [redactUserinfo(written), quote(written), quote(written, 40), JSON.stringify(parsed)];
+        const shown = [redact(written), quote(written), quote(written, 40), JSON.stringify(parsed)];
         for (const text of shown) {
           expect(text).not.toContain(password);
           expect(text).not.toContain(user);

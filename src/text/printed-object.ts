@@ -1,0 +1,69 @@
+/**
+ * What may stand in brackets in a text that is shown: what templates leave behind, the address of a host, one word. Each is bounded,
+ * so that all openings of a text together are looked at in linear time.
+ */
+const HARMLESS = new RegExp(
+  [
+    // `{{ .Values.tag }}`, `{{TAG}`, `{{`, `{% tag %}`, `{TAG}`, `{0}`, and behind a "$" `${TAG:-latest}`.
+    /\{\{[-\s]*[\w.-]{0,64}[-\s]*(?:\}{1,2}|$)/,
+    /\{\{(?=[^{}]{0,200}(?:(?<=[\s({|-])|(?<=\{\{))[.$](?:[A-Za-z_]|\s))(?:(?!["'`][^{}]*(?:passw|token|secret|cred|auth|key))[^{}]){0,200}\}\}/,
+    /\{%[^{}"'`=:]{0,64}%\}/,
+    /\{\s*[\w.-]{0,64}\s*(?:\}|$)/,
+    /(?<=\$)\{[^\s{}"',]{0,64}(?:\}|$)/,
+    // `[::1]`, `[[ tag ]]`, `["nginx:1.25"]`, `[a-z]`, and the colour of a terminal.
+    /(?<!\w)\[[\dA-Fa-f:.]{0,64}(?:%\w{0,16})?(?:\]|(?=\/|$))/,
+    /\[\[\s*[\w.-]{0,64}\s*\]\]/,
+    /(?<!\w)\[["'\s]{0,4}[\w.:/@-]{0,200}["'\s]{0,4}(?:\]|$)/,
+    /(?<!map)\[[!^]?[\w.-]{0,64}(?:\]|$)/,
+    /(?<=\u001b)\[[\d;]{0,16}m/,
+    // `((tag))`, `%(tag)s`, `(nginx:1.25)`, `$(git rev-parse HEAD)`, and what Go prints of a number where a text belongs.
+    /\(\([\w\s.-]{0,64}\)\)/,
+    /(?<!\w)\(\s{0,4}[\w.:/@-]{0,200}\s{0,4}(?:\)|$)/,
+    /(?<=\$)\((?!\s*(?:echo|printf|base64)\b)[^()"'`|<>,]{0,64}(?:\)|$)/,
+    /(?<=%!\w?)\((?:(?:u?int\d*|float\d+|string)=v?[\d.e+-]{1,24}|bool=\w{4,5}|[A-Z]{0,16}|<nil>)(?:\)|$)/,
+    // `<no value>`, `<%= tag %>`, `<registry address>`, and `<1.25`; an element with an end tag is no placeholder.
+    /<(?!.*<\/)[%=\s]{0,4}[\w.:/-]{0,64}(?:[\s_-]\w{1,24}){0,3}\s{0,4}%?(?:>|$)/s,
+  ]
+    .map(({ source }) => `(?:${source})`)
+    .join('|'),
+  'ys',
+);
+
+const BRACKET = /[[{(<\]})]/g;
+
+/** The type before the bracket, as in `map[`, `&main.Auth{` and `Secret(`. */
+const TYPE_NAME = /[\w.*&%!@$#]*$/;
+
+/** What is left of a text from which an object was cut in the middle: `user:a password:b}`. */
+const SEVERAL_THINGS = /[\s"',=]/;
+
+/** A text that holds no printed object, and the same without the placeholders in it; or what stands before the object. */
+export type Printed = Readonly<{ before: string; isObject: boolean; bare: string }>;
+
+/**
+ * Finds an object as Go, JSON, YAML, Python, Ruby, PHP or JavaScript print it, wherever it stands. It may hold anything under any
+ * name, its end cannot be told, and so nothing from its start on is to be shown.
+ */
+export function findPrintedObject(text: string): Printed {
+  let bare = '';
+  let from = 0;
+  BRACKET.lastIndex = 0;
+  for (let found = BRACKET.exec(text); found !== null; found = BRACKET.exec(text)) {
+    const { index } = found;
+    HARMLESS.lastIndex = index;
+    const isHarmless = HARMLESS.test(text);
+    if (!isHarmless && isPartOfObject(text, index)) {
+      const before = '[{(<'.includes(found[0]) ? text.slice(0, index).replace(TYPE_NAME, '') : '';
+      return { before, isObject: true, bare: before };
+    }
+    if (!isHarmless) continue;
+    bare += text.slice(from, index);
+    from = HARMLESS.lastIndex;
+    BRACKET.lastIndex = from;
+  }
+  return { before: text, isObject: false, bare: bare + text.slice(from) };
+}
+
+function isPartOfObject(text: string, index: number): boolean {
+  return '[{(<'.includes(text.charAt(index)) || SEVERAL_THINGS.test(text.slice(0, index).trim());
+}

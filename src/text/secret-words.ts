@@ -1,0 +1,64 @@
+/** Names that passwords and tokens go by, as the last part of a longer name as well: `DB_PASSWORD`, `registryToken`, `auth-key`. */
+const NAME =
+  '(?:pass(?:word|wd|phrase|code|wort)?|kennwort|pwd|pw|token|secret|cred(?:ential)?s?|auth(?:orization)?|bearer|basic|key' +
+  '|login|sig(?:nature)?|jwt|sas|cookie|session|密码|口令|密钥|令牌)(?:[-_]?(?:id|key|value|data|base64|b64|hash|string|text))?';
+
+/** A version, which no name introduces a secret with: `nginx token:1.25`. */
+const NO_VERSION = '(?!v?\\d+\\.\\d[\\w.+-]*(?:\\s|$))';
+
+/** `password=…`, `"auth": "…"`, `<password>…`, `:password=>`. */
+const NAME_AND_SIGN = new RegExp(`${NAME}["'\`\\]\\s]*(?:[=>]|:(?=[=>\\s"'\`]))[=>:"'\`\\s]*${NO_VERSION}[^\\s=>:"'\`]`, 'i');
+
+/** `password:…` among other things; behind a "/" it is the last part of an image and its tag. */
+const NAME_AND_COLON = new RegExp(`(?<!/[\\w.-]{0,64})${NAME}:${NO_VERSION}[^\\s:]`, 'i');
+
+/** `password …`, `Bearer …`. */
+const NAME_AND_SPACE = new RegExp(`(?<![\\p{L}\\d/.-])${NAME}\\s+${NO_VERSION}[^\\s#]`, 'iu');
+
+/** Signs that an address and nothing else does not hold. */
+const MORE_THAN_ADDRESS = /[^\w.:/@+-]/;
+
+/** Whether something in a text, placeholders left out, goes by the name of a secret. */
+export function introducesSecret(text: string): boolean {
+  const inner = text.replace(/^[\s"'`]+/, '').trimEnd();
+  return (
+    NAME_AND_SIGN.test(inner) ||
+    NAME_AND_SPACE.test(inner) ||
+    (MORE_THAN_ADDRESS.test(inner) && NAME_AND_COLON.test(inner))
+  );
+}
+
+/** A command line that logs in, or a part of one: the password may stand anywhere, as in `echo … | docker login -u u --password-stdin`. */
+export const COMMAND =
+  /(?:^|\s)(?:docker|podman|nerdctl|helm|oras|crane|skopeo|buildah)\s.{0,80}\blogin\b|--password-stdin|<<<|(?:^|[\s("'`$])(?:echo|printf)\s|(?:^|\s)--?(?:p(?!\s*\d+(?::\d+)?(?:\s|$))|u(?:ser(?:name)?)?|(?:\w+-)?creds?|auth|pass(?:word|wd)?|token)(?:[\s=]+|(?<=\s-[pu]))["']?[^\s-]/i;
+
+/** Tokens that tell by their start what they are, in lower case too: of GitHub, GitLab, Docker Hub, Slack and npm. */
+const TOKEN_STARTS =
+  'gh[pousr]_|github_pat_|gl(?:pat|dt|rt|ptt|cbt|oas|soat|ft|imt|agent)-|dckr_(?:pat|oat)_|xox[a-z]-|npm_|hvs\\.|dop_v1_|sk_live_';
+export const LOWER_TOKEN = new RegExp(`(?<![a-z\\d])(?:${TOKEN_STARTS})[\\w-]{8}`);
+
+/** Those, keys of AWS and Google, and what begins with `{"` in base64: a JWT, a docker config. */
+const TOKEN = new RegExp(
+  `(?<![A-Za-z\\d])(?:${TOKEN_STARTS}|(?:AKIA|ASIA)(?=[A-Z\\d]{8})|AIza|ya29\\.|AQoD|eyJ)[\\w-]{8}`,
+);
+
+const BASE64 = /[A-Za-z\d+/]{8,}={0,2}/g;
+
+/** Where a text holds what is a secret by its form: a token, or base64 of `user:password`; -1 where there is none. */
+export function findToken(text: string): number {
+  const token = text.search(TOKEN);
+  if (token >= 0) return token;
+  for (const { 0: run, index } of text.matchAll(BASE64)) {
+    // Whatever is all of one case is a word, a number or a digest.
+    if (!/[a-z]/.test(run) || !/[A-Z]/.test(run)) continue;
+    for (let from = 0; from >= 0; from = run.indexOf('/', from) + 1 || -1) {
+      if (isCredentials(run.slice(from))) return index + from;
+    }
+  }
+  return -1;
+}
+
+function isCredentials(base64: string): boolean {
+  if (base64.length < 8) return false;
+  return /^[ -9;-~]+:[ -~]+$/.test(Buffer.from(base64, 'base64').toString('latin1'));
+}
