@@ -74,7 +74,8 @@ function diagnoseText(written: string): Diagnosis | undefined {
 
 /** What is wrong with the parts of an address, of which only those are quoted that may be shown. */
 function diagnoseShown(shown: string, length: number): Diagnosis {
-  if (shown.includes(HIDDEN)) return say('userinfo', 'credentials do not belong in an image address but in a pull secret');
+  if (shown.includes(HIDDEN))
+    return say('userinfo', 'credentials do not belong in an image address but in a pull secret');
   if (shown === TOO_LONG && length > 1) return say('too-long', `no image address has ${length} characters`);
   return diagnoseParts(shown);
 }

@@ -1,3 +1,5 @@
+import { holdsSecret } from './secret-words.ts';
+
 /**
  * What may stand in brackets in a text that is shown: what templates leave behind, the address of a host, one word. Each is bounded,
  * so that all openings of a text together are looked at in linear time.
@@ -6,9 +8,9 @@ const HARMLESS = new RegExp(
   [
     // `{{ .Values.tag }}`, `{{TAG}`, `{{`, `{% tag %}`, `{TAG}`, `{0}`, and behind a "$" `${TAG:-latest}`.
     /\{\{[-\s]*[\w.-]{0,64}[-\s]*(?:\}{1,2}|$)/,
-    /\{\{(?=[^{}]{0,200}(?:(?<=[\s({|-])|(?<=\{\{))[.$](?:[A-Za-z_]|\s))(?:(?!["'`][^{}]*(?:passw|token|secret|cred|auth|key))[^{}]){0,200}\}\}/,
+    /\{\{(?=[^{}]{0,200}(?<=[\s({|-])[.$](?:[A-Za-z_]|\s))[^{}]{0,200}\}\}/,
     /\{%[^{}"'`=:]{0,64}%\}/,
-    /\{\s*[\w.-]{0,64}\s*(?:\}|$)/,
+    /(?<!&)\{\s*[\w.-]{0,64}\s*(?:\}|$)/,
     /(?<=\$)\{[^\s{}"',]{0,64}(?:\}|$)/,
     // `[::1]`, `[[ tag ]]`, `["nginx:1.25"]`, `[a-z]`, and the colour of a terminal.
     /(?<!\w)\[[\dA-Fa-f:.]{0,64}(?:%\w{0,16})?(?:\]|(?=\/|$))/,
@@ -29,7 +31,11 @@ const HARMLESS = new RegExp(
   'ys',
 );
 
+/** Every bracket in turn. */
 const BRACKET = /[[{(<\]})]/g;
+
+/** What belongs to the placeholder behind it: `${`, `%(`, `%!s(`. */
+const VARIABLE_SIGN = /(?:[$#]|%!?\w?)$/;
 
 /** The type before the bracket, as in `map[`, `&main.Auth{` and `Secret(`. */
 const TYPE_NAME = /[\w.*&%!@$#]*$/;
@@ -51,13 +57,13 @@ export function findPrintedObject(text: string): Printed {
   for (let found = BRACKET.exec(text); found !== null; found = BRACKET.exec(text)) {
     const { index } = found;
     HARMLESS.lastIndex = index;
-    const isHarmless = HARMLESS.test(text);
+    const isHarmless = HARMLESS.test(text) && !holdsSecret(text.slice(index, HARMLESS.lastIndex));
     if (!isHarmless && isPartOfObject(text, index)) {
       const before = '[{(<'.includes(found[0]) ? text.slice(0, index).replace(TYPE_NAME, '') : '';
       return { before, isObject: true, bare: before };
     }
     if (!isHarmless) continue;
-    bare += text.slice(from, index);
+    bare += text.slice(from, index).replace(VARIABLE_SIGN, '');
     from = HARMLESS.lastIndex;
     BRACKET.lastIndex = from;
   }

@@ -1,6 +1,6 @@
 import { LONGEST_SHOWN } from './bounds.ts';
 import { findPrintedObject } from './printed-object.ts';
-import { COMMAND, findToken, introducesSecret, LOWER_TOKEN } from './secret-words.ts';
+import { COMMAND, findToken, introducesSecret, isLonePassword, LOWER_TOKEN } from './secret-words.ts';
 
 /** `https://`, and what is left of it when a sign was lost: `https:/`, `https//`, `https:registry.example.com/`. */
 const SCHEME = /^(?:[a-z][a-z0-9+.-]*:\/\/+|https?:\/|https?\/\/|https?:(?=[\w-]+\.[\w.-]+(?::\d+)?\/))/i;
@@ -52,20 +52,17 @@ export const HIDDEN = '***';
 export const HIDDEN_OBJECT = '{…}';
 export const TOO_LONG = '…';
 
-/** Lower-case letters and the signs between the parts of an address: nearly every image. A key or JWT has capitals as well. */
-const LOWER_CASE = /^[a-z0-9._/:-]*$/;
+/** Lower-case letters, the signs between the parts of an address, a digest: nearly every image. A key or JWT has capitals as well. */
+const LOWER_CASE = /^[a-z0-9._/:-]*(?:@sha(?:256|384|512):[0-9a-f]*)?$/;
 
-/** The same with capitals, a digest, and what quotes and spaces were copied around it. */
+/** The same with capitals, and what quotes and spaces were copied around it. */
 const ADDRESS = /^[\s"'`]{0,8}[\w./:-]*(?:@sha\d{3}:[0-9a-f]{0,128})?[\s"'`]{0,8}$/;
 
 /** Whether nothing in a text introduces a secret. An image may well be called `token` or `password`, and have a tag. */
 function isPlain(written: string): boolean {
-  if (LOWER_CASE.test(written)) return !LOWER_TOKEN.test(written);
-  return ADDRESS.test(written) && findToken(written) < 0 && !LONE_PASSWORD.test(written);
+  if (LOWER_CASE.test(written)) return !LOWER_TOKEN.test(written) && !isLonePassword(written);
+  return written.length <= LONGEST_SHOWN && ADDRESS.test(written) && findToken(written) < 0 && !isLonePassword(written);
 }
-
-/** `Password:…` and `password:…:…` are no addresses that work. */
-const LONE_PASSWORD = /^[\s"'`]*(?![a-z]+:[\w.-]*[\s"'`]*$)(?:password|passwd|passphrase|pwd):/i;
 
 /** Percent signs, JSON and HTML in each other more often than this are no slip of a template. */
 const MOST_DECODED = 5;

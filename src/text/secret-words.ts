@@ -7,25 +7,49 @@ const NAME =
 const NO_VERSION = '(?!v?\\d+\\.\\d[\\w.+-]*(?:\\s|$))';
 
 /** `password=…`, `"auth": "…"`, `<password>…`, `:password=>`. */
-const NAME_AND_SIGN = new RegExp(`${NAME}["'\`\\]\\s]*(?:[=>]|:(?=[=>\\s"'\`]))[=>:"'\`\\s]*${NO_VERSION}[^\\s=>:"'\`]`, 'i');
+const NAME_AND_SIGN = new RegExp(
+  `${NAME}["'\`\\]\\s]*(?:[=>]|:(?=[=>\\s"'\`]))[=>:"'\`\\s]*${NO_VERSION}[^\\s=>:"'\`]`,
+  'i',
+);
 
 /** `password:…` among other things; behind a "/" it is the last part of an image and its tag. */
 const NAME_AND_COLON = new RegExp(`(?<!/[\\w.-]{0,64})${NAME}:${NO_VERSION}[^\\s:]`, 'i');
 
 /** `password …`, `Bearer …`. */
-const NAME_AND_SPACE = new RegExp(`(?<![\\p{L}\\d/.-])${NAME}\\s+${NO_VERSION}[^\\s#]`, 'iu');
+const NAME_AND_SPACE = new RegExp(`(?<![\\p{L}\\d/.-])${NAME}\\s+${NO_VERSION}[^\\s#}\\])>|%]`, 'iu');
 
 /** Signs that an address and nothing else does not hold. */
 const MORE_THAN_ADDRESS = /[^\w.:/@+-]/;
 
+const LONE_PASSWORD = /^[\s"'`]{0,8}(?:password|passwd|passphrase|pwd):/i;
+const LONE_IMAGE = /^[\s"'`]*[a-z]+:[\w.-]*[\s"'`]*$/;
+
+/** `Password:…` and `password:…:…`; `password:1` is an address that works. */
+export function isLonePassword(text: string): boolean {
+  return LONE_PASSWORD.test(text) && !LONE_IMAGE.test(text);
+}
+
+/** Variables as a shell writes them. */
+const VARIABLE = /\$(?:[A-Z_][A-Z\d_]*|\d)(?!\w)|%[A-Z_][A-Z\d_]*%/g;
+
 /** Whether something in a text, placeholders left out, goes by the name of a secret. */
 export function introducesSecret(text: string): boolean {
-  const inner = text.replace(/^[\s"'`]+/, '').trimEnd();
+  if (!/[:=>\s]/.test(text)) return false;
+  const inner = text.replaceAll(VARIABLE, '').replaceAll(/^[\s"'`]+|[\s"'`]{1,8}$/g, '');
   return (
+    isLonePassword(inner) ||
     NAME_AND_SIGN.test(inner) ||
     NAME_AND_SPACE.test(inner) ||
     (MORE_THAN_ADDRESS.test(inner) && NAME_AND_COLON.test(inner))
   );
+}
+
+const SECRET_NAME = new RegExp(NAME, 'i');
+
+/** Whether a placeholder holds the value of a secret itself: `${PASSWORD:-…}`, `{{ .Values.password | default "…" }}`. */
+export function holdsSecret(placeholder: string): boolean {
+  const isTemplate = placeholder.startsWith('{') && /["'`]/.test(placeholder);
+  return introducesSecret(placeholder) || (isTemplate && SECRET_NAME.test(placeholder));
 }
 
 /** A command line that logs in, or a part of one: the password may stand anywhere, as in `echo … | docker login -u u --password-stdin`. */
