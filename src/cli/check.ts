@@ -5,7 +5,8 @@ import type { Decision, Finding } from '../engine/evaluate.ts';
 import type { Policy } from '../engine/rule.ts';
 import { findKind, groupOf } from '../workload/kinds.ts';
 import { formatCheckJson, formatCheckText, type CheckResult } from './format-check.ts';
-import { hideCredentials, type ExitCode, type Io } from './io.ts';
+import { type ExitCode, type Io } from './io.ts';
+import { redact } from '../text/redact.ts';
 import { loadConfig } from './load-config.ts';
 import { useColor } from './terminal.ts';
 import { readManifest, type ManifestObject } from '../manifest/read-manifests.ts';
@@ -56,7 +57,7 @@ const NOTHING: CheckResult = {
 
 /** Somebody may have taken this for the command that explains an image address, password and all. */
 function unreadable(file: string, problem = 'unknown cause'): CheckResult {
-  return { ...NOTHING, errors: [{ file: hideCredentials(file), message: `cannot be read: ${problem}` }] };
+  return { ...NOTHING, errors: [{ file: redact(file), message: `cannot be read: ${problem}` }] };
 }
 
 function checkText(file: string, text: string, policy: Policy): CheckResult {

@@ -1,3 +1,5 @@
+import { HIDDEN, redact } from '../text/redact.ts';
+
 /** What a command may touch of the process, so that a test can run it as a function. */
 export type Io = Readonly<{
   stdout: Sink;
@@ -16,7 +18,9 @@ export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
 
-/** Hides what looks like `user:password@` in a message that repeats what was typed: `image` was meant, `check` was called. */
+/** Hides what may be a secret in a message that repeats what was typed: `image` was meant, `check` was called. */
 export function hideCredentials(text: string): string {
-  return text.replaceAll(/[^\s'"]+:[^\s'"]*@/g, '***@');
+  return text
+    .replace(/'(.*)'/s, (_, typed: string) => `'${redact(typed)}'`)
+    .replaceAll(/[^\s'"]+:[^\s'"]*@/g, `${HIDDEN}@`);
 }

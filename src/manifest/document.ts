@@ -106,7 +106,7 @@ function describeSyntaxError(error: YAMLError, document: Document.Parsed, text: 
   if (findTemplate(text) !== undefined) return { offset, message: TEMPLATE };
   if (UNCLOSED.test(error.message))
     return { offset: findOpenQuote(document) ?? offset, message: 'this quote is never closed' };
-  return { offset, message: WORDS[error.code] ?? error.message };
+  return { offset, message: WORDS[error.code] ?? error.message.replace(SOURCE, '') };
 }
 
 const WORDS: Readonly<Partial<Record<YAMLError['code'], string>>> = {
@@ -115,6 +115,9 @@ const WORDS: Readonly<Partial<Record<YAMLError['code'], string>>> = {
   MULTIPLE_DOCS: 'a second document begins here, and there can be only one: leave out the "---"',
   RESOURCE_EXHAUSTION: TOO_DEEP,
 };
+
+/** What some messages of the parser repeat of the file, which may be a secret. */
+const SOURCE = /: (?:["'].*|(?<=^Not a YAML token: ).*)$/s;
 
 /** The parser's own words for it. */
 const UNCLOSED = /^Missing closing ["']quote$/;

@@ -3,6 +3,7 @@ import { formatFieldPath } from '../text/json.ts';
 import { memoizeByObject } from '../text/memoize.ts';
 import { escapeUnprintable, quote } from '../text/quote.ts';
 import { shorten } from '../text/quote.ts';
+import { redact } from '../text/redact.ts';
 
 /** Of a value that is only to be told from others: where there is a fix, its address is the one that has to be legible. */
 const SHORT_VALUE = 40;
@@ -30,7 +31,7 @@ export function describeFinding(finding: Finding): string {
 
 /** The object and the part of it that a finding is about: `Deployment/web container "app"`. */
 export function nameSubject({ workload, label }: Pick<Finding, 'workload' | 'label'>): string {
-  const object = workload.name === '' ? workload.kind : `${workload.kind}/${workload.name}`;
+  const object = workload.name === '' ? workload.kind : `${workload.kind}/${redact(workload.name)}`;
   return escapeUnprintable(label === undefined ? object : `${object} ${label}`);
 }
 

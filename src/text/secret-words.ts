@@ -76,7 +76,9 @@ export function findToken(text: string): number {
     // Whatever is all of one case is a word, a number or a digest.
     if (!/[a-z]/.test(run) || !/[A-Z]/.test(run)) continue;
     for (let from = 0; from >= 0; from = run.indexOf('/', from) + 1 || -1) {
-      if (isCredentials(run.slice(from))) return index + from;
+      // A slash is a part of base64, or of the address around it.
+      const rest = run.slice(from);
+      if (isCredentials(rest) || isCredentials(rest.split('/', 1)[0] ?? '')) return index + from;
     }
   }
   return -1;

@@ -1,3 +1,4 @@
+import { redact } from '../text/redact.ts';
 import { LONGEST_SKIP } from '../text/bounds.ts';
 import { parseReference, type ParsedReference } from '../image/parse-reference.ts';
 import { isPod, type WorkloadKind } from './kinds.ts';
@@ -143,7 +144,7 @@ function readImages(
 
 function nameUse(word: string, { name }: Readonly<Record<string, unknown>>): Pick<ImageUse, 'label' | 'key'> {
   const known = typeof name === 'string' ? name : '';
-  return { label: `${word} "${known}"`, key: `${word}/${known}` };
+  return { label: `${word} "${redact(known)}"`, key: `${word}/${known}` };
 }
 
 function readImage(written: string, pullPolicy: unknown): Pick<ImageUse, 'written' | 'parsed' | 'pullPolicy'> {
