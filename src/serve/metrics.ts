@@ -22,6 +22,9 @@ export type ClusterState = Readonly<{
   isLeader: () => boolean | undefined;
 }>;
 
+/** Open connections of each port. */
+type ConnectionCounts = Readonly<{ webhook: number; admin: number }>;
+
 /** From an answer next door to the 10 s after which a policy gives up unless it says otherwise. */
 const PROBE_BUCKETS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
@@ -80,6 +83,28 @@ export function createMetrics() {
     help: 'Changes of the policy file noticed, by result: success, or failure (the last good policy stays).',
     labelNames: ['result'] as const,
     registers,
+  });
+  const connectionsRefused = new Counter({
+    name: 'pullguard_connections_refused_total',
+    help: 'Connections that pullguard closed, by port and reason: limit (too many), pipelined (a call before the last was answered).',
+    labelNames: ['port', 'reason'] as const,
+    registers,
+  });
+  let connections = (): ConnectionCounts => ({ webhook: 0, admin: 0 });
+  /** Has open connections counted whenever somebody looks. */
+  const measureConnections = (count: () => ConnectionCounts): void => {
+    connections = count;
+  };
+  const openConnections = new Gauge({
+    name: 'pullguard_connections_open',
+    help: 'Open connections, by port.',
+    labelNames: ['port'] as const,
+    registers,
+    collect: () => {
+      const { webhook, admin } = connections();
+      openConnections.set({ port: 'webhook' }, webhook);
+      openConnections.set({ port: 'admin' }, admin);
+    },
   });
   let cluster: ClusterState = { facts: () => [], isLeader: () => undefined };
   /** Has what is known of a cluster measured whenever somebody looks. */
@@ -159,6 +184,9 @@ export function createMetrics() {
   // Nothing is not zero, which would be an alarm.
   hubPulls.remove();
   for (const where of ['admission', 'certificate', 'cluster', 'policy', 'tls']) errors.inc({ where }, 0);
+  for (const port of ['webhook', 'admin']) {
+    for (const reason of ['limit', 'pipelined']) connectionsRefused.inc({ port, reason }, 0);
+  }
   for (const result of ['success', 'failure']) policyReloads.inc({ result }, 0);
   return {
     registry,
@@ -170,6 +198,8 @@ export function createMetrics() {
     errors,
     certificateExpiry,
     policyReloads,
+    connectionsRefused,
+    measureConnections,
     measureCluster,
     events,
     probes,

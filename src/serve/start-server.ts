@@ -1,12 +1,14 @@
 import { createServer as createHttpServer, STATUS_CODES, type Server } from 'node:http';
 import { createServer as createHttpsServer, type ServerOptions } from 'node:https';
-import type { AddressInfo, Socket } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { setTimeout as wait } from 'node:timers/promises';
 import express, { type Express } from 'express';
+import { MOST_ADMIN_CONNECTIONS, MOST_CONNECTIONS } from '../text/bounds.ts';
 import { validityProblem, type CertificateSource, type ServingCertificate } from '../tls/source.ts';
 import type { ReviewOptions } from './answer-review.ts';
 import { createApp } from './app.ts';
+import { serveConnections, type Refusal } from './connections.ts';
 import { formatProblem } from './http.ts';
 import type { Metrics } from './metrics.ts';
 
@@ -18,6 +20,13 @@ const HEAD_TIMEOUT_MS = 10_000;
 const LONGEST_WAIT_MS = 30_000;
 /** How often Node looks for requests that are over these times; its own 30 s would add as much to each. */
 const CHECK_INTERVAL_MS = 2000;
+/** How Node reads HTTP. It would answer a call without a host by itself, and however many of them come at once. */
+const HTTP_OPTIONS = { connectionsCheckingInterval: CHECK_INTERVAL_MS, requireHostHeader: false };
+/**
+ * How long a server that stops waits for its last calls: as long as an API server does unless its webhook configuration says
+ * otherwise. With 10 s of drain before it and a moment after it, a stop fits into the 30 s that kubelet gives a pod.
+ */
+const LAST_CALLS_MS = 10_000;
 /** How often we look whether the last call is answered. */
 const LAST_CALL_INTERVAL_MS = 20;
 
@@ -42,7 +51,8 @@ export type RunningServer = Readonly<{
   adminPort: number;
   /**
    * Ends gracefully: not ready at once, every answer asks its client to reconnect elsewhere; after `drainMs` no new
-   * connections; resolves when the last call is answered.
+   * connections; resolves when the last call is answered, or some seconds later if there are clients that see to it that
+   * none is the last.
    */
   stop: (drainMs: number) => Promise<void>;
 }>;
@@ -58,28 +68,32 @@ export async function startServer(settings: ServerSettings): Promise<RunningServ
     requestTimeoutMs = LONGEST_WAIT_MS,
   } = settings;
   let draining = false;
-  const webhook = createHttpsServer(
-    toTlsOptions(certificate.current(), clientCa),
-    createApp({ ...settings, draining: () => draining }),
-  );
+  const webhook = createHttpsServer(toTlsOptions(certificate.current(), clientCa));
   const readiness = (): string | undefined => {
     if (draining) return 'shutting down';
     const serving = certificate.current();
     const problem = serving === undefined ? undefined : validityProblem(serving, now());
     return problem ?? settings.readiness?.() ?? (serving === undefined ? 'there is no certificate yet' : undefined);
   };
-  const admin = createHttpServer(
-    { connectionsCheckingInterval: CHECK_INTERVAL_MS },
-    createAdminApp(metrics, readiness),
-  );
+  const admin = createHttpServer(HTTP_OPTIONS);
   for (const server of [webhook, admin]) {
     server.keepAliveTimeout = KEEP_ALIVE_MS;
     server.headersTimeout = Math.min(HEAD_TIMEOUT_MS, requestTimeoutMs);
     server.requestTimeout = requestTimeoutMs;
     server.on('clientError', refuseMalformed);
   }
-  const countUnanswered = trackUnanswered(webhook);
-  const connections = trackConnections([webhook, admin]);
+  const onRefused = (port: 'webhook' | 'admin') => (reason: Refusal) => {
+    metrics.connectionsRefused.inc({ port, reason });
+  };
+  const calls = serveConnections(webhook, createApp({ ...settings, draining: () => draining }), {
+    most: MOST_CONNECTIONS,
+    onRefused: onRefused('webhook'),
+  });
+  const adminCalls = serveConnections(admin, createAdminApp(metrics, readiness), {
+    most: MOST_ADMIN_CONNECTIONS,
+    onRefused: onRefused('admin'),
+  });
+  metrics.measureConnections(() => ({ webhook: calls.open(), admin: adminCalls.open() }));
   const measureExpiry = (serving: ServingCertificate | undefined): void => {
     if (serving !== undefined) metrics.certificateExpiry.set(serving.notAfter.getTime() / 1000);
   };
@@ -108,9 +122,14 @@ export async function startServer(settings: ServerSettings): Promise<RunningServ
       draining = true;
       await wait(drainMs);
       const closed = Promise.all([close(webhook), close(admin)]);
-      const until = performance.now() + requestTimeoutMs;
-      while (countUnanswered() > 0 && performance.now() < until) await wait(LAST_CALL_INTERVAL_MS);
-      for (const connection of connections) connection.destroy();
+      const until = performance.now() + Math.min(requestTimeoutMs, LAST_CALLS_MS);
+      while (calls.unanswered() > 0 && performance.now() < until) await wait(LAST_CALL_INTERVAL_MS);
+      const unanswered = calls.unanswered();
+      if (unanswered > 0) logger.warn({ unanswered }, 'stopping without an answer to the last calls');
+      // Node closes the idle ones, but takes one on which no call has come yet for busy, does not see one in its TLS handshake
+      // at all, and waits for both without end.
+      calls.destroy();
+      adminCalls.destroy();
       await closed;
     },
   };
@@ -145,7 +164,7 @@ function toTlsOptions(serving: ServingCertificate | undefined, clientCa: string 
     ...(serving !== undefined && { cert: serving.cert, key: serving.key }),
     minVersion: 'TLSv1.2',
     handshakeTimeout: HEAD_TIMEOUT_MS,
-    connectionsCheckingInterval: CHECK_INTERVAL_MS,
+    ...HTTP_OPTIONS,
     ...(clientCa !== undefined && { ca: clientCa, requestCert: true, rejectUnauthorized: true }),
   };
 }
@@ -167,37 +186,6 @@ async function close(server: Server): Promise<void> {
       resolve();
     });
   });
-}
-
-/**
- * All open connections. Node closes the idle ones of a server that ends, but takes one on which no call has come yet for
- * busy, does not see one in its TLS handshake at all, and waits for both without end.
- */
-function trackConnections(servers: readonly Server[]): ReadonlySet<Socket> {
-  const connections = new Set<Socket>();
-  for (const server of servers) {
-    server.on('connection', (connection) => {
-      connections.add(connection);
-      connection.once('close', () => connections.delete(connection));
-    });
-  }
-  return connections;
-}
-
-/**
- * How many calls are not answered yet. Only counted: a set of them, which is old, would have the garbage collector take its dead
- * entries for alive, and a call would take a tenth more processor time.
- */
-function trackUnanswered(server: Server): () => number {
-  let unanswered = 0;
-  const forget = (): void => {
-    unanswered--;
-  };
-  server.on('request', (_request, response) => {
-    unanswered++;
-    response.on('close', forget);
-  });
-  return () => unanswered;
 }
 
 const CODES: Readonly<Record<string, number>> = { HPE_HEADER_OVERFLOW: 431, ERR_HTTP_REQUEST_TIMEOUT: 408 };

@@ -79,3 +79,11 @@ export function shareOfNamespace(most: number): number {
 
 /** Characters of a text that are looked at for credentials, unless it is plain; a longer one is not shown. An address has up to 771. */
 export const LONGEST_SHOWN = 1024;
+
+ * Open connections to the webhook. An API server opens one for each call under way, which takes milliseconds, and keeps some idle:
+ * a thousand are many API servers at once. Each takes up to 66 kB, so that they fit into the heap with everything else.
+ */
+export const MOST_CONNECTIONS = 1000;
+
+/** Open connections to the admin port: kubelet and each Prometheus have one. */
+export const MOST_ADMIN_CONNECTIONS = 100;

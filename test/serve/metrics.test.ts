@@ -15,6 +15,8 @@ const OWN_METRICS = {
   pullguard_admission_duration_seconds: ['histogram', ['endpoint']],
   pullguard_findings_total: ['counter', ['rule', 'action']],
   pullguard_fixes_total: ['counter', ['rule']],
+  pullguard_connections_open: ['gauge', ['port']],
+  pullguard_connections_refused_total: ['counter', ['port', 'reason']],
   pullguard_errors_total: ['counter', ['where']],
   pullguard_certificate_expiry_timestamp_seconds: ['gauge', []],
   pullguard_policy_reloads_total: ['counter', ['result']],
@@ -52,6 +54,7 @@ test('what an alert looks for is there from the start, as a counter that appears
     'pullguard_policy_reloads_total{result="failure"} 0',
   ]);
   expect(text).toContain('process_resident_memory_bytes');
+  expect(text).toContain('nodejs_eventloop_lag_p99_seconds');
 });
 
 test('two servers in one process count apart', async () => {

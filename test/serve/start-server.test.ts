@@ -1,6 +1,6 @@
 import { generateKeyPairSync, X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
-import { request as startRequest } from 'node:https';
+import { Agent, request as startRequest, type RequestOptions } from 'node:https';
 import { createServer, connect as connectTcp, type AddressInfo } from 'node:net';
 import { connect as connectTls, type ConnectionOptions, type TLSSocket } from 'node:tls';
 import forge from 'node-forge';
@@ -8,6 +8,7 @@ import request from 'supertest';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { createAdminApp, startServer, type RunningServer, type ServerSettings } from '../../src/serve/start-server.ts';
 import { createMetrics, type Metrics } from '../../src/serve/metrics.ts';
+import { MOST_ADMIN_CONNECTIONS } from '../../src/text/bounds.ts';
 import { makeCertificates, type Certificates } from '../../src/tls/self-signed.ts';
 import { readServingCertificate, type CertificateSource, type ServingCertificate } from '../../src/tls/source.ts';
 import { MIRRORED } from '../support/policies.ts';
@@ -202,6 +203,61 @@ describe('HTTP', () => {
   });
 });
 
+describe('connections', () => {
+  test.each([
+    ['calls of nothing that is there', 'GET /x HTTP/1.1\r\nHost: x\r\n\r\n'],
+    ['calls without a host', 'GET /x HTTP/1.1\r\n\r\n'],
+    ['calls that expect something', 'GET /x HTTP/1.1\r\nHost: x\r\nExpect: x\r\n\r\n'],
+  ])('%s that do not wait for an answer end theirs, on both ports, and none is kept', async (_name, call) => {
+    const { port, adminPort, server, metrics } = await start();
+    const hostile = [await connectSecurely(port), await connectRaw(adminPort)];
+    for (const { socket } of hostile) socket.write(call.repeat(600));
+    await Promise.all(hostile.map(({ ended }) => ended));
+    for (const on of ['webhook', 'admin']) {
+      expect(await readCounter(metrics, 'pullguard_connections_refused_total', { port: on, reason: 'pipelined' })).toBe(
+        1,
+      );
+    }
+    expect(await post(port)).toEqual(FINE_ANSWER);
+    await server.stop(0);
+  });
+
+  test('that are used again as soon as an answer is there go on', async () => {
+    const { port, metrics } = await start();
+    const agent = new Agent({ keepAlive: true, maxSockets: 8 });
+    onTestFinished(() => {
+      agent.destroy();
+    });
+    const callInARow = async (): Promise<void> => {
+      for (let i = 0; i < 100; i++) expect(await post(port, { agent })).toEqual(FINE_ANSWER);
+    };
+    await Promise.all(Array.from({ length: 8 }, callInARow));
+    const pipelined = { port: 'webhook', reason: 'pipelined' };
+    expect(await readCounter(metrics, 'pullguard_connections_refused_total', pipelined)).toBe(0);
+  });
+
+  test('held by one client, all that there may be, do not lock out others', async () => {
+    const { adminPort, metrics } = await start();
+    const connectFrom = async (localAddress: string): Promise<RawConnection> =>
+      connectRaw(adminPort, connectTcp({ port: adminPort, host: '127.0.0.1', localAddress }));
+    const isHealthy = async ({ socket, until }: RawConnection): Promise<void> => {
+      socket.write('GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n');
+      await until(/ok\n$/);
+    };
+    const other = await connectFrom('127.0.0.2');
+    const held: RawConnection[] = [];
+    for (let i = 0; i < MOST_ADMIN_CONNECTIONS; i++) held.push(await connectFrom('127.0.0.1'));
+    // Its own oldest one makes room, not the one of another client, which is older.
+    await held[0]!.ended;
+    await isHealthy(other);
+    await isHealthy(held[1]!);
+    await isHealthy(await connectFrom('127.0.0.3'));
+    const limited = { port: 'admin', reason: 'limit' };
+    expect(await readCounter(metrics, 'pullguard_connections_refused_total', limited)).toBe(2);
+    expect(await readCounter(metrics, 'pullguard_connections_open', { port: 'admin' })).toBe(MOST_ADMIN_CONNECTIONS);
+  });
+});
+
 describe('under load', () => {
   const startLoads = (port: number): readonly Load[] =>
     [true, true, false].map((keepAlive) => startLoad({ port, ca: serving.ca + others.ca, keepAlive }));
@@ -310,6 +366,15 @@ describe('stop', () => {
     await ended;
   });
 
+  test('nor do calls behind it that it is not answered before', async () => {
+    const { registries } = holdRegistries();
+    const { port, server } = await start({ policy: () => askingPolicy(FOREVER_MS), registries, requestTimeoutMs: 100 });
+    const { socket, ended } = await connectSecurely(port);
+    socket.write(rawPost('/validate', JSON.stringify(FINE)).repeat(20));
+    await ended;
+    await server.stop(0);
+  });
+
   test('a call that waits for registries is answered, asked to go elsewhere, and then the server ends', async () => {
     const { registries, asked, answer } = holdRegistries();
     const { port, server } = await start({ policy: () => askingPolicy(FOREVER_MS), registries });
@@ -386,7 +451,7 @@ async function connectSecurely(port: number): Promise<RawConnection> {
 }
 
 /** Sends a review on a connection of its own. */
-async function post(port: number, options: ConnectionOptions = {}): Promise<unknown> {
+async function post(port: number, options: RequestOptions = {}): Promise<unknown> {
   return new Promise((resolve, reject) => {
     const headers = { 'Content-Type': 'application/json' };
     const target = { host: '127.0.0.1', port, path: '/mutate', method: 'POST', headers, agent: false } as const;
