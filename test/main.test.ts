@@ -1,7 +1,17 @@
 import { spawn, type ChildProcessByStdio, type SpawnOptions } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { request } from 'node:https';
+import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
@@ -197,6 +207,14 @@ async function serve(args: readonly string[], onFinished = onTestFinished): Prom
   return { child, log, port: Number(line['port']), adminPort: Number(line['adminPort']) };
 }
 
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  return port;
+}
+
 async function waitForLog(log: readonly LogLine[], message: string, count = 1): Promise<LogLine> {
   return vi.waitFor(() => {
     const found = log.filter(({ msg }) => msg === message);
@@ -206,7 +224,11 @@ async function waitForLog(log: readonly LogLine[], message: string, count = 1): 
 }
 
 /** A call about a real Deployment with this image, whose body is sent by `finish`; which says `allowed`, or why not. */
-async function begin({ port }: Served, ca: string, image: string): Promise<{ finish: () => Promise<string> }> {
+async function begin(
+  { port }: Pick<Served, 'port'>,
+  ca: string,
+  image: string,
+): Promise<{ finish: () => Promise<string> }> {
   const body = JSON.stringify(recordedReview('deployment-create')).replaceAll(
     /"image":"[^"]*"/g,
     JSON.stringify({ image }).slice(1, -1),
@@ -343,6 +365,33 @@ describe.concurrent('serve', () => {
       await waitForLog(served.log, 'stopping');
       served.child.kill(signal);
       expect(await closed).toEqual([null, signal]);
+    },
+  );
+});
+
+describe.concurrent('an output that takes nothing', () => {
+  test.for(['ignored by its reader', 'closed by its reader', '/dev/full'] as const)(
+    '%s does not keep the webhook from serving, nor from ending',
+    async (output, { onTestFinished }) => {
+      const stdout = output === '/dev/full' ? openSync(output, 'w') : 'pipe';
+      const port = await freePort();
+      const args = ['serve', '--host', '127.0.0.1', '--port', String(port), '--admin-port', '0', ...shared.tls];
+      const more = ['--offline', '--drain-seconds', '0', '--log-level', 'debug'];
+      const child = spawn(process.execPath, [MAIN, ...args, ...more], { stdio: ['ignore', stdout, 'ignore'] });
+      onTestFinished(() => {
+        child.kill('SIGKILL');
+      });
+      if (output === 'closed by its reader') child.stdout?.destroy();
+      const ask = async (): Promise<string> => (await begin({ port }, shared.ca, 'NGINX:1.25')).finish();
+      const denied = expect.stringContaining('did you mean') as string;
+      await vi.waitFor(async () => {
+        expect(await ask()).toEqual(denied);
+      }, PATIENCE);
+      // More than a pipe holds.
+      for (let i = 0; i < 200; i++) expect(await ask()).toEqual(denied);
+      const closed = once(child, 'exit');
+      child.kill('SIGHUP');
+      expect(await closed).toEqual([0, null]);
     },
   );
 });

@@ -1,8 +1,10 @@
-import { pino, type DestinationStream } from 'pino';
+import { pino } from 'pino';
 import { isInCluster } from '../cluster/connection/api-server.ts';
+import { createMetrics } from '../serve/metrics.ts';
 import { startService, StartError, type CertificateOptions, type ServiceOptions } from '../serve/service.ts';
 import { UsageError, type ExitCode } from './io.ts';
 import { toUsageError } from './load-config.ts';
+import { createLogOutput } from './log-output.ts';
 
 export type ServeOptions = Omit<ServiceOptions, 'isConnected'> &
   Readonly<{
@@ -11,37 +13,35 @@ export type ServeOptions = Omit<ServiceOptions, 'isConnected'> &
     logLevel: string;
   }>;
 
-/** A page of memory, or a tenth of a second, whichever comes first. */
-const LOG_BUFFER_BYTES = 4096;
-const LOG_FLUSH_MS = 100;
+/** How long what is still under way after a stop, such as a call to an API server that hangs, may keep the process alive. */
+const LEFTOVERS_MS = 1000;
 
 /** `pullguard serve`: runs the webhook until it is told to stop. */
 export async function serve(options: ServeOptions): Promise<ExitCode> {
   checkCertificateOptions(options);
   const isConnected = asksCluster(options);
-  // Written in the background and several lines at a time: a log on a slow disk or pipe must not delay an admission.
-  const destination = pino.destination({
-    dest: 1,
-    sync: false,
-    minLength: LOG_BUFFER_BYTES,
-    periodicFlush: LOG_FLUSH_MS,
+  const metrics = createMetrics();
+  const output = createLogOutput({
+    // Asked for by its stream, as Node then makes a pipe non-blocking. Otherwise a write would block a thread until it is read.
+    fd: process.stdout.fd,
+    onDropped: () => {
+      metrics.logLinesDropped.inc();
+    },
   });
-  const logger = pino(
-    { level: options.logLevel, base: null, timestamp: pino.stdTimeFunctions.isoTime },
-    destination as DestinationStream,
-  );
+  const logger = pino({ level: options.logLevel, base: null, timestamp: pino.stdTimeFunctions.isoTime }, output);
   try {
-    const service = await startService({ ...options, isConnected }, logger);
+    const service = await startService({ ...options, isConnected }, { logger, metrics });
     const signal = await receiveSignal();
-    const drainSeconds = signal === 'SIGTERM' ? options.drainSeconds : 0;
+    const drainSeconds = signal === 'SIGINT' ? 0 : options.drainSeconds;
     logger.info({ signal, drainSeconds }, 'stopping');
     await service.stop(drainSeconds * 1000);
     logger.info('stopped');
+    setTimeout(() => process.exit(), LEFTOVERS_MS).unref();
     return 0;
   } catch (error) {
     throw error instanceof StartError ? toUsageError(error.cause) : error;
   } finally {
-    destination.flushSync();
+    await output.end();
   }
 }
 
@@ -66,10 +66,10 @@ function asksCluster({ offline, kubeconfig, context, tlsSecret }: ServeOptions):
   );
 }
 
-/** Resolves at the first signal; a second one ends the process at once, as people expect of Ctrl-C twice. */
+/** Resolves at the first signal: SIGHUP, which a terminal sends as it closes, is as good as SIGTERM; a second one ends the process at once, as people expect of Ctrl-C twice. */
 async function receiveSignal(): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
-    const signals = ['SIGTERM', 'SIGINT'] as const;
+    const signals = ['SIGTERM', 'SIGHUP', 'SIGINT'] as const;
     const receive = (signal: NodeJS.Signals): void => {
       for (const each of signals) process.off(each, receive);
       resolve(signal);

@@ -90,6 +90,11 @@ export function createMetrics() {
     labelNames: ['port', 'reason'] as const,
     registers,
   });
+  const logLinesDropped = new Counter({
+    name: 'pullguard_log_lines_dropped_total',
+    help: 'Log lines that were not written, as standard output was full, failed, or was not read for too long.',
+    registers,
+  });
   let connections = (): ConnectionCounts => ({ webhook: 0, admin: 0 });
   /** Has open connections counted whenever somebody looks. */
   const measureConnections = (count: () => ConnectionCounts): void => {
@@ -199,6 +204,7 @@ export function createMetrics() {
     certificateExpiry,
     policyReloads,
     connectionsRefused,
+    logLinesDropped,
     measureConnections,
     measureCluster,
     events,

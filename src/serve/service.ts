@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
+import { setTimeout as wait } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { ConnectOptions } from '../cluster/connection/connect.ts';
 import type { Policy } from '../engine/rule.ts';
@@ -11,7 +12,7 @@ import { defaultPolicy, loadPolicy } from '../rules/policy.ts';
 import { describeError } from '../text/error.ts';
 import { fileSource } from '../tls/files.ts';
 import { validityProblem, type CertificateSource } from '../tls/source.ts';
-import { createMetrics } from './metrics.ts';
+import type { Metrics } from './metrics.ts';
 import type { ClusterOptions, JoinedCluster } from './serve-cluster.ts';
 import { explainSilence, openRegistries, type Registries } from './serve-registries.ts';
 import { startServer, type RunningServer } from './start-server.ts';
@@ -45,14 +46,49 @@ export class StartError extends Error {
   override readonly name = 'StartError';
 }
 
+type Outputs = Readonly<{ logger: Logger; metrics: Metrics }>;
+
+/** What was opened, to be closed at the end, the last first. */
+type Closers = (() => unknown)[];
+
 /**
  * Puts a server together, and starts it.
  *
- * @throws StartError
+ * @throws StartError, and leaves nothing open that would keep the process alive.
  */
-export async function startService(options: ServiceOptions, logger: Logger): Promise<Pick<RunningServer, 'stop'>> {
+export async function startService(options: ServiceOptions, outputs: Outputs): Promise<Pick<RunningServer, 'stop'>> {
+  const closers: Closers = [];
+  const close = async (): Promise<void> => {
+    const closing = Promise.allSettled(
+      closers.reverse().map(async (each) => {
+        await each();
+      }),
+    );
+    await Promise.race([closing, wait(CLOSE_MS, undefined, { ref: false })]);
+  };
+  try {
+    const { stop } = await openService(options, outputs, closers);
+    return {
+      stop: async (drainMs) => {
+        await stop(drainMs);
+        await close();
+      },
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** What an API server that does not answer may cost a stop. */
+const CLOSE_MS = 5000;
+
+async function openService(
+  options: ServiceOptions,
+  { logger, metrics }: Outputs,
+  closers: Closers,
+): Promise<Pick<RunningServer, 'stop'>> {
   const { host, config, offline, isConnected } = options;
-  const metrics = createMetrics();
   const reportTrouble = (about: 'certificate' | 'cluster', problem: string): void => {
     metrics.errors.inc({ where: about });
     logger.error({ problem }, `${about} trouble`);
@@ -79,6 +115,7 @@ export async function startService(options: ServiceOptions, logger: Logger): Pro
       registries?.onPolicyChange();
     }),
   );
+  closers.push(policy.close);
   const surroundings = { policy: policy.current, metrics, logger };
   if (isConnected) {
     // Loaded only here: the Kubernetes client takes longer to load than everything else together.
@@ -90,9 +127,13 @@ export async function startService(options: ServiceOptions, logger: Logger): Pro
     // Who writes the webhook configurations tells API servers alone where to ask.
     const callersAreProven = options.tlsSecret !== undefined;
     cluster = await joinCluster({ ...options, callersAreProven }, api, { ...surroundings, reportTrouble });
+    closers.push(cluster.close);
   }
   const { settings, readKeyring } = cluster;
-  if (!offline) registries = openRegistries({ ...surroundings, facts: settings.facts, readKeyring });
+  if (!offline) {
+    registries = openRegistries({ ...surroundings, facts: settings.facts, readKeyring });
+    closers.push(registries.close);
+  }
   const reportCertificate = (problem: string): void => {
     reportTrouble('certificate', problem);
   };
@@ -118,14 +159,7 @@ export async function startService(options: ServiceOptions, logger: Logger): Pro
   certificate.onChange(checkValidity);
   const rules = policy.current().rules.map(({ rule }) => rule.id);
   logger.info({ host, port, adminPort, policy: config ?? 'default', cluster: cluster.url, rules }, 'listening');
-  return {
-    stop: async (drainMs) => {
-      await stop(drainMs);
-      policy.close();
-      registries?.close();
-      await cluster.close();
-    },
-  };
+  return { stop };
 }
 
 async function orExplain<T>(step: () => T | Promise<T>): Promise<T> {

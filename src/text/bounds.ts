@@ -80,6 +80,7 @@ export function shareOfNamespace(most: number): number {
 /** Characters of a text that are looked at for credentials, unless it is plain; a longer one is not shown. An address has up to 771. */
 export const LONGEST_SHOWN = 1024;
 
+/**
  * Open connections to the webhook. An API server opens one for each call under way, which takes milliseconds, and keeps some idle:
  * a thousand are many API servers at once. Each takes up to 66 kB, so that they fit into the heap with everything else.
  */
@@ -87,3 +88,9 @@ export const MOST_CONNECTIONS = 1000;
 
 /** Open connections to the admin port: kubelet and each Prometheus have one. */
 export const MOST_ADMIN_CONNECTIONS = 100;
+
+/**
+ * Bytes of log lines that wait to be written: some ten thousand lines, for a disk or a reader that stalls for some seconds under load.
+ * Beyond it lines are dropped and counted.
+ */
+export const MOST_LOG_BYTES = 8 * 1024 * 1024;

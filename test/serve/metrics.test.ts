@@ -17,6 +17,7 @@ const OWN_METRICS = {
   pullguard_fixes_total: ['counter', ['rule']],
   pullguard_connections_open: ['gauge', ['port']],
   pullguard_connections_refused_total: ['counter', ['port', 'reason']],
+  pullguard_log_lines_dropped_total: ['counter', []],
   pullguard_errors_total: ['counter', ['where']],
   pullguard_certificate_expiry_timestamp_seconds: ['gauge', []],
   pullguard_policy_reloads_total: ['counter', ['result']],
