@@ -4,6 +4,7 @@ import { ENDPOINTS, type Endpoint } from '../admission/admit.ts';
 import { createAnswerReview, type ReviewOptions } from './answer-review.ts';
 import { createSend, formatProblem, HttpProblem, sendProblemEarly, type Send } from './http.ts';
 import { createBodyReader } from './read-body.ts';
+import { createRefusalLog } from './refusal-log.ts';
 
 export type AppOptions = ReviewOptions &
   Readonly<{
@@ -21,6 +22,7 @@ export function createApp(options: AppOptions): RequestListener {
   const send = createSend(options.draining);
   const answerReview = createAnswerReview(options, send);
   const others = createOtherRoutes(options, send);
+  const logRefusal = createRefusalLog(options.logger);
   return (request, response) => {
     const guard = (step: () => void): void => {
       try {
@@ -40,7 +42,7 @@ export function createApp(options: AppOptions): RequestListener {
         guard(() => {
           const answered = 'problem' in outcome ? outcome.problem : answerReview(call, outcome.body);
           if (answered instanceof HttpProblem) {
-            refuse(answered, endpoint, { request, response, send }, options);
+            refuse(answered, endpoint, { request, response, send }, { metrics: options.metrics, logRefusal });
             return;
           }
           answered?.catch((error: unknown) => {
@@ -86,11 +88,11 @@ function refuse(
   problem: HttpProblem,
   endpoint: Endpoint,
   { request, response, send }: Exchange,
-  { logger, metrics }: AppOptions,
+  { metrics, logRefusal }: Pick<AppOptions, 'metrics'> & { logRefusal: (fields: object) => void },
 ): void {
   const { code, message } = problem;
   metrics.requests.inc({ endpoint, kind: 'other', outcome: code === 503 ? 'overloaded' : 'invalid' });
-  logger.warn({ endpoint, code, problem: message }, 'refused');
+  logRefusal({ endpoint, code, problem: message });
   if (code === 503) response.setHeader('Retry-After', '1');
   if (request.complete) send(response, code, formatProblem(code, message));
   else sendProblemEarly(request, response, problem);

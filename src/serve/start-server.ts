@@ -162,6 +162,7 @@ export function createAdminApp(metrics: Metrics, readiness: () => string | undef
 function toTlsOptions(serving: ServingCertificate | undefined, clientCa: string | undefined): ServerOptions {
   return {
     ...(serving !== undefined && { cert: serving.cert, key: serving.key }),
+    // Not 1.3: API servers built for FIPS with Go before 1.23 speak 1.2 alone, and would admit everything unchecked.
     minVersion: 'TLSv1.2',
     handshakeTimeout: HEAD_TIMEOUT_MS,
     ...HTTP_OPTIONS,
