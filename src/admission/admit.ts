@@ -66,7 +66,7 @@ const withoutRules = memoizeByObject((policy: Policy): Policy => ({ ...policy, r
 type Classified = Readonly<{ exempt: ExemptReason }> | Readonly<{ kind: WorkloadKind; exempt?: undefined }>;
 
 /** Sorts out the requests that bring no workload in, cheapest test first. */
-function classifyRequest(request: AdmissionRequest, policy: Policy): Classified {
+export function classifyRequest(request: AdmissionRequest, policy: Policy): Classified {
   if (request.operation !== 'CREATE' && request.operation !== 'UPDATE') return { exempt: 'operation' };
   const kind = findKind(policy.kinds, request.kind.group, request.kind.kind);
   // Eviction, Binding, Scale and PodExecOptions arrive on workloads' subresources and are kinds of their own.

@@ -2,7 +2,7 @@ import { keyOfQuestion, type ImageQuestion, type KnownAnswer, type RegistryFacts
 import type { ImageAnswer } from '../cause/answer.ts';
 
 /** Objects have a few images. One with thousands of them must not keep registries from being asked about others. */
-const MOST_QUESTIONS = 100;
+export const MOST_QUESTIONS = 100;
 
 /** What is known of registries, and how to ask them. */
 export type Registries = Readonly<{

@@ -103,10 +103,24 @@ function findExemption(
   if (isExemptNamespace(policy, namespace)) return 'exempt-namespace';
   if (readString(object, 'metadata', 'deletionTimestamp') !== '') return 'being-deleted';
   if (isPod(kind)) return readPath(object, ...MIRROR_POD_ANNOTATION) === undefined ? undefined : 'static-pod';
-  return isOwnedByChecked(object, policy) ? 'owned' : undefined;
+  return isMadeFromChecked(object, kind) ? 'owned' : undefined;
 }
 
-/** A ReplicaSet of a Deployment, a Job of a CronJob: the template was checked where its author could read the answer. */
+/**
+ * A ReplicaSet of a Deployment, a Job of a CronJob: the template was checked where its author could read the answer. Anybody can write
+ * a controller into an object; only for these is there one that makes such objects, and takes away those that it did not make.
+ */
+function isMadeFromChecked(object: unknown, { group, kind }: WorkloadKind): boolean {
+  const controller = findController(object);
+  return controller?.group === group && MADE_BY.get(`${group}/${kind}`) === controller.kind;
+}
+
+const MADE_BY: ReadonlyMap<string, string> = new Map([
+  ['apps/ReplicaSet', 'Deployment'],
+  ['batch/Job', 'CronJob'],
+]);
+
+/** Whether what makes it is of a kind that is checked, so that all is said there. */
 function isOwnedByChecked(object: unknown, { kinds }: Policy): boolean {
   const controller = findController(object);
   return controller !== undefined && findKind(kinds, controller.group, controller.kind) !== undefined;

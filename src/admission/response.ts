@@ -2,7 +2,7 @@ import { escapeUnprintable } from '../text/quote.ts';
 import { formatDenial, formatWarnings } from '../report/finding.ts';
 import { formatFieldPath } from '../text/json.ts';
 import type { Admission } from './admit.ts';
-import { REVIEW_VERSION, type AdmissionReview } from './review.ts';
+import { REVIEW_VERSION, type AdmissionRequest, type AdmissionReview } from './review.ts';
 
 /** The answer to a webhook call, as the API server reads it. */
 export type ReviewResponse = Readonly<{
@@ -26,33 +26,28 @@ export function respond({ request }: AdmissionReview, admission: Admission): Rev
   const denial = formatDenial(findings);
   const warnings = formatWarnings(findings);
   const auditAnnotations = annotate(admission);
-  return {
-    apiVersion: REVIEW_VERSION,
-    kind: 'AdmissionReview',
-    response: {
-      uid: request.uid,
-      allowed: denial === undefined,
-      ...(denial !== undefined && { status: { code: 403, reason: 'Forbidden', message: denial } }),
-      ...(denial === undefined && edits.length > 0 && { patchType: 'JSONPatch', patch: encodePatch(edits) }),
-      ...(warnings.length > 0 && { warnings }),
-      ...(Object.keys(auditAnnotations).length > 0 && { auditAnnotations }),
-    },
-  };
+  return toResponse(request, {
+    allowed: denial === undefined,
+    ...(denial !== undefined && { status: { code: 403, reason: 'Forbidden', message: denial } }),
+    ...(denial === undefined && edits.length > 0 && { patchType: 'JSONPatch', patch: encodePatch(edits) }),
+    ...(warnings.length > 0 && { warnings }),
+    ...(Object.keys(auditAnnotations).length > 0 && { auditAnnotations }),
+  });
+}
+
+/** The answer to a request with its uid, as an API server wants it. */
+export function toResponse(
+  { uid }: Pick<AdmissionRequest, 'uid'>,
+  response: Omit<ReviewResponse['response'], 'uid'>,
+): ReviewResponse {
+  return { apiVersion: REVIEW_VERSION, kind: 'AdmissionReview', response: { uid, ...response } };
 }
 
 /** The answer when we failed: our own failure never blocks anybody, but it is not hidden either. */
 export function respondToFailure({ request }: AdmissionReview): ReviewResponse {
   const message = `pullguard failed and let this ${request.kind.kind.slice(0, 63)} pass unjudged; its log has the error under uid ${request.uid}`;
-  return {
-    apiVersion: REVIEW_VERSION,
-    kind: 'AdmissionReview',
-    response: {
-      uid: request.uid,
-      allowed: true,
-      warnings: [escapeUnprintable(message)],
-      auditAnnotations: { error: 'internal' },
-    },
-  };
+  const warnings = [escapeUnprintable(message)];
+  return toResponse(request, { allowed: true, warnings, auditAnnotations: { error: 'internal' } });
 }
 
 /** Base64 of the JSON in UTF-8, as `[]byte` travels in Kubernetes' JSON. */

@@ -43,6 +43,31 @@ export function readReview(body: unknown): ReadReview {
   return { ok: true, review: { request: readRequest(uid, request) } };
 }
 
+/**
+ * Reads how a review begins whose rest is not there: who asks, and for what. API servers write the object last. Undefined where it
+ * has no uid, so that it cannot be answered.
+ */
+export function readReviewHead(head: string): AdmissionReview | undefined {
+  try {
+    const read = readReview(JSON.parse(`${head.slice(0, findLastMember(head))}}}`));
+    return read.ok ? read.review : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Where the last member of the request ends that is whole, and 0 where there is none. */
+function findLastMember(head: string): number {
+  let depth = 0;
+  let end = 0;
+  for (const { 0: found, index } of head.matchAll(/"(?:[^"\\]|\\.)*(?:"|$)|[{}[\],]/gs)) {
+    if (found === '{' || found === '[') depth++;
+    else if (found === '}' || found === ']') depth--;
+    else if (found === ',' && depth === 2) end = index;
+  }
+  return end;
+}
+
 /** Whether a request is about a namespace itself, whose labels say what is done in it. */
 export function isNamespace({ kind, subResource }: AdmissionRequest): boolean {
   return kind.group === '' && kind.kind === 'Namespace' && subResource === '';

@@ -5,11 +5,13 @@ import type { Scope } from './rule.ts';
 export type IsInScope = (image: ImageUse, workload: Workload, scope: Scope) => boolean;
 
 /**
- * What an update is checked for: images that were not there before, in a container of the same name, as labelling a bad
- * object is fine; and for rules on pull secrets all images of a pod whose pull secrets or service account changed.
+ * What an update is checked for: images that were not there before, in a container of the same name, or were not pulled, as
+ * labelling a bad object is fine; and for rules on pull secrets all images of a pod whose pull secrets or service account changed.
  */
 export function compareWithOld(old: readonly Workload[], changed: readonly Workload[]): IsInScope {
-  const before = new Set(old.flatMap(({ images }) => images).map((image) => identify(image)));
+  const images = old.flatMap((workload) => workload.images);
+  const before = new Set(images.map((image) => identify(image)));
+  const pulledBefore = new Set(images.filter((image) => isPulled(image)).map((image) => identify(image)));
   const access = new Map(old.map((workload) => [workload.podSpec, describeAccess(workload)]));
   const withOtherAccess = new Set(
     changed
@@ -17,11 +19,16 @@ export function compareWithOld(old: readonly Workload[], changed: readonly Workl
       .map(({ podSpec }) => podSpec),
   );
   return (image, { podSpec }, scope) =>
-    !before.has(identify(image)) || (scope === 'pull-secrets' && withOtherAccess.has(podSpec));
+    !(isPulled(image) ? pulledBefore : before).has(identify(image)) ||
+    (scope === 'pull-secrets' && withOtherAccess.has(podSpec));
 }
 
 function identify({ key, written }: ImageUse): string {
   return JSON.stringify([key, written]);
+}
+
+function isPulled({ pullPolicy }: ImageUse): boolean {
+  return pullPolicy !== 'Never';
 }
 
 function describeAccess({ pullSecrets, serviceAccount }: Workload): string {

@@ -218,9 +218,14 @@ type Time = Readonly<{
   flatMap: FlatMap;
 }>;
 
+/** An object of the usual size is done by then: it is not left unchecked because the machine was busy with something else. */
+const FIRST_LOOK = 100;
+
 function createTime(left: () => number): Time {
   let isCut = false;
+  let steps = 0;
   const isBelow = (share: number): boolean => {
+    if (!isCut && ++steps < FIRST_LOOK) return false;
     if (left() > share) return false;
     isCut = true;
     return true;

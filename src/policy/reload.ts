@@ -3,7 +3,12 @@ import { watchFiles } from '../manifest/watch-files.ts';
 import { describeError } from '../text/error.ts';
 
 /** The policy to judge by now: the last good one, whatever has become of its file since. */
-export type PolicySource<Policy> = Readonly<{ current: () => Policy; close: () => void }>;
+export type PolicySource<Policy> = Readonly<{
+  current: () => Policy;
+  /** The text that it was made of; undefined for one that is in no file. */
+  text: () => string | undefined;
+  close: () => void;
+}>;
 
 type PolicySourceOptions<Policy> = Readonly<{
   /** Makes of the text of a file the policy to judge by. @throws PolicyError */
@@ -32,7 +37,7 @@ export function filePolicySource<Policy>(
   const close = watchFiles([file], reload, intervalMs);
   // What changed between the first look at the file and the start of the watch.
   reload();
-  return { current: () => policy, close };
+  return { current: () => policy, text: () => text, close };
 
   function reload(): void {
     let problem: string | undefined;

@@ -1,15 +1,17 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Logger } from 'pino';
-import { admit, type Admission, type Endpoint } from '../admission/admit.ts';
-import { answerLater, type Questioning, type Registries } from '../admission/answer-later.ts';
-import { respond, respondToFailure } from '../admission/response.ts';
-import { readReview, type AdmissionRequest, type AdmissionReview } from '../admission/review.ts';
+import type { Admission, Endpoint } from '../admission/admit.ts';
+import { answerLater, MOST_QUESTIONS, type Registries } from '../admission/answer-later.ts';
+import { readReview, type AdmissionRequest } from '../admission/review.ts';
 import type { Facts, RegistryFacts } from '../pull/facts.ts';
 import type { Policy } from '../engine/rule.ts';
-import { TIME_BUDGET_MS } from '../text/bounds.ts';
+import { LONGEST_REVIEW_HEAD, TIME_BUDGET_MS } from '../text/bounds.ts';
+import { decide, startBudget, type Decided } from './decide.ts';
 import { HttpProblem, readTimeoutOf, type Send } from './http.ts';
+import type { LargeReviews } from './large-reviews.ts';
 import { logDecision } from './log-decision.ts';
-import { countAdmission, type Metrics, type Outcome } from './metrics.ts';
+import { countAdmission, type Metrics } from './metrics.ts';
+import { parseBody, type BodyOutcome } from './read-body.ts';
 
 export type ReviewOptions = Readonly<{
   policy: () => Policy;
@@ -18,6 +20,8 @@ export type ReviewOptions = Readonly<{
   logger: Logger;
   /** Registries that may be asked; undefined when none may be. */
   registries?: () => Registries | undefined;
+  /** Decides large reviews elsewhere; without it they are decided as all others are. */
+  large?: LargeReviews;
   /** The cluster's time, or else this machine's. */
   now?: () => Date;
   /** Told of each decided review, after it was answered. */
@@ -33,11 +37,17 @@ export type Call = Readonly<{
   cameAt: number;
 }>;
 
+/** A body that may be a review. */
+export type ReadBody = Exclude<BodyOutcome, Readonly<{ problem: HttpProblem }>>;
+
 /**
- * Answers a review, or says why the body is none. Done when it returns; or, when registries have been asked, later: the
- * promise rejects when we have a bug.
+ * Answers a review, or says why the body is none. Done when it returns; or, when registries have been asked or it is large, later:
+ * the promise rejects when we have a bug.
  */
-export type AnswerReview = (call: Call, body: unknown) => HttpProblem | Promise<void> | undefined;
+export type AnswerReview = (call: Call, body: ReadBody) => Refusal | Promise<Refusal | undefined> | undefined;
+
+/** What is wrong with a body, and how it begins if it may be a review all the same. */
+export type Refusal = Readonly<{ problem: HttpProblem; head?: string }>;
 
 /** Of the time that the API server waits, for the answer to be written and to arrive. Milliseconds. */
 const SPARE_MS = 200;
@@ -50,34 +60,76 @@ const SPARE_MS = 200;
 const MAX_WAITING_BYTES = 1024 * 1024;
 
 export function createAnswerReview(options: ReviewOptions, send: Send): AnswerReview {
+  const { policy, facts, large, now = () => new Date() } = options;
   let waitingBytes = 0;
-
   return (call, body) => {
+    if ('body' in body) return answer(call, body.body);
+    if (large !== undefined) return answerElsewhere(call, body, large).finally(body.letGo);
+    const parsed = parseBody(body.large);
+    body.letGo();
+    return 'problem' in parsed ? parsed : answer(call, parsed.body);
+  };
+
+  function answer(call: Call, body: unknown): Refusal | Promise<undefined> | undefined {
     const started = performance.now();
     const read = readReview(body);
-    if (!read.ok) return new HttpProblem(400, read.problem);
+    if (!read.ok) return { problem: new HttpProblem(400, read.problem) };
     const { review } = read;
+    const { request } = review;
     const registries = options.registries?.();
     const bytes = countBytes(call.request);
-    const limit = (): number => (waitingBytes + bytes > MAX_WAITING_BYTES ? 0 : limitWait(call, options.policy()));
+    const limit = (): number => (waitingBytes + bytes > MAX_WAITING_BYTES ? 0 : limitWait(call, policy()));
+    const decideBy = (known?: RegistryFacts): Decided =>
+      decide(review, call.endpoint, () => ({
+        policy: policy(),
+        facts: withRegistries(facts(), known),
+        now: now().getTime(),
+        timeLeft: startBudget(TIME_BUDGET_MS),
+      }));
     // A dry run is told what is known, and asks nobody: it has no effects on others, not even on what they may pull.
     const decided =
-      registries === undefined || review.request.dryRun
-        ? decide(review, call.endpoint, options, registries?.known)
-        : answerLater((known) => decide(review, call.endpoint, options, known), registries, limit);
+      registries === undefined || request.dryRun
+        ? decideBy(registries?.known)
+        : answerLater(decideBy, registries, limit);
     if (!(decided instanceof Promise)) {
-      finish({ review, started, ...call }, decided);
+      finish(call, { request, started }, decided);
       return undefined;
     }
     waitingBytes += bytes;
     return decided
       .finally(() => (waitingBytes -= bytes))
       .then((last) => {
-        finish({ review, started, ...call }, last);
+        finish(call, { request, started }, last);
+        return undefined;
       });
-  };
+  }
 
-  function finish({ endpoint, review: { request }, response, started }: ReadCall, decided: Decided): void {
+  /** What it would have liked to know of registries is known to the next one: its caller has waited long enough. */
+  async function answerElsewhere(
+    call: Call,
+    { large: body }: Extract<ReadBody, { large: Buffer }>,
+    elsewhere: LargeReviews,
+  ): Promise<Refusal | undefined> {
+    const started = performance.now();
+    const head = body.toString('utf8', 0, LONGEST_REVIEW_HEAD);
+    const registries = options.registries?.();
+    const until = call.cameAt + readTimeoutOf(call.request) - SPARE_MS;
+    const judged = await elsewhere.decide({
+      endpoint: call.endpoint,
+      body,
+      until,
+      facts: () => withRegistries(facts(), registries?.known),
+      now: now().getTime(),
+    });
+    if ('problem' in judged) return { problem: judged.problem, head };
+    const { request, decided } = judged;
+    finish(call, { request, started }, decided);
+    const questions = request.dryRun ? [] : [...decided.unanswered, ...decided.outdated];
+    for (const question of questions.slice(0, MOST_QUESTIONS)) void registries?.ask(question);
+    return undefined;
+  }
+
+  function finish({ endpoint, response }: Call, { request, started }: Answered, decided: Decided): void {
     const { metrics, logger, onDecided } = options;
     send(response, 200, decided.text);
     const seconds = (performance.now() - started) / 1000;
@@ -89,7 +141,11 @@ export function createAnswerReview(options: ReviewOptions, send: Send): AnswerRe
   }
 }
 
-type ReadCall = Call & Readonly<{ review: AdmissionReview; started: number }>;
+type Answered = Readonly<{ request: AdmissionRequest; started: number }>;
+
+function withRegistries(facts: Facts, registries: RegistryFacts | undefined): Facts {
+  return registries === undefined ? facts : { registries, ...facts };
+}
 
 /** API servers say how long a body is. What others send may be any size. */
 function countBytes({ headers }: IncomingMessage): number {
@@ -98,34 +154,4 @@ function countBytes({ headers }: IncomingMessage): number {
 
 function limitWait({ request, cameAt }: Call, { probe }: Policy): number {
   return Math.min(probe.waitMs, readTimeoutOf(request) - SPARE_MS - (performance.now() - cameAt));
-}
-
-type Decided = Questioning & Readonly<{ text: string; outcome: Outcome; admission?: Admission; error?: unknown }>;
-
-/** Decides a review; whatever goes wrong in doing so lets the object pass, with a word to its author. */
-function decide(
-  review: AdmissionReview,
-  endpoint: Endpoint,
-  { policy, facts, now = () => new Date() }: ReviewOptions,
-  registries?: RegistryFacts,
-): Decided {
-  try {
-    const known = registries === undefined ? facts() : { registries, ...facts() };
-    const started = performance.now();
-    const timeLeft = (): number => 1 - (performance.now() - started) / TIME_BUDGET_MS;
-    const admission = admit(review.request, endpoint, policy(), { facts: known, now: now().getTime(), timeLeft });
-    const { unanswered, outdated } = admission;
-    const answer = respond(review, admission);
-    const outcome = nameOutcome(admission, answer.response.allowed);
-    return { text: JSON.stringify(answer), outcome, admission, unanswered, outdated };
-  } catch (error) {
-    const text = JSON.stringify(respondToFailure(review));
-    return { text, outcome: 'error', error, unanswered: [], outdated: [] };
-  }
-}
-
-function nameOutcome({ exempt, edits }: Admission, allowed: boolean): Outcome {
-  if (exempt !== undefined) return 'passed';
-  if (!allowed) return 'denied';
-  return edits.length > 0 ? 'patched' : 'allowed';
 }

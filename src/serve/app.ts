@@ -1,10 +1,10 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import express, { type ErrorRequestHandler, type Express } from 'express';
-import { ENDPOINTS, type Endpoint } from '../admission/admit.ts';
-import { createAnswerReview, type ReviewOptions } from './answer-review.ts';
-import { createSend, formatProblem, HttpProblem, sendProblemEarly, type Send } from './http.ts';
+import { ENDPOINTS } from '../admission/admit.ts';
+import { createAnswerReview, type Refusal, type ReviewOptions } from './answer-review.ts';
+import { createSend, formatProblem, type Send } from './http.ts';
 import { createBodyReader } from './read-body.ts';
-import { createRefusalLog } from './refusal-log.ts';
+import { createRefuse } from './refuse.ts';
 
 export type AppOptions = ReviewOptions &
   Readonly<{
@@ -22,7 +22,7 @@ export function createApp(options: AppOptions): RequestListener {
   const send = createSend(options.draining);
   const answerReview = createAnswerReview(options, send);
   const others = createOtherRoutes(options, send);
-  const logRefusal = createRefusalLog(options.logger);
+  const refuse = createRefuse(options, send);
   return (request, response) => {
     const guard = (step: () => void): void => {
       try {
@@ -38,14 +38,17 @@ export function createApp(options: AppOptions): RequestListener {
         return;
       }
       const call = { endpoint, request, response, cameAt: performance.now() };
+      const finish = (refusal: Refusal | undefined): void => {
+        if (refusal !== undefined) refuse(call, refusal);
+      };
       readBody(request, (outcome) => {
         guard(() => {
-          const answered = 'problem' in outcome ? outcome.problem : answerReview(call, outcome.body);
-          if (answered instanceof HttpProblem) {
-            refuse(answered, endpoint, { request, response, send }, { metrics: options.metrics, logRefusal });
+          const answered = 'problem' in outcome ? outcome : answerReview(call, outcome);
+          if (!(answered instanceof Promise)) {
+            finish(answered);
             return;
           }
-          answered?.catch((error: unknown) => {
+          answered.then(finish).catch((error: unknown) => {
             answerBug(error, { request, response, send }, options);
           });
         });
@@ -82,21 +85,6 @@ function createOtherRoutes(options: AppOptions, send: Send): Express {
 }
 
 type Exchange = Readonly<{ request: IncomingMessage; response: ServerResponse; send: Send }>;
-
-/** Answers what is no AdmissionReview, and what there is no room for. */
-function refuse(
-  problem: HttpProblem,
-  endpoint: Endpoint,
-  { request, response, send }: Exchange,
-  { metrics, logRefusal }: Pick<AppOptions, 'metrics'> & { logRefusal: (fields: object) => void },
-): void {
-  const { code, message } = problem;
-  metrics.requests.inc({ endpoint, kind: 'other', outcome: code === 503 ? 'overloaded' : 'invalid' });
-  logRefusal({ endpoint, code, problem: message });
-  if (code === 503) response.setHeader('Retry-After', '1');
-  if (request.complete) send(response, code, formatProblem(code, message));
-  else sendProblemEarly(request, response, problem);
-}
 
 /** Whatever comes this far is a mistake of ours; the next request is served all the same. */
 function answerBug(error: unknown, { request, response, send }: Exchange, { logger, metrics }: AppOptions): void {

@@ -63,18 +63,13 @@ export function createSend(closes: () => boolean): Send {
 const LINGER_MS = 1000;
 
 /**
- * Refuses a request whose body has not arrived, and ends its connection. The answer goes out at once; what still comes is
+ * Answers a request whose body has not arrived, and ends its connection. The answer goes out at once; what still comes is
  * thrown away for a moment, as a client whose connection breaks while it writes may never read why.
  */
-export function sendProblemEarly(
-  request: IncomingMessage,
-  response: ServerResponse,
-  { code, message }: HttpProblem,
-): void {
-  const text = formatProblem(code, message);
+export function sendEarly(request: IncomingMessage, response: ServerResponse, code: number, json: string): void {
   response.setHeader('Connection', 'close');
-  writeJsonHead(response, code, text);
-  response.write(text);
+  writeJsonHead(response, code, json);
+  response.write(json);
   const timer = setTimeout(end, LINGER_MS);
   request.once('end', end).once('close', end).resume();
 

@@ -1,25 +1,13 @@
 import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
+import {
+  LONGEST_BODY,
+  LONGEST_REVIEW_HEAD,
+  LONGEST_SMALL_BODY,
+  MOST_BODY_BYTES,
+  MOST_COLLECTIONS,
+} from '../text/bounds.ts';
 import { HttpProblem } from './http.ts';
-
-/**
- * The largest body read, in bytes. etcd takes objects of 1.5 MiB, which double when protobuf becomes JSON, and an update
- * brings the old object along: 2 × 2 × 1.5 MiB, and 1 MiB for the rest of the review.
- */
-export const MAX_BODY_BYTES = 7 * 1024 * 1024;
-
-/**
- * The most bytes held for all bodies that are being read; beyond it the largest is refused, so that reviews of the usual
- * few kB find room whatever else is sent. A container of 256 MiB has 70 MiB of pullguard in it and needs up to 110 MiB
- * more to parse the worst body, and as much again may wait for the garbage collector: two of the largest bodies still fit.
- */
-export const MAX_HELD_BYTES = 2 * MAX_BODY_BYTES;
-
-/**
- * The most lists and objects in a body. Each takes about 100 bytes to parse however few it is written in: 7 MiB of "[" would
- * take 370 MB. Recorded reviews have one in 34 bytes or more; of the largest body this is one in 29.
- */
-export const MAX_COLLECTIONS = 250_000;
 
 /** A first buffer for bodies of unknown length; it grows as they come. */
 const FIRST_BYTES = 64 * 1024;
@@ -30,7 +18,12 @@ const FIRST_BYTES = 64 * 1024;
  */
 export type BodyReader = (request: IncomingMessage, deliver: (outcome: BodyOutcome) => void) => void;
 
-export type BodyOutcome = Readonly<{ problem: HttpProblem }> | Readonly<{ body: unknown }>;
+export type BodyOutcome =
+  /** `head` is how a body begins that is refused for its size or for want of room; of what is no JSON there is none. */
+  | Readonly<{ problem: HttpProblem; head?: string }>
+  | Readonly<{ body: unknown }>
+  /** Not parsed yet. It counts as held until it is let go. */
+  | Readonly<{ large: Buffer; letGo: () => void }>;
 
 export function createBodyReader(): BodyReader {
   const held: Held = { bytes: 0, large: new Set() };
@@ -40,9 +33,7 @@ export function createBodyReader(): BodyReader {
       deliver({ problem });
       return;
     }
-    collectBody(request, held, (collected) => {
-      deliver(collected instanceof HttpProblem ? { problem: collected } : parseBody(collected));
-    });
+    collectBody(request, held, deliver);
   };
 }
 
@@ -50,7 +41,7 @@ export function createBodyReader(): BodyReader {
 type Held = { bytes: number; readonly large: Set<Reading> };
 
 /** A body on its way, with the bytes there are of it. */
-type Reading = { length: number; readonly settle: (outcome: Buffer | HttpProblem) => void };
+type Reading = { length: number; readonly refuse: (problem: HttpProblem) => void };
 
 function inspectHead({ headers }: IncomingMessage): HttpProblem | undefined {
   const type = headers['content-type'] ?? '';
@@ -67,44 +58,59 @@ function inspectHead({ headers }: IncomingMessage): HttpProblem | undefined {
   if ((headers['content-encoding']?.toLowerCase() ?? 'identity') !== 'identity') {
     return new HttpProblem(415, 'the content encoding is not supported; send the body uncompressed, as API servers do');
   }
-  return Number(headers['content-length'] ?? 0) > MAX_BODY_BYTES ? tooLarge() : undefined;
+  return undefined;
 }
 
-/** Calls back once, with the body or what is wrong with it. What comes after a problem is thrown away. */
-function collectBody(request: IncomingMessage, held: Held, callback: (body: Buffer | HttpProblem) => void): void {
-  let body = Buffer.allocUnsafe(Math.min(Number(request.headers['content-length'] ?? FIRST_BYTES), FIRST_BYTES));
+/** Delivers once. What comes after a problem is thrown away. */
+function collectBody(request: IncomingMessage, held: Held, deliver: (outcome: BodyOutcome) => void): void {
+  const declared = Number(request.headers['content-length'] ?? FIRST_BYTES);
+  // Of what is too large only the beginning is wanted, to answer whoever sends it.
+  const most = declared > LONGEST_BODY ? LONGEST_REVIEW_HEAD : LONGEST_BODY;
+  let body = Buffer.allocUnsafe(Math.min(declared, FIRST_BYTES));
   let isSettled = false;
-  const reading: Reading = { length: 0, settle };
+  const reading: Reading = { length: 0, refuse };
 
   request.on('data', (chunk: Buffer) => {
     if (isSettled) return;
     const length = reading.length + chunk.length;
-    if (length > MAX_BODY_BYTES) {
-      settle(tooLarge());
-      return;
-    }
     // Copied and not kept: a chunk of one byte, of which there can be millions, takes hundreds.
     if (length > body.length) body = grow(body, length);
     chunk.copy(body, reading.length);
     reading.length = length;
     held.bytes += chunk.length;
+    if (length > most) {
+      refuse(tooLarge());
+      return;
+    }
     if (length > FIRST_BYTES) held.large.add(reading);
-    if (held.bytes > MAX_HELD_BYTES) refuseLargest(held, reading);
+    if (held.bytes > MOST_BODY_BYTES) refuseLargest(held, reading);
   });
   request.on('end', () => {
-    settle(body.subarray(0, reading.length));
+    const whole = body.subarray(0, reading.length);
+    if (declared > LONGEST_BODY) refuse(tooLarge());
+    else settle(() => (whole.length > LONGEST_SMALL_BODY ? { large: whole, letGo } : parseBody(whole)));
   });
   request.on('error', () => {
-    settle(new HttpProblem(400, 'the body ended early'));
+    settle(() => ({ problem: new HttpProblem(400, 'the body ended early') }));
   });
 
-  function settle(outcome: Buffer | HttpProblem): void {
+  function refuse(problem: HttpProblem): void {
+    settle(() => ({ problem, head: body.toString('utf8', 0, Math.min(reading.length, LONGEST_REVIEW_HEAD)) }));
+  }
+
+  function letGo(): void {
+    held.bytes -= reading.length;
+    reading.length = 0;
+  }
+
+  function settle(finish: () => BodyOutcome): void {
     if (isSettled) return;
     isSettled = true;
     held.large.delete(reading);
-    held.bytes -= reading.length;
+    const outcome = finish();
+    if (!('large' in outcome)) letGo();
     body = EMPTY;
-    callback(outcome);
+    deliver(outcome);
   }
 }
 
@@ -112,21 +118,24 @@ const EMPTY = Buffer.alloc(0);
 
 function refuseLargest({ large }: Held, last: Reading): void {
   const largest = [...large].reduce((most, reading) => (reading.length > most.length ? reading : most), last);
-  largest.settle(new HttpProblem(503, 'too many large requests at once; try again in a second'));
+  largest.refuse(new HttpProblem(503, 'too many large requests at once; try again in a second'));
 }
 
 function grow(body: Buffer, needed: number): Buffer<ArrayBuffer> {
-  const grown = Buffer.allocUnsafe(Math.min(Math.max(2 * body.length, needed), MAX_BODY_BYTES));
+  const grown = Buffer.allocUnsafe(Math.min(Math.max(2 * body.length, needed), Math.max(needed, LONGEST_BODY)));
   body.copy(grown);
   return grown;
 }
 
-function parseBody(body: Buffer): BodyOutcome {
+/** What a body says, or what is wrong with it. */
+export function parseBody(
+  body: Buffer,
+): Readonly<{ problem: HttpProblem; head?: string }> | Readonly<{ body: unknown }> {
   if (body.length === 0) return { problem: new HttpProblem(400, 'the body is empty') };
   if (!isUtf8(body)) return { problem: new HttpProblem(400, 'the body is not valid UTF-8') };
   if (hasTooManyCollections(body)) {
-    const message = `the body has more than ${MAX_COLLECTIONS} lists and objects, which no AdmissionReview has`;
-    return { problem: new HttpProblem(413, message) };
+    const message = `the body has more than ${MOST_COLLECTIONS} lists and objects`;
+    return { problem: new HttpProblem(413, message), head: body.toString('utf8', 0, LONGEST_REVIEW_HEAD) };
   }
   try {
     return { body: JSON.parse(body.toString()) as unknown };
@@ -135,17 +144,25 @@ function parseBody(body: Buffer): BodyOutcome {
   }
 }
 
-/** Brackets in texts count as well, which saves reading JSON twice. Bodies of the usual size are not looked at. */
+/** Bodies of the usual size are not looked at. */
 function hasTooManyCollections(body: Buffer): boolean {
-  if (body.length <= MAX_COLLECTIONS) return false;
-  let left = MAX_COLLECTIONS;
-  for (let at = 0; at < body.length && left >= 0; at++) if (body[at] === BRACKET || body[at] === BRACE) left--;
-  return left < 0;
+  if (body.length <= MOST_COLLECTIONS) return false;
+  let count = 0;
+  let isInText = false;
+  for (let at = 0; at < body.length && count <= MOST_COLLECTIONS; at++) {
+    const byte = body[at];
+    if (byte === QUOTE) isInText = !isInText;
+    else if (isInText) at += byte === BACKSLASH ? 1 : 0;
+    else if (byte === BRACKET || byte === BRACE) count++;
+  }
+  return count > MOST_COLLECTIONS;
 }
 
-const BRACKET = '['.charCodeAt(0);
-const BRACE = '{'.charCodeAt(0);
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const BRACKET = 0x5b;
+const BRACE = 0x7b;
 
 function tooLarge(): HttpProblem {
-  return new HttpProblem(413, `the body is larger than ${MAX_BODY_BYTES} bytes, which no AdmissionReview needs`);
+  return new HttpProblem(413, `the body is larger than ${LONGEST_BODY} bytes, which no object in etcd needs`);
 }

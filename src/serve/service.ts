@@ -15,6 +15,7 @@ import { validityProblem, type CertificateSource } from '../tls/source.ts';
 import type { Metrics } from './metrics.ts';
 import type { ClusterOptions, JoinedCluster } from './serve-cluster.ts';
 import { explainSilence, openRegistries, type Registries } from './serve-registries.ts';
+import { createLargeReviews } from './large-reviews.ts';
 import { startServer, type RunningServer } from './start-server.ts';
 
 export type ServiceOptions = CertificateOptions &
@@ -134,6 +135,8 @@ async function openService(
     registries = openRegistries({ ...surroundings, facts: settings.facts, readKeyring });
     closers.push(registries.close);
   }
+  const large = createLargeReviews({ policyText: policy.text, gathered });
+  closers.push(large.close);
   const reportCertificate = (problem: string): void => {
     reportTrouble('certificate', problem);
   };
@@ -144,6 +147,7 @@ async function openService(
       ...settings,
       ...surroundings,
       ...(registries !== undefined && { registries: registries.current }),
+      large,
       certificate,
       clientCa,
     }).catch((error: unknown) => {
@@ -197,7 +201,7 @@ function watchPolicy(
 ): PolicySource<Policy> {
   if (file === undefined) {
     const policy = adapt(defaultPolicy());
-    return { current: () => policy, close: () => undefined };
+    return { current: () => policy, text: () => undefined, close: () => undefined };
   }
   return filePolicySource(file, {
     load: (text, name) => adapt(loadPolicy(text, name)),

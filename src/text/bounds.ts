@@ -29,6 +29,33 @@ export const MOST_VALUES = 500;
 /** Characters of the annotation `pullguard.dev/skip`: the ids of all rules, three times over. */
 export const LONGEST_SKIP = 1024;
 
+/**
+ * Bytes of a webhook call. An object in etcd has 1.5 MiB, and an update brings the old one along; where Go writes a character as
+ * `\u003c`, a byte becomes six. What is larger could not be stored anyway. 1 MiB is for the rest of the review.
+ */
+export const LONGEST_BODY = 6 * 3 * 1024 * 1024 + 1024 * 1024;
+
+/**
+ * Bytes held for all bodies that are being read or wait to be decided: beyond it the largest is refused, so that reviews of the
+ * usual few kB find room whatever else is sent. They are no part of the heap; of 512 MiB a server at work leaves 250.
+ */
+export const MOST_BODY_BYTES = 64 * 1024 * 1024;
+
+/**
+ * Lists and objects in a body, outside of texts. Each takes about 100 bytes to parse however few it is written in: 19 MiB of `[`
+ * would take 2 GB. Recorded reviews have one in 34 bytes or more.
+ */
+export const MOST_COLLECTIONS = 250_000;
+
+/** Bytes of a body that is decided where all others wait for it: it takes 2 ms to parse. Larger ones have a thread of their own. */
+export const LONGEST_SMALL_BODY = 256 * 1024;
+
+/** Bytes of a body in which everything stands that comes before its object: who asks, and for what. */
+export const LONGEST_REVIEW_HEAD = 64 * 1024;
+
+/** Milliseconds that deciding a large review may take, in the thread where only others like it wait. */
+export const LARGE_TIME_BUDGET_MS = 500;
+
 /** Milliseconds that deciding a review may take, looked at between rules and every hundred images. API servers wait for 3 s. */
 export const TIME_BUDGET_MS = 100;
 

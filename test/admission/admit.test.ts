@@ -66,7 +66,6 @@ test.each<[reason: string, what: string, fields: Fields, policy?: Policy]>([
   ],
   ['static-pod', "kubelet's mirror of a static pod", badPod({ annotations: { 'kubernetes.io/config.mirror': '' } })],
   ['owned', "a Deployment's ReplicaSet", badReplicaSet(controllerOf('apps/v1', 'Deployment', 'web'))],
-  ['owned', 'one of a kind that the policy adds', badReplicaSet(controllerOf(ROLLOUT, 'Rollout', 'web')), ROLLOUTS],
 ])('what would have run anyway is admitted unchecked: %s: %s', (exempt, _, fields, policy) => {
   for (const endpoint of ['mutate', 'validate'] as const) {
     expect(admitTo(endpoint, fields, policy)).toEqual({ ...NOTHING_FOUND, exempt });

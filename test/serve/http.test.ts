@@ -1,7 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import request from 'supertest';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { createSend, formatProblem, HttpProblem, readTimeoutOf, sendProblemEarly } from '../../src/serve/http.ts';
+import { createSend, formatProblem, readTimeoutOf, sendEarly } from '../../src/serve/http.ts';
 import { connectRaw, parseAnswer, problemOf, rawPost, serveLocally } from './helpers.ts';
 
 test.each([
@@ -32,7 +32,7 @@ test('the length of an answer counts bytes, so that one with umlauts is not cut 
 
 test('a client that is refused while it sends gets the answer at once, and its connection ends soon', async () => {
   const { port } = await serveLocally((incoming, response) => {
-    sendProblemEarly(incoming, response, new HttpProblem(413, 'too much'));
+    sendEarly(incoming, response, 413, formatProblem(413, 'too much'));
   });
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
   onTestFinished(() => {
@@ -54,7 +54,7 @@ test('a client that is refused while it sends gets the answer at once, and its c
 
 test('a client that has sent everything is not kept waiting for the end of the connection', async () => {
   const { port } = await serveLocally((incoming, response) => {
-    sendProblemEarly(incoming, response, new HttpProblem(415, 'no'));
+    sendEarly(incoming, response, 415, formatProblem(415, 'no'));
   });
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
   onTestFinished(() => {

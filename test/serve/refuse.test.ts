@@ -1,5 +1,5 @@
 import { expect, test, vi } from 'vitest';
-import { createRefusalLog } from '../../src/serve/refusal-log.ts';
+import { createRefusalLog } from '../../src/serve/refuse.ts';
 import { collectLog } from './helpers.ts';
 
 test('thousands of refused calls are a few lines, and the next one says how many were not logged', () => {

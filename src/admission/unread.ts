@@ -1,0 +1,35 @@
+import { findLimits } from '../engine/namespace-mode.ts';
+import type { Policy } from '../engine/rule.ts';
+import { isExemptNamespace } from '../policy/policy.ts';
+import type { Facts } from '../pull/facts.ts';
+import { escapeUnprintable } from '../text/quote.ts';
+import { classifyRequest, type Endpoint } from './admit.ts';
+import { toResponse, type ReviewResponse } from './response.ts';
+import type { AdmissionReview } from './review.ts';
+
+/** Why an object was not read, for the audit log. */
+export type UnreadReason = 'too-large' | 'overloaded' | 'internal';
+
+/**
+ * Answers a review whose object could not be read, by what stands before it. It is refused where the policy denies anything and the
+ * namespace has it enforced, as it may be what a denial would be about; otherwise it passes with a warning.
+ */
+export function answerUnread(
+  { request }: AdmissionReview,
+  endpoint: Endpoint,
+  { policy, facts, reason, problem }: Readonly<{ policy: Policy; facts: Facts; reason: UnreadReason; problem: string }>,
+): ReviewResponse {
+  const error = { auditAnnotations: { error: reason } };
+  const { mode } = findLimits(facts, request.namespace);
+  const isExempt =
+    classifyRequest(request, policy).exempt !== undefined || isExemptNamespace(policy, request.namespace);
+  if (isExempt || mode === 'off') return toResponse(request, { allowed: true });
+  const denies = policy.rules.some(({ action }) => action === 'deny');
+  const kind = request.kind.kind.slice(0, 63);
+  if (endpoint === 'validate' && denies && mode === 'enforce' && reason !== 'internal') {
+    const message = `pullguard could not check this ${kind}: ${problem}`;
+    return toResponse(request, { allowed: false, status: { code: 403, reason: 'Forbidden', message }, ...error });
+  }
+  const warning = escapeUnprintable(`pullguard did not check this ${kind}: ${problem}`);
+  return toResponse(request, { allowed: true, ...(mode !== 'audit' && { warnings: [warning] }), ...error });
+}

@@ -1,0 +1,94 @@
+import {
+  keyOfQuestion,
+  type Facts,
+  type ImageQuestion,
+  type KnownAnswer,
+  type PullSecret,
+  type ServiceAccount,
+} from '../pull/facts.ts';
+
+/**
+ * One look-up of a fact. Another thread cannot look into what is known of a cluster, and to copy all of it for one review would take
+ * longer than the review: it is told what it asks for.
+ */
+export type LookUp =
+  | readonly ['labels', namespace: string]
+  | readonly ['secret', namespace: string, name: string]
+  | readonly ['account', namespace: string, name: string]
+  | readonly ['image', question: ImageQuestion];
+
+/** Facts by `keyOf` their look-ups. */
+export type Told = Map<string, unknown>;
+
+/** Which facts there are to be asked for. Nodes are not: there may be thousands, and a large review does without them. */
+export type Askable = Readonly<{
+  namespaces: boolean;
+  serviceAccounts: boolean;
+  registries: boolean;
+  /** Of pull secrets also whether those of every type are known. */
+  pullSecrets: Readonly<{ seesEveryType: boolean }> | undefined;
+}>;
+
+/** Look-ups of one round. An object may name a hundred thousand secrets; of what is beyond, nothing is known. */
+const MOST_LOOK_UPS = 2000;
+
+export function listAskable({ namespaces, serviceAccounts, registries, pullSecrets }: Facts): Askable {
+  return {
+    namespaces: namespaces !== undefined,
+    serviceAccounts: serviceAccounts !== undefined,
+    registries: registries !== undefined,
+    pullSecrets: pullSecrets && { seesEveryType: pullSecrets.seesEveryType },
+  };
+}
+
+/** Facts of what was told. What was not is not known, and is put down to be asked for. */
+export function createAskedFacts(askable: Askable, told: Told, open: Map<string, LookUp>): Facts {
+  const get = (lookUp: LookUp): unknown => {
+    const key = keyOf(lookUp);
+    if (told.has(key)) return told.get(key);
+    if (open.size < MOST_LOOK_UPS) open.set(key, lookUp);
+    return undefined;
+  };
+  const { namespaces, serviceAccounts, pullSecrets, registries } = askable;
+  return {
+    ...(namespaces && {
+      namespaces: { findLabels: (namespace) => get(['labels', namespace]) as Labels },
+    }),
+    ...(serviceAccounts && {
+      serviceAccounts: { find: (namespace, name) => get(['account', namespace, name]) as ServiceAccount | undefined },
+    }),
+    ...(pullSecrets !== undefined && {
+      pullSecrets: {
+        find: (namespace, name) => get(['secret', namespace, name]) as PullSecret | 'absent' | undefined,
+        seesEveryType: pullSecrets.seesEveryType,
+      },
+    }),
+    ...(registries && {
+      registries: { get: (question) => (get(['image', question]) as KnownAnswer | undefined) ?? 'no-answer' },
+    }),
+  };
+}
+
+type Labels = ReturnType<NonNullable<Facts['namespaces']>['findLabels']>;
+
+/** What is known of each, by the key that it was asked for with. */
+export function lookUpAll(open: ReadonlyMap<string, LookUp>, facts: Facts): Told {
+  return new Map([...open].map(([key, lookUp]) => [key, lookUpOne(lookUp, facts)]));
+}
+
+function lookUpOne(lookUp: LookUp, { namespaces, pullSecrets, serviceAccounts, registries }: Facts): unknown {
+  switch (lookUp[0]) {
+    case 'labels':
+      return namespaces?.findLabels(lookUp[1]);
+    case 'secret':
+      return pullSecrets?.find(lookUp[1], lookUp[2]);
+    case 'account':
+      return serviceAccounts?.find(lookUp[1], lookUp[2]);
+    case 'image':
+      return registries?.get(lookUp[1]) ?? 'not-allowed';
+  }
+}
+
+function keyOf(lookUp: LookUp): string {
+  return lookUp[0] === 'image' ? `image ${keyOfQuestion(lookUp[1])}` : lookUp.join(' ');
+}

@@ -1,0 +1,48 @@
+import { admit, type Admission, type Endpoint } from '../admission/admit.ts';
+import type { Questioning } from '../admission/answer-later.ts';
+import { respond, respondToFailure } from '../admission/response.ts';
+import type { AdmissionReview } from '../admission/review.ts';
+import type { Policy } from '../engine/rule.ts';
+import type { Facts } from '../pull/facts.ts';
+import type { Outcome } from './metrics.ts';
+
+/** What became of a review; `text` is the answer to it. */
+export type Decided = Questioning &
+  Readonly<{ text: string; outcome: Outcome; admission?: Admission; error?: unknown }>;
+
+/** All that a review is decided by. */
+export type Surroundings = Readonly<{
+  policy: Policy;
+  facts: Facts;
+  /** Milliseconds since 1970. */
+  now: number;
+  /** As `evaluate` has it. */
+  timeLeft: () => number;
+}>;
+
+/** Decides a review; whatever goes wrong in doing so lets the object pass, with a word to its author. */
+export function decide(review: AdmissionReview, endpoint: Endpoint, surroundings: () => Surroundings): Decided {
+  try {
+    const { policy, ...known } = surroundings();
+    const admission = admit(review.request, endpoint, policy, known);
+    const { unanswered, outdated } = admission;
+    const answer = respond(review, admission);
+    const outcome = nameOutcome(admission, answer.response.allowed);
+    return { text: JSON.stringify(answer), outcome, admission, unanswered, outdated };
+  } catch (error) {
+    const text = JSON.stringify(respondToFailure(review));
+    return { text, outcome: 'error', error, unanswered: [], outdated: [] };
+  }
+}
+
+function nameOutcome({ exempt, edits }: Admission, allowed: boolean): Outcome {
+  if (exempt !== undefined) return 'passed';
+  if (!allowed) return 'denied';
+  return edits.length > 0 ? 'patched' : 'allowed';
+}
+
+/** The time that there is for a review, which begins now. */
+export function startBudget(ms: number): () => number {
+  const started = performance.now();
+  return () => 1 - (performance.now() - started) / ms;
+}

@@ -1,0 +1,41 @@
+/** The thread in which large reviews are decided: see `large-reviews.ts`, which starts it and talks with it. */
+import { parentPort, workerData } from 'node:worker_threads';
+import type { Policy } from '../engine/rule.ts';
+import { keepAnswerable } from '../policy/policy.ts';
+import { defaultPolicy, loadPolicy } from '../rules/policy.ts';
+import type { LookUp, Told } from './asked-facts.ts';
+import { judge } from './judge.ts';
+import type { FromWorker, ToWorker } from './large-reviews.ts';
+
+const gathered = workerData as readonly string[];
+let answer: (told: Told) => void = () => undefined;
+let known: Readonly<{ text: string | undefined; policy: Policy }> | undefined;
+
+parentPort?.on('message', (message: ToWorker) => {
+  if ('told' in message) {
+    answer(message.told);
+    return;
+  }
+  void judge(message.job, policyOf(message.policy), ask).then((judged) => {
+    tell({ judged });
+  });
+});
+
+/** The policy of a text, read when it is another one than the last time. */
+function policyOf(text: string | undefined): Policy {
+  if (known === undefined || known.text !== text) {
+    known = { text, policy: keepAnswerable(text === undefined ? defaultPolicy() : loadPolicy(text), gathered) };
+  }
+  return known.policy;
+}
+
+async function ask(open: ReadonlyMap<string, LookUp>): Promise<Told> {
+  return new Promise((resolve) => {
+    answer = resolve;
+    tell({ open });
+  });
+}
+
+function tell(message: FromWorker): void {
+  parentPort?.postMessage(message);
+}

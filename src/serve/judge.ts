@@ -1,0 +1,76 @@
+import { type Endpoint } from '../admission/admit.ts';
+import { readReview, type AdmissionRequest } from '../admission/review.ts';
+import type { Policy } from '../engine/rule.ts';
+import { LARGE_TIME_BUDGET_MS } from '../text/bounds.ts';
+import { describeError } from '../text/error.ts';
+import { isRecord, readPath } from '../text/json.ts';
+import { createAskedFacts, type Askable, type LookUp, type Told } from './asked-facts.ts';
+import { decide, startBudget, type Decided } from './decide.ts';
+import { parseBody } from './read-body.ts';
+
+/** The body of a webhook call, to be decided in another thread. */
+export type Job = Readonly<{
+  endpoint: Endpoint;
+  body: Uint8Array;
+  askable: Askable;
+  /** Milliseconds since 1970. */
+  now: number;
+}>;
+
+/** What came of a body: why it is no review, or what was decided and the request that it was about, without its object. */
+export type Judged =
+  | Readonly<{ problem: Readonly<{ code: number; message: string }> }>
+  | Readonly<{ request: AdmissionRequest; decided: Decided }>;
+
+/** Each round asks for what the one before came across: labels, a service account, the pull secrets that it names. */
+const MOST_ROUNDS = 5;
+
+/**
+ * Decides the review in a body. What may be known of a cluster is asked for, and it is decided again; what is returned can be sent
+ * from thread to thread.
+ */
+export async function judge(
+  { endpoint, body, askable, now }: Job,
+  policy: Policy,
+  ask: (open: ReadonlyMap<string, LookUp>) => Promise<Told>,
+): Promise<Judged> {
+  const parsed = parseBody(Buffer.from(body.buffer, body.byteOffset, body.byteLength));
+  if ('problem' in parsed) return { problem: { code: parsed.problem.code, message: parsed.problem.message } };
+  const read = readReview(parsed.body);
+  if (!read.ok) return { problem: { code: 400, message: read.problem } };
+  const { review } = read;
+  const told: Told = new Map();
+  for (let round = 1; ; round++) {
+    const open = new Map<string, LookUp>();
+    const facts = createAskedFacts(askable, told, open);
+    const timeLeft = startBudget(LARGE_TIME_BUDGET_MS);
+    const decided = decide(review, endpoint, () => ({ policy, facts, now, timeLeft }));
+    if (open.size === 0 || round === MOST_ROUNDS)
+      return { request: withoutObject(review.request), decided: pack(decided) };
+    for (const [key, value] of await ask(open)) told.set(key, value);
+  }
+}
+
+/** What is told of a request afterwards is who asked for what, and whose object it is. */
+function withoutObject(request: AdmissionRequest): AdmissionRequest {
+  return { ...request, object: keepNames(request.object), oldObject: undefined };
+}
+
+function keepNames(object: unknown): unknown {
+  if (!isRecord(object)) return undefined;
+  const { apiVersion, metadata } = object;
+  const { name, generateName, namespace, uid } = isRecord(metadata) ? metadata : {};
+  const owners = readPath(metadata, 'ownerReferences');
+  const controller = Array.isArray(owners) ? owners.filter((owner) => readPath(owner, 'controller') === true) : [];
+  return { apiVersion, metadata: { name, generateName, namespace, uid, ownerReferences: controller.slice(0, 1) } };
+}
+
+/** What findings were worded from is of no use any more, and may be the whole object. */
+function pack({ admission, error, ...decided }: Decided): Decided {
+  const findings = admission?.findings.map((finding) => ({ ...finding, params: undefined })) ?? [];
+  return {
+    ...decided,
+    ...(admission !== undefined && { admission: { ...admission, findings } }),
+    ...(error !== undefined && { error: new Error(describeError(error)) }),
+  };
+}

@@ -1,0 +1,112 @@
+import { Worker } from 'node:worker_threads';
+import type { Endpoint } from '../admission/admit.ts';
+import type { Facts } from '../pull/facts.ts';
+import { listAskable, lookUpAll, type LookUp, type Told } from './asked-facts.ts';
+import { HttpProblem } from './http.ts';
+import type { Job, Judged } from './judge.ts';
+
+/** Decides reviews that would keep others waiting, in a thread of their own, one at a time and in the order in which they came. */
+export type LargeReviews = Readonly<{
+  /** Its problem may also be that there was no time or no memory for it. */
+  decide: (review: LargeReview) => Promise<JudgedLarge>;
+  close: () => Promise<void>;
+}>;
+
+/** What came of one. */
+export type JudgedLarge = Readonly<{ problem: HttpProblem }> | Exclude<Judged, Readonly<{ problem: unknown }>>;
+
+export type LargeReview = Readonly<{
+  endpoint: Endpoint;
+  /** Given away: whoever sends it has it no more. */
+  body: Buffer;
+  /** When its caller has given up, by `performance.now()`. */
+  until: number;
+  facts: () => Facts;
+  /** Milliseconds since 1970. */
+  now: number;
+}>;
+
+export type ToWorker = Readonly<{ job: Job; policy: string | undefined }> | Readonly<{ told: Told }>;
+export type FromWorker = Readonly<{ open: ReadonlyMap<string, LookUp> }> | Readonly<{ judged: Judged }>;
+
+export type LargeReviewsOptions = Readonly<{
+  /** The text of the policy's file; undefined for the built-in policy. */
+  policyText: () => string | undefined;
+  /** Facts that are gathered, as `keepAnswerable` takes them. */
+  gathered: readonly string[];
+}>;
+
+/** A parsed body is up to ten times its size. With the heap of the thread that serves it fits into 512 MiB. */
+const HEAP_MB = 160;
+
+/** A review takes two seconds at most; who takes longer hangs. */
+const LONGEST_MS = 5000;
+
+export function createLargeReviews({ policyText, gathered }: LargeReviewsOptions): LargeReviews {
+  let worker: Worker | undefined;
+  let last: Promise<unknown> = Promise.resolve();
+
+  return {
+    decide: async (review) => {
+      const decided = last.then(async () => decideNow(review));
+      last = decided.catch(() => undefined);
+      return decided;
+    },
+    close: async () => {
+      await worker?.terminate();
+    },
+  };
+
+  async function decideNow({ endpoint, body, until, facts, now }: LargeReview): Promise<JudgedLarge> {
+    const left = Math.min(until - performance.now(), LONGEST_MS);
+    if (left <= 0) return { problem: overloaded() };
+    const running = (worker ??= startWorker());
+    const job = { endpoint, body, askable: listAskable(facts()), now };
+    return new Promise<JudgedLarge>((resolve) => {
+      const finish = (judged: JudgedLarge): void => {
+        clearTimeout(timer);
+        running.off('message', onMessage).off('exit', onExit);
+        resolve(judged);
+      };
+      const timer = setTimeout(() => {
+        void running.terminate();
+        finish({ problem: overloaded() });
+      }, left);
+      const onMessage = (message: FromWorker): void => {
+        if ('open' in message) running.postMessage({ told: lookUpAll(message.open, facts()) } satisfies ToWorker);
+        else finish(toJudgedLarge(message.judged));
+      };
+      // It has no memory left, or we have a bug.
+      const onExit = (): void => {
+        finish({ problem: new HttpProblem(413, 'it takes more memory to check than there is for one object') });
+      };
+      running.on('message', onMessage).on('exit', onExit);
+      running.postMessage({ job, policy: policyText() } satisfies ToWorker, [body.buffer as ArrayBuffer]);
+    });
+  }
+
+  function startWorker(): Worker {
+    const started = new Worker(new URL('./judge-worker.js', import.meta.url), {
+      workerData: gathered,
+      resourceLimits: { maxOldGenerationSizeMb: HEAP_MB, maxYoungGenerationSizeMb: 16 },
+    });
+    // The next review starts another one.
+    started.once('exit', () => {
+      if (worker === started) worker = undefined;
+    });
+    started.on('error', () => undefined);
+    // A server that is told to stop does not wait for it.
+    started.unref();
+    return started;
+  }
+}
+
+function toJudgedLarge(judged: Judged): JudgedLarge {
+  if (!('problem' in judged)) return judged;
+  const { code, message } = judged.problem;
+  return { problem: new HttpProblem(code, message) };
+}
+
+function overloaded(): HttpProblem {
+  return new HttpProblem(503, 'too many large requests at once; try again in a second');
+}

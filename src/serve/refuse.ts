@@ -1,0 +1,71 @@
+import type { Logger } from 'pino';
+import { answerUnread, type UnreadReason } from '../admission/unread.ts';
+import { readReviewHead } from '../admission/review.ts';
+import { shorten } from '../text/quote.ts';
+import type { Call, Refusal, ReviewOptions } from './answer-review.ts';
+import { formatProblem, sendEarly, type Send } from './http.ts';
+
+/** What there is no room for may be a review all the same. */
+const UNREAD: Readonly<Record<number, UnreadReason>> = { 413: 'too-large', 503: 'overloaded' };
+
+/**
+ * Answers what is no AdmissionReview with an HTTP error. To a review that is too large, or comes when there are too many, that would be
+ * no answer: with `failurePolicy: Ignore` the API server lets pass what it gets an error for. Such a review is answered as one.
+ */
+export function createRefuse(
+  { policy, facts, logger, metrics }: ReviewOptions,
+  send: Send,
+): (call: Call, refusal: Refusal) => void {
+  const log = createRefusalLog(logger);
+  return ({ endpoint, request, response }, { problem: { code, message }, head }) => {
+    const reason = UNREAD[code];
+    const review = reason === undefined || head === undefined ? undefined : readReviewHead(head);
+    metrics.requests.inc({ endpoint, kind: 'other', outcome: reason === 'overloaded' ? 'overloaded' : 'invalid' });
+    if (reason === undefined || review === undefined) {
+      log({ endpoint, code, problem: message });
+      if (code === 503) response.setHeader('Retry-After', '1');
+      answer(code, formatProblem(code, message));
+      return;
+    }
+    const given = { policy: policy(), facts: facts(), reason, problem: message };
+    const answered = answerUnread(review, endpoint, given);
+    const { uid, kind, namespace, name, operation, username } = review.request;
+    const { allowed } = answered.response;
+    const told = { uid, operation, kind: kind.kind, namespace, name, user: username };
+    const texts = Object.entries(told).map(([key, text]) => [key, shorten(text, MOST_CHARACTERS)] as const);
+    log({ endpoint, code, problem: message, ...Object.fromEntries<string>(texts), allowed });
+    answer(200, JSON.stringify(answered));
+
+    function answer(status: number, json: string): void {
+      if (request.complete) send(response, status, json);
+      else sendEarly(request, response, status, json);
+    }
+  };
+}
+
+/** Names in Kubernetes are no longer than 253 characters. */
+const MOST_CHARACTERS = 256;
+
+/** Lines about refused calls in a second: enough to see what is wrong, while whoever sends thousands cannot fill a disk. */
+const MOST_LINES = 5;
+
+/** Logs that a call was refused. Beyond some lines in a second they are counted, as `unlogged` of the next line. */
+export function createRefusalLog(logger: Logger): (fields: object) => void {
+  let secondEnds = 0;
+  let left = 0;
+  let unlogged = 0;
+  return (fields) => {
+    const now = performance.now();
+    if (now >= secondEnds) {
+      secondEnds = now + 1000;
+      left = MOST_LINES;
+    }
+    if (left === 0) {
+      unlogged++;
+      return;
+    }
+    left--;
+    logger.warn(unlogged > 0 ? { ...fields, unlogged } : fields, 'refused');
+    unlogged = 0;
+  };
+}
