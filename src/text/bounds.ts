@@ -47,14 +47,14 @@ export const MOST_BODY_BYTES = 64 * 1024 * 1024;
  */
 export const MOST_COLLECTIONS = 250_000;
 
-/** Bytes of a body that is decided where all others wait for it: it takes 2 ms to parse. Larger ones have a thread of their own. */
-export const LONGEST_SMALL_BODY = 256 * 1024;
+/** Bytes of a body that is decided where all others wait for it. Reviews have 2 to 20 kB; larger ones have a thread of their own. */
+export const LONGEST_SMALL_BODY = 64 * 1024;
 
 /** Bytes of a body in which everything stands that comes before its object: who asks, and for what. */
 export const LONGEST_REVIEW_HEAD = 64 * 1024;
 
 /** Milliseconds that deciding a large review may take, in the thread where only others like it wait. */
-export const LARGE_TIME_BUDGET_MS = 500;
+export const LARGE_TIME_BUDGET_MS = 1000;
 
 /** Milliseconds that deciding a review may take, looked at between rules and every hundred images. API servers wait for 3 s. */
 export const TIME_BUDGET_MS = 100;
