@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 
 import type { ImageReference } from '../../src/image/reference.ts';
+import { edited } from '../fuzz/edited.ts';
 
 export const HEX64 = '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08';
 
@@ -52,14 +53,8 @@ export const anyString: fc.Arbitrary<string> = fc.oneof(
 );
 
 /** A working address with up to three characters put in, taken out or replaced: what typing and pasting do to one. */
-export const slippedAddress: fc.Arbitrary<string> = fc
-  .tuple(
-    validAddress,
-    fc.array(fc.tuple(fc.nat(), fc.nat(1), fc.constantFrom('', ...Array.from('aZ0_.-:/@ "é'))), { maxLength: 3 }),
-  )
-  .map(([address, slips]) =>
-    slips.reduce((text, [place, removed, put]) => {
-      const at = place % (text.length + 1);
-      return text.slice(0, at) + put + text.slice(at + removed);
-    }, address),
-  );
+export const slippedAddress: fc.Arbitrary<string> = edited(validAddress, {
+  tokens: Array.from('aZ0_.-:/@ "é'),
+  span: 1,
+  most: 3,
+});

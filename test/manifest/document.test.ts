@@ -82,24 +82,6 @@ describe('what is no mistake is read', () => {
   });
 });
 
-test('no text at all makes it throw, and every problem is at a place in the text', () => {
-  const yamlish = fc.string({
-    unit: fc.constantFrom(...Array.from('ab:-?&*!|>\'"%@`{}[],# \n\t\r'), '<<: ', '---\n', '*a', '&a '),
-  });
-  fc.assert(
-    fc.property(yamlish, (text) => {
-      const read = readDocument(text);
-      if (read.ok) return;
-      const { line, column } = read.problem;
-      expect(line).toBeGreaterThanOrEqual(1);
-      expect(column).toBeGreaterThanOrEqual(1);
-      expect(column).toBeLessThanOrEqual((text.split('\n')[line - 1] ?? '').length + 1);
-    }),
-    // The parser itself takes the line break in it for none.
-    { numRuns: 500, examples: [['*}---\n{{']] },
-  );
-});
-
 describe('a pointer leads', () => {
   /** A text with `▶` where the pointer should lead, which is taken out. */
   test.each<[what: string, marked: string, pointer: Pointer, part?: 'key']>([

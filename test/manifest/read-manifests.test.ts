@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { readManifest } from '../../src/manifest/read-manifests.ts';
 
@@ -155,27 +154,6 @@ describe('the place of a field is its line and column in the whole file', () => 
     const found = readManifest(text).objects.map(({ locate }) => locate('/spec/containers/0/image'));
     expect(found.map(({ line, column }) => `${line}:${column}`)).toEqual(places);
   });
-});
-
-test('it never throws, and what stands alone is read the same among others', () => {
-  const yamlish = fc.string({
-    unit: fc.constantFrom(...Array.from('ab:-?&*|>\'"%{}[],# \n\t\r'), 'kind: ', '---\n', '...\n', '*a', '&a '),
-  });
-  fc.assert(
-    fc.property(yamlish, (text) => {
-      const lines = text.split(/\r\n|\r|\n/).length;
-      for (const { line, column } of readManifest(text).errors) {
-        expect(line).toBeGreaterThanOrEqual(1);
-        expect(line).toBeLessThanOrEqual(lines);
-        expect(column).toBeGreaterThanOrEqual(1);
-      }
-      // A directive would belong to the next document.
-      if (text.includes('%')) return;
-      const { objects } = read(`${A}---\n${text}\n---\n${B}`);
-      expect(objects.filter((name) => name.startsWith('Pod '))).toEqual(['Pod a', 'Pod b']);
-    }),
-    { numRuns: 300 },
-  );
 });
 
 // Tenths of a second, where the YAML parser takes seconds.

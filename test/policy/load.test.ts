@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Policy } from '../../src/engine/rule.ts';
 import { defaultPolicy, loadPolicy } from '../../src/rules/policy.ts';
@@ -204,21 +203,4 @@ test.each<[what: string, text: string]>([
   ['anchors and merge keys', `${HEAD}metadata: { a: &a { action: warn } }\nrules: { tag-explicit: { <<: *a } }\n`],
 ])('a policy may be written as %s', (_what, text) => {
   expect(loadPolicy(text).rules[1]).toMatchObject({ rule: { id: 'tag-explicit' }, action: 'warn' });
-});
-
-test('whatever the text, the answer is a policy or a list of mistakes at places in it', () => {
-  const keys = fc.constantFrom('registries', 'mirrors', 'rules', 'exempt', 'hosts', 'from', 'mirror-used', 'probe');
-  const values = [fc.constantFrom('warn', '*', 'a.example/b', 3, null)];
-  const members = fc.dictionary(keys, fc.anything({ key: keys, withNullPrototype: false, values }));
-  const text = fc.oneof(
-    fc.string().map((tail) => HEAD + tail),
-    members.map((sample) => HEAD + JSON.stringify(sample).replace(/^\{|\}$/g, '')),
-    members.map((sample) => JSON.stringify({ apiVersion: 'pullguard.dev/v1alpha1', kind: 'Policy', ...sample })),
-  );
-  fc.assert(
-    fc.property(text, (sample) => {
-      for (const mistake of mistakesIn(sample)) expect(mistake).toMatch(/^[1-9]\d*:[1-9]\d*: \S/);
-    }),
-    { numRuns: 300 },
-  );
 });

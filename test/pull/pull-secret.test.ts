@@ -184,18 +184,3 @@ test('ten thousand copies of a secret hold one list of entries', () => {
   expect(one.entries).toBe(other.entries);
   expect(one.entries).not.toBe(different.entries);
 });
-
-test('no object takes the watch down', () => {
-  fc.assert(
-    fc.property(
-      fc.jsonValue(),
-      fc.record({ type: fc.constantFrom(CONFIG_JSON, DOCKERCFG), metadata: fc.jsonValue(), data: fc.jsonValue() }),
-      fc.string({ unit: 'binary' }),
-      (object, parts, text) => {
-        const odd = { object } as KubernetesObject;
-        const data = { '.dockerconfigjson': base64(text), '.dockercfg': text };
-        for (const each of [odd, parts, { ...parts, data }]) expect(readPullSecret(each).entries).toBeInstanceOf(Array);
-      },
-    ),
-  );
-});
