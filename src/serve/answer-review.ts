@@ -10,7 +10,7 @@ import { decide, startBudget, type Decided } from './decide.ts';
 import { HttpProblem, readTimeoutOf, type Send } from './http.ts';
 import type { LargeReviews } from './large-reviews.ts';
 import { logDecision } from './log-decision.ts';
-import { countAdmission, type Metrics } from './metrics.ts';
+import { countAdmission, observeDuration, type Metrics } from './metrics.ts';
 import { parseBody, type BodyOutcome } from './read-body.ts';
 
 export type ReviewOptions = Readonly<{
@@ -92,14 +92,14 @@ export function createAnswerReview(options: ReviewOptions, send: Send): AnswerRe
         ? decideBy(registries?.known)
         : answerLater(decideBy, registries, limit);
     if (!(decided instanceof Promise)) {
-      finish(call, { request, started }, decided);
+      finish(call, { request, started, bytes, waited: false }, decided);
       return undefined;
     }
     waitingBytes += bytes;
     return decided
       .finally(() => (waitingBytes -= bytes))
       .then((last) => {
-        finish(call, { request, started }, last);
+        finish(call, { request, started, bytes, waited: true }, last);
         return undefined;
       });
   }
@@ -111,6 +111,7 @@ export function createAnswerReview(options: ReviewOptions, send: Send): AnswerRe
     elsewhere: LargeReviews,
   ): Promise<Refusal | undefined> {
     const started = performance.now();
+    const bytes = body.length;
     const head = body.toString('utf8', 0, LONGEST_REVIEW_HEAD);
     const registries = options.registries?.();
     const until = call.cameAt + readTimeoutOf(call.request) - SPARE_MS;
@@ -123,17 +124,18 @@ export function createAnswerReview(options: ReviewOptions, send: Send): AnswerRe
     });
     if ('problem' in judged) return { problem: judged.problem, head };
     const { request, decided } = judged;
-    finish(call, { request, started }, decided);
+    finish(call, { request, started, bytes, waited: false }, decided);
     const questions = request.dryRun ? [] : [...decided.unanswered, ...decided.outdated];
     for (const question of questions.slice(0, MOST_QUESTIONS)) void registries?.ask(question);
     return undefined;
   }
 
-  function finish({ endpoint, response }: Call, { request, started }: Answered, decided: Decided): void {
+  function finish({ endpoint, response }: Call, answered: Answered, decided: Decided): void {
+    const { request, started, bytes, waited } = answered;
     const { metrics, logger, onDecided } = options;
     send(response, 200, decided.text);
     const seconds = (performance.now() - started) / 1000;
-    metrics.duration.observe({ endpoint }, seconds);
+    observeDuration(metrics, { endpoint, bytes, waited, seconds });
     countAdmission(metrics, endpoint, request, decided);
     if (decided.error !== undefined) metrics.errors.inc({ where: 'admission' });
     logDecision(logger, { endpoint, request, seconds, ...decided });
@@ -141,7 +143,7 @@ export function createAnswerReview(options: ReviewOptions, send: Send): AnswerRe
   }
 }
 
-type Answered = Readonly<{ request: AdmissionRequest; started: number }>;
+type Answered = Readonly<{ request: AdmissionRequest; started: number; bytes: number; waited: boolean }>;
 
 function withRegistries(facts: Facts, registries: RegistryFacts | undefined): Facts {
   return registries === undefined ? facts : { registries, ...facts };

@@ -1,10 +1,12 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
-import type { Admission, Endpoint } from '../admission/admit.ts';
+import { ENDPOINTS, type Admission, type Endpoint } from '../admission/admit.ts';
 import type { AdmissionRequest } from '../admission/review.ts';
 import { outcomeOf } from '../cause/answer.ts';
 import type { FactAge } from '../cluster/facts/watch-facts.ts';
 import type { ProbeEvent, ProberState } from '../registry/prober/prober.ts';
 import { DOCKER_HUB } from '../image/reference.ts';
+import { RULES } from '../rules/index.ts';
+import { LONGEST_SMALL_BODY } from '../text/bounds.ts';
 import { WORKLOAD_KINDS } from '../workload/kinds.ts';
 
 /** What came of a request: `passed` was not judged, `invalid` was no AdmissionReview, `overloaded` found no room for its body. */
@@ -44,8 +46,8 @@ export function createMetrics() {
   });
   const duration = new Histogram({
     name: 'pullguard_admission_duration_seconds',
-    help: 'Time taken to decide a review, once its body is read, waiting for registries included, in seconds.',
-    labelNames: ['endpoint'] as const,
+    help: 'Time taken to decide a review once its body is read, in seconds, by size of the body (small: up to 256 KiB) and whether it waited for registries.',
+    labelNames: ['endpoint', 'size', 'waited'] as const,
     buckets: DURATION_BUCKETS,
     registers,
   });
@@ -63,7 +65,7 @@ export function createMetrics() {
   });
   const skips = new Counter({
     name: 'pullguard_rules_skipped_total',
-    help: 'Rules that did not judge a review, by rule and reason: a fact that is not known, or the annotation that asked for it.',
+    help: 'Rules that did not judge a review, by rule and reason: a fact that is not known, budget (time was up), or annotation.',
     labelNames: ['rule', 'reason'] as const,
     registers,
   });
@@ -193,6 +195,10 @@ export function createMetrics() {
     for (const reason of ['limit', 'pipelined']) connectionsRefused.inc({ port, reason }, 0);
   }
   for (const result of ['success', 'failure']) policyReloads.inc({ result }, 0);
+  for (const endpoint of ENDPOINTS) {
+    for (const outcome of ['invalid', 'overloaded', 'error']) requests.inc({ endpoint, kind: 'other', outcome }, 0);
+  }
+  for (const { id } of RULES) skips.inc({ rule: id, reason: 'budget' }, 0);
   return {
     registry,
     requests,
@@ -213,6 +219,19 @@ export function createMetrics() {
     measureRegistries,
     hubPulls,
   };
+}
+
+/** Measures how long a review took. What registries take is their time, and is told apart. */
+export function observeDuration(
+  { duration }: Metrics,
+  {
+    endpoint,
+    bytes,
+    waited,
+    seconds,
+  }: Readonly<{ endpoint: Endpoint; bytes: number; waited: boolean; seconds: number }>,
+): void {
+  duration.observe({ endpoint, size: bytes > LONGEST_SMALL_BODY ? 'large' : 'small', waited: String(waited) }, seconds);
 }
 
 /** Counts one answered review. */

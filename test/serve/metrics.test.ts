@@ -12,7 +12,7 @@ import { FINE, readCounter, reviewOf, serveApp } from './helpers.ts';
 /** Dashboards and alerts are written against these. */
 const OWN_METRICS = {
   pullguard_admission_requests_total: ['counter', ['endpoint', 'kind', 'outcome']],
-  pullguard_admission_duration_seconds: ['histogram', ['endpoint']],
+  pullguard_admission_duration_seconds: ['histogram', ['endpoint', 'size', 'waited']],
   pullguard_findings_total: ['counter', ['rule', 'action']],
   pullguard_fixes_total: ['counter', ['rule']],
   pullguard_connections_open: ['gauge', ['port']],
@@ -45,6 +45,10 @@ test('names, types and labels are those that dashboards and alerts know', () => 
 
 test('what an alert looks for is there from the start, as a counter that appears with its first count shows no increase', async () => {
   const text = await createMetrics().registry.metrics();
+  for (const outcome of ['invalid', 'overloaded', 'error']) {
+    expect(text).toContain(`requests_total{endpoint="validate",kind="other",outcome="${outcome}"} 0`);
+  }
+  expect(text).toContain('pullguard_rules_skipped_total{rule="reference-valid",reason="budget"} 0');
   expect(text.split('\n').filter((line) => /^pullguard_(errors|policy_reloads)_total/.test(line))).toEqual([
     'pullguard_errors_total{where="admission"} 0',
     'pullguard_errors_total{where="certificate"} 0',
@@ -75,19 +79,21 @@ test('requests, findings and fixes are counted by what came of them', async () =
   ] as const;
   for (const [path, review] of reviews) await request(url).post(path).send(review);
   const lines = (await metrics.registry.metrics()).split('\n');
-  expect(lines.filter((line) => /^pullguard_(admission_requests|findings|fixes)/.test(line))).toEqual([
+  expect(lines.filter((line) => /^pullguard_(admission_requests|findings|fixes).* [1-9]/.test(line))).toEqual([
+    'pullguard_admission_requests_total{endpoint="mutate",kind="other",outcome="invalid"} 1',
     'pullguard_admission_requests_total{endpoint="mutate",kind="Pod",outcome="patched"} 1',
     'pullguard_admission_requests_total{endpoint="validate",kind="Deployment",outcome="denied"} 1',
     'pullguard_admission_requests_total{endpoint="validate",kind="Pod",outcome="allowed"} 1',
     'pullguard_admission_requests_total{endpoint="validate",kind="Pod",outcome="passed"} 1',
-    'pullguard_admission_requests_total{endpoint="mutate",kind="other",outcome="invalid"} 1',
     'pullguard_findings_total{rule="mirror-used",action="warn"} 1',
     'pullguard_findings_total{rule="pull-secret-present",action="warn"} 1',
     'pullguard_findings_total{rule="reference-valid",action="deny"} 1',
     'pullguard_fixes_total{rule="mirror-used"} 1',
     'pullguard_fixes_total{rule="pull-secret-present"} 1',
   ]);
-  expect(lines).toContain('pullguard_admission_duration_seconds_count{endpoint="validate"} 3');
+  expect(lines).toContain(
+    'pullguard_admission_duration_seconds_count{endpoint="validate",size="small",waited="false"} 3',
+  );
 });
 
 test('whatever kinds are sent, they make no more than one series, or Prometheus would fill up', async () => {
@@ -113,7 +119,7 @@ test('whatever kinds are sent, they make no more than one series, or Prometheus 
   }
   const series = (await metrics.registry.metrics())
     .split('\n')
-    .filter((line) => line.startsWith('pullguard_admission_requests'));
+    .filter((line) => /^pullguard_admission_requests.* [1-9]/.test(line));
   expect(series).toEqual(['pullguard_admission_requests_total{endpoint="mutate",kind="other",outcome="passed"} 45']);
 });
 
