@@ -1,6 +1,6 @@
 import { isExemptImage, type Action } from '../policy/policy.ts';
 import { keyOfQuestion, type FactName, type Facts, type ImageQuestion, type KnownAnswer } from '../pull/facts.ts';
-import { MOST_FINDINGS } from '../text/bounds.ts';
+import { ALWAYS_LOOKED_AT, MOST_FINDINGS } from '../text/bounds.ts';
 import { createPodPull, type PodPull } from '../pull/pod-pull.ts';
 import type { WorkloadKind } from '../workload/kinds.ts';
 import {
@@ -46,8 +46,8 @@ export type EvaluateInput = Readonly<{
   /** Milliseconds since 1970, to tell whether credentials have ended. Unless it is given, none have. */
   now?: number;
   /**
-   * How much of the time for this object is left, from 1 down to 0 and below: then it is decided by what has been seen. Unless it is
-   * given, there is time enough.
+   * How much of the time for this object is left, from 1 down to 0 and below: then a large object is decided by what has been seen.
+   * Unless it is given, there is time enough.
    */
   timeLeft?: () => number;
 }>;
@@ -153,7 +153,8 @@ function runRules(input: FullInput): Decision {
     if (time.isCut()) skipped.push({ rule: id, missing: ['budget'] });
   }
   return {
-    findings: [...findings, ...reportBounds(subjects, skipped, input)],
+    // First, as only some of many warnings are shown.
+    findings: [...reportBounds(subjects, skipped, input), ...findings],
     edits: fixMode === 'apply' ? edits : [],
     skipped,
     waived,
@@ -218,15 +219,11 @@ type Time = Readonly<{
   flatMap: FlatMap;
 }>;
 
-/** An object of the usual size is done by then: it is not left unchecked because the machine was busy with something else. */
-const FIRST_LOOK = 100;
-
 function createTime(left: () => number): Time {
   let isCut = false;
-  let steps = 0;
+  let looks = 0;
   const isBelow = (share: number): boolean => {
-    if (!isCut && ++steps < FIRST_LOOK) return false;
-    if (left() > share) return false;
+    if (looks++ < ALWAYS_LOOKED_AT || left() > share) return false;
     isCut = true;
     return true;
   };

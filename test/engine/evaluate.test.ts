@@ -282,6 +282,17 @@ test.each([null, 7, 'pod', [], {}, { spec: null }, { spec: { containers: 'none' 
   },
 );
 
+test('a small object is checked in full however busy the machine is, a large one for as long as there is time', () => {
+  const late = { timeLeft: () => -1 };
+  const images = (count: number) => Array.from({ length: count }, (_, at) => ({ name: `c${at}`, image: 'nginx' }));
+  const rules = [finder('first'), finder('last')];
+  expect(run(rules, { ...late, object: pod('nginx', { containers: images(50) }) })).toMatchObject({ skipped: [] });
+  const { skipped, findings } = run(rules, { ...late, object: pod('nginx', { containers: images(5000) }) });
+  expect(skipped.map(({ missing }) => missing)).toEqual([['budget'], ['budget']]);
+  // Ahead of all others, of which an API server shows some.
+  expect(findings[0]?.rule).toBe('within-bounds');
+});
+
 describe('an object as large as an API server takes', () => {
   test('may have more findings than a call has arguments', () => {
     const many = madeUpRule('many', () => Array.from({ length: 200_000 }, () => ({ says: 'is bad', at: '/spec' })));
