@@ -198,6 +198,7 @@ export function createMetrics() {
   for (const endpoint of ENDPOINTS) {
     for (const outcome of ['invalid', 'overloaded', 'error']) requests.inc({ endpoint, kind: 'other', outcome }, 0);
   }
+  probes.inc({ outcome: 'not-asked' }, 0);
   for (const { id } of RULES) skips.inc({ rule: id, reason: 'budget' }, 0);
   return {
     registry,

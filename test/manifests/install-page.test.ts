@@ -51,12 +51,12 @@ test('it sets only labels of namespaces that mean something', () => {
   for (const [key = '', value = ''] of labels) expect([key, findLabelProblems({ [key]: value })]).toEqual([key, []]);
 });
 
-test('its alerts are about metrics that there are: one that is not would never ring', () => {
+test('it names only metrics that there are', () => {
   const known = createMetrics()
     .registry.getMetricsAsArray()
     .map(({ name }) => name);
   const named = [...text.matchAll(/\bpullguard_\w+/g)].map(([name]) => name);
-  expect(named.length).toBeGreaterThan(5);
+  expect(named.length).toBeGreaterThan(2);
   expect(named.filter((name) => !known.includes(name))).toEqual([]);
 });
 

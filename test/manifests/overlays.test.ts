@@ -246,6 +246,17 @@ describe.runIf(KUBECTL)('built by kubectl kustomize', () => {
     expect(webhooksOf(built).mutating.failurePolicy).toBe('Fail');
   });
 
+  test('monitoring: alerts and a target come in addition, and else nothing changes', () => {
+    const built = compose('../base', 'monitoring');
+    const more = built.map(identify).filter((name) => !objects.map(identify).includes(name));
+    expect(more.sort()).toEqual([
+      'ConfigMap pullguard/pullguard-policy',
+      'PodMonitor pullguard/pullguard',
+      'PrometheusRule pullguard/pullguard',
+    ]);
+    expectAsInBase(built, 'Deployment', 'webhooks', 'rights');
+  });
+
   test('the kustomization in docs/install.md builds, with its image, its policy and the secrets that it names', () => {
     const samples = readBlocks('docs/install.md', 'yaml');
     write('deploy/kustomization.yaml', samples.find((block) => block.includes('kind: Kustomization')) ?? '');

@@ -155,9 +155,9 @@ describe('what registries are asked', () => {
     count(metrics, { answer: timeout });
     count(metrics, { notAsked: { why: 'bug', error: 'TypeError' } });
     expect(await linesOf(metrics, /^pullguard_probes_total/)).toEqual([
+      'pullguard_probes_total{outcome="not-asked"} 1',
       'pullguard_probes_total{outcome="ok"} 100',
       `pullguard_probes_total{outcome="${outcomeOf(timeout)}"} 1`,
-      'pullguard_probes_total{outcome="not-asked"} 1',
     ]);
     expect(await linesOf(metrics, /^pullguard_probe_duration_seconds_(bucket{le="0.(05|1)"}|count)/)).toEqual([
       'pullguard_probe_duration_seconds_bucket{le="0.05"} 0',
