@@ -90,9 +90,12 @@ holds(
   100,
 );
 
-const image = fc.oneof(validAddress, slippedAddress, anyString);
+const image = fc.oneof({ weight: 8, arbitrary: validAddress }, slippedAddress, anyString);
 const container = fc.record({ name: fc.constantFrom('a', 'b'), image });
-const podSpec = fc.record({ initContainers: fc.array(container), containers: fc.array(container, { minLength: 1 }) });
+const podSpec = fc.record({
+  initContainers: fc.array(container, { maxLength: 3 }),
+  containers: fc.array(container, { minLength: 1, maxLength: 3 }),
+});
 
 holds(
   'a Pod is denied if, and only if, it has an image that no runtime can read',
@@ -109,7 +112,7 @@ holds(
 );
 
 const LISTS = ['containers', 'initContainers', 'ephemeralContainers', 'volumes', 'imagePullSecrets', 'tolerations'];
-const few = 50;
+const few = 100;
 
 holds(
   'twice as much of everything is read twice as often, not four times',
@@ -125,7 +128,7 @@ holds(
       admit(request, path, MIRRORED, { facts: {}, now: 0 });
       return reads();
     };
-    expect(count(2 * few)).toBeLessThan(2.5 * count(few) + 1000);
+    expect(count(2 * few)).toBeLessThan(2.5 * count(few) + 100);
   }),
   50,
 );
