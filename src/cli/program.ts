@@ -61,7 +61,11 @@ function addServe(program: Command, finish: Finish): void {
       '--dns-name <names...>',
       'DNS names and IP addresses for the certificate that is made (default: localhost and the Service)',
     )
-    .option('--client-ca <file>', 'only serve clients with a certificate of one of these CAs (PEM)')
+    .option(
+      '--client-ca <file>',
+      'only serve clients with a certificate of one of these CAs (PEM), reloaded whenever the file changes',
+    )
+    .option('--client-name <names...>', 'of these, only clients whose certificate has one of these common or DNS names')
     .option(
       '--drain-seconds <number>',
       'how long to serve on after SIGTERM, until the cluster has noticed',

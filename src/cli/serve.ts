@@ -19,6 +19,9 @@ const LEFTOVERS_MS = 1000;
 /** `pullguard serve`: runs the webhook until it is told to stop. */
 export async function serve(options: ServeOptions): Promise<ExitCode> {
   checkCertificateOptions(options);
+  if (options.clientName !== undefined && options.clientCa === undefined) {
+    throw new UsageError('--client-name needs the CA of these clients: give --client-ca as well');
+  }
   const isConnected = asksCluster(options);
   const metrics = createMetrics();
   const output = createLogOutput({

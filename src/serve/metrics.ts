@@ -92,6 +92,12 @@ export function createMetrics() {
     labelNames: ['port', 'reason'] as const,
     registers,
   });
+  const callsRefused = new Counter({
+    name: 'pullguard_calls_refused_total',
+    help: 'Calls that reached no endpoint, by reason: path (no API server is told to call there), client-name (not in --client-name).',
+    labelNames: ['reason'] as const,
+    registers,
+  });
   const logLinesDropped = new Counter({
     name: 'pullguard_log_lines_dropped_total',
     help: 'Log lines that were not written, as standard output was full, failed, or was not read for too long.',
@@ -194,6 +200,7 @@ export function createMetrics() {
   for (const port of ['webhook', 'admin']) {
     for (const reason of ['limit', 'pipelined']) connectionsRefused.inc({ port, reason }, 0);
   }
+  for (const reason of ['path', 'client-name']) callsRefused.inc({ reason }, 0);
   for (const result of ['success', 'failure']) policyReloads.inc({ result }, 0);
   for (const endpoint of ENDPOINTS) {
     for (const outcome of ['invalid', 'overloaded', 'error']) requests.inc({ endpoint, kind: 'other', outcome }, 0);
@@ -211,6 +218,7 @@ export function createMetrics() {
     certificateExpiry,
     policyReloads,
     connectionsRefused,
+    callsRefused,
     logLinesDropped,
     measureConnections,
     measureCluster,

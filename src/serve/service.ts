@@ -1,16 +1,15 @@
-import { X509Certificate } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { ConnectOptions } from '../cluster/connection/connect.ts';
 import type { Policy } from '../engine/rule.ts';
-import { describeCause, readText } from '../manifest/files.ts';
+import { describeCause } from '../manifest/files.ts';
 import { keepAnswerable } from '../policy/policy.ts';
 import { filePolicySource, type PolicySource } from '../policy/reload.ts';
 import type { FactName, Facts } from '../pull/facts.ts';
 import { defaultPolicy, loadPolicy } from '../rules/policy.ts';
 import { describeError } from '../text/error.ts';
-import { fileSource } from '../tls/files.ts';
+import { authoritySource, fileSource } from '../tls/files.ts';
 import { validityProblem, type CertificateSource } from '../tls/source.ts';
 import type { Metrics } from './metrics.ts';
 import type { ClusterOptions, JoinedCluster } from './serve-cluster.ts';
@@ -27,8 +26,10 @@ export type ServiceOptions = CertificateOptions &
     host: string;
     port: number;
     adminPort: number;
-    /** File with the CAs that may call. */
+    /** File with the CAs that may call, read again when it changes. */
     clientCa?: string;
+    /** Names of which the certificate of a caller must have one. */
+    clientName?: readonly string[];
     /** Asks no registry. */
     offline: boolean;
     /** Whether there is a cluster to ask. */
@@ -94,7 +95,14 @@ async function openService(
     metrics.errors.inc({ where: about });
     logger.error({ problem }, `${about} trouble`);
   };
-  const clientCa = await orExplain(() => readClientCa(options.clientCa));
+  const reportCertificate = (problem: string): void => {
+    reportTrouble('certificate', problem);
+  };
+  const { clientCa: clientCaFile, clientName: clientNames = [] } = options;
+  const clientCa = await orExplain(() =>
+    clientCaFile === undefined ? undefined : authoritySource(clientCaFile, { onError: reportCertificate }),
+  );
+  if (clientCa !== undefined) closers.push(clientCa.close);
   let cluster = NO_CLUSTER;
   let registries: Registries | undefined;
   const gathered = listGathered(options);
@@ -125,8 +133,7 @@ async function openService(
       import('./serve-cluster.ts'),
     ]);
     const api = await orExplain(() => connectToCluster(options));
-    // Who writes the webhook configurations tells API servers alone where to ask.
-    const callersAreProven = options.tlsSecret !== undefined;
+    const callersAreProven = clientNames.length > 0;
     cluster = await joinCluster({ ...options, callersAreProven }, api, { ...surroundings, reportTrouble });
     closers.push(cluster.close);
   }
@@ -137,9 +144,6 @@ async function openService(
   }
   const large = createLargeReviews({ policyText: policy.text, gathered });
   closers.push(large.close);
-  const reportCertificate = (problem: string): void => {
-    reportTrouble('certificate', problem);
-  };
   const certificate = cluster.certificate ?? (await orExplain(async () => openCertificate(options, reportCertificate)));
   const { port, adminPort, stop } = await orExplain(async () =>
     startServer({
@@ -150,6 +154,7 @@ async function openService(
       large,
       certificate,
       clientCa,
+      clientNames,
     }).catch((error: unknown) => {
       throw new Error(explainListenError(error, host), { cause: error });
     }),
@@ -239,21 +244,6 @@ function writeCa(file: string, pem: string): void {
     writeFileSync(file, pem);
   } catch (error) {
     throw new Error(`--ca-out ${file} cannot be written: ${describeCause(error)}`, { cause: error });
-  }
-}
-
-/** The CAs that may call, as PEM; undefined lets anybody. */
-function readClientCa(file: string | undefined): string | undefined {
-  if (file === undefined) return undefined;
-  try {
-    const pem = readText(file);
-    // Node takes a text that holds no certificate for "no CA at all", and would then refuse everybody without a word.
-    if (!pem.includes('-----BEGIN CERTIFICATE-----')) throw new Error('it holds no "BEGIN CERTIFICATE" line');
-    new X509Certificate(pem);
-    return pem;
-  } catch (error) {
-    const advice = 'give PEM certificates of the CAs that may call';
-    throw new Error(`--client-ca ${file} cannot be used: ${describeCause(error)}; ${advice}`, { cause: error });
   }
 }
 

@@ -1,16 +1,19 @@
-import { createServer as createHttpServer, STATUS_CODES, type Server } from 'node:http';
+import { createServer as createHttpServer, STATUS_CODES, type RequestListener, type Server } from 'node:http';
 import { createServer as createHttpsServer, type ServerOptions } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { setTimeout as wait } from 'node:timers/promises';
+import type { TLSSocket } from 'node:tls';
 import express, { type Express } from 'express';
 import { MOST_ADMIN_CONNECTIONS, MOST_CONNECTIONS } from '../text/bounds.ts';
+import type { FileSource } from '../tls/files.ts';
 import { validityProblem, type CertificateSource, type ServingCertificate } from '../tls/source.ts';
-import type { ReviewOptions } from './answer-review.ts';
-import { createApp } from './app.ts';
+import { createApp, type AppOptions } from './app.ts';
+import { isNamedCaller } from './callers.ts';
 import { serveConnections, type Refusal } from './connections.ts';
-import { formatProblem } from './http.ts';
+import { formatProblem, sendEarly } from './http.ts';
 import type { Metrics } from './metrics.ts';
+import { createRefusalLog } from './refuse.ts';
 
 /** Go's HTTP client, which the API server uses, keeps idle connections for 90 s: closing one earlier kills a call on its way. */
 const KEEP_ALIVE_MS = 120_000;
@@ -30,7 +33,7 @@ const LAST_CALLS_MS = 10_000;
 /** How often we look whether the last call is answered. */
 const LAST_CALL_INTERVAL_MS = 20;
 
-export type ServerSettings = ReviewOptions &
+export type ServerSettings = Omit<AppOptions, 'draining'> &
   Readonly<{
     host: string;
     /** 0 for any free port; the same for `adminPort`. */
@@ -39,7 +42,9 @@ export type ServerSettings = ReviewOptions &
     /** May have none yet: then every handshake fails, and the server is not ready. */
     certificate: CertificateSource;
     /** PEM certificates of the CAs that may call the webhook; undefined lets anybody. */
-    clientCa?: string | undefined;
+    clientCa?: Pick<FileSource<string>, 'current' | 'onChange'> | undefined;
+    /** Names of which the certificate of a caller must have one; all of `clientCa` may call when there are none. */
+    clientNames?: readonly string[] | undefined;
     /** Why calls should not come here yet, besides what the server knows itself; undefined when they may. */
     readiness?: () => string | undefined;
     /** How long a request may take to arrive; as long as an API server waits for an answer at most, unless told otherwise. */
@@ -64,11 +69,13 @@ export async function startServer(settings: ServerSettings): Promise<RunningServ
     metrics,
     logger,
     clientCa,
+    clientNames = [],
     now = () => new Date(),
     requestTimeoutMs = LONGEST_WAIT_MS,
   } = settings;
   let draining = false;
-  const webhook = createHttpsServer(toTlsOptions(certificate.current(), clientCa));
+  const readTlsOptions = (): ServerOptions => toTlsOptions(certificate.current(), clientCa?.current());
+  const webhook = createHttpsServer(readTlsOptions());
   const readiness = (): string | undefined => {
     if (draining) return 'shutting down';
     const serving = certificate.current();
@@ -85,10 +92,15 @@ export async function startServer(settings: ServerSettings): Promise<RunningServ
   const onRefused = (port: 'webhook' | 'admin') => (reason: Refusal) => {
     metrics.connectionsRefused.inc({ port, reason });
   };
-  const calls = serveConnections(webhook, createApp({ ...settings, draining: () => draining }), {
-    most: MOST_CONNECTIONS,
-    onRefused: onRefused('webhook'),
-  });
+  const app = createApp({ ...settings, draining: () => draining });
+  const calls = serveConnections(
+    webhook,
+    clientNames.length === 0 ? app : letNamed(clientNames, app, settings, webhook),
+    {
+      most: MOST_CONNECTIONS,
+      onRefused: onRefused('webhook'),
+    },
+  );
   const adminCalls = serveConnections(admin, createAdminApp(metrics, readiness), {
     most: MOST_ADMIN_CONNECTIONS,
     onRefused: onRefused('admin'),
@@ -99,9 +111,15 @@ export async function startServer(settings: ServerSettings): Promise<RunningServ
   };
   measureExpiry(certificate.current());
   certificate.onChange((changed) => {
-    webhook.setSecureContext(toTlsOptions(changed, clientCa));
+    webhook.setSecureContext(readTlsOptions());
     measureExpiry(changed);
     logger.info({ notAfter: changed.notAfter }, 'certificate reloaded');
+  });
+  clientCa?.onChange(() => {
+    webhook.setSecureContext(readTlsOptions());
+    // Those that are open were let in by the CAs from before.
+    calls.retire();
+    logger.info('client CA reloaded');
   });
   webhook.on('tlsClientError', (error) => {
     metrics.errors.inc({ where: 'tls' });
@@ -134,6 +152,33 @@ export async function startServer(settings: ServerSettings): Promise<RunningServ
     },
   };
 }
+
+/** Has `listener` take the calls of clients whose certificate has one of these names, and refuses those of others. */
+function letNamed(
+  names: readonly string[],
+  listener: RequestListener,
+  { metrics, logger }: Pick<ServerSettings, 'metrics' | 'logger'>,
+  server: Server,
+): RequestListener {
+  const logRefusal = createRefusalLog(logger);
+  // Once for a connection, as reading a certificate costs as much as deciding a review.
+  const named = new WeakSet<Socket>();
+  server.on('secureConnection', (socket: TLSSocket) => {
+    if (isNamedCaller(socket, names)) named.add(socket);
+  });
+  return (request, response) => {
+    if (named.has(request.socket)) {
+      listener(request, response);
+      return;
+    }
+    metrics.callsRefused.inc({ reason: 'client-name' });
+    logRefusal({ code: 403, problem: NOT_NAMED });
+    sendEarly(request, response, 403, formatProblem(403, NOT_NAMED));
+  };
+}
+
+const NOT_NAMED =
+  'the client certificate has none of the names in --client-name: call with the certificate of an API server';
 
 /** The admin port's side: health for kubelet, metrics for Prometheus. `readiness` says why it is not ready, if it is not. */
 export function createAdminApp(metrics: Metrics, readiness: () => string | undefined): Express {

@@ -1,18 +1,32 @@
+import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { describeCause } from '../manifest/files.ts';
+import { describeCause, readText as readUtf8 } from '../manifest/files.ts';
 import { watchFiles } from '../manifest/watch-files.ts';
 import { describeError } from '../text/error.ts';
+import { splitCertificates } from './pem.ts';
 import { readServingCertificate, type CertificateSource, type ServingCertificate } from './source.ts';
 
-export type FileSourceOptions = Readonly<{
-  /** PEM chain, the server's own certificate first. */
-  certFile: string;
-  /** PEM private key of that certificate. */
-  keyFile: string;
-  /** Told once of each distinct problem while the last good pair stays in use; never with key material. */
+type WatchOptions = Readonly<{
+  /** Told once of each distinct problem while the last good content stays in use; never with key material. */
   onError: (message: string) => void;
   /** Milliseconds between two looks at the files; 1000 unless told otherwise. */
   intervalMs?: number;
+}>;
+
+export type FileSourceOptions = WatchOptions &
+  Readonly<{
+    /** PEM chain, the server's own certificate first. */
+    certFile: string;
+    /** PEM private key of that certificate. */
+    keyFile: string;
+  }>;
+
+/** What files hold, read again when they change. `current`: the last that was good. */
+export type FileSource<Value> = Readonly<{
+  current: () => Value;
+  /** Registers a listener, called after `current` has become something else. */
+  onChange: (listener: (value: Value) => void) => void;
+  close: () => Promise<void>;
 }>;
 
 /**
@@ -21,18 +35,50 @@ export type FileSourceOptions = Readonly<{
  *
  * @throws Error naming the file and the cause when there is no good pair to start with.
  */
-export function fileSource(options: FileSourceOptions): CertificateSource {
-  const { certFile, keyFile, onError, intervalMs = 1000 } = options;
-  const listeners = new Set<(certificate: ServingCertificate) => void>();
+export function fileSource({ certFile, keyFile, ...options }: FileSourceOptions): CertificateSource {
+  return watchContent([certFile, keyFile], {
+    ...options,
+    read: () => readPair(certFile, keyFile),
+    isSame: (one, other) => one.cert === other.cert && one.key === other.key,
+    describeKept: ({ notAfter }) => `still serving the certificate valid until ${notAfter.toISOString()}`,
+  });
+}
+
+/**
+ * The CAs in a file, as PEM, read again when it changes; only a good file replaces what is in use.
+ *
+ * @throws Error naming the cause when the file is no good to start with.
+ */
+export function authoritySource(file: string, options: WatchOptions): FileSource<string> {
+  return watchContent([file], {
+    ...options,
+    read: () => readAuthorities(file),
+    isSame: (one, other) => one === other,
+    describeKept: () => 'the CAs from before may still call',
+  });
+}
+
+type Content<Value> = WatchOptions &
+  Readonly<{
+    /** @throws Error when it is no good. */
+    read: () => Value;
+    isSame: (one: Value, other: Value) => boolean;
+    /** What a problem means. */
+    describeKept: (kept: Value) => string;
+  }>;
+
+function watchContent<Value>(files: readonly string[], options: Content<Value>): FileSource<Value> {
+  const { read, isSame, describeKept, onError, intervalMs = 1000 } = options;
+  const listeners = new Set<(value: Value) => void>();
   const reported = new Set<string>();
   let retry: NodeJS.Timeout | undefined;
 
   // Before the first read, so that no change falls between the two.
-  const stopWatching = watchFiles([certFile, keyFile], look, intervalMs);
-  let certificate = readFirst();
+  const stopWatching = watchFiles(files, look, intervalMs);
+  let current = readFirst();
 
   return {
-    current: () => certificate,
+    current: () => current,
     onChange: (listener) => listeners.add(listener),
     close: async () => {
       stopWatching();
@@ -42,9 +88,9 @@ export function fileSource(options: FileSourceOptions): CertificateSource {
     },
   };
 
-  function readFirst(): ServingCertificate {
+  function readFirst(): Value {
     try {
-      return readPair(certFile, keyFile);
+      return read();
     } catch (error) {
       stopWatching();
       throw error;
@@ -53,9 +99,9 @@ export function fileSource(options: FileSourceOptions): CertificateSource {
 
   function look(): void {
     clearTimeout(retry);
-    let next: ServingCertificate;
+    let next: Value;
     try {
-      next = readPair(certFile, keyFile);
+      next = read();
     } catch (error) {
       report(describeError(error));
       // Not every bad read is followed by a change of the file: out of file descriptors, for one.
@@ -63,15 +109,15 @@ export function fileSource(options: FileSourceOptions): CertificateSource {
       return;
     }
     reported.clear();
-    if (next.cert === certificate.cert && next.key === certificate.key) return;
-    certificate = next;
+    if (isSame(next, current)) return;
+    current = next;
     for (const listener of listeners) listener(next);
   }
 
   function report(problem: string): void {
     if (reported.has(problem)) return;
     reported.add(problem);
-    onError(`${problem}; still serving the certificate valid until ${certificate.notAfter.toISOString()}`);
+    onError(`${problem}; ${describeKept(current)}`);
   }
 }
 
@@ -82,6 +128,30 @@ function readPair(certFile: string, keyFile: string): ServingCertificate {
     return readServingCertificate(cert, key);
   } catch (error) {
     throw new Error(`cannot use certificate ${certFile} with key ${keyFile}: ${describeError(error)}`);
+  }
+}
+
+/** Each of them parsed, as OpenSSL would leave out without a word what it cannot read, and shut out whom it stands for. */
+function readAuthorities(file: string): string {
+  try {
+    const text = readUtf8(file);
+    const begun = text.split('-----BEGIN CERTIFICATE-----').length - 1;
+    // Node takes a text that holds no certificate for "no CA at all", and would then refuse everybody without a word.
+    if (begun === 0) throw new Error('it holds no "BEGIN CERTIFICATE" line');
+    const blocks = splitCertificates(text);
+    if (blocks.length < begun) throw new Error('a "BEGIN CERTIFICATE" line has no END line');
+    return blocks.map((block, index) => readAuthority(block, index + 1)).join('');
+  } catch (error) {
+    const advice = 'give PEM certificates of the CAs that may call';
+    throw new Error(`--client-ca ${file} cannot be used: ${describeCause(error)}; ${advice}`, { cause: error });
+  }
+}
+
+function readAuthority(block: string, number: number): string {
+  try {
+    return new X509Certificate(block).toString();
+  } catch {
+    throw new Error(`certificate ${number} in it cannot be parsed`);
   }
 }
 

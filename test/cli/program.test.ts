@@ -38,6 +38,7 @@ describe('help', () => {
       'serve',
       ['--config', '--host', '--port', '--admin-port', '--tls-cert', '--tls-key', '--ca-out', '--dns-name'].concat([
         '--client-ca',
+        '--client-name',
         '--offline',
         '--secrets',
         '--watch-nodes',

@@ -86,6 +86,19 @@ test.each<[what: string, options: (folder: TempFolder) => Options, message: RegE
     /--client-ca .* cannot be used: it holds no "BEGIN CERTIFICATE" line; give PEM certificates/,
   ],
   [
+    'a client CA that is cut off, which would shut out whom the rest stands for',
+    (folder) => ({
+      ...servable(folder),
+      clientCa: folder.write('c', `${certificates.ca}${certificates.ca.slice(0, 99)}`),
+    }),
+    /--client-ca .* cannot be used: a "BEGIN CERTIFICATE" line has no END line; give PEM certificates/,
+  ],
+  [
+    'names of clients without a CA of theirs',
+    (folder) => ({ ...servable(folder), clientName: ['kube-apiserver'] }),
+    /--client-name needs the CA of these clients: give --client-ca as well/,
+  ],
+  [
     'a host that is none of this machine',
     (folder) => ({ ...servable(folder), host: '192.0.2.1' }),
     /192\.0\.2\.1 is no address of this machine: choose another with --host/,

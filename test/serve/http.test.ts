@@ -6,6 +6,7 @@ import { connectRaw, parseAnswer, problemOf, rawPost, serveLocally } from './hel
 
 test.each([
   [400, 'BadRequest'],
+  [403, 'Forbidden'],
   [404, 'NotFound'],
   [405, 'MethodNotAllowed'],
   [408, 'Timeout'],

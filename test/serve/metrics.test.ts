@@ -17,6 +17,7 @@ const OWN_METRICS = {
   pullguard_fixes_total: ['counter', ['rule']],
   pullguard_connections_open: ['gauge', ['port']],
   pullguard_connections_refused_total: ['counter', ['port', 'reason']],
+  pullguard_calls_refused_total: ['counter', ['reason']],
   pullguard_log_lines_dropped_total: ['counter', []],
   pullguard_errors_total: ['counter', ['where']],
   pullguard_certificate_expiry_timestamp_seconds: ['gauge', []],

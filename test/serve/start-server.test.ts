@@ -141,19 +141,73 @@ describe('with --client-ca only clients with a certificate of that CA are served
     ['with a certificate of another CA', strangers, /unknown ca|hang up|ECONNRESET/],
     ['with a certificate that is only for servers', 'serving', /certificate|hang up|ECONNRESET/],
   ] as const)('a client %s is refused, and counted', async (_name, client, refusal) => {
-    const { port, metrics } = await start({ clientCa: clients.ca });
+    const { port, metrics } = await start({ clientCa: holdClientCa(clients.ca) });
     const { cert, key } = client === 'serving' ? serving : { cert: undefined, key: undefined, ...client };
     await expect(post(port, { ...(cert !== undefined && { cert, key }) })).rejects.toThrow(refusal);
     await expect.poll(() => readCounter(metrics, 'pullguard_errors_total', { where: 'tls' })).toBe(1);
   });
 
   test('the right one is served, also after the serving certificate changed', async () => {
-    const { port, source } = await start({ clientCa: clients.ca });
+    const { port, source } = await start({ clientCa: holdClientCa(clients.ca) });
     const { cert, key } = clients;
     expect(await post(port, { cert, key })).toEqual(FINE_ANSWER);
     source.change(read(others));
     expect(await post(port, { cert, key, ca: others.ca })).toEqual(FINE_ANSWER);
     await expect(post(port, { ca: others.ca })).rejects.toThrow();
+  });
+
+  test.each(['TLSv1.2', 'TLSv1.3'] as const)(
+    'a CA that is replaced counts at once over %s: open connections end, and a session from before is of no use',
+    async (version) => {
+      const clientCa = holdClientCa(clients.ca);
+      const { port } = await start({ clientCa });
+      const options = { cert: clients.cert, key: clients.key, minVersion: version, maxVersion: version };
+      const open = connectTls({ host: '127.0.0.1', port, ca: serving.ca, ...options });
+      const sessions: Buffer[] = [];
+      open.on('session', (session: Buffer) => sessions.push(session));
+      const connection = await connectRaw(port, open);
+      open.write(rawPost('/mutate', JSON.stringify(FINE)));
+      await connection.until(/\}$/);
+      await expect.poll(() => sessions.length).toBeGreaterThan(0);
+      clientCa.change(strangers.ca);
+      await connection.ended;
+      await expect(post(port, { ...options, session: sessions.at(-1)! })).rejects.toThrow();
+      expect(await post(port, { cert: strangers.cert, key: strangers.key })).toEqual(FINE_ANSWER);
+      // Neither does the serving certificate bring the old ones back.
+      await expect(post(port, options)).rejects.toThrow();
+    },
+  );
+});
+
+describe('with --client-name only those of these names are served', () => {
+  test.each<
+    [what: string, names: Readonly<{ common?: readonly string[]; others?: readonly string[] }>, isServed: boolean]
+  >([
+    ['as a common name', { common: ['kube-apiserver'] }, true],
+    ['as one of two common names', { common: ['other', 'kube-apiserver'] }, true],
+    ['as a DNS name', { common: ['other'], others: ['x.example', 'kube-apiserver'] }, true],
+    ['as a DNS name, without a common name', { others: ['kube-apiserver'] }, true],
+    ['not at all, as a kubelet', { common: ['system:node:a'] }, false],
+    ['not at all, without any name', {}, false],
+    ['as a part of one', { common: ['kube-apiserver.example'], others: ['a.kube-apiserver'] }, false],
+    ['in other letters', { common: ['Kube-apiserver'] }, false],
+    ['within a DNS name that has a comma', { others: ['x, DNS:kube-apiserver'] }, false],
+    ['beside a DNS name with a quote', { others: ['kube-apiserver', 'x"'] }, false],
+  ])('a client with the name %s', async (_what, names, isServed) => {
+    const clients = makeClientCertificates(names);
+    const { port, metrics, lines } = await start({
+      clientCa: holdClientCa(clients.ca),
+      clientNames: ['front-proxy', 'kube-apiserver'],
+    });
+    const answer = await post(port, { cert: clients.cert, key: clients.key });
+    const refused = problemOf(
+      403,
+      'Forbidden',
+      'the client certificate has none of the names in --client-name: call with the certificate of an API server',
+    );
+    expect(answer).toEqual(isServed ? FINE_ANSWER : refused);
+    const counted = await readCounter(metrics, 'pullguard_calls_refused_total', { reason: 'client-name' });
+    expect([counted, lines.filter(({ msg }) => msg === 'refused').length]).toEqual(isServed ? [0, 0] : [1, 1]);
   });
 });
 
@@ -451,7 +505,7 @@ async function connectSecurely(port: number): Promise<RawConnection> {
 }
 
 /** Sends a review on a connection of its own. */
-async function post(port: number, options: RequestOptions = {}): Promise<unknown> {
+async function post(port: number, options: RequestOptions & Pick<ConnectionOptions, 'session'> = {}): Promise<unknown> {
   return new Promise((resolve, reject) => {
     const headers = { 'Content-Type': 'application/json' };
     const target = { host: '127.0.0.1', port, path: '/mutate', method: 'POST', headers, agent: false } as const;
@@ -466,25 +520,54 @@ async function post(port: number, options: RequestOptions = {}): Promise<unknown
   });
 }
 
+type ClientNames = Readonly<{ common?: readonly string[]; others?: readonly string[] }>;
+
 /** PEM texts: a CA, and a certificate of it that says who calls, as an API server has one. */
-function makeClientCertificates(): Readonly<{ ca: string; cert: string; key: string }> {
+function makeClientCertificates(
+  { common = [], others: dnsNames = [] }: ClientNames = { common: ['kube-apiserver'] },
+): Readonly<{
+  ca: string;
+  cert: string;
+  key: string;
+}> {
   const [authority, client] = [makeKeys(), makeKeys()];
-  const make = (publicKey: string, name: string, extension: object): string => {
+  const make = (publicKey: string, names: readonly string[], ...extensions: readonly object[]): string => {
     const certificate = forge.pki.createCertificate();
     certificate.publicKey = forge.pki.publicKeyFromPem(publicKey);
     certificate.serialNumber = '01';
     certificate.validity.notBefore = new Date(Date.now() - 60_000);
     certificate.validity.notAfter = new Date(Date.now() + 3_600_000);
-    certificate.setSubject([{ shortName: 'CN', value: name }]);
+    certificate.setSubject(names.map((value) => ({ shortName: 'CN', value })));
     certificate.setIssuer([{ shortName: 'CN', value: 'clients' }]);
-    certificate.setExtensions([extension]);
+    certificate.setExtensions([...extensions]);
     certificate.sign(forge.pki.privateKeyFromPem(authority.privateKey), forge.md.sha256.create());
     return forge.pki.certificateToPem(certificate);
   };
   return {
-    ca: make(authority.publicKey, 'clients', { name: 'basicConstraints', cA: true, critical: true }),
-    cert: make(client.publicKey, 'kube-apiserver', { name: 'extKeyUsage', clientAuth: true }),
+    ca: make(authority.publicKey, ['clients'], { name: 'basicConstraints', cA: true, critical: true }),
+    cert: make(
+      client.publicKey,
+      common,
+      { name: 'extKeyUsage', clientAuth: true },
+      ...(dnsNames.length > 0
+        ? [{ name: 'subjectAltName', altNames: dnsNames.map((value) => ({ type: 2, value })) }]
+        : []),
+    ),
     key: client.privateKey,
+  };
+}
+
+/** The CAs that may call, as a file that changes has them. */
+function holdClientCa(pem: string): NonNullable<ServerSettings['clientCa']> & { change: (pem: string) => void } {
+  let current = pem;
+  const listeners: ((pem: string) => void)[] = [];
+  return {
+    current: () => current,
+    onChange: (listener) => listeners.push(listener),
+    change: (changed) => {
+      current = changed;
+      for (const listener of listeners) listener(changed);
+    },
   };
 }
 

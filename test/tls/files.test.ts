@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync
 import type * as Fs from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
-import { fileSource } from '../../src/tls/files.ts';
+import { authoritySource, fileSource } from '../../src/tls/files.ts';
 import { makeCertificates, type Certificates } from '../../src/tls/self-signed.ts';
 import type { CertificateSource } from '../../src/tls/source.ts';
 import { tempFolder, type TempFolder } from '../support/temp-folder.ts';
@@ -168,6 +168,32 @@ test('a mounted Secret that swaps its ..data link is picked up each time, withou
 });
 
 const WAIT = { timeout: 10_000, interval: 5 };
+
+describe('the CAs of clients', () => {
+  test('are those of the file as it is now; what is no good is told, and those from before stay', async () => {
+    const file = folder.write('ca.crt', `# ours\n${first.ca}`);
+    const authorities = authoritySource(file, { onError: (message) => errors.push(message), intervalMs: 10 });
+    const heard: string[] = [];
+    authorities.onChange((pem) => heard.push(pem));
+    expect(authorities.current()).toBe(first.ca);
+    writeFileSync(file, first.ca + second.ca);
+    await vi.waitFor(() => {
+      expect(heard).toEqual([first.ca + second.ca]);
+    }, WAIT);
+    writeFileSync(file, second.ca + first.ca.replace(/\n[^-\n]{20}/, `\n${'A'.repeat(20)}`));
+    await untilReported(
+      /ca\.crt cannot be used: certificate 2 in it cannot be parsed; .*; the CAs from before may still call/,
+    );
+    rmSync(file);
+    await untilReported(/cannot be used: ENOENT/);
+    expect(authorities.current()).toBe(first.ca + second.ca);
+    writeFileSync(file, second.ca);
+    await vi.waitFor(() => {
+      expect(authorities.current()).toBe(second.ca);
+    }, WAIT);
+    await authorities.close();
+  });
+});
 
 function start(): void {
   source = fileSource({ certFile, keyFile, onError: (message) => errors.push(message), intervalMs: 20 });
