@@ -1,15 +1,17 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import express, { type ErrorRequestHandler, type Express } from 'express';
-import { ENDPOINTS } from '../admission/admit.ts';
+import { ENDPOINTS, type Endpoint } from '../admission/admit.ts';
 import { createAnswerReview, type Refusal, type ReviewOptions } from './answer-review.ts';
 import { createSend, formatProblem, type Send } from './http.ts';
 import { createBodyReader } from './read-body.ts';
-import { createRefuse } from './refuse.ts';
+import { createRefusalLog, createRefuse } from './refuse.ts';
 
 export type AppOptions = ReviewOptions &
   Readonly<{
     /** Once true, every answer asks its client to come back on a new connection, which will lead elsewhere. */
     draining: () => boolean;
+    /** What is served at a path; `/mutate` and `/validate` unless told otherwise. Never print a path: it may be a secret. */
+    findEndpoint?: ((path: string) => Endpoint | undefined) | undefined;
   }>;
 
 /**
@@ -17,11 +19,11 @@ export type AppOptions = ReviewOptions &
  * routing costs more than deciding does (docs/decisions); the rest, which no API server sends, is left to it.
  */
 export function createApp(options: AppOptions): RequestListener {
-  const endpoints = new Map(ENDPOINTS.map((endpoint) => [`/${endpoint}`, endpoint]));
+  const { findEndpoint = (path) => ENDPOINTS.find((endpoint) => path === `/${endpoint}`) } = options;
   const readBody = createBodyReader();
   const send = createSend(options.draining);
   const answerReview = createAnswerReview(options, send);
-  const others = createOtherRoutes(options, send);
+  const others = createOtherRoutes({ ...options, findEndpoint }, send);
   const refuse = createRefuse(options, send);
   return (request, response) => {
     const guard = (step: () => void): void => {
@@ -32,7 +34,7 @@ export function createApp(options: AppOptions): RequestListener {
       }
     };
     guard(() => {
-      const endpoint = request.method === 'POST' ? endpoints.get(pathOf(request)) : undefined;
+      const endpoint = request.method === 'POST' ? findEndpoint(pathOf(request)) : undefined;
       if (endpoint === undefined) {
         others(request, response);
         return;
@@ -63,19 +65,21 @@ function pathOf({ url = '' }: IncomingMessage): string {
 }
 
 function createOtherRoutes(options: AppOptions, send: Send): Express {
+  const logRefusal = createRefusalLog(options.logger);
   const app = express();
   app.disable('x-powered-by');
-  app.enable('strict routing');
-  app.enable('case sensitive routing');
-  for (const endpoint of ENDPOINTS) {
-    app.all(`/${endpoint}`, (request, response) => {
+  app.use((request, response) => {
+    if (options.findEndpoint?.(pathOf(request)) !== undefined) {
       response.setHeader('Allow', 'POST');
-      send(response, 405, formatProblem(405, `${request.path} takes AdmissionReviews by POST`));
-    });
-  }
-  app.use((_request, response) => {
-    const message = `nothing is served here; the API server calls /${ENDPOINTS.join(' and /')}`;
-    send(response, 404, formatProblem(404, message));
+      send(response, 405, formatProblem(405, 'AdmissionReviews are taken by POST'));
+      return;
+    }
+    // Should an API server call here, then objects are admitted unchecked.
+    if (request.method === 'POST') {
+      options.metrics.callsRefused.inc({ reason: 'path' });
+      logRefusal({ code: 404, problem: NOT_SERVED });
+    }
+    send(response, 404, formatProblem(404, NOT_SERVED));
   });
   // eslint-disable-next-line @typescript-eslint/no-unused-vars -- Express knows error handlers by their four parameters
   const onError: ErrorRequestHandler = (error: unknown, request, response, _next) => {
@@ -84,11 +88,13 @@ function createOtherRoutes(options: AppOptions, send: Send): Express {
   return app.use(onError);
 }
 
+const NOT_SERVED = 'nothing is served at this path: call where the webhook configurations say';
+
 type Exchange = Readonly<{ request: IncomingMessage; response: ServerResponse; send: Send }>;
 
 /** Whatever comes this far is a mistake of ours; the next request is served all the same. */
-function answerBug(error: unknown, { request, response, send }: Exchange, { logger, metrics }: AppOptions): void {
+function answerBug(error: unknown, { response, send }: Exchange, { logger, metrics }: AppOptions): void {
   metrics.errors.inc({ where: 'admission' });
-  logger.error({ err: error, path: pathOf(request) }, 'request failed');
+  logger.error({ err: error }, 'request failed');
   send(response, 500, formatProblem(500, 'pullguard failed; see its log'));
 }

@@ -26,14 +26,17 @@ export type ClusterOptions = Readonly<{
   /** Milliseconds; the same for `certificateLife`. */
   caLife?: number;
   certificateLife?: number;
-  /** Whether none but API servers can have a review answered. Only then are its words good enough for Events. */
+  /**
+   * Whether the server lets none but API servers call, whatever they know. Only where they alone can have a review answered, for that
+   * reason or as nobody else knows the path, are its words good enough for Events.
+   */
   callersAreProven?: boolean;
 }>;
 
 /** What a server takes from a cluster, and gives it. */
 export type JoinedCluster = Readonly<{
   url: string;
-  settings: Pick<ServerSettings, 'facts' | 'now' | 'readiness' | 'onDecided'>;
+  settings: Pick<ServerSettings, 'facts' | 'now' | 'readiness' | 'onDecided' | 'findEndpoint'>;
   /** Reads the pull secrets of pods whose images registries are asked about. */
   readKeyring: ReadKeyring;
   /** Undefined where somebody else makes the certificates. */
@@ -82,11 +85,12 @@ export async function joinCluster(
     settings: {
       facts: facts.current,
       onDecided: (request, admission) => {
-        if (options.callersAreProven === true) events.record(() => readNotices(request, admission));
+        const isProven = options.callersAreProven === true || certificate?.paths.areSecret() === true;
+        if (isProven) events.record(() => readNotices(request, admission));
       },
       // What it makes is judged by the API server's clock; what others made, by this machine's as well.
       now: api.now,
-      ...(certificate !== undefined && { readiness: certificate.readiness }),
+      ...(certificate !== undefined && { readiness: certificate.readiness, findEndpoint: certificate.paths.find }),
     },
     readKeyring: createKeyringReader({ api, secrets, pullSecretNames: names }),
     ...(certificate !== undefined && { certificate }),

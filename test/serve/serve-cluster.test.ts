@@ -1,10 +1,11 @@
+import request from 'supertest';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { admit } from '../../src/admission/admit.ts';
 import { connectToCluster } from '../../src/cluster/connection/connect.ts';
 import { joinCluster, type ClusterOptions, type JoinedCluster } from '../../src/serve/serve-cluster.ts';
 import type { Policy } from '../../src/engine/rule.ts';
 import { createMetrics } from '../../src/serve/metrics.ts';
-import { collectLog, type LogLine } from './helpers.ts';
+import { collectLog, FINE, FINE_ANSWER, readCounter, serveApp, type LogLine } from './helpers.ts';
 import { requestFor } from '../support/admission-request.ts';
 import { pod } from '../support/objects.ts';
 import { MIRRORED, policyOf } from '../support/policies.ts';
@@ -67,8 +68,8 @@ describe('a server in a cluster', () => {
 
   test('tells of what it fixed by an Event, and counts it', async () => {
     const { cluster, api, readMetrics } = await joinStandIn({ callersAreProven: true });
-    const request = requestFor(pod('nginx'), { namespace: 'default' });
-    cluster.settings.onDecided?.(request, admit(request, 'mutate', MIRRORED, { facts: {}, now: 0 }));
+    const review = requestFor(pod('nginx'), { namespace: 'default' });
+    cluster.settings.onDecided?.(review, admit(review, 'mutate', MIRRORED, { facts: {}, now: 0 }));
     // Counted once the answer has come.
     await expect.poll(readMetrics).toContain('pullguard_events_total{result="written"} 2');
     expect(api.list('/api/v1/namespaces/default/events')).toHaveLength(2);
@@ -77,10 +78,35 @@ describe('a server in a cluster', () => {
   // Any pod may send a review, about any object and with any text.
   test('writes no Event on the word of callers that may be anybody', async () => {
     const { cluster, api } = await joinStandIn();
-    const request = requestFor(pod('nginx'), { namespace: 'default' });
-    cluster.settings.onDecided?.(request, admit(request, 'mutate', MIRRORED, { facts: {}, now: 0 }));
+    const review = requestFor(pod('nginx'), { namespace: 'default' });
+    cluster.settings.onDecided?.(review, admit(review, 'mutate', MIRRORED, { facts: {}, now: 0 }));
     await cluster.close();
     expect(api.list('/api/v1/namespaces/default/events')).toEqual([]);
+  });
+
+  // The same holds where only API servers know the path.
+  test('answers reviews at a path that only API servers are told: a made-up review gets 404, and nothing says the path', async () => {
+    const { cluster, api, lines, readMetrics } = await joinStandIn({ tlsSecret: 'own' });
+    const secret = '/api/v1/namespaces/pullguard/secrets/own';
+    const { findEndpoint } = cluster.settings;
+    const readToken = (): string =>
+      Buffer.from((api.get(secret)?.['data'] as { token: string } | undefined)?.token ?? '', 'base64').toString();
+    await expect.poll(() => findEndpoint?.(`/${readToken()}/validate`)).toBe('validate');
+    const { url, metrics, lines: ofApp } = await serveApp({ findEndpoint });
+    const token = readToken();
+    const send = async (path: string) => request(url).post(path).send(FINE);
+    for (const path of ['/validate', '/mutate', '/', `/${token}`, `/${token}/x`, `/${token.slice(1)}/validate`]) {
+      const answer = await send(path);
+      expect([path, answer.status, answer.text.includes(token.slice(1))]).toEqual([path, 404, false]);
+    }
+    expect((await send(`/${token}/validate?timeout=3s`)).body).toEqual(FINE_ANSWER);
+    expect((await request(url).get(`/${token}/validate`)).text).not.toContain(token);
+    expect(await readCounter(metrics, 'pullguard_calls_refused_total', { reason: 'path' })).toBe(6);
+    const printed = JSON.stringify([lines, ofApp]) + (await metrics.registry.metrics()) + (await readMetrics());
+    expect(printed).not.toContain(token.slice(1));
+    const made = requestFor(pod('nginx'), { namespace: 'default' });
+    cluster.settings.onDecided?.(made, admit(made, 'mutate', MIRRORED, { facts: {}, now: 0 }));
+    await expect.poll(() => api.list('/api/v1/namespaces/default/events')).toHaveLength(2);
   });
 
   test('leaves certificates alone unless it is to manage them', async () => {

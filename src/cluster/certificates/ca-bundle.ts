@@ -3,6 +3,7 @@ import { readPath, readString } from '../../text/json.ts';
 import { splitCertificates } from '../../tls/pem.ts';
 import { isIssuedBy, readTerm, termProblem, type Term } from '../../tls/source.ts';
 import type { KubernetesObject } from '../connection/api-server.ts';
+import { hasToken } from './webhook-paths.ts';
 
 /** The Service that webhooks of ours are called through. */
 export type ServiceName = Readonly<{ namespace: string; name: string }>;
@@ -17,7 +18,9 @@ export type BundleChange = Readonly<{
   service: ServiceName;
   /** PEM of the CA that is to be trusted. */
   authority: string;
-  /** Whether CAs before it can be done without by now. */
+  /** Where API servers are to call: `/<token>/mutate`. */
+  path: string;
+  /** Whether every replica has heard of this CA and path by now, so that those before it can be done without. */
   dropOlder: boolean;
   now: Date;
   owner?: NamespaceOwner | undefined;
@@ -26,19 +29,22 @@ export type BundleChange = Readonly<{
 /** An operation of a JSON Patch (RFC 6902). */
 export type PatchOperation = Readonly<{ op: 'test' | 'add'; path: string; value: unknown }>;
 
-/** The CAs of each webhook in the configuration that calls our Service, in order. */
-export function readBundles(configuration: KubernetesObject, service: ServiceName): readonly OwnBundle[] {
+/** The CAs and the path of each webhook in the configuration that calls our Service, in order. */
+export function readOwnWebhooks(configuration: KubernetesObject, service: ServiceName): readonly OwnWebhook[] {
   const webhooks = readPath(configuration, 'webhooks');
   if (!Array.isArray(webhooks)) return [];
   return (webhooks as readonly unknown[]).flatMap((webhook, index) => {
     const isOurs =
       readString(webhook, 'clientConfig', 'service', 'namespace') === service.namespace &&
       readString(webhook, 'clientConfig', 'service', 'name') === service.name;
-    return isOurs ? [{ index, authorities: readAuthorities(readString(webhook, 'clientConfig', 'caBundle')) }] : [];
+    if (!isOurs) return [];
+    const authorities = readAuthorities(readString(webhook, 'clientConfig', 'caBundle'));
+    return [{ index, authorities, path: readString(webhook, 'clientConfig', 'service', 'path') }];
   });
 }
 
-export type OwnBundle = Readonly<{ index: number; authorities: readonly TrustedAuthority[] }>;
+/** `path`: empty when it has none. */
+export type OwnWebhook = Readonly<{ index: number; authorities: readonly TrustedAuthority[]; path: string }>;
 
 /** Whether a client with these CAs accepts this serving certificate (PEM). The names in it are another matter. */
 export function isTrusted(cert: string, authorities: readonly TrustedAuthority[], now: Date): boolean {
@@ -54,13 +60,13 @@ export function holdsAuthority(authorities: readonly TrustedAuthority[], pem: st
 }
 
 /**
- * What makes the webhooks of ours in a configuration trust our CA, and the configuration go when our namespace goes.
+ * What makes the webhooks of ours in a configuration trust our CA and call our path, and the configuration go when our namespace goes.
  * Empty when all is well, or when no webhook there is ours. The patch is refused for any version but the one that was read.
  */
 export function patchConfiguration(configuration: KubernetesObject, change: BundleChange): readonly PatchOperation[] {
-  const own = readBundles(configuration, change.service);
+  const own = readOwnWebhooks(configuration, change.service);
   const operations = [
-    ...own.flatMap((bundle) => changeBundle(bundle, change)),
+    ...own.flatMap((webhook) => [...changeBundle(webhook, change), ...changePath(webhook, change)]),
     ...(own.length === 0 ? [] : changeOwners(configuration, change.owner)),
   ];
   if (operations.length === 0) return [];
@@ -86,12 +92,21 @@ export function planBundle<Authority extends TrustedAuthority>(
 /** Reached only where the Secret is lost over and over, faster than old CAs leave: the object must not grow without end. */
 const MAX_AUTHORITIES = 10;
 
-function changeBundle({ index, authorities }: OwnBundle, change: BundleChange): readonly PatchOperation[] {
+function changeBundle({ index, authorities }: OwnWebhook, change: BundleChange): readonly PatchOperation[] {
   const planned = planBundle(authorities, toAuthority(change.authority), change);
   // The order does not matter to anybody, so it is no reason to write.
   if (planned.length === authorities.length && planned.every(({ pem }) => holdsAuthority(authorities, pem))) return [];
   const value = Buffer.from(planned.map(({ pem }) => pem).join('')).toString('base64');
   return [{ op: 'add', path: `/webhooks/${index}/clientConfig/caBundle`, value }];
+}
+
+/**
+ * A path that anybody may guess is replaced at once; one with another token not before every replica has heard of ours, as one that
+ * has not would answer 404, and the object would be admitted unchecked.
+ */
+function changePath(webhook: OwnWebhook, { path, dropOlder }: BundleChange): readonly PatchOperation[] {
+  if (webhook.path === path || (hasToken(webhook.path) && !dropOlder)) return [];
+  return [{ op: 'add', path: `/webhooks/${webhook.index}/clientConfig/service/path`, value: path }];
 }
 
 /**

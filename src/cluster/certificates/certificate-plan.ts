@@ -34,7 +34,7 @@ export type Handover = Readonly<{
 }>;
 
 /** Longer than an API server takes to hear of a changed webhook, which is moments: there may be several, and slow ones. */
-const MAX_SETTLE_MS = 30_000;
+export const MAX_SETTLE_MS = 30_000;
 /** Longer than any replica takes to hear of a new certificate, even one that was cut off for a good while. */
 const MAX_OVERLAP_MS = 60 * 60 * 1000;
 

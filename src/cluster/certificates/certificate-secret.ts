@@ -8,9 +8,16 @@ import { ApiError, type KubernetesObject } from '../connection/api-server.ts';
 import { startReflector } from '../connection/reflector.ts';
 import { reportOnce } from '../connection/retry.ts';
 import type { PartOptions, RenewalPlan, Stored, StoredPairs } from './certificate-plan.ts';
+import { isToken, makeToken } from './webhook-paths.ts';
 
-/** What the Secret holds: `ca.crt` and `ca.key`, `tls.crt` and `tls.key`. */
-export type StoredCertificates = StoredPairs<ServingCertificate>;
+/**
+ * A CA, and the token that is made and rotated with it: the first segment of the paths at which API servers call, by which no caller
+ * but they can have a review answered. Nothing ever prints it.
+ */
+export type StoredAuthority = ServingCertificate & Readonly<{ token: string }>;
+
+/** What the Secret holds: `ca.crt` and `ca.key`, `tls.crt` and `tls.key`, and `token`. */
+export type StoredCertificates = StoredPairs<ServingCertificate> & Readonly<{ authority: Stored<StoredAuthority> }>;
 
 export type SecretName = Readonly<{ namespace: string; name: string }>;
 
@@ -59,7 +66,8 @@ export function openCertificateStore(options: CertificateStoreOptions): Certific
       const { authority } = readCertificateSecret(current, names);
       const request = { names, lives, now: api.now };
       const canIssue = plan.do === 'issue' && authority.ok;
-      await write(current, await (canIssue ? issueAgain(authority.pair, request) : makePairs(request)));
+      const pairs = await (canIssue ? issueAgain(authority.pair, request) : makePairs(request));
+      await write(current, pairs, canIssue ? authority.pair.token : makeToken());
       lastWrite = performance.now();
       reporter.clear(title);
       const made = plan.do === 'make-all' ? 'a new CA and serving certificate' : 'a new serving certificate';
@@ -75,8 +83,8 @@ export function openCertificateStore(options: CertificateStoreOptions): Certific
   }
 
   /** Over the version that was read and no other. @throws ApiError */
-  async function write(current: KubernetesObject | undefined, pairs: CertificatePairs): Promise<void> {
-    const body = writeCertificateSecret(current, secret, pairs);
+  async function write(current: KubernetesObject | undefined, pairs: CertificatePairs, token: string): Promise<void> {
+    const body = writeCertificateSecret(current, secret, { ...pairs, token });
     if (current === undefined) await api.call('POST', path, { body });
     else await api.call('PUT', `${path}/${secret.name}`, { body });
   }
@@ -88,7 +96,7 @@ export function openCertificateStore(options: CertificateStoreOptions): Certific
 }
 
 /**
- * Reads the Secret, and checks that all four parts fit together and serve `names`. Whether they have expired is another
+ * Reads the Secret, and checks that all parts fit together and serve `names`. Whether they have expired is another
  * question. The problems never hold any of a key.
  */
 export function readCertificateSecret(
@@ -104,13 +112,14 @@ export function readCertificateSecret(
 export function writeCertificateSecret(
   current: KubernetesObject | undefined,
   { namespace, name }: SecretName,
-  { authority, serving }: CertificatePairs,
+  { authority, serving, token }: CertificatePairs & Readonly<{ token: string }>,
 ): KubernetesObject {
   const data = {
     'ca.crt': toBase64(authority.cert),
     'ca.key': toBase64(authority.key),
     'tls.crt': toBase64(serving.cert),
     'tls.key': toBase64(serving.key),
+    token: toBase64(token),
   };
   const kind = { apiVersion: 'v1', kind: 'Secret' };
   if (current !== undefined) {
@@ -130,7 +139,7 @@ function toBase64(text: string): string {
   return Buffer.from(text).toString('base64');
 }
 
-function readAuthorityPair(secret: KubernetesObject | undefined): Stored<ServingCertificate> {
+function readAuthorityPair(secret: KubernetesObject | undefined): Stored<StoredAuthority> {
   if (secret === undefined) return { ok: false, problem: 'it does not exist' };
   const stored = readPair(secret, 'ca.crt', 'ca.key');
   if (!stored.ok) return stored;
@@ -138,8 +147,10 @@ function readAuthorityPair(secret: KubernetesObject | undefined): Stored<Serving
   if (!certificate.ca) return { ok: false, problem: 'ca.crt is not the certificate of a CA' };
   if (certificate.publicKey.asymmetricKeyType !== 'rsa')
     return { ok: false, problem: 'ca.key is not an RSA key, the only kind that pullguard can issue with' };
+  const token = readText(secret, 'token');
+  if (!isToken(token)) return { ok: false, problem: 'token is not 64 hexadecimal digits' };
   // Only the first: others would be trusted without anybody here having their keys.
-  return { ok: true, pair: { ...stored.pair, cert: certificate.toString() } };
+  return { ok: true, pair: { ...stored.pair, cert: certificate.toString(), token } };
 }
 
 function readServingPair(

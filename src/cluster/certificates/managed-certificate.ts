@@ -3,9 +3,17 @@ import { requestProblem, type Lives } from '../../tls/self-signed.ts';
 import { termProblem, type CertificateSource, type ServingCertificate } from '../../tls/source.ts';
 import type { ApiServer } from '../connection/api-server.ts';
 import type { ServiceName } from './ca-bundle.ts';
-import { overlapMs, planCertificates, settleMs, shouldTakeOver, type CertificatePlan } from './certificate-plan.ts';
+import {
+  MAX_SETTLE_MS,
+  overlapMs,
+  planCertificates,
+  settleMs,
+  shouldTakeOver,
+  type CertificatePlan,
+} from './certificate-plan.ts';
 import { openCertificateStore, type StoredCertificates } from './certificate-secret.ts';
 import { electLeader } from './lease.ts';
+import { trackPaths, type WebhookPaths } from './webhook-paths.ts';
 import { watchWebhookTrust } from './webhook-trust.ts';
 
 export type ManageOptions = Readonly<{
@@ -34,6 +42,8 @@ export type ManagedCertificate = CertificateSource &
     /** Why the API server would refuse what is served, in words, or undefined. */
     readiness: () => string | undefined;
     isLeader: () => boolean;
+    /** Where reviews are answered. */
+    paths: Pick<WebhookPaths, 'find' | 'areSecret'>;
   }>;
 
 /** Of all that the replicas have to agree on. */
@@ -56,6 +66,9 @@ const MAX_LOOK_MS = 60 * 60 * 1000;
 const FIRST_RETRY_MS = 500;
 const MAX_RETRY_MS = 30_000;
 
+const NOT_CALLED_HERE =
+  'a webhook configuration does not say where to call us yet: the replica that leads writes the path there, and says in its log if it cannot';
+
 /**
  * Makes a CA and a serving certificate, keeps both in a Secret for all replicas and their CA in the webhook configurations,
  * and renews them in time. Returns at once and works in the background, whether there is an API server yet or not.
@@ -63,6 +76,9 @@ const MAX_RETRY_MS = 30_000;
  * A new CA never costs an admission. It goes into the Secret with a serving certificate of its own, and beside the old one
  * into the webhooks; every replica goes on with the certificate that it has in memory until the webhooks have held the new CA
  * for `settleMs`; after `overlapMs` the old one leaves the webhooks. To get a new CA, delete the Secret.
+ *
+ * With each CA there is a token, for paths that only API servers are told: see `trackPaths`. The webhooks turn to those of a new one
+ * when the old CA leaves them.
  *
  * Everything is decided from what the API server has, and written only over the version that was read. What is broken is put
  * right by the replica that sees it first; the leader does the rest.
@@ -75,6 +91,7 @@ export function manageCertificate(options: ManageOptions): ManagedCertificate {
   const problem = livesProblem(lives) ?? requestProblem({ names });
   if (problem !== undefined) throw new Error(problem);
   const maxRetryMs = Math.min(MAX_RETRY_MS, lives.servingMs / 12);
+  const paths = trackPaths(MAX_SETTLE_MS);
 
   const ending = new AbortController();
   const call: ApiServer['call'] = async (method, path, settings) =>
@@ -112,9 +129,13 @@ export function manageCertificate(options: ManageOptions): ManagedCertificate {
     onChange: (listener) => listeners.add(listener),
     readiness: () => {
       if (serving === undefined) return `there is no certificate yet: ${lastProblem}`;
-      return termProblem('serving certificate', serving, api.now()) ?? trust.problemWith(serving.cert);
+      const problem = termProblem('serving certificate', serving, api.now()) ?? trust.problemWith(serving.cert);
+      if (problem !== undefined) return problem;
+      const areServed = trust.namedPaths().every(({ path }) => paths.find(path) !== undefined);
+      return areServed ? undefined : NOT_CALLED_HERE;
     },
     isLeader: election.isLeader,
+    paths,
     close: async () => {
       ending.abort();
       clearTimeout(timer);
@@ -139,7 +160,15 @@ export function manageCertificate(options: ManageOptions): ManagedCertificate {
   /** One look at a time; what happens meanwhile is looked at right after it. */
   function look(): void {
     isWanted = true;
+    // At once: the look that is under way may be waiting for an answer, while API servers call where a configuration says by now.
+    queueMicrotask(updatePaths);
     running ??= lookAll();
+  }
+
+  function updatePaths(): void {
+    const authority = store.read()?.authority;
+    const token = authority?.ok === true ? authority.pair.token : undefined;
+    paths.update({ token, named: trust.namedPaths() });
   }
 
   async function lookAll(): Promise<void> {
@@ -209,7 +238,7 @@ export function manageCertificate(options: ManageOptions): ManagedCertificate {
     const isUsable = authority.ok && !(plan.do === 'make-all' && plan.urgent);
     if (!isUsable || !election.isLeader()) return true;
     const dropOlder = stored.ok && heldForMs >= overlapMs(stored.pair);
-    return trust.update({ authority: authority.pair.cert, dropOlder });
+    return trust.update({ authority: authority.pair.cert, token: authority.pair.token, dropOlder });
   }
 
   /** The next step, a new try of one that failed, or a look just to be sure: whatever comes first. */

@@ -1,3 +1,4 @@
+import { ENDPOINTS, type Endpoint } from '../../admission/admit.ts';
 import { describeError } from '../../text/error.ts';
 import { readString } from '../../text/json.ts';
 import { ApiError, type KubernetesObject } from '../connection/api-server.ts';
@@ -7,12 +8,13 @@ import {
   holdsAuthority,
   isTrusted,
   patchConfiguration,
-  readBundles,
+  readOwnWebhooks,
   type BundleChange,
   type NamespaceOwner,
   type ServiceName,
 } from './ca-bundle.ts';
 import type { PartOptions } from './certificate-plan.ts';
+import { toPath, type NamedPath } from './webhook-paths.ts';
 
 export type WebhookTrustOptions = PartOptions &
   Readonly<{
@@ -23,21 +25,32 @@ export type WebhookTrustOptions = PartOptions &
     namespace: string;
   }>;
 
-/** Whom the API server trusts when it calls our Service, as far as is known: the last known is kept when it is away. */
+/** Whom the API server trusts when it calls our Service, and where it calls, as far as is known: the last known is kept when it is away. */
 export type WebhookTrust = Readonly<{
   /** Why the API server would refuse this serving certificate (PEM), in words, or undefined. */
   problemWith: (cert: string) => string | undefined;
   /** Whether every webhook of ours has this CA (PEM). */
   holds: (authority: string) => boolean;
+  /** The paths that webhooks of ours have now. */
+  namedPaths: () => readonly NamedPath[];
   /** Brings both configurations up to date. Resolves with whether all is well now, and never rejects. */
-  update: (change: Pick<BundleChange, 'authority' | 'dropOlder'>) => Promise<boolean>;
+  update: (change: Pick<BundleChange, 'authority' | 'dropOlder'> & Readonly<{ token: string }>) => Promise<boolean>;
   close: () => void;
 }>;
 
 /** `title`: `the mutating webhook configuration "pullguard"`. */
-type Watched = { readonly title: string; readonly path: string; readonly found: Found; lastWrite: number };
+type Watched = {
+  readonly title: string;
+  /** What its webhooks are to call, and where the configuration is itself. */
+  readonly endpoint: Endpoint;
+  readonly path: string;
+  readonly found: Found;
+  lastWrite: number;
+};
 type Found = Reflector<KubernetesObject>;
 
+/** Which configuration has its webhooks call which endpoint. */
+const KINDS: Readonly<Record<Endpoint, string>> = { mutate: 'mutating', validate: 'validating' };
 /** Between two writes of one configuration: somebody else may put back what we change, as fast as we do. */
 const WRITE_PAUSE_MS = 1000;
 /** The CA must not wait long for what is only tidiness. */
@@ -53,14 +66,14 @@ export function watchWebhookTrust(options: WebhookTrustOptions): WebhookTrust {
   const reporter = reportOnce(onError);
   let owner: NamespaceOwner | undefined;
   let mayOwn = true;
-  const watched = ['mutating', 'validating'].map(watch);
+  const watched = ENDPOINTS.map(watch);
 
   return {
     problemWith: (cert) => {
       const now = api.now();
       for (const { title, found } of watched) {
         if (!found.hasSynced()) return `it is not known yet whether ${title} trusts our certificate`;
-        if (!bundlesOf(found).every(({ authorities }) => isTrusted(cert, authorities, now))) {
+        if (!webhooksOf(found).every(({ authorities }) => isTrusted(cert, authorities, now))) {
           return `${title} does not trust our certificate yet: the replica that leads writes the CA there, and says in its log if it cannot`;
         }
       }
@@ -69,12 +82,16 @@ export function watchWebhookTrust(options: WebhookTrustOptions): WebhookTrust {
     holds: (authority) =>
       watched.every(
         ({ found }) =>
-          found.hasSynced() && bundlesOf(found).every(({ authorities }) => holdsAuthority(authorities, authority)),
+          found.hasSynced() && webhooksOf(found).every(({ authorities }) => holdsAuthority(authorities, authority)),
       ),
-    update: async ({ authority, dropOlder }) => {
+    namedPaths: () =>
+      watched.flatMap(({ endpoint, found }) => webhooksOf(found).map(({ path }) => ({ endpoint, path }))),
+    update: async ({ token, ...change }) => {
       if (mayOwn) owner ??= await readOwner();
-      const change = { authority, dropOlder, service, now: api.now(), owner };
-      const outcomes = await Promise.all(watched.map(async (each) => updateOne(each, change)));
+      const whole = { ...change, service, now: api.now(), owner };
+      const outcomes = await Promise.all(
+        watched.map(async (each) => updateOne(each, { ...whole, path: toPath(token, each.endpoint) })),
+      );
       return outcomes.every(Boolean);
     },
     close: () => {
@@ -82,7 +99,8 @@ export function watchWebhookTrust(options: WebhookTrustOptions): WebhookTrust {
     },
   };
 
-  function watch(kind: string): Watched {
+  function watch(endpoint: Endpoint): Watched {
+    const kind = KINDS[endpoint];
     const title = `the ${kind} webhook configuration "${name}"`;
     const path = `/apis/admissionregistration.k8s.io/v1/${kind}webhookconfigurations`;
     const tellMissing = (): void => {
@@ -104,12 +122,12 @@ export function watchWebhookTrust(options: WebhookTrustOptions): WebhookTrust {
       if (found.hasSynced() && found.size() === 0) tellMissing();
       onChange();
     });
-    return { title, path, found, lastWrite: -Infinity };
+    return { title, endpoint, path, found, lastWrite: -Infinity };
   }
 
-  function bundlesOf(found: Found): ReturnType<typeof readBundles> {
+  function webhooksOf(found: Found): ReturnType<typeof readOwnWebhooks> {
     const configuration = found.find('', name);
-    return configuration === undefined ? [] : readBundles(configuration, service);
+    return configuration === undefined ? [] : readOwnWebhooks(configuration, service);
   }
 
   /** Undefined when it cannot be read: the CA is what matters, and is written without. */
@@ -139,7 +157,7 @@ export function watchWebhookTrust(options: WebhookTrustOptions): WebhookTrust {
     one.lastWrite = performance.now();
     try {
       await api.call('PATCH', `${path}/${name}`, { body: patch, contentType: 'application/json-patch+json' });
-      onInfo(`brought the CAs in ${title} up to date`);
+      onInfo(`brought ${title} up to date: whom API servers trust, and where they call`);
       return true;
     } catch (error) {
       if (error instanceof ApiError && error.status === 403 && change.owner !== undefined) {
@@ -149,7 +167,11 @@ export function watchWebhookTrust(options: WebhookTrustOptions): WebhookTrust {
         return isDone;
       }
       if (!wasChanged(error, configuration, found))
-        reporter.report(title, `${title} cannot be given the CA of our certificate: ${describeError(error)}`);
+        reporter.report(
+          title,
+          // An API server that takes exception to the path would quote it.
+          `${title} cannot be given the CA of our certificate: ${describeError(error).replaceAll(/[0-9a-f]{16,}/g, '…')}`,
+        );
       return false;
     }
   }

@@ -6,6 +6,8 @@ export const NAMESPACE = 'pullguard';
 export const SERVICE = { namespace: NAMESPACE, name: 'pullguard' };
 export const NAMES = ['pullguard.pullguard.svc'];
 export const SECRET = { namespace: NAMESPACE, name: 'certificates' };
+/** Of the paths that only API servers are told. */
+export const TOKEN = 'c0ffee00'.repeat(8);
 export const SECRETS = `/api/v1/namespaces/${NAMESPACE}/secrets`;
 export const MUTATING = '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations';
 export const VALIDATING = '/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations';
@@ -49,7 +51,7 @@ export function configuration(...bundles: readonly (string | undefined)[]): Json
     webhooks: bundles.map((pem, index) => ({
       name: `webhook-${index}.pullguard.dev`,
       clientConfig: {
-        service: { ...SERVICE, path: '/validate', port: 443 },
+        service: { ...SERVICE, port: 443 },
         ...(pem !== undefined && { caBundle: toBase64(pem) }),
       },
       failurePolicy: 'Ignore',

@@ -10,7 +10,17 @@ import {
 import type { CertificatePairs } from '../../../src/tls/self-signed.ts';
 import type { Json } from '../../support/objects.ts';
 import { createMemoryCluster, type MemoryCluster } from '../../support/stand-in-memory.ts';
-import { keyLines, makeMore, makeTestPairs, NAMES, pass, SECRET, SECRETS, toBase64 } from './certificate-fixtures.ts';
+import {
+  keyLines,
+  makeMore,
+  makeTestPairs,
+  NAMES,
+  pass,
+  SECRET,
+  SECRETS,
+  toBase64,
+  TOKEN,
+} from './certificate-fixtures.ts';
 
 vi.mock('../../../src/tls/authority.ts', async (importOriginal) =>
   (await import('../../tls/pooled-keys.ts')).poolKeys(importOriginal),
@@ -30,8 +40,9 @@ describe('the Secret', () => {
   test('is read as it was written, for all names', async () => {
     const names = [...NAMES, '*.example.com', '10.0.0.1'];
     const made = await makeMore(pairs, names);
-    expect(readCertificateSecret(writeCertificateSecret(undefined, SECRET, made), names)).toEqual({
-      authority: { ok: true, pair: made.authority },
+    const written = writeCertificateSecret(undefined, SECRET, { ...made, token: TOKEN });
+    expect(readCertificateSecret(written, names)).toEqual({
+      authority: { ok: true, pair: { ...made.authority, token: TOKEN } },
       serving: { ok: true, pair: made.serving },
     });
   });
@@ -47,7 +58,7 @@ describe('the Secret', () => {
       const metadata = { ...SECRET, resourceVersion: '7', labels: { team: 'a' }, annotations: { note: 'b' }, uid: 'c' };
       const before = { metadata, type: 'Opaque', data };
       expect(readCertificateSecret(before, NAMES).authority.ok).toBe(false);
-      const after = writeCertificateSecret(before, SECRET, pairs);
+      const after = writeCertificateSecret(before, SECRET, { ...pairs, token: TOKEN });
       expect(after).toMatchObject({ kind: 'Secret', metadata, type: 'Opaque', data: kept });
       expect(readCertificateSecret(after, NAMES).serving.ok).toBe(true);
     },
@@ -59,6 +70,8 @@ describe('the Secret', () => {
   test.each<[what: string, data: () => Data, authority: string | undefined, serving?: string]>([
     ['an empty CA', () => ({ 'ca.crt': '' }), 'ca.crt is missing or empty'],
     ['no CA key', () => ({ 'ca.key': undefined }), 'ca.key is missing or empty'],
+    ['no token', () => ({ token: undefined }), 'token is not 64 hexadecimal digits'],
+    ['a token that can be guessed', () => ({ token: 'secret' }), 'token is not 64 hexadecimal digits'],
     ['no certificate', () => ({ 'tls.crt': undefined }), undefined, 'tls.crt is missing or empty'],
     ['an empty key', () => ({ 'tls.key': '' }), undefined, 'tls.key is missing or empty'],
     ['garbage', () => ({ 'ca.crt': 'hello' }), `${unusable}the certificate has no "BEGIN CERTIFICATE" line`],
@@ -109,7 +122,7 @@ describe('the Secret', () => {
   test('of several CAs has only the first trusted, as only its key is ours', () => {
     const both = pairs.authority.cert + others.authority.cert;
     const { authority } = readCertificateSecret(secretWith({ 'ca.crt': both }), NAMES);
-    expect(authority).toEqual({ ok: true, pair: pairs.authority });
+    expect(authority).toEqual({ ok: true, pair: { ...pairs.authority, token: TOKEN } });
   });
 });
 
@@ -148,6 +161,9 @@ describe('the Secret in the cluster', () => {
     expect(await store.renew(MAKE_ALL)).toBe(true);
     await pass(0);
     expect(served()).toBeDefined();
+    expect(store.read()).toMatchObject({
+      authority: { pair: { token: expect.stringMatching(/^[0-9a-f]{64}$/) as string } },
+    });
     // As other tools know it.
     expect(server.get(PATH)).toMatchObject({ kind: 'Secret', type: 'kubernetes.io/tls' });
     expect(infos).toEqual(['made a new CA and serving certificate in the Secret pullguard/certificates: of a test']);
@@ -158,7 +174,7 @@ describe('the Secret in the cluster', () => {
     await open();
     expect(await store.renew({ ...MAKE_ALL, do: 'issue' })).toBe(true);
     await pass(0);
-    expect(store.read()?.authority).toEqual({ ok: true, pair: pairs.authority });
+    expect(store.read()?.authority).toEqual({ ok: true, pair: { ...pairs.authority, token: TOKEN } });
     expect(served()).not.toBe(pairs.serving.cert);
   });
 
@@ -232,7 +248,7 @@ describe('the Secret in the cluster', () => {
   }
 
   function seed(): void {
-    server.seed(SECRETS, [writeCertificateSecret(undefined, SECRET, pairs)]);
+    server.seed(SECRETS, [writeCertificateSecret(undefined, SECRET, { ...pairs, token: TOKEN })]);
   }
 
   function served(): string | undefined {
@@ -242,7 +258,7 @@ describe('the Secret in the cluster', () => {
 });
 
 function secretWith(texts: Record<string, string | undefined>): Json {
-  const secret = writeCertificateSecret(undefined, SECRET, pairs);
+  const secret = writeCertificateSecret(undefined, SECRET, { ...pairs, token: TOKEN });
   const data = { ...(secret['data'] as Json) };
   for (const [key, text] of Object.entries(texts)) data[key] = text === undefined ? undefined : toBase64(text);
   return { ...secret, data };

@@ -27,6 +27,7 @@ import {
   SECRETS,
   SERVICE,
   toBase64,
+  TOKEN,
   until,
   VALIDATING,
 } from './certificate-fixtures.ts';
@@ -219,6 +220,90 @@ describe('a cluster in which others meddle', () => {
   });
 });
 
+describe('API servers alone are told where to call', () => {
+  const PLAIN = { mutate: '/mutate', validate: '/validate' };
+
+  test('from the start, at a path of the Secret that every replica serves, and at no other', async () => {
+    const [one, two] = [start('one'), start('two')];
+    await untilReady(one, two);
+    const { token = '' } = secretNow();
+    expect(namedPaths()).toEqual([`/${token}/mutate`, `/${token}/validate`]);
+    for (const { paths } of [one, two]) {
+      expect(namedPaths().map(paths.find)).toEqual(['mutate', 'validate']);
+      for (const path of ['/mutate', '/validate', '/', '', `/${token}`, `/${token}/`, `/${'0'.repeat(64)}/validate`]) {
+        expect([path, paths.find(path)]).toEqual([path, undefined]);
+      }
+      expect(paths.areSecret()).toBe(true);
+    }
+  });
+
+  test('at another path with a new CA: whatever they have heard of is served, also by a replica that starts meanwhile', async () => {
+    const one = start('one', SHORT);
+    await untilReady(one);
+    const [before, after] = [namedPaths(), () => `/${secretNow()['token']}/mutate`];
+    server.remove(SECRET_PATH);
+    await until(() => ![undefined, before[0]!.split('/')[1]].includes(secretNow()['token']));
+    const two = start('two', SHORT);
+    await untilReady(two);
+    const unserved = watchForUnserved(one, two);
+    await until(() => namedPaths()[0] === after());
+    expect(after()).not.toBe(before[0]);
+    await pass(25_000);
+    expect(unserved()).toEqual([]);
+    await pass(10_000);
+    for (const { paths } of [one, two]) {
+      expect(before.map(paths.find)).toEqual([undefined, undefined]);
+      expect(paths.areSecret()).toBe(true);
+    }
+  });
+
+  test('again after somebody wrote down a path that anybody knows, which is served until no API server calls there', async () => {
+    const [one, two] = [start('one'), start('two')];
+    await untilReady(one, two);
+    const paths = namedPaths();
+    const unserved = watchForUnserved(one, two);
+    for (const [collection, path] of [
+      [MUTATING, PLAIN.mutate],
+      [VALIDATING, PLAIN.validate],
+    ] as const) {
+      writePath(collection, path);
+    }
+    await until(() => namedPaths().join() === paths.join());
+    expect([one.paths.find('/validate'), one.paths.areSecret()]).toEqual(['validate', false]);
+    await pass(25_000);
+    expect(unserved()).toEqual([]);
+    await pass(10_000);
+    for (const replica of [one, two]) {
+      expect([replica.paths.find('/validate'), replica.paths.areSecret()]).toEqual([undefined, true]);
+    }
+    expect(told).toEqual([]);
+  });
+
+  test('also while a replica waits for another answer: a configuration may change at any time', async () => {
+    const one = start('one');
+    await untilReady(one);
+    // The last write is a while ago, so that the next one goes out at once.
+    await pass(2000);
+    server.hang({ method: 'PATCH' });
+    writePath(MUTATING, '/webhooks/mutate');
+    await pass(0);
+    expect([one.paths.find('/webhooks/mutate'), server.hungRequests()]).toEqual(['mutate', 1]);
+    writePath(VALIDATING, '/webhooks/validate');
+    await pass(0);
+    expect(one.paths.find('/webhooks/validate')).toBe('validate');
+  });
+
+  test('and one that cannot be told apart is not served, so that we are not ready until it is put right', async () => {
+    const one = start('one');
+    await untilReady(one);
+    server.failNext({ status: 403, path: `${MUTATING}/pullguard`, method: 'PATCH' });
+    writePath(MUTATING, undefined);
+    await pass(0);
+    expect(one.readiness()).toMatch(/^a webhook configuration does not say where to call us yet: /);
+    await untilReady(one);
+  });
+});
+
 describe('a leader that ends', () => {
   test('is followed by the other replica, which does the work from then on', async () => {
     const one = start('one', SHORT);
@@ -346,6 +431,39 @@ function watchForRefusals(...served: readonly ManagedCertificate[]): () => reado
   };
 }
 
+/** Calls each replica, again and again, wherever an API server would that hears of a change up to 25 s late. */
+function watchForUnserved(...served: readonly ManagedCertificate[]): () => readonly string[] {
+  const unserved = new Set<string>();
+  const named = new Map<string, number>();
+  const timer = setInterval(() => {
+    for (const path of namedPaths()) named.set(path, Date.now());
+    for (const [path, lastNamed] of named) {
+      if (Date.now() > lastNamed + 25_000) named.delete(path);
+      else if (served.some(({ paths }) => paths.find(path) !== /[^/]*$/.exec(path)?.[0])) unserved.add(path);
+    }
+  }, 50);
+  return () => {
+    clearInterval(timer);
+    return [...unserved];
+  };
+}
+
+function namedPaths(): readonly string[] {
+  return [MUTATING, VALIDATING].flatMap((collection) => {
+    const webhooks = server.get(`${collection}/pullguard`)!['webhooks'] as { clientConfig: { service: Json } }[];
+    return webhooks.map(({ clientConfig }) => String(clientConfig.service['path']));
+  });
+}
+
+function writePath(collection: string, path: string | undefined): void {
+  const before = server.get(`${collection}/pullguard`)!;
+  const webhooks = (before['webhooks'] as { clientConfig: { service: Json } }[]).map((webhook) => {
+    const service = { ...webhook.clientConfig.service, path };
+    return { ...webhook, clientConfig: { ...webhook.clientConfig, service } };
+  });
+  server.seed(collection, [{ ...before, webhooks }]);
+}
+
 function issuedBy(replica: ManagedCertificate, bundle: string): boolean {
   const { cert } = replica.current()!;
   return splitCertificates(bundle).some((pem) => {
@@ -370,11 +488,11 @@ function secretNow(): Readonly<Record<string, string>> {
 }
 
 function toData(pairs: CertificatePairs, more: Json = {}): Json {
-  return { ...(writeCertificateSecret(undefined, SECRET, pairs)['data'] as Json), ...more };
+  return { ...(writeCertificateSecret(undefined, SECRET, { ...pairs, token: TOKEN })['data'] as Json), ...more };
 }
 
 /** What must not be told of, of whatever was written. */
 function keysIn(body: unknown): readonly string[] {
   const data = ((body as Json | undefined)?.['data'] ?? {}) as Readonly<Record<string, unknown>>;
-  return ['ca.key', 'tls.key'].map((name) => fromBase64(data[name] ?? ''));
+  return ['ca.key', 'tls.key', 'token'].map((name) => fromBase64(data[name] ?? ''));
 }

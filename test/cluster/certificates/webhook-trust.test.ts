@@ -13,6 +13,7 @@ import {
   pass,
   SERVICE,
   toBase64,
+  TOKEN,
   VALIDATING,
 } from './certificate-fixtures.ts';
 
@@ -215,6 +216,48 @@ describe('the CA is given to the webhooks', () => {
   });
 });
 
+describe('the path is given to the webhooks', () => {
+  const other = `/${'0'.repeat(64)}/mutate`;
+
+  test.each<[what: string, path: string | undefined, dropOlder: boolean, isReplaced: boolean]>([
+    ['none, as the manifests have it', undefined, false, true],
+    ['one that anybody may guess, as somebody wrote it', '/mutate', false, true],
+    ['a longer one, which is no harder to guess', '/webhook/mutate', false, true],
+    ['one of a token before, which replicas may still wait for', other, false, false],
+    ['one of a token before, which every replica has heard the last of', other, true, true],
+  ])('in the write that gives the CA, in place of %s', async (_what, path, dropOlder, isReplaced) => {
+    server.seed(MUTATING, [withPath(path)]);
+    server.seed(VALIDATING, [withPath(undefined)]);
+    await start();
+    expect([await update(dropOlder), patches()]).toEqual([true, 2]);
+    expect(pathsAt(OURS[0])).toEqual([isReplaced ? `/${TOKEN}/mutate` : path]);
+    expect(pathsAt(OURS[1])).toEqual([`/${TOKEN}/validate`]);
+    expect(trust.namedPaths()).toEqual([
+      { endpoint: 'mutate', path: pathsAt(OURS[0])[0] },
+      { endpoint: 'validate', path: `/${TOKEN}/validate` },
+    ]);
+  });
+
+  test('which is not told of, not even in the words of an API server that takes exception to it', async () => {
+    server.failNext({ status: 422, path: OURS[0], method: 'PATCH', message: `Invalid value: "/${TOKEN}/mutate"` });
+    await startWith([undefined], [undefined]);
+    expect(await update()).toBe(false);
+    expect(told).toEqual([expect.stringContaining('Invalid value: "/…/mutate"')]);
+    expect([...told, ...infos].join()).not.toContain(TOKEN);
+  });
+
+  function withPath(path: string | undefined): Json {
+    const { webhooks, ...rest } = configuration(undefined);
+    const [webhook] = webhooks as [Json];
+    return { ...rest, webhooks: [{ ...webhook, clientConfig: { service: { ...SERVICE, path, port: 443 } } }] };
+  }
+
+  function pathsAt(at: string): readonly unknown[] {
+    const webhooks = server.get(at)!['webhooks'] as { clientConfig: { service: Json } }[];
+    return webhooks.map(({ clientConfig }) => clientConfig.service['path']);
+  }
+});
+
 describe('the CAs to trust', () => {
   const now = new Date('2026-06-01');
   const at = (pem: string, from: string, to: string): TrustedAuthority => {
@@ -273,7 +316,7 @@ function problem(): string | undefined {
 
 /** And hears of what has come of it. */
 async function update(dropOlder = false): Promise<boolean> {
-  const isDone = await trust.update({ authority: ours.authority.cert, dropOlder });
+  const isDone = await trust.update({ authority: ours.authority.cert, token: TOKEN, dropOlder });
   await pass(0);
   return isDone;
 }
@@ -283,9 +326,9 @@ function bundlesAt(path: string): readonly string[] {
   return webhooks.map(({ clientConfig }) => fromBase64(clientConfig['caBundle']));
 }
 
-/** And without what every write changes, and the owners. */
+/** And without paths, what every write changes, and the owners. */
 function withoutBundles(object: Json): unknown {
-  const left = ['caBundle', 'resourceVersion', 'ownerReferences'];
+  const left = ['caBundle', 'path', 'resourceVersion', 'ownerReferences'];
   return JSON.parse(JSON.stringify(object, (key, value: unknown) => (left.includes(key) ? undefined : value)));
 }
 
