@@ -1,4 +1,5 @@
 import { X509Certificate } from 'node:crypto';
+import { request } from 'node:https';
 import { setTimeout as wait } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { splitCertificates } from '../../src/tls/pem.ts';
@@ -15,7 +16,7 @@ const KINDS = ['mutatingwebhookconfiguration', 'validatingwebhookconfiguration']
 
 type Configuration = Readonly<{
   metadata: { ownerReferences?: readonly { kind: string; name: string }[] };
-  webhooks: readonly { name: string; clientConfig: { caBundle?: string } }[];
+  webhooks: readonly { name: string; clientConfig: { caBundle?: string; service: { path?: string } } }[];
 }>;
 
 let running: Pullguard[] = [];
@@ -38,11 +39,32 @@ async function start(flags: readonly string[] = []): Promise<Pullguard> {
   return pullguard;
 }
 
-async function readBundles(): Promise<readonly string[]> {
+async function readClientConfigs(): Promise<readonly Configuration['webhooks'][number]['clientConfig'][]> {
   const configurations = await Promise.all(KINDS.map(async (kind) => get<Configuration>(`${kind} pullguard`)));
-  return configurations
-    .flatMap(({ webhooks }) => webhooks)
-    .map(({ clientConfig }) => Buffer.from(clientConfig.caBundle ?? '', 'base64').toString());
+  return configurations.flatMap(({ webhooks }) => webhooks.map(({ clientConfig }) => clientConfig));
+}
+
+async function readBundles(): Promise<readonly string[]> {
+  const configs = await readClientConfigs();
+  return configs.map(({ caBundle = '' }) => Buffer.from(caBundle, 'base64').toString());
+}
+
+async function readPaths(): Promise<readonly string[]> {
+  return (await readClientConfigs()).map(({ service: { path = '' } }) => path);
+}
+
+/** What a pod gets for a review that it has made up. */
+async function callAt(port: number, path: string): Promise<number | undefined> {
+  const { 'ca.crt': ca } = await readSecret();
+  return new Promise((resolve, reject) => {
+    const servername = 'pullguard.pullguard.svc';
+    const target = { host: '127.0.0.1', port, path, method: 'POST', ca, servername, agent: false };
+    const call = request(target, (response) => {
+      response.resume();
+      resolve(response.statusCode);
+    });
+    call.on('error', reject).end('{}');
+  });
 }
 
 async function readSecret(): Promise<Readonly<Record<string, string>>> {
@@ -66,6 +88,29 @@ test('an installation without cert-manager and openssl is trusted in seconds', a
   expect(await areAllTrusting()).toBe(true);
   const { metadata } = await get<Configuration>('mutatingwebhookconfiguration pullguard');
   expect(metadata.ownerReferences).toMatchObject([{ kind: 'Namespace', name: 'pullguard' }]);
+});
+
+test('API servers call at a path that no pod knows, and which an apply leaves alone', async () => {
+  const { port, readLog } = await start();
+  const { token } = await readSecret();
+  const paths = [`/${token!}/mutate`, `/${token!}/validate`, `/${token!}/validate`];
+  expect(await readPaths()).toEqual(paths);
+  await installWebhooks(cluster, port);
+  expect([await readPaths(), await areAllTrusting()]).toEqual([paths, true]);
+  for (const path of ['/validate', '/mutate', '/']) expect([path, await callAt(port, path)]).toEqual([path, 404]);
+  // It has found an endpoint, and is no AdmissionReview.
+  expect(await callAt(port, paths[1]!)).toBe(415);
+
+  // Served while a configuration names it, so that nothing is admitted unchecked until it is put right.
+  const patch = '[{"op":"replace","path":"/webhooks/0/clientConfig/service/path","value":"/validate"}]';
+  expect((await kubectl(['patch', KINDS[1], 'pullguard', '--type=json', '--patch', patch])).code).toBe(0);
+  const until = Date.now() + 3000;
+  while (Date.now() < until) {
+    const { status } = await call('POST', 'deployments?dryRun=All', make('Deployment', 'bad', 'NGINX:1.25'));
+    expect(status).toBe(403);
+  }
+  expect(await readPaths()).toEqual(paths);
+  expect(JSON.stringify(readLog())).not.toContain(token);
 });
 
 test('two replicas that start at once make one CA, and one takes over from the other', async () => {

@@ -12,7 +12,7 @@ export type Rule = Readonly<{
   scope: string;
 }>;
 
-type Webhook = Readonly<{ name: string; clientConfig: { service: { path: string } }; rules: Rule[] }>;
+type Webhook = Readonly<{ name: string; clientConfig: { service: object }; rules: Rule[] }>;
 
 export type Manifest = Readonly<{ kind: string; metadata: { name: string } }>;
 type WebhookConfiguration = Manifest & Readonly<{ webhooks: Webhook[] }>;
@@ -40,15 +40,16 @@ export type Registration = Readonly<{
 /** The configuration of the manifests, with nothing changed but where pullguard is: outside the cluster, it has no Service. */
 export function pointAt(configuration: WebhookConfiguration, registration: Registration): object {
   const { port, ca, validatingRules = [], name } = registration;
-  const added = configuration.kind === 'ValidatingWebhookConfiguration' ? validatingRules : [];
+  const isValidating = configuration.kind === 'ValidatingWebhookConfiguration';
+  const added = isValidating ? validatingRules : [];
   return {
     ...configuration,
     metadata: { ...configuration.metadata, ...(name !== undefined && { name }) },
-    webhooks: configuration.webhooks.map(({ clientConfig, rules, ...webhook }, at) => ({
+    webhooks: configuration.webhooks.map(({ rules, ...webhook }, at) => ({
       ...webhook,
       ...(name !== undefined && { name }),
       clientConfig: {
-        url: `https://127.0.0.1:${port}${clientConfig.service.path}`,
+        url: `https://127.0.0.1:${port}/${isValidating ? 'validate' : 'mutate'}`,
         caBundle: Buffer.from(ca).toString('base64'),
       },
       // The first is the one for workloads.

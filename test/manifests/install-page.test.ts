@@ -22,7 +22,9 @@ test('the page names only folders that are there', () => {
   const named = [...text.matchAll(/\bmanifests\/[\w./-]*/g)].map(([path]) => path.replace(/\.$/, ''));
   expect(named.length).toBeGreaterThan(20);
   // What the reader makes there is not in the repository; `access-to-*.yaml` are several.
-  const expected = named.map((path) => path.replace(/\/(certs|local)\/.*/, '/$1').replace(/access-to-$/, ''));
+  const expected = named.map((path) =>
+    path.replace(/\/(certs|local|network-policy)\/.*/, '/$1').replace(/access-to-$/, ''),
+  );
   expect(expected.filter((path) => !existsSync(join(ROOT, path)))).toEqual([]);
 });
 

@@ -77,7 +77,7 @@ type PodDisruptionBudget = Manifest & Readonly<{ spec: Readonly<{ selector: Sele
 
 export type Webhook = Readonly<{
   name: string;
-  clientConfig: Readonly<{ service?: unknown; url?: string; caBundle?: string }>;
+  clientConfig: Readonly<{ service?: object; url?: string; caBundle?: string }>;
   rules: readonly Readonly<{
     apiGroups: readonly string[];
     apiVersions: readonly string[];

@@ -126,7 +126,7 @@ describe.runIf(KUBECTL)('built by kubectl kustomize', () => {
     );
     expect(mounts).toEqual([]);
     expect(volumeOf(pod, 'tls')?.secret?.secretName).toBe('pullguard-tls');
-    expectAsInBase(built, 'webhooks');
+    expect(webhooksOf(built)).toEqual(withPaths(webhooksOf(objects)));
   });
 
   test('mounted-certificate: the key is readable for their user and for nobody else', () => {
@@ -151,7 +151,7 @@ describe.runIf(KUBECTL)('built by kubectl kustomize', () => {
     for (const configuration of configurationsOf(built)) {
       expect(configuration.metadata.annotations).toEqual({ 'cert-manager.io/inject-ca-from': `${namespace}/${name}` });
     }
-    expectAsInBase(built, 'webhooks');
+    expect(webhooksOf(built)).toEqual(withPaths(webhooksOf(objects)));
   });
 
   test('own-certificate: the CA that the API server trusts, in every webhook, is that of what the pods mount', () => {
@@ -238,6 +238,26 @@ describe.runIf(KUBECTL)('built by kubectl kustomize', () => {
     }
   });
 
+  test('network-policy: API servers reach the webhook, and Prometheus the metrics; without their addresses nothing is built', () => {
+    expect(() => compose('nodes', 'network-policy')).toThrow('control-plane.env');
+    write('manifests/components/network-policy/control-plane.env', 'cidr=192.168.0.0/28\n');
+    for (const overlay of ['nodes', 'mounted-certificate']) {
+      const built = compose(overlay, 'network-policy', 'fail-closed');
+      const policy = built.find(({ kind }) => kind === 'NetworkPolicy') as NetworkPolicy;
+      expect(policy.metadata.namespace).toBe(find(built, 'Namespace').metadata.name);
+      const { podSelector, policyTypes, ingress } = policy.spec;
+      expect(find(built, 'Deployment').spec.template.metadata.labels).toMatchObject(podSelector.matchLabels);
+      expect(policyTypes).toEqual(['Ingress']);
+      const ports = podOf(built).containers[0]!.ports.map(({ name }) => name);
+      expect(ingress.map((rule) => rule.ports.map(({ port }) => port)).flat()).toEqual(ports);
+      expect(ingress.map(({ from }) => from)).toEqual([
+        [{ ipBlock: { cidr: '192.168.0.0/28' } }],
+        [{ namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'monitoring' } } }],
+      ]);
+      expect(built.filter(({ kind }) => kind === 'ConfigMap')).toHaveLength(1);
+    }
+  });
+
   test('components go together: each finds its argument, and its role, after the others', () => {
     const built = compose('cert-manager', 'nodes', 'secrets-all', 'fail-closed');
     const flags = readFlags(podOf(built));
@@ -297,6 +317,14 @@ describe.runIf(KUBECTL)('built by kubectl kustomize', () => {
 
 const ADDRESS = '[fd00::7]:8443';
 
+type NetworkPolicy = Manifest &
+  Readonly<{
+    spec: Readonly<{
+      podSelector: Readonly<{ matchLabels: Readonly<Record<string, string>> }>;
+      policyTypes: readonly string[];
+      ingress: readonly Readonly<{ from: readonly unknown[]; ports: readonly Readonly<{ port: string }>[] }>[];
+    }>;
+  }>;
 type Issuer = Manifest & Readonly<{ spec: Readonly<{ ca?: Readonly<{ secretName: string }> }> }>;
 type Certificate = Manifest &
   Readonly<{
@@ -323,6 +351,18 @@ function expectAsInBase(built: readonly Manifest[], ...parts: readonly ('Deploym
   if (parts.includes('Deployment')) expect(find(built, 'Deployment')).toEqual(find(objects, 'Deployment'));
   if (parts.includes('webhooks')) expect(webhooksOf(built)).toEqual(webhooksOf(objects));
   if (parts.includes('rights')) expect(listGrants(built)).toEqual(listGrants(objects));
+}
+
+/** Called where everybody knows, as nobody writes another path. */
+function withPaths({ mutating, validating, ofNamespaces }: ReturnType<typeof webhooksOf>): unknown {
+  const withPath = (webhook: Webhook, path: string): Webhook => {
+    return { ...webhook, clientConfig: { service: { ...webhook.clientConfig.service, path } } };
+  };
+  return {
+    mutating: withPath(mutating, '/mutate'),
+    validating: withPath(validating, '/validate'),
+    ofNamespaces: withPath(ofNamespaces, '/validate'),
+  };
 }
 
 function failClosed(webhook: Webhook): Webhook {
