@@ -256,6 +256,13 @@ describe.runIf(KUBECTL)('built by kubectl kustomize', () => {
       ]);
       expect(built.filter(({ kind }) => kind === 'ConfigMap')).toHaveLength(1);
     }
+    const [sample = ''] = readBlocks('docs/install.md', 'yaml').filter((block) => block.includes('network-policy'));
+    write('deploy/kustomization.yaml', composition('overlays/nodes', sample));
+    const asInPage = build(join(folder, 'deploy')).find(({ kind }) => kind === 'NetworkPolicy') as NetworkPolicy;
+    expect(asInPage.spec.ingress.map(({ from }) => from)).toEqual([
+      [{ ipBlock: { cidr: '192.168.0.0/28' } }, { ipBlock: { cidr: '192.168.1.0/28' } }],
+      [{ namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'observability' } } }],
+    ]);
   });
 
   test('components go together: each finds its argument, and its role, after the others', () => {
