@@ -89,6 +89,14 @@ export function planBundle<Authority extends TrustedAuthority>(
   return [ours, ...others].slice(0, MAX_AUTHORITIES);
 }
 
+/**
+ * Whether webhooks are to call `path` in place of `current`. One that anybody may guess is replaced at once; one with another token not
+ * before every replica has heard of ours, as one that has not would answer 404, and the object would be admitted unchecked.
+ */
+export function shouldMove(current: string, { path, dropOlder }: Pick<BundleChange, 'path' | 'dropOlder'>): boolean {
+  return current !== path && (dropOlder || !hasToken(current));
+}
+
 /** Reached only where the Secret is lost over and over, faster than old CAs leave: the object must not grow without end. */
 const MAX_AUTHORITIES = 10;
 
@@ -100,13 +108,9 @@ function changeBundle({ index, authorities }: OwnWebhook, change: BundleChange):
   return [{ op: 'add', path: `/webhooks/${index}/clientConfig/caBundle`, value }];
 }
 
-/**
- * A path that anybody may guess is replaced at once; one with another token not before every replica has heard of ours, as one that
- * has not would answer 404, and the object would be admitted unchecked.
- */
-function changePath(webhook: OwnWebhook, { path, dropOlder }: BundleChange): readonly PatchOperation[] {
-  if (webhook.path === path || (hasToken(webhook.path) && !dropOlder)) return [];
-  return [{ op: 'add', path: `/webhooks/${webhook.index}/clientConfig/service/path`, value: path }];
+function changePath({ index, path: current }: OwnWebhook, change: BundleChange): readonly PatchOperation[] {
+  if (!shouldMove(current, change)) return [];
+  return [{ op: 'add', path: `/webhooks/${index}/clientConfig/service/path`, value: change.path }];
 }
 
 /**

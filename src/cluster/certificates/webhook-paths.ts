@@ -40,7 +40,7 @@ export type WebhookPaths = Readonly<{
  *
  * Looked up by the hash of the whole path, which has a random seed: how long that takes tells nothing of a path that is served.
  */
-export function trackPaths(graceMs: number): WebhookPaths {
+export function trackPaths(graceMs: number, clock = (): number => performance.now()): WebhookPaths {
   const served = new Map<string, Readonly<{ endpoint: Endpoint; until: number }>>();
 
   return {
@@ -49,7 +49,7 @@ export function trackPaths(graceMs: number): WebhookPaths {
     update: ({ token, named }) => {
       const own = token === undefined ? [] : ENDPOINTS.map((endpoint) => ({ endpoint, path: toPath(token, endpoint) }));
       const wanted = new Map([...named.filter(isServable), ...own].map(({ path, endpoint }) => [path, endpoint]));
-      const now = performance.now();
+      const now = clock();
       for (const [path, { endpoint, until }] of served) {
         if (now >= until) served.delete(path);
         else if (until === Infinity && !wanted.has(path)) served.set(path, { endpoint, until: now + graceMs });
@@ -60,7 +60,7 @@ export function trackPaths(graceMs: number): WebhookPaths {
 
   function find(path: string): Endpoint | undefined {
     const found = served.get(path);
-    return found !== undefined && performance.now() < found.until ? found.endpoint : undefined;
+    return found !== undefined && clock() < found.until ? found.endpoint : undefined;
   }
 }
 

@@ -1,17 +1,24 @@
-import { holdsAuthority, planBundle, type TrustedAuthority } from '../../../src/cluster/certificates/ca-bundle.ts';
+import {
+  holdsAuthority,
+  planBundle,
+  shouldMove,
+  type TrustedAuthority,
+} from '../../../src/cluster/certificates/ca-bundle.ts';
 import {
   overlapMs,
   planCertificates,
   shouldTakeOver,
   type StoredPairs,
 } from '../../../src/cluster/certificates/certificate-plan.ts';
+import { toPath, trackPaths, type WebhookPaths } from '../../../src/cluster/certificates/webhook-paths.ts';
 import { termProblem, type Term } from '../../../src/tls/source.ts';
 
 /** Stand-ins for certificates, which would take a tenth of a second each to make. */
 type Authority = TrustedAuthority;
 type Serving = Term & Readonly<{ issuer: string }>;
-type Secret = Readonly<{ authority: Authority; serving: Serving }>;
+type Secret = Readonly<{ authority: Authority; serving: Serving; token: string }>;
 type Bundle = readonly Authority[];
+type Configuration = Readonly<{ bundle: Bundle; path: string }>;
 
 /** Something in the API server, as it was at any time. */
 type History<Value> = { at: number; value: Value }[];
@@ -20,6 +27,7 @@ type Replica = {
   /** The moments whose state it has seen, of the Secret and of the webhooks: late, and never going back. */
   saw: { secret: number; bundles: number };
   serving: Serving | undefined;
+  paths: WebhookPaths;
   held: Readonly<{ authority: string; since: number }> | undefined;
   /** Since when it is ready; calls come a moment after. */
   readyAt: number | undefined;
@@ -39,16 +47,23 @@ const LOOK_MS = 2000;
 const REIGN_MS = 60_000;
 const INTERREGNUM_MS = 15_000;
 
+const ENDPOINT = 'validate';
+/** As in the real code, and longer than an API server takes to hear of a change. */
+const GRACE_MS = 10_000;
+
 /**
  * Two replicas, two webhook configurations and an API server for fifty minutes, with lives of minutes. Every read is
  * late by a random time, leaders change, are missing or are two at once, replicas start anew and somebody deletes the
  * Secret. The decisions are those of the real code. A refusal is a call that the API server would have made to a ready
- * replica, and broken off.
+ * replica, and broken off, or to a path where that serves nothing.
  */
 export function simulateRotation(seed: number): Simulation {
   const random = randomFrom(seed);
   const secret: History<Secret | undefined> = [{ at: 0, value: undefined }];
-  const bundles: readonly History<Bundle>[] = [[{ at: 0, value: [] }], [{ at: 0, value: [] }]];
+  const configurations: readonly History<Configuration>[] = [0, 1].map(() => [
+    { at: 0, value: { bundle: [], path: '' } },
+  ]);
+  let clock = 0;
   const replicas = [startReplica(0), startReplica(0)];
   const refusals: string[] = [];
   let [rotations, renewals, names] = [0, 0, 0];
@@ -57,6 +72,7 @@ export function simulateRotation(seed: number): Simulation {
   let quietUntil = 60_000;
 
   for (let now = 0; now < END_MS; now += STEP_MS) {
+    clock = now;
     if (now >= reignEnds) {
       // Whoever led is gone, and the others wait before they follow.
       leaders = leaders.length > 0 && random() < 0.3 ? [] : pick([[0], [1], [0, 1]]);
@@ -83,8 +99,11 @@ export function simulateRotation(seed: number): Simulation {
       replica.saw[what] = Math.max(replica.saw[what], now - random() * REPLICA_LAG_MS);
     }
     const seen = latest(secret, replica.saw.secret);
-    const seenBundles = bundles.map((bundle) => latest(bundle, replica.saw.bundles));
-    const heldForMs = takeOver(replica, seen.value, { bundles: seenBundles.map(({ value }) => value), now });
+    const seenConfigurations = configurations.map((each) => latest(each, replica.saw.bundles));
+    const named = seenConfigurations.map(({ value }) => ({ endpoint: ENDPOINT, path: value.path }) as const);
+    replica.paths.update({ token: seen.value?.token, named });
+    const bundles = seenConfigurations.map(({ value }) => value.bundle);
+    const heldForMs = takeOver(replica, seen.value, { bundles, now });
 
     const plan = planCertificates(toStored(seen.value), new Date(now));
     const leads = leaders.includes(index);
@@ -93,37 +112,48 @@ export function simulateRotation(seed: number): Simulation {
       secret.push({ at: now, value: renew(plan.do, seen.value, now) });
     }
     if (!leads || seen.value === undefined || (plan.do === 'make-all' && plan.urgent)) return;
-    const { authority, serving } = seen.value;
+    const { authority, serving, token } = seen.value;
     const dropOlder = heldForMs !== undefined && heldForMs >= overlapMs(serving);
-    bundles.forEach((bundle, which) => {
-      const before = seenBundles[which]!;
-      const value = planBundle(before.value, authority, { dropOlder, now: new Date(now) });
-      if (before === bundle.at(-1) && namesOf(value) !== namesOf(before.value)) bundle.push({ at: now, value });
+    configurations.forEach((configuration, which) => {
+      const before = seenConfigurations[which]!;
+      const bundle = planBundle(before.value.bundle, authority, { dropOlder, now: new Date(now) });
+      const ours = toPath(token, ENDPOINT);
+      const path = shouldMove(before.value.path, { path: ours, dropOlder }) ? ours : before.value.path;
+      const isChanged = namesOf(bundle) !== namesOf(before.value.bundle) || path !== before.value.path;
+      if (before === configuration.at(-1) && isChanged) configuration.push({ at: now, value: { bundle, path } });
     });
   }
 
   function renew(what: 'make-all' | 'issue', current: Secret | undefined, now: number): Secret {
     if (what === 'issue' && current !== undefined) {
       renewals += 1;
-      return { authority: current.authority, serving: issue(current.authority, now) };
+      return { ...current, serving: issue(current.authority, now) };
     }
     rotations += 1;
     const authority = { pem: `CA ${++names}`, ...termOf(now, AUTHORITY_MS) };
-    return { authority, serving: issue(authority, now) };
+    return { authority, serving: issue(authority, now), token: names.toString(16).padStart(64, '0') };
   }
 
   /** A call of an API server that has heard of the webhooks with any delay up to the longest. */
-  function judge({ serving, readyAt }: Replica, index: number, now: number): void {
+  function judge({ serving, readyAt, paths }: Replica, index: number, now: number): void {
     if (serving === undefined || readyAt === undefined || now < readyAt + API_LAG_MS) return;
     const problem = termProblem('certificate', serving, new Date(now));
     if (problem !== undefined) refusals.push(`${now}: replica ${index}: ${problem}`);
-    for (const bundle of bundles) {
-      const { value } = latest(bundle, now - random() * API_LAG_MS);
-      const issuer = value.find(({ pem }) => pem === serving.issuer);
+    for (const configuration of configurations) {
+      const { value } = latest(configuration, now - random() * API_LAG_MS);
+      const { bundle, path } = value;
+      if (paths.find(path) === undefined) refusals.push(`${now}: replica ${index}: nothing is served at ${path}`);
+      const issuer = bundle.find(({ pem }) => pem === serving.issuer);
       if (issuer === undefined || now > issuer.notAfter.getTime()) {
-        refusals.push(`${now}: replica ${index}: ${serving.issuer} is not among ${namesOf(value)}`);
+        refusals.push(`${now}: replica ${index}: ${serving.issuer} is not among ${namesOf(bundle)}`);
       }
     }
+  }
+
+  function startReplica(now: number): Replica {
+    const saw = { secret: now, bundles: now };
+    const paths = trackPaths(GRACE_MS, () => clock);
+    return { saw, serving: undefined, paths, held: undefined, readyAt: undefined, nextLook: now };
   }
 
   function pick<Value>(values: readonly Value[]): Value {
@@ -157,10 +187,6 @@ function measureHeld(replica: Replica, secret: Secret | undefined, { bundles, no
 
 function isTrusted({ issuer }: Serving, { bundles, now }: View): boolean {
   return bundles.every((bundle) => bundle.some(({ pem, notAfter }) => pem === issuer && now <= notAfter.getTime()));
-}
-
-function startReplica(now: number): Replica {
-  return { saw: { secret: now, bundles: now }, serving: undefined, held: undefined, readyAt: undefined, nextLook: now };
 }
 
 function toStored(secret: Secret | undefined): StoredPairs {
