@@ -29,6 +29,8 @@ export type CertificateStoreOptions = PartOptions &
 export type CertificateStore = Readonly<{
   /** What it holds, as far as is known; undefined before it was read for the first time. */
   read: () => StoredCertificates | undefined;
+  /** The token in it, whatever is wrong with the rest. */
+  readToken: () => string | undefined;
   /** Makes what the plan says. Resolves with whether that was done, and never rejects; `onChange` follows. */
   renew: (plan: RenewalPlan) => Promise<boolean>;
   close: () => void;
@@ -51,6 +53,7 @@ export function openCertificateStore(options: CertificateStoreOptions): Certific
 
   return {
     read: () => (found.hasSynced() ? readCertificateSecret(find(), names) : undefined),
+    readToken: () => readToken(find()),
     renew,
     close: found.close,
   };
@@ -147,10 +150,15 @@ function readAuthorityPair(secret: KubernetesObject | undefined): Stored<StoredA
   if (!certificate.ca) return { ok: false, problem: 'ca.crt is not the certificate of a CA' };
   if (certificate.publicKey.asymmetricKeyType !== 'rsa')
     return { ok: false, problem: 'ca.key is not an RSA key, the only kind that pullguard can issue with' };
-  const token = readText(secret, 'token');
-  if (!isToken(token)) return { ok: false, problem: 'token is not 64 hexadecimal digits' };
+  const token = readToken(secret);
+  if (token === undefined) return { ok: false, problem: 'token is not 64 hexadecimal digits' };
   // Only the first: others would be trusted without anybody here having their keys.
   return { ok: true, pair: { ...stored.pair, cert: certificate.toString(), token } };
+}
+
+function readToken(secret: KubernetesObject | undefined): string | undefined {
+  const token = readText(secret, 'token');
+  return isToken(token) ? token : undefined;
 }
 
 function readServingPair(

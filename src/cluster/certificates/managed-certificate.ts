@@ -166,9 +166,7 @@ export function manageCertificate(options: ManageOptions): ManagedCertificate {
   }
 
   function updatePaths(): void {
-    const authority = store.read()?.authority;
-    const token = authority?.ok === true ? authority.pair.token : undefined;
-    paths.update({ token, named: trust.namedPaths() });
+    paths.update({ token: store.readToken(), named: trust.namedPaths() });
   }
 
   async function lookAll(): Promise<void> {
