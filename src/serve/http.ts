@@ -61,7 +61,7 @@ export function createSend(closes: () => boolean): Send {
 }
 
 /** How long a client may take to notice that the rest of its body is not wanted. */
-const LINGER_MS = 5000;
+const LINGER_MS = 3000;
 
 /**
  * Answers a request whose body has not arrived, and ends its connection. The answer goes out at once; what still comes is

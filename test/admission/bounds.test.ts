@@ -2,7 +2,7 @@ import { pino } from 'pino';
 import { describe, expect, test } from 'vitest';
 import { admit, type Endpoint } from '../../src/admission/admit.ts';
 import { readNotices } from '../../src/admission/notices.ts';
-import { respond, type ReviewResponse } from '../../src/admission/response.ts';
+import { respond } from '../../src/admission/response.ts';
 import { readReview } from '../../src/admission/review.ts';
 import type { Policy } from '../../src/engine/rule.ts';
 import type { ClusterNode, Facts, PullSecret } from '../../src/pull/facts.ts';
@@ -238,29 +238,32 @@ function review({ make, old }: Case, count: number): string {
 }
 
 /** The shortest of some runs, as the machine has other things to do. */
-function measure(text: string, each: Case, budgetMs: number): { ms: number; response: ReviewResponse['response'] } {
-  const runs = many(3, () => answer(text, 'validate', each, budgetMs));
-  return runs.reduce((best, run) => (run.ms < best.ms ? run : best));
+function measure(each: Case, count: number, budgetMs: number, runs = 1) {
+  const text = review(each, count);
+  return many(runs, () => answer(text, 'validate', each, budgetMs)).reduce((best, run) =>
+    run.ms < best.ms ? run : best,
+  );
 }
 
 const SMALL: Case = { name: 'small', most: 1, make: () => deployment({}) };
 
 describe('a list that somebody else wrote', () => {
   test.each(CASES)('costs no more than it is long: $name', { timeout: 120_000 }, (each) => {
-    const sizes = [each.most / 4, each.most / 2, each.most].map(Math.floor);
-    const costs = sizes.map((size) => measure(review(each, size), each, Infinity).ms);
-    for (const [at, cost] of costs.entries()) {
+    const worst = (runs: number): number => {
+      const sizes = [each.most / 4, each.most / 2, each.most].map(Math.floor);
+      const costs = sizes.map((size) => measure(each, size, Infinity, runs).ms);
       // What takes a few milliseconds is mostly noise.
-      if (at > 0 && cost > 30) expect(cost / costs[at - 1]!).toBeLessThan(3);
-    }
+      return Math.max(...costs.slice(1).map((cost, at) => (cost > 30 ? cost / costs[at]! : 0)));
+    };
+    expect(worst(1) < 3 ? 0 : worst(5)).toBeLessThan(3);
   });
 
   test.each(CASES)('never takes long, and what was not checked is said: $name', { timeout: 120_000 }, (each) => {
-    const small = measure(review(SMALL, 1), SMALL, TIME_BUDGET_MS).ms;
-    const { ms, response } = measure(review(each, each.most), each, TIME_BUDGET_MS);
+    const small = measure(SMALL, 1, TIME_BUDGET_MS, 5).ms;
+    const { ms, response } = measure(each, each.most, TIME_BUDGET_MS, 3);
     // A small review takes a tenth of a millisecond where nothing else runs.
     expect(ms).toBeLessThan(Math.max(250, small * 2500));
     const said = [response.status?.message, ...(response.warnings ?? [])].join();
-    if (!each.isGood) expect(said).toMatch(/reference-valid|within-bounds/);
+    if (each.isGood !== true) expect(said).toMatch(/reference-valid|within-bounds/);
   });
 });
