@@ -4,6 +4,7 @@
  *
  *     npm run bench              a run to quote
  *     npm run bench -- --short   a run to see that it works
+ *     npm run bench -- --large   only what small reviews wait for beside large ones
  *     npm run bench -- --profile, -- --files   see profile.ts and files.ts
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -12,6 +13,7 @@ import { makeCertificates } from '../src/tls/self-signed.ts';
 import { compare, type Comparison, type Measurable } from './compare.ts';
 import { measureProbing, MOST_MS, type Probing } from './registries.ts';
 import { measureFiles } from './files.ts';
+import { measureLarge, MOST_P99_MS, type BesideLarge } from './large.ts';
 import { profile } from './profile.ts';
 import { cleanUp, folder, peakRssMb, ROOT, startPullguard, startScript, type Pullguard } from './processes.ts';
 import { readSamples } from './reviews.ts';
@@ -21,6 +23,7 @@ const short = process.argv.includes('--short');
  * A webhook runs for weeks: what counts is what it does once V8 has compiled what is hot, some 20,000 requests later.
  */
 const EFFORT = short ? { rounds: 1, seconds: 1, warmUpSeconds: 0.5 } : { rounds: 7, seconds: 3, warmUpSeconds: 8 };
+const BESIDE_SECONDS = short ? 1 : 10;
 const PROBING = { perSecond: short ? 200 : 1000, seconds: short ? 1 : 10 };
 /** Namespaces, each with a `default-secret` and a service account. */
 const CLUSTER_SIZE = short ? 500 : 10_000;
@@ -63,6 +66,10 @@ async function main(): Promise<void> {
     await profile([...flags, '--offline'], ca, argumentAfter('--profile'));
     return;
   }
+  if (process.argv.includes('--large')) {
+    printLarge(await measureLarge(flags, ca, BESIDE_SECONDS));
+    return;
+  }
   const bare = (await startScript('bare-server.ts', [files.cert, files.key])) as Measurable;
   const pullguard = await startPullguard([...flags, '--offline']);
   const rows = [];
@@ -76,12 +83,18 @@ async function main(): Promise<void> {
     rssMb,
     readyMs: { files: pullguard.readyMs, selfSigned: selfSigned.readyMs },
     withFacts: await measureFacts(pullguard, flags, ca),
+    large: await measureLarge(flags, ca, BESIDE_SECONDS),
     probing: await measureProbing({ ...PROBING, ca, flags: certificate }),
     node: process.version,
   };
   print(result);
   mkdirSync(join(ROOT, 'bench/results'), { recursive: true });
   writeFileSync(join(ROOT, 'bench/results/bench.json'), `${JSON.stringify(result, null, 2)}\n`);
+}
+
+function printLarge(rows: readonly BesideLarge[]): void {
+  console.log('\nsmall reviews, beside eight connections that send large ones:');
+  console.table(rows.map(({ p99Ms, ...row }) => ({ ...row, p99Ms: `${p99Ms}${judge(p99Ms <= MOST_P99_MS)}` })));
 }
 
 function argumentAfter(flag: string): string | undefined {
@@ -117,9 +130,10 @@ function print(result: {
   rssMb: number;
   readyMs: { files: number; selfSigned: number };
   withFacts: WithFacts;
+  large: readonly BesideLarge[];
   probing: readonly Probing[];
 }): void {
-  const { rows, rssMb, readyMs, withFacts, probing } = result;
+  const { rows, rssMb, readyMs, withFacts, large, probing } = result;
   printRows('bare', 'pullguard', rows, ({ sample, ratio }) => ratio >= (WANTED.ratio[sample] ?? 0));
   console.log(`peak RSS ${rssMb} MB${judge(rssMb <= WANTED.rssMb)}`);
   console.log(
@@ -134,6 +148,7 @@ function print(result: {
   console.log(
     `peak RSS ${memory.synced} MB when all was known, ${memory.underLoad} MB under load${judge(memory.underLoad <= WANTED.withFacts.rssMb)}`,
   );
+  printLarge(large);
   console.log(`\n${PROBING.perSecond} admissions a second, with a registry that is asked about their images:`);
   printProbing(probing);
 }

@@ -28,6 +28,20 @@ export function podReviews(images: readonly string[]): readonly string[] {
   });
 }
 
+/** A review of 6 MB: of one text, or of a Deployment with 17,000 images that no runtime can parse. */
+export function largeReview(kind: 'text' | 'findings'): string {
+  const review = readReview('deployment-create.json');
+  const { spec } = review.request.object.spec['template'] as { spec: Record<string, unknown> };
+  const containers = Array.from({ length: kind === 'text' ? 1 : 17_000 }, (_, at) => ({
+    name: `c${at}`,
+    image: `NGINX:${at}`,
+  }));
+  spec['containers'] = containers;
+  const left = 6_000_000 - JSON.stringify(review).length;
+  spec['containers'] = [...containers, { name: 'last', image: 'nginx', args: ['x'.repeat(left)] }];
+  return JSON.stringify(review);
+}
+
 type Review = {
   request: { namespace: string; object: { metadata: Record<string, unknown>; spec: Record<string, unknown> } };
 };
