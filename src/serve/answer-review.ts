@@ -65,7 +65,7 @@ export function createAnswerReview(options: ReviewOptions, send: Send): AnswerRe
   return (call, body) => {
     if ('body' in body) return answer(call, body.body);
     if (large !== undefined) return answerElsewhere(call, body, large).finally(body.letGo);
-    const parsed = parseBody(body.large);
+    const parsed = parseBody(Buffer.concat(body.large));
     body.letGo();
     return 'problem' in parsed ? parsed : answer(call, parsed.body);
   };
@@ -107,12 +107,12 @@ export function createAnswerReview(options: ReviewOptions, send: Send): AnswerRe
   /** What it would have liked to know of registries is known to the next one: its caller has waited long enough. */
   async function answerElsewhere(
     call: Call,
-    { large: body }: Extract<ReadBody, { large: Buffer }>,
+    { large: body }: Extract<ReadBody, Readonly<{ large: unknown }>>,
     elsewhere: LargeReviews,
   ): Promise<Refusal | undefined> {
     const started = performance.now();
-    const bytes = body.length;
-    const head = body.toString('utf8', 0, LONGEST_REVIEW_HEAD);
+    const bytes = body.reduce((sum, { length }) => sum + length, 0);
+    const head = body[0]?.toString('utf8', 0, LONGEST_REVIEW_HEAD) ?? '';
     const registries = options.registries?.();
     const until = call.cameAt + readTimeoutOf(call.request) - SPARE_MS;
     const judged = await elsewhere.decide({

@@ -11,7 +11,8 @@ import { parseBody } from './read-body.ts';
 /** The body of a webhook call, to be decided in another thread. */
 export type Job = Readonly<{
   endpoint: Endpoint;
-  body: Uint8Array;
+  /** Its parts. */
+  body: readonly Uint8Array[];
   askable: Askable;
   /** Milliseconds since 1970. */
   now: number;
@@ -34,7 +35,7 @@ export async function judge(
   policy: Policy,
   ask: (open: ReadonlyMap<string, LookUp>) => Promise<Told>,
 ): Promise<Judged> {
-  const parsed = parseBody(Buffer.from(body.buffer, body.byteOffset, body.byteLength));
+  const parsed = parseBody(Buffer.concat(body));
   if ('problem' in parsed) return { problem: { code: parsed.problem.code, message: parsed.problem.message } };
   const read = readReview(parsed.body);
   if (!read.ok) return { problem: { code: 400, message: read.problem } };

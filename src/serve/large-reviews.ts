@@ -17,8 +17,8 @@ export type JudgedLarge = Readonly<{ problem: HttpProblem }> | Exclude<Judged, R
 
 export type LargeReview = Readonly<{
   endpoint: Endpoint;
-  /** Given away: whoever sends it has it no more. */
-  body: Buffer;
+  /** Its parts. They are given away: whoever sends them has them no more. */
+  body: readonly Buffer[];
   /** When its caller has given up, by `performance.now()`. */
   until: number;
   facts: () => Facts;
@@ -81,7 +81,8 @@ export function createLargeReviews({ policyText, gathered }: LargeReviewsOptions
         finish({ problem: new HttpProblem(413, 'it takes more memory to check than there is for one object') });
       };
       running.on('message', onMessage).on('exit', onExit);
-      running.postMessage({ job, policy: policyText() } satisfies ToWorker, [body.buffer as ArrayBuffer]);
+      const transferred = body.map(({ buffer }) => buffer as ArrayBuffer);
+      running.postMessage({ job, policy: policyText() } satisfies ToWorker, transferred);
     });
   }
 

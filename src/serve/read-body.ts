@@ -9,8 +9,9 @@ import {
 } from '../text/bounds.ts';
 import { HttpProblem } from './http.ts';
 
-/** A first buffer for bodies of unknown length; it grows as they come. */
-const FIRST_BYTES = 64 * 1024;
+/** Small bodies are in one block; a large one is in as many as it takes, and none is copied again. */
+const FIRST_BYTES = LONGEST_SMALL_BODY;
+const BLOCK_BYTES = 256 * 1024;
 
 /**
  * Reads the JSON body of a request within bounds of size and memory, and hands it over, or what is wrong with it.
@@ -22,8 +23,8 @@ export type BodyOutcome =
   /** `head` is how a body begins that is refused for its size or for want of room; of what is no JSON there is none. */
   | Readonly<{ problem: HttpProblem; head?: string }>
   | Readonly<{ body: unknown }>
-  /** Not parsed yet. It counts as held until it is let go. */
-  | Readonly<{ large: Buffer; letGo: () => void }>;
+  /** Parts of one that is not parsed yet. It counts as held until it is let go. */
+  | Readonly<{ large: readonly Buffer[]; letGo: () => void }>;
 
 export function createBodyReader(): BodyReader {
   const held: Held = { bytes: 0, large: new Set() };
@@ -66,36 +67,55 @@ function collectBody(request: IncomingMessage, held: Held, deliver: (outcome: Bo
   const declared = Number(request.headers['content-length'] ?? FIRST_BYTES);
   // Of what is too large only the beginning is wanted, to answer whoever sends it.
   const most = declared > LONGEST_BODY ? LONGEST_REVIEW_HEAD : LONGEST_BODY;
-  let body = Buffer.allocUnsafe(Math.min(declared, FIRST_BYTES));
+  const first = Buffer.allocUnsafe(Math.min(declared, FIRST_BYTES));
+  let blocks = [first];
+  let room = first.length;
   let isSettled = false;
   const reading: Reading = { length: 0, refuse };
 
   request.on('data', (chunk: Buffer) => {
     if (isSettled) return;
-    const length = reading.length + chunk.length;
-    // Copied and not kept: a chunk of one byte, of which there can be millions, takes hundreds.
-    if (length > body.length) body = grow(body, length);
-    chunk.copy(body, reading.length);
-    reading.length = length;
+    append(chunk);
+    reading.length += chunk.length;
     held.bytes += chunk.length;
-    if (length > most) {
+    if (reading.length > most) {
       refuse(tooLarge());
       return;
     }
-    if (length > FIRST_BYTES) held.large.add(reading);
+    if (reading.length > FIRST_BYTES) held.large.add(reading);
     if (held.bytes > MOST_BODY_BYTES) refuseLargest(held, reading);
   });
   request.on('end', () => {
-    const whole = body.subarray(0, reading.length);
     if (declared > LONGEST_BODY) refuse(tooLarge());
-    else settle(() => (whole.length > LONGEST_SMALL_BODY ? { large: whole, letGo } : parseBody(whole)));
+    else
+      settle(() => (blocks.length > 1 ? { large: takeBlocks(), letGo } : parseBody(first.subarray(0, reading.length))));
   });
   request.on('error', () => {
     settle(() => ({ problem: new HttpProblem(400, 'the body ended early') }));
   });
 
+  /** Copies it and does not keep it: a chunk of one byte, of which there can be millions, takes hundreds. */
+  function append(chunk: Buffer): void {
+    for (let from = 0; from < chunk.length;) {
+      let block = blocks.at(-1) ?? first;
+      if (room === 0) {
+        block = Buffer.allocUnsafe(BLOCK_BYTES);
+        blocks.push(block);
+        room = block.length;
+      }
+      const copied = chunk.copy(block, block.length - room, from);
+      from += copied;
+      room -= copied;
+    }
+  }
+
+  function takeBlocks(): readonly Buffer[] {
+    const last = blocks.pop() ?? first;
+    return [...blocks, last.subarray(0, last.length - room)];
+  }
+
   function refuse(problem: HttpProblem): void {
-    settle(() => ({ problem, head: body.toString('utf8', 0, Math.min(reading.length, LONGEST_REVIEW_HEAD)) }));
+    settle(() => ({ problem, head: first.toString('utf8', 0, Math.min(reading.length, LONGEST_REVIEW_HEAD)) }));
   }
 
   function letGo(): void {
@@ -109,22 +129,14 @@ function collectBody(request: IncomingMessage, held: Held, deliver: (outcome: Bo
     held.large.delete(reading);
     const outcome = finish();
     if (!('large' in outcome)) letGo();
-    body = EMPTY;
+    blocks = [];
     deliver(outcome);
   }
 }
 
-const EMPTY = Buffer.alloc(0);
-
 function refuseLargest({ large }: Held, last: Reading): void {
   const largest = [...large].reduce((most, reading) => (reading.length > most.length ? reading : most), last);
   largest.refuse(new HttpProblem(503, 'too many large requests at once; try again in a second'));
-}
-
-function grow(body: Buffer, needed: number): Buffer<ArrayBuffer> {
-  const grown = Buffer.allocUnsafe(Math.min(Math.max(2 * body.length, needed), Math.max(needed, LONGEST_BODY)));
-  body.copy(grown);
-  return grown;
 }
 
 /** What a body says, or what is wrong with it. */

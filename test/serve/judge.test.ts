@@ -20,7 +20,7 @@ async function judgeIn(
   body = JSON.stringify(reviewOf(OBJECT)),
 ): Promise<{ judged: Judged; rounds: number }> {
   let rounds = 0;
-  const job = { endpoint: 'validate', body: Buffer.from(body), askable: listAskable(facts), now: NOW } as const;
+  const job = { endpoint: 'validate', body: [Buffer.from(body)], askable: listAskable(facts), now: NOW } as const;
   const judged = await judge(job, POLICY, async (open) => {
     rounds++;
     return Promise.resolve(structuredClone(lookUpAll(structuredClone(open), facts)));
