@@ -15,8 +15,11 @@ import { hostOf } from './question.ts';
  */
 const LONGEST_WAIT_MS = 30_000;
 
-/** One image may be at fault; so many different ones in a row are the registry, as far as one namespace can tell. */
-const FAILURES = 5;
+/**
+ * One image may be at fault; so many different ones in a row are the registry, as far as one namespace can tell. As many as it has
+ * probes at a time, unless a policy says otherwise, so that those which hang end together.
+ */
+const FAILURES = 4;
 /** One namespace may be at fault, which can push images that a registry fails over; so many are the registry. */
 const NAMESPACES = 2;
 /** For how long a registry is left alone then. */
