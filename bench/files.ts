@@ -133,7 +133,7 @@ async function serve(policy: Policy, facts: () => Facts, registries?: Registries
 async function listRegistryRoutes(): Promise<readonly Route[]> {
   const host = await startRegistry('0');
   const policy = loadPolicy(
-    `${HEAD}probe: { wait: 10s }\nregistries:\n  - { hosts: ['${host}'], pullSecret: default-secret, probe: { plainHttp: true, addresses: ['127.0.0.1/32'] } }\n`,
+    `${HEAD}probe: { wait: 10s, waitForControllers: 10s }\nregistries:\n  - { hosts: ['${host}'], pullSecret: default-secret, probe: { plainHttp: true, addresses: ['127.0.0.1/32'] } }\n`,
     'policy',
   );
   const key = parseCredentialKey(host)!;

@@ -1,4 +1,5 @@
 import { isRecord } from '../text/json.ts';
+import { findController } from '../workload/kinds.ts';
 
 /** The version of AdmissionReview that is read and written. Every API server since Kubernetes 1.16 speaks it. */
 export const REVIEW_VERSION = 'admission.k8s.io/v1';
@@ -66,6 +67,14 @@ function findLastMember(head: string): number {
     else if (found === ',' && depth === 2) end = index;
   }
   return end;
+}
+
+/** The users by which Kubernetes' own controllers and kubelets create objects. */
+const CONTROLLER_USERS = ['system:serviceaccount:kube-system:', 'system:node:', 'system:kube-controller-manager'];
+
+/** Whether an object is created by something that reads no answer: Kubernetes itself, or what looks after the object. */
+export function isByController({ username, object }: AdmissionRequest): boolean {
+  return CONTROLLER_USERS.some((user) => username.startsWith(user)) || findController(object) !== undefined;
 }
 
 /** Whether a request is about a namespace itself, whose labels say what is done in it. */

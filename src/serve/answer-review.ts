@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Logger } from 'pino';
 import type { Admission, Endpoint } from '../admission/admit.ts';
 import { answerLater, MOST_QUESTIONS, type Registries } from '../admission/answer-later.ts';
-import { readReview, type AdmissionRequest } from '../admission/review.ts';
+import { isByController, readReview, type AdmissionRequest } from '../admission/review.ts';
 import type { Facts, RegistryFacts } from '../pull/facts.ts';
 import type { Policy } from '../engine/rule.ts';
 import { LONGEST_REVIEW_HEAD, TIME_BUDGET_MS } from '../text/bounds.ts';
@@ -78,7 +78,7 @@ export function createAnswerReview(options: ReviewOptions, send: Send): AnswerRe
     const { request } = review;
     const registries = options.registries?.();
     const bytes = countBytes(call.request);
-    const limit = (): number => (waitingBytes + bytes > MAX_WAITING_BYTES ? 0 : limitWait(call, policy()));
+    const limit = (): number => (waitingBytes + bytes > MAX_WAITING_BYTES ? 0 : limitWait(call, request, policy()));
     const decideBy = (known?: RegistryFacts): Decided =>
       decide(review, call.endpoint, () => ({
         policy: policy(),
@@ -154,6 +154,8 @@ function countBytes({ headers }: IncomingMessage): number {
   return Number(headers['content-length'] ?? Infinity);
 }
 
-function limitWait({ request, cameAt }: Call, { probe }: Policy): number {
-  return Math.min(probe.waitMs, readTimeoutOf(request) - SPARE_MS - (performance.now() - cameAt));
+/** People read the answer; a controller that waits holds up all that it looks after. */
+function limitWait({ request, cameAt }: Call, review: AdmissionRequest, { probe }: Policy): number {
+  const most = isByController(review) ? probe.controllerWaitMs : probe.waitMs;
+  return Math.min(most, readTimeoutOf(request) - SPARE_MS - (performance.now() - cameAt));
 }

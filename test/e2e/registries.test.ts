@@ -61,7 +61,7 @@ describe.skipIf(!hasDockerRegistry())('images on a real registry, with TLS and a
       mirrors: [{ from: 'docker.io', to: `${registry.host}/hub` }],
       rules: { 'image-pullable': 'deny', 'image-fits': { limitMiB: 1 }, 'mirror-used': { verify: true } },
       // A test should not have to wait for what it changed.
-      probe: { wait: '2s', cache: { positive: '1s', negative: '1s', error: '1s' } },
+      probe: { wait: '2s', waitForControllers: '2s', cache: { positive: '1s', negative: '1s', error: '1s' } },
     };
   }
 

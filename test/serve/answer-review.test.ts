@@ -3,6 +3,7 @@ import request from 'supertest';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { Registries } from '../../src/admission/answer-later.ts';
 import { pod, type Json } from '../support/objects.ts';
+import { MIRRORED } from '../support/policies.ts';
 import { askingPolicy, FOREVER_MS, holdRegistries, REFUSED } from './asking.ts';
 import {
   answerOf,
@@ -25,6 +26,9 @@ function send(url: string, path = '/validate', review: Json = FINE) {
     .send(review)
     .then(({ body }) => body as unknown);
 }
+
+const owner = { apiVersion: 'argoproj.io/v1alpha1', kind: 'Workflow', name: 'w', uid: 'u', controller: true };
+const withOwner = { ...pod('registry.example.com/app:1'), metadata: { name: 'web', ownerReferences: [owner] } };
 
 async function serveAsking(waitMs: number) {
   const registries = holdRegistries();
@@ -60,6 +64,19 @@ describe('a review about whose images registries are asked', () => {
     const { url, registries } = await serveAsking(30);
     expect(await send(url)).toEqual(FINE_ANSWER);
     expect(registries.asked()).toBe(1);
+  });
+
+  test.each([
+    [
+      'a controller of Kubernetes',
+      { userInfo: { username: 'system:serviceaccount:kube-system:replicaset-controller' } },
+    ],
+    ['a kubelet', { userInfo: { username: 'system:node:worker-1' } }],
+    ['whatever looks after the object', { object: withOwner }],
+  ])('is not kept from %s for as long as from people', async (_who, fields) => {
+    const { registries } = holdRegistries();
+    const { url } = await serveApp({ policy: () => askingPolicy(FOREVER_MS, MIRRORED, 0), registries });
+    expect(await send(url, '/validate', { ...FINE, request: { ...FINE.request, ...fields } })).toEqual(FINE_ANSWER);
   });
 
   test.each([

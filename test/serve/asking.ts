@@ -25,8 +25,8 @@ const asking = defineRule({
 });
 
 /** A policy whose one rule asks registries, and waits for them so long, in milliseconds. */
-export function askingPolicy(waitMs: number, policy: Policy = MIRRORED): Policy {
-  const probe: ProbeSettings = { ...policy.probe, waitMs };
+export function askingPolicy(waitMs: number, policy: Policy = MIRRORED, controllerWaitMs = waitMs): Policy {
+  const probe: ProbeSettings = { ...policy.probe, waitMs, controllerWaitMs };
   return { ...policy, rules: [{ rule: asking, action: 'deny', fix: false, options: {} }], probe };
 }
 

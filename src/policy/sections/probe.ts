@@ -149,8 +149,12 @@ const CACHE = {
 
 const PROBE = {
   wait: time(
+    ['1500ms', '0ms', '30s'],
+    "the longest that an admission of what people apply waits for answers, and never past the end of the API server's patience. Later ones are for the next",
+  ),
+  waitForControllers: time(
     ['250ms', '0ms', '30s'],
-    "the longest that an admission waits for answers, and never past the end of the API server's patience. Later ones are for the next",
+    'the same for what controllers create, where nobody reads the answer: the pods of a Deployment, the Jobs of a CronJob',
   ),
   timeout: time(['10s', '100ms', '60s'], 'the longest that one probe may take, however many requests it is'),
   cache: objectOf(CACHE),
@@ -164,6 +168,7 @@ export const probeSchema = objectOf(PROBE, {
 
 export type ProbeFile = Readonly<{
   wait?: string;
+  waitForControllers?: string;
   timeout?: string;
   cache?: Readonly<{ positive?: string; negative?: string; error?: string; entries?: number }>;
   concurrency?: number;
@@ -171,12 +176,16 @@ export type ProbeFile = Readonly<{
 
 /** How much asking registries may take; times in milliseconds. */
 export type ProbeSettings = Readonly<
-  Record<'waitMs' | 'timeoutMs' | 'positiveMs' | 'negativeMs' | 'errorMs' | 'entries' | 'concurrency', number>
+  Record<
+    'waitMs' | 'controllerWaitMs' | 'timeoutMs' | 'positiveMs' | 'negativeMs' | 'errorMs' | 'entries' | 'concurrency',
+    number
+  >
 >;
 
 export function buildProbe({ cache = {}, ...file }: ProbeFile = {}, report: Report): ProbeSettings {
   return {
     waitMs: readTime(file.wait, PROBE.wait, '/probe/wait', report),
+    controllerWaitMs: readTime(file.waitForControllers, PROBE.waitForControllers, '/probe/waitForControllers', report),
     timeoutMs: readTime(file.timeout, PROBE.timeout, '/probe/timeout', report),
     positiveMs: readTime(cache.positive, CACHE.positive, '/probe/cache/positive', report),
     negativeMs: readTime(cache.negative, CACHE.negative, '/probe/cache/negative', report),

@@ -134,14 +134,30 @@ describe('of a CA its certificates are taken, and nothing else', () => {
 
 describe('how much asking may take', () => {
   test('is little unless told otherwise', () => {
-    const defaults = { waitMs: 250, timeoutMs: 10_000, positiveMs: 300_000, negativeMs: 15_000, errorMs: 15_000 };
+    const defaults = {
+      waitMs: 1500,
+      controllerWaitMs: 250,
+      timeoutMs: 10_000,
+      positiveMs: 300_000,
+      negativeMs: 15_000,
+      errorMs: 15_000,
+    };
     expect(defaultPolicy().probe).toEqual({ ...defaults, entries: 10_000, concurrency: 8 });
   });
 
   test('is each setting by its name', () => {
     const cache = { positive: '1h', negative: '2s', error: '3s', entries: 5 };
-    const { probe } = policyWith({ probe: { wait: '0ms', timeout: '1m', cache, concurrency: 6 } });
-    const times = { waitMs: 0, timeoutMs: 60_000, positiveMs: 3_600_000, negativeMs: 2000, errorMs: 3000 };
+    const { probe } = policyWith({
+      probe: { wait: '0ms', waitForControllers: '1s', timeout: '1m', cache, concurrency: 6 },
+    });
+    const times = {
+      waitMs: 0,
+      controllerWaitMs: 1000,
+      timeoutMs: 60_000,
+      positiveMs: 3_600_000,
+      negativeMs: 2000,
+      errorMs: 3000,
+    };
     expect(probe).toEqual({ ...times, entries: 5, concurrency: 6 });
   });
 
@@ -181,7 +197,11 @@ describe('how much asking may take', () => {
     ],
     ['a long time in another unit', { cache: { error: '1441m' } }, '/cache/error: must be 24h or less, is "1441m"'],
     ['half a probe', { concurrency: 1.5 }, '/concurrency: must be a whole number, is 1.5'],
-    ['what is unknown', { retries: 3 }, '/retries: unknown key "retries"; known are wait, timeout, cache, concurrency'],
+    [
+      'what is unknown',
+      { retries: 3 },
+      '/retries: unknown key "retries"; known are wait, waitForControllers, timeout, cache, concurrency',
+    ],
     [
       'what there was once',
       { dockerHubPerHour: 20 },
