@@ -53,8 +53,11 @@ export const LONGEST_SMALL_BODY = 64 * 1024;
 /** Bytes of a body in which everything stands that comes before its object: who asks, and for what. */
 export const LONGEST_REVIEW_HEAD = 64 * 1024;
 
-/** Milliseconds that deciding a large review may take, in the thread where only others like it wait. */
-export const LARGE_TIME_BUDGET_MS = 1000;
+/**
+ * Milliseconds that deciding a large review may take, in the thread where only others like it wait. An API server waits for 3 s; what is
+ * not decided by then is answered as one that could not be read.
+ */
+export const LARGE_TIME_BUDGET_MS = 2000;
 
 /** Milliseconds that deciding a review may take, looked at between rules and every hundred images. API servers wait for 3 s. */
 export const TIME_BUDGET_MS = 100;
