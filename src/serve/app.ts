@@ -1,29 +1,30 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
-import express, { type ErrorRequestHandler, type Express } from 'express';
 import { ENDPOINTS, type Endpoint } from '../admission/admit.ts';
 import { createAnswerReview, type Refusal, type ReviewOptions } from './answer-review.ts';
 import { createSend, formatProblem, type Send } from './http.ts';
 import { createBodyReader } from './read-body.ts';
 import { createRefusalLog, createRefuse } from './refuse.ts';
 
+type FindEndpoint = (path: string) => Endpoint | undefined;
+
 export type AppOptions = ReviewOptions &
   Readonly<{
     /** Once true, every answer asks its client to come back on a new connection, which will lead elsewhere. */
     draining: () => boolean;
     /** What is served at a path; `/mutate` and `/validate` unless told otherwise. Never print a path: it may be a secret. */
-    findEndpoint?: ((path: string) => Endpoint | undefined) | undefined;
+    findEndpoint?: FindEndpoint | undefined;
   }>;
 
 /**
- * The webhook's HTTP side: limits, JSON, and an answer to everything. Reviews are taken before Express sees them, as its
- * routing costs more than deciding does (docs/decisions); the rest, which no API server sends, is left to it.
+ * The webhook's HTTP side: limits, JSON, and an answer to everything. Without a framework, whose routing costs more than deciding does
+ * (docs/decisions/0004).
  */
 export function createApp(options: AppOptions): RequestListener {
   const { findEndpoint = (path) => ENDPOINTS.find((endpoint) => path === `/${endpoint}`) } = options;
   const readBody = createBodyReader();
   const send = createSend(options.draining);
   const answerReview = createAnswerReview(options, send);
-  const others = createOtherRoutes({ ...options, findEndpoint }, send);
+  const answerOther = createAnswerOther({ ...options, findEndpoint }, send);
   const refuse = createRefuse(options, send);
   return (request, response) => {
     const guard = (step: () => void): void => {
@@ -36,7 +37,7 @@ export function createApp(options: AppOptions): RequestListener {
     guard(() => {
       const endpoint = request.method === 'POST' ? findEndpoint(pathOf(request)) : undefined;
       if (endpoint === undefined) {
-        others(request, response);
+        answerOther(request, response);
         return;
       }
       const call = { endpoint, request, response, cameAt: performance.now() };
@@ -64,28 +65,25 @@ function pathOf({ url = '' }: IncomingMessage): string {
   return query < 0 ? url : url.slice(0, query);
 }
 
-function createOtherRoutes(options: AppOptions, send: Send): Express {
-  const logRefusal = createRefusalLog(options.logger);
-  const app = express();
-  app.disable('x-powered-by');
-  app.use((request, response) => {
-    if (options.findEndpoint?.(pathOf(request)) !== undefined) {
+/** Answers what no API server sends. */
+function createAnswerOther(
+  { findEndpoint, metrics, logger }: Pick<AppOptions, 'metrics' | 'logger'> & Readonly<{ findEndpoint: FindEndpoint }>,
+  send: Send,
+): RequestListener {
+  const logRefusal = createRefusalLog(logger);
+  return (request, response) => {
+    if (findEndpoint(pathOf(request)) !== undefined) {
       response.setHeader('Allow', 'POST');
       send(response, 405, formatProblem(405, 'AdmissionReviews are taken by POST'));
       return;
     }
     // Should an API server call here, then objects are admitted unchecked.
     if (request.method === 'POST') {
-      options.metrics.callsRefused.inc({ reason: 'path' });
+      metrics.callsRefused.inc({ reason: 'path' });
       logRefusal({ code: 404, problem: NOT_SERVED });
     }
     send(response, 404, formatProblem(404, NOT_SERVED));
-  });
-  // eslint-disable-next-line @typescript-eslint/no-unused-vars -- Express knows error handlers by their four parameters
-  const onError: ErrorRequestHandler = (error: unknown, request, response, _next) => {
-    answerBug(error, { request, response, send }, options);
   };
-  return app.use(onError);
 }
 
 const NOT_SERVED = 'nothing is served at this path: call where the webhook configurations say';

@@ -4,15 +4,14 @@ import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { TLSSocket } from 'node:tls';
-import express, { type Express } from 'express';
 import { MOST_ADMIN_CONNECTIONS, MOST_CONNECTIONS } from '../text/bounds.ts';
 import type { FileSource } from '../tls/files.ts';
 import { validityProblem, type CertificateSource, type ServingCertificate } from '../tls/source.ts';
+import { createAdminApp } from './admin.ts';
 import { createApp, type AppOptions } from './app.ts';
 import { isNamedCaller } from './callers.ts';
 import { serveConnections, type Refusal } from './connections.ts';
 import { formatProblem, sendEarly } from './http.ts';
-import type { Metrics } from './metrics.ts';
 import { createRefusalLog } from './refuse.ts';
 
 /** Go's HTTP client, which the API server uses, keeps idle connections for 90 s: closing one earlier kills a call on its way. */
@@ -179,29 +178,6 @@ function letNamed(
 
 const NOT_NAMED =
   'the client certificate has none of the names in --client-name: call with the certificate of an API server';
-
-/** The admin port's side: health for kubelet, metrics for Prometheus. `readiness` says why it is not ready, if it is not. */
-export function createAdminApp(metrics: Metrics, readiness: () => string | undefined): Express {
-  const app = express();
-  app.disable('x-powered-by');
-  app.get('/healthz', (_request, response) => {
-    response.type('text/plain').send('ok\n');
-  });
-  app.get('/readyz', (_request, response) => {
-    const reason = readiness();
-    response
-      .status(reason === undefined ? 200 : 503)
-      .type('text/plain')
-      .send(`${reason ?? 'ok'}\n`);
-  });
-  app.get('/metrics', async (_request, response) => {
-    response.type(metrics.registry.contentType).send(await metrics.registry.metrics());
-  });
-  app.use((_request, response) => {
-    response.status(404).type('text/plain').send('try /healthz, /readyz or /metrics\n');
-  });
-  return app;
-}
 
 /** Without a certificate every handshake fails, until there is one. */
 function toTlsOptions(serving: ServingCertificate | undefined, clientCa: string | undefined): ServerOptions {

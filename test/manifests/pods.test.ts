@@ -2,7 +2,7 @@ import type { Option } from 'commander';
 import request from 'supertest';
 import { describe, expect, test } from 'vitest';
 import { buildProgram } from '../../src/cli/program.ts';
-import { createAdminApp } from '../../src/serve/start-server.ts';
+import { createAdminApp } from '../../src/serve/admin.ts';
 import { createMetrics } from '../../src/serve/metrics.ts';
 import { capturedIo } from '../support/captured-io.ts';
 import { find, mountPathOf, objects, policyGenerator, podOf, readFlags, volumeOf, webhooksOf } from './manifests.ts';

@@ -6,7 +6,8 @@ import { connect as connectTls, type ConnectionOptions, type TLSSocket } from 'n
 import forge from 'node-forge';
 import request from 'supertest';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { createAdminApp, startServer, type RunningServer, type ServerSettings } from '../../src/serve/start-server.ts';
+import { createAdminApp } from '../../src/serve/admin.ts';
+import { startServer, type RunningServer, type ServerSettings } from '../../src/serve/start-server.ts';
 import { createMetrics, type Metrics } from '../../src/serve/metrics.ts';
 import { MOST_ADMIN_CONNECTIONS } from '../../src/text/bounds.ts';
 import { makeCertificates, type Certificates } from '../../src/tls/self-signed.ts';
