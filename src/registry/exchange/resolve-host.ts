@@ -30,7 +30,7 @@ export type ResolverOptions = Readonly<{
 /**
  * Looks names up without the system's `getaddrinfo`, whose few threads all names and files share: some names that hang would stop
  * all others. Each lookup has sockets and a limit of its own. As Go does it: the hosts file first, then DNS with the search list.
- * Nothing is kept, so that changed files count at once.
+ * Of the files what they say is kept for some seconds: hundreds of lookups may begin at once.
  *
  * The result rejects with an ExchangeError where DNS fails or does not answer; a name that does not exist has no addresses.
  */
@@ -39,16 +39,18 @@ export function createResolver({
   hosts = '/etc/hosts',
   servers,
 }: ResolverOptions = {}): ResolveHost {
+  const readHosts = keepRead(hosts);
+  const readConf = keepRead(resolvConf);
   return async (host) => {
     const name = host.toLowerCase();
     const bare = name.replace(/\.$/, '');
-    const known = findInHosts(readText(hosts), bare);
+    const known = findInHosts(readHosts(), bare);
     if (known.length > 0) return known;
     if (bare === 'localhost') return LOOPBACK;
     // Reads resolv.conf for the servers by itself. With one for all lookups, hundreds of names that hang have others fail.
     const resolver = new dns.Resolver({ timeout: TRY_MS, tries: TRIES });
     if (servers !== undefined) resolver.setServers(servers);
-    return resolveInTime(resolver, listNames(name, readText(resolvConf)));
+    return resolveInTime(resolver, listNames(name, readConf()));
   };
 }
 
@@ -127,6 +129,19 @@ function findInHosts(text: string, name: string): readonly LookupAddress[] {
 
 function readWords(text: string): readonly (readonly string[])[] {
   return text.split('\n').map((line) => (line.split(/[#;]/)[0] ?? '').split(/\s+/).filter((word) => word !== ''));
+}
+
+/** For how long a file is not read again, in milliseconds. */
+const KEPT_MS = 2000;
+
+function keepRead(file: string): () => string {
+  let text = '';
+  let readAt = -Infinity;
+  return () => {
+    const now = performance.now();
+    if (now - readAt >= KEPT_MS) [text, readAt] = [readText(file), now];
+    return text;
+  };
 }
 
 /** Without the file there is nothing in it, as on other systems than Linux. */
