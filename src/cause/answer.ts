@@ -20,6 +20,8 @@ export type PullableImage = Readonly<{
   sizes: readonly PlatformSize[];
   /** Platforms that the image has; undefined when it does not say, as an image for one platform may. */
   platforms: readonly string[] | undefined;
+  /** Platforms that its index names and whose manifests the registry has not, as a mirror that keeps one platform of several. */
+  missing?: readonly string[];
 }>;
 
 /** Bytes of all layers and the configuration as the registry sends them, compressed; on a node they take more. */
@@ -34,12 +36,17 @@ export type FailedPull = Readonly<{ outcome: 'failed' }> &
     /** Milliseconds since 1970; undefined when the registry does not say. */
     | Readonly<{ cause: 'rate-limited'; endsAt: number | undefined }>
     | Readonly<{ cause: FaultyCause; fault: Fault }>
+    /** Some of the platforms that its index names: the registry has the manifest of none. */
+    | Readonly<{ cause: 'platform-missing'; platform: string }>
   );
 
 /** Causes that a registry's fault is put down to. */
 type FaultyCause = 'no-tls' | 'server-error' | 'broken-registry';
 
-type PlainCause = Exclude<CauseCode, FaultyCause | 'image-not-found' | 'repository-not-found' | 'rate-limited'>;
+type PlainCause = Exclude<
+  CauseCode,
+  FaultyCause | 'image-not-found' | 'repository-not-found' | 'rate-limited' | 'platform-missing'
+>;
 
 /** A failure that the cause alone describes. */
 export function failWith(cause: PlainCause): FailedPull {

@@ -85,6 +85,7 @@ export type CauseCode = keyof typeof CAUSES;
 // What is shown of a name: of a long one both ends, a port and the last part of a path.
 const MAX_ENDPOINT = 50;
 const MAX_NAME = 40;
+const MAX_PLATFORMS = 80;
 /** `sha256:` and what people compare digests by. */
 const DIGEST_SHOWN = 19;
 
@@ -142,7 +143,7 @@ const BROKEN = {
     `Tell those who run it. A registry in working order answers 200 or 401 here: curl -v https://${endpoint}/v2/`,
 } as const;
 
-/** Met on a node, and by looking at nodes and manifests; no registry answers so. */
+/** Met on a node; no registry answers so. */
 const NO_ANSWER = {
   outcome: 'node',
   credentials: 'no',
@@ -318,13 +319,13 @@ export const CAUSES = {
     remedy: () => LEAVE_OR_EXPAND,
   },
   'platform-missing': {
-    ...NO_ANSWER,
+    ...NOT_FOUND,
     faqItem: null,
-    about: 'image',
+    credentials: 'no',
     name: 'no image for this platform',
     says: ['no match for platform in manifest', 'exec format error'],
-    message: ({ reference, platform = NODES_PLATFORM }) =>
-      `${repositoryOf({ reference })} has no image for ${platform}: push it for that as well`,
+    message: ({ platform = NODES_PLATFORM, ...context }) =>
+      `${endpointOf(context)} has no image for ${shortenMiddle(platform, MAX_PLATFORMS)} in ${repositoryOf(context)}: push it for that as well`,
     remedy: ({ platform = NODES_PLATFORM }) =>
       `Push the image for ${platform} as well (docker buildx build --platform), or select nodes of a platform that it has, with nodeSelector kubernetes.io/arch.`,
   },

@@ -8,6 +8,7 @@ import {
 } from '../cause/answer.ts';
 import { causeOf, type Outcome } from '../cause/causes.ts';
 import { describeNotAsked, isForPolicy, type NotAsked } from '../cause/not-asked.ts';
+import { listSome } from '../text/list.ts';
 import { quote } from '../text/quote.ts';
 import type { ImageReference } from '../image/reference.ts';
 import type { ProbeResult } from '../registry/client/probe-image.ts';
@@ -37,9 +38,18 @@ export function isPullable({ result }: ProbeReport): boolean {
 
 /** A probe for people. `isMirror`: what was asked is not where the address itself leads. */
 export function listProbe(report: ProbeReport, isMirror: boolean): readonly Row[] {
-  const { result, note } = report;
+  const { result } = report;
+  const note = findNote(report);
   const rows = 'notAsked' in result ? listNotAsked(result.notAsked) : listAnswer(report, result, isMirror);
   return note === undefined ? rows : [...rows, ...listText('note', note)];
+}
+
+/** Why nobody logged in, and which platforms are missing: notes, as others may well be pulled. */
+function findNote({ result, note }: ProbeReport): string | undefined {
+  const { missing = [] } = 'answer' in result && result.answer.outcome === 'ok' ? result.answer : {};
+  if (missing.length === 0) return note;
+  const tell = `the index names ${listSome(missing, 'and')} as well, but the manifest is not there: nodes of that platform cannot pull it`;
+  return note === undefined ? tell : `${tell}; ${note}`;
 }
 
 function listNotAsked(why: NotAsked): readonly Row[] {
@@ -138,7 +148,8 @@ export type ProbeJson = Readonly<{
 }>;
 
 export function toProbeJson(report: ProbeReport): ProbeJson {
-  const { result, login, note = null } = report;
+  const { result, login } = report;
+  const note = findNote(report) ?? null;
   if ('notAsked' in result) {
     return { ...NOTHING, message: describeNotAsked(result.notAsked), remedy: adviseNotAsked(result.notAsked), note };
   }

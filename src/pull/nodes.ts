@@ -1,3 +1,5 @@
+import type { PullableImage } from '../cause/answer.ts';
+import { listRunnable } from '../image/platform.ts';
 import { formatReference, type ImageReference } from '../image/reference.ts';
 import { memoize, memoizeByObject } from '../text/memoize.ts';
 import { parseInteger, readPlacement, type NodeTerm, type Placement, type Requirement } from '../workload/placement.ts';
@@ -28,6 +30,21 @@ export function findCandidateNodes({ placement, kind }: Workload, { nodes }: Fac
   const key = JSON.stringify(kind === 'DaemonSet' ? { ...read, entersClosed: true } : read);
   const found = selectionsOf(list)(key);
   return found.nodes.length === 0 ? undefined : found;
+}
+
+/**
+ * Whether an image has what a node of this platform would fetch, by what containerd chooses of its index: `missing` when the index
+ * names it and the registry has not. `unknown` of a node that has not said what it is, or an image that does not say it either.
+ */
+export function findForNode(
+  node: string,
+  { platforms, missing = [] }: Pick<PullableImage, 'platforms' | 'missing'>,
+): 'there' | 'missing' | 'none' | 'unknown' {
+  const runnable = listRunnable(node);
+  if (runnable.length === 0 || platforms === undefined) return 'unknown';
+  const chosen = runnable.find((platform) => platforms.includes(platform) || missing.includes(platform));
+  if (chosen === undefined) return 'none';
+  return platforms.includes(chosen) ? 'there' : 'missing';
 }
 
 /** The name that kubelet gives to an image on its node: by digest if it has one, and else by its tag. */

@@ -1,10 +1,10 @@
 import { describeFailure, type FailedAnswer, type PullableImage } from '../cause/answer.ts';
 import { causeOf, type CauseCode } from '../cause/causes.ts';
 import { defineRule, type RuleContext, type Unplaced } from '../engine/rule.ts';
-import { listRunnable } from '../image/platform.ts';
 import type { ImageReference } from '../image/reference.ts';
-import { nameOnNode } from '../pull/nodes.ts';
+import { findForNode, nameOnNode } from '../pull/nodes.ts';
 import { pullPolicyOf, type AnsweredUse } from '../pull/pod-pull.ts';
+import { listSome } from '../text/list.ts';
 import { placeOf } from '../workload/workload.ts';
 
 const MESSAGES = {
@@ -12,6 +12,8 @@ const MESSAGES = {
   'refused-but-on-node': ({ message }: Readonly<{ message: string }>) => `${message}; a node has it already`,
   'no-platform': ({ wanted, offered }: Readonly<{ wanted: readonly string[]; offered: readonly string[] }>) =>
     `has no image for ${listSome(wanted, 'or')}, which all nodes it may run on are; it has ${listSome(offered, 'and')}`,
+  'platform-not-there': ({ wanted, offered }: Readonly<{ wanted: readonly string[]; offered: readonly string[] }>) =>
+    `its index names ${listSome(wanted, 'or')}, which all nodes it may run on are, but that manifest is not there; it has ${listSome(offered, 'and')}`,
 };
 
 export const imagePullable = defineRule({
@@ -71,38 +73,21 @@ function isOnNode({ use, reference }: Pick<AnsweredUse, 'use' | 'reference'>, { 
   return facts.nodes.list().some(({ images }) => images.has(name));
 }
 
-function findNoPlatform(
-  { platforms: offered }: PullableImage,
-  reference: ImageReference,
-  { pull }: Context,
-): Trouble | undefined {
-  if (offered === undefined || offered.length === 0) return undefined;
+function findNoPlatform(image: PullableImage, reference: ImageReference, { pull }: Context): Trouble | undefined {
+  const { platforms: offered = [] } = image;
   const candidates = pull.nodes();
-  if (candidates === undefined) return undefined;
+  if (offered.length === 0 || candidates === undefined) return undefined;
   const wanted = [...candidates.platforms];
-  if (wanted.some((platform) => mayRun(platform, offered))) return undefined;
+  const found = wanted.map((platform) => findForNode(platform, image));
+  if (found.some((each) => each === 'there' || each === 'unknown')) return undefined;
   const { remedy } = causeOf('platform-missing');
   const context = { endpoint: reference.registry, reference, secrets: [], now: undefined };
   return {
-    messageId: 'no-platform',
+    messageId: found.includes('missing') ? 'platform-not-there' : 'no-platform',
     params: { wanted, offered },
     cause: 'platform-missing',
     remedy: remedy({ ...context, platform: listSome(wanted, 'or') }),
     // What is known of nodes may be a moment old, and one may be on its way.
     atMost: 'warn',
   };
-}
-
-/** A node that has not said what it is may be of any platform. */
-function mayRun(node: string, platforms: readonly string[]): boolean {
-  const runnable = listRunnable(node);
-  return runnable.length === 0 || runnable.some((platform) => platforms.includes(platform));
-}
-
-const MOST_LISTED = 3;
-
-function listSome(platforms: readonly string[], word: 'and' | 'or'): string {
-  const left = platforms.length - MOST_LISTED;
-  const shown = left > 0 ? [...platforms.slice(0, MOST_LISTED), `${left} more`] : platforms;
-  return shown.length < 2 ? shown.join('') : `${shown.slice(0, -1).join(', ')} ${word} ${shown.at(-1) ?? ''}`;
 }

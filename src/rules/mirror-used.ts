@@ -1,13 +1,18 @@
-import { describeFailure, type FailedAnswer, nameCause } from '../cause/answer.ts';
+import { describeFailure, type FailedAnswer, nameCause, type PullableImage } from '../cause/answer.ts';
 import { causeOf } from '../cause/causes.ts';
 import { defineRule, type Fix, type Report, type RuleContext, type Unplaced } from '../engine/rule.ts';
 import { fitsLength, formatReference, type ImageReference } from '../image/reference.ts';
 import { findMirror, findPullSecret } from '../policy/policy.ts';
-import { quote } from '../text/quote.ts';
+import { findForNode } from '../pull/nodes.ts';
+import { listSome } from '../text/list.ts';
+import { quote, shortenMiddle } from '../text/quote.ts';
 import { placeOf, type ImageUse } from '../workload/workload.ts';
 
 type Params = Readonly<{ registry: string }>;
 type Push = Readonly<{ push: string }>;
+
+/** Characters of a few platforms. */
+const MAX_PLATFORMS = 40;
 
 const MESSAGES = {
   'not-mirrored': ({ registry }: Params) => `comes from ${registry}`,
@@ -18,6 +23,8 @@ const MESSAGES = {
     `comes from ${registry}; whether its mirror has it is not known, as nobody asks it`,
   'mirror-silent': ({ registry }: Params) => `comes from ${registry}; its mirror has not said yet whether it has it`,
   'not-on-mirror': ({ push }: Push) => `is not on its mirror; ${push}`,
+  'platform-not-on-mirror': ({ platforms, push }: Push & Readonly<{ platforms: string }>) =>
+    `is not on its mirror for ${shortenMiddle(platforms, MAX_PLATFORMS)}; ${push}`,
   'mirror-denies': ({ push }: Push) => `cannot be pulled from its mirror, or is not there; ${push}`,
   'mirror-fails': ({ registry, why }: Params & Readonly<{ why: string }>) =>
     `comes from ${registry}; its mirror does not work now (${why}), so it is not taken from there`,
@@ -90,8 +97,24 @@ function findTrouble(pair: Pair, address: string, context: Context): Unplaced<ty
     case 'no-answer':
       return { messageId: 'mirror-silent', params: { registry } };
     default:
-      return known.answer.outcome === 'ok' ? undefined : describeAnswer(known.answer, pair, secrets ?? []);
+      return known.answer.outcome === 'ok'
+        ? findMissing(known.answer, pair, context)
+        : describeAnswer(known.answer, pair, secrets ?? []);
   }
+}
+
+/** A mirror that has not kept the platform of a node is none for it: there the pod would not start. */
+function findMissing(
+  image: PullableImage,
+  { original, mirrored }: Pair,
+  { pull }: Context,
+): Unplaced<typeof MESSAGES> | undefined {
+  const platforms = [...(pull.nodes()?.platforms ?? [])];
+  const lost = platforms.filter((platform) => findForNode(platform, image) === 'missing');
+  if (lost.length === 0) return undefined;
+  const { push, copy } = adviseCopy(original, mirrored);
+  const params = { platforms: listSome(lost, 'and'), push };
+  return { messageId: 'platform-not-on-mirror', params, cause: 'platform-missing', remedy: `Copy it there: ${copy}` };
 }
 
 /** What the pod has by the time it pulls from there, as far as anybody knows. */
@@ -114,11 +137,7 @@ function describeAnswer(
 ): Unplaced<typeof MESSAGES> {
   const { cause } = answer;
   const { remedy } = describeFailure(answer, mirrored, { secrets, now: undefined });
-  const command = formatCopyCommand(original, mirrored);
-  const copy = `${command} (log in first: skopeo login ${mirrored.registry})`;
-  // A command that is cut is worse than none.
-  const push =
-    command.length <= MAX_COMMAND ? `push it: ${command}` : `push it there as ${quote(formatReference(mirrored))}`;
+  const { push, copy } = adviseCopy(original, mirrored);
   switch (causeOf(cause).about) {
     case 'image':
       return { messageId: 'not-on-mirror', params: { push }, cause, remedy: `Copy it there: ${copy}` };
@@ -133,6 +152,14 @@ function describeAnswer(
       return { messageId: 'mirror-fails', params, cause, remedy };
     }
   }
+}
+
+function adviseCopy(original: ImageReference, mirrored: ImageReference): Push & Readonly<{ copy: string }> {
+  const command = formatCopyCommand(original, mirrored);
+  // A command that is cut is worse than none.
+  const push =
+    command.length <= MAX_COMMAND ? `push it: ${command}` : `push it there as ${quote(formatReference(mirrored))}`;
+  return { push, copy: `${command} (log in first: skopeo login ${mirrored.registry})` };
 }
 
 /** With a container of a usual name, in a workload of one, it is within the 256 characters of a warning. */

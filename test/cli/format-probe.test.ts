@@ -50,6 +50,15 @@ rate limit  97 of 100 pulls left in 6 h`,
     expect(print(report, true)).toContain('answered    harbor.example.com:443, the mirror, asked anonymously');
   });
 
+  test('a platform that is missing is a note, as others can be pulled', () => {
+    const report = reportOf(ok({ sizes: [AMD64], platforms: ['linux/amd64'], missing: ['linux/arm64'] }));
+    const note =
+      'the index names linux/arm64 as well, but the manifest is not there: nodes of that platform cannot pull it';
+    expect(print(report)).toMatch(/^pullable {4}yes$/m);
+    expect(print(report)).toContain(`note        ${note}`);
+    expect(toProbeJson(report)).toMatchObject({ pullable: true, outcome: 'ok', platforms: ['linux/amd64'], note });
+  });
+
   test.each<[size: PlatformSize, text: string]>([
     [{ platform: '', bytes: 12_900_000 }, '12.3 MiB (compressed)'],
     [{ platform: 'linux/amd64', bytes: 0 }, 'linux/amd64 0.0 KiB (compressed)'],

@@ -125,6 +125,31 @@ describe('an image that is for other platforms than the nodes', () => {
     expect(found[0]!.remedy).toContain('kubernetes.io/arch');
   });
 
+  // A mirror that keeps one platform of several: the rest of the index leads nowhere.
+  test.each<[what: string, node: string, missing: readonly string[], message: string | undefined]>([
+    [
+      'its index names them and has it not',
+      'linux/arm64',
+      ['linux/arm64', 'linux/s390x'],
+      'its index names linux/arm64, which all nodes it may run on are, but that manifest is not there; it has linux/386',
+    ],
+    // containerd takes the best that the index names, and no other once that is missing.
+    [
+      'only what they could run besides is there',
+      'linux/amd64',
+      ['linux/amd64'],
+      'its index names linux/amd64, which all nodes it may run on are, but that manifest is not there; it has linux/386',
+    ],
+    ['another is missing', 'linux/amd64', ['linux/arm64'], undefined],
+  ])('warns where %s', (_what, platform, missing, message) => {
+    const answers = { [APP]: pullable({ platforms: ['linux/386'], missing }) };
+    const found = judge(answers, { action: 'deny', nodes: nodesOf({ platform }) });
+    const expected = message === undefined ? [] : [{ action: 'warn', message, cause: 'platform-missing' }];
+    expect(found).toMatchObject(expected);
+    // Nobody knows what the nodes are.
+    expect(judge(answers, {})).toEqual([]);
+  });
+
   test('is found where it is for a newer variant than any node is known to be', () => {
     expect(judge(offering('linux/amd64/v3'), { nodes: nodesOf({}) })).toHaveLength(1);
   });

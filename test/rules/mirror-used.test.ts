@@ -3,7 +3,7 @@ import type { Decision, EvaluateInput } from '../../src/engine/evaluate.ts';
 import type { ImageAnswer } from '../../src/cause/answer.ts';
 import type { Facts, KnownAnswer } from '../../src/pull/facts.ts';
 import { formatWarnings } from '../../src/report/finding.ts';
-import { FAILURES, failed, pullable, registriesOf } from '../support/answers.ts';
+import { FAILURES, failed, nodesOf, pullable, registriesOf } from '../support/answers.ts';
 import { factsOf, judgeIn } from '../support/facts.ts';
 import { judge } from '../support/judge.ts';
 import { deployment, pod, type Json } from '../support/objects.ts';
@@ -83,9 +83,14 @@ describe('a policy that has mirrors verified', () => {
   const VERIFIED = policyWith();
   const IMAGE = 'bitnami/redis:7';
 
-  function decide(known: KnownAnswer | ImageAnswer | 'not-gathered', object = pod(IMAGE)): Decision {
+  function decide(
+    known: KnownAnswer | ImageAnswer | 'not-gathered',
+    object = pod(IMAGE),
+    nodes?: Facts['nodes'],
+  ): Decision {
     const answer = typeof known === 'object' && 'outcome' in known ? { answer: known, isDue: false } : known;
-    const facts: Facts = answer === 'not-gathered' ? {} : { registries: { get: () => answer } };
+    const registries = answer === 'not-gathered' ? {} : { registries: { get: () => answer } };
+    const facts: Facts = { ...registries, ...(nodes !== undefined && { nodes }) };
     return judgeIn(facts, object, { policy: VERIFIED, fixMode: 'apply' });
   }
 
@@ -101,6 +106,24 @@ describe('a policy that has mirrors verified', () => {
     ]);
     expect(findings[0]).toMatchObject({ messageId: 'not-mirrored', replacement: `${TO}/${IMAGE}` });
     expect(outdated).toHaveLength(isDue ? 1 : 0);
+  });
+
+  // A Pod that pulled from its own registry would no longer start, though the mirror "has" the image.
+  test('leaves an image where a mirror lacks the platform of a node, and no other', () => {
+    const sparse = pullable({ platforms: ['linux/amd64'], missing: ['linux/arm64'] });
+    const arm = decide(sparse, pod(IMAGE), nodesOf({}, { platform: 'linux/arm64' }));
+    expect(arm.edits).toEqual([]);
+    expect(arm.findings).toMatchObject([
+      {
+        messageId: 'platform-not-on-mirror',
+        message: `is not on its mirror for linux/arm64; ${PUSH}`,
+        action: 'warn',
+        cause: 'platform-missing',
+      },
+    ]);
+    for (const nodes of [nodesOf({}), undefined]) {
+      expect(decide(sparse, pod(IMAGE), nodes).edits[0]?.value).toBe(`${TO}/${IMAGE}`);
+    }
   });
 
   const FROM = 'comes from docker.io;';

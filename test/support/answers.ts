@@ -22,6 +22,7 @@ export const FAILURES: readonly FailedPull[] = [
   { outcome: 'failed', cause: 'connection-reset' },
   { outcome: 'failed', cause: 'timeout' },
   { outcome: 'failed', cause: 'rate-limited', endsAt: undefined },
+  { outcome: 'failed', cause: 'platform-missing', platform: 'linux/amd64' },
   { outcome: 'failed', cause: 'server-error', fault: { what: 'status', number: 503 } },
 ];
 

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
-import type { PlatformSize, PullableImage } from '../../cause/answer.ts';
+import { outcomeOf, type PlatformSize, type PullableImage } from '../../cause/answer.ts';
 import { listRunnable, readPlatform } from '../../image/platform.ts';
 import { isDigest } from '../../image/reference.ts';
 import { isRecord } from '../../text/json.ts';
+import { listSome } from '../../text/list.ts';
 import type { ExchangeResponse } from '../exchange/exchange.ts';
 import { broken, isFailure, parseJson, type ProbeFailure } from './outcome.ts';
 import type { RegistryClient } from './registry-client.ts';
@@ -177,7 +178,7 @@ function hash(algorithm: string, body: Buffer): string {
 export type WantedPlatforms = readonly string[] | 'all';
 
 /** What is known of the images of a digest. */
-export type Measures = Pick<PullableImage, 'sizes' | 'platforms'>;
+export type Measures = Pick<PullableImage, 'sizes' | 'platforms' | 'missing'>;
 
 /** Manifests fetched for one image, at most: the longest lists in use have about ten platforms. */
 const MAX_MANIFESTS = 16;
@@ -198,39 +199,93 @@ export async function measureImage(
   if (isFailure(top)) return top;
   if (top.manifest.kind === 'image') return { sizes: repeat(top.manifest.bytes, wanted), platforms: undefined };
   const { entries, isWhole } = top.manifest;
-  const sizes = await addUp(client, choose(entries, wanted));
-  if (isFailure(sizes)) return sizes;
-  return { sizes, platforms: isWhole ? listPlatforms(entries).slice(0, MAX_PLATFORMS) : undefined };
+  const { sizes, missing, isOneThere, failure } = await addUp(client, choose(entries, wanted));
+  if (!isOneThere && failure !== undefined) return failure;
+  const named = listPlatforms(entries);
+  const there = named.filter((platform) => !missing.includes(platform));
+  if (isWhole && there.length === 0 && missing.length > 0) {
+    return { failure: { outcome: 'failed', cause: 'platform-missing', platform: listSome(missing, 'or') } };
+  }
+  const platforms = isWhole ? there.slice(0, MAX_PLATFORMS) : undefined;
+  return { sizes, platforms, ...(missing.length > 0 && { missing }) };
 }
 
-type Choice = Readonly<{ platform: string; digest: string }>;
+/** `chosen`: the platform of the index that a machine takes; several entries may have it, as one for each version of Windows. */
+type Choice = Readonly<{ platform: string; chosen: string; digests: readonly string[] }>;
 
 /** For each platform what containerd would choose, each at most once. */
 function choose(entries: readonly IndexEntry[], wanted: WantedPlatforms): readonly Choice[] {
   const chosen = (wanted === 'all' ? listPlatforms(entries) : [...new Set(wanted)]).flatMap(
     (platform): readonly Choice[] => {
       const runnable = wanted === 'all' ? [platform] : listRunnable(platform);
-      const found = runnable.flatMap((each) => entries.find((entry) => entry.platform === each) ?? [])[0];
-      return found === undefined ? [] : [{ platform, digest: found.digest }];
+      const chosen = runnable.find((each) => entries.some((entry) => entry.platform === each));
+      if (chosen === undefined) return [];
+      const same = entries.filter((entry) => entry.platform === chosen).map(({ digest }) => digest);
+      return [{ platform, chosen, digests: [...new Set(same)].slice(0, MAX_MANIFESTS) }];
     },
   );
   return chosen.slice(0, MAX_MANIFESTS);
 }
 
-async function addUp(
-  client: RegistryClient,
-  choices: readonly Choice[],
-): Promise<readonly PlatformSize[] | ProbeFailure> {
-  const fetched = new Map<string, FetchedManifest>();
+type Sum = Readonly<{
+  sizes: readonly PlatformSize[];
+  /** Named by the index, and their manifests are not there. */
+  missing: readonly string[];
+  isOneThere: boolean;
+  /** Why nothing is known of a platform, of the first such. */
+  failure: ProbeFailure | undefined;
+}>;
+
+/** A node fetches the manifest of its own platform alone, so that what one lacks says nothing of the others. */
+async function addUp(client: RegistryClient, choices: readonly Choice[]): Promise<Sum> {
+  const fetched = new Map<string, FetchedManifest | ProbeFailure>();
   const sizes: PlatformSize[] = [];
-  for (const { platform, digest } of choices) {
-    const found = fetched.get(digest) ?? (await fetchManifest(client, digest, digest));
-    if (isFailure(found)) return found;
-    fetched.set(digest, found);
-    // An index within an index is not looked into.
-    if (found.manifest.kind === 'image') sizes.push({ platform, bytes: found.manifest.bytes });
+  const missing = new Set<string>();
+  let isOneThere = false;
+  let failure: ProbeFailure | undefined;
+  for (const { platform, chosen, digests } of choices) {
+    const found = await fetchFirst(client, digests, fetched);
+    if (found === undefined) continue;
+    if (!isFailure(found)) {
+      isOneThere = true;
+      // An index within an index is not looked into.
+      if (found.manifest.kind === 'image') sizes.push({ platform, bytes: found.manifest.bytes });
+    } else if (isNotThere(found)) missing.add(chosen);
+    else {
+      failure ??= found;
+      // Whoever limits pulls, or cannot be reached, is not asked for the rest.
+      if (!isOfManifest(found)) break;
+    }
   }
-  return sizes;
+  return { sizes, missing: [...missing], isOneThere, failure };
+}
+
+/** The first of some manifests that is there, or what came of the last; undefined when as many were fetched as may be. */
+async function fetchFirst(
+  client: RegistryClient,
+  digests: readonly string[],
+  fetched: Map<string, FetchedManifest | ProbeFailure>,
+): Promise<FetchedManifest | ProbeFailure | undefined> {
+  let last: FetchedManifest | ProbeFailure | undefined;
+  for (const digest of digests) {
+    const known = fetched.get(digest);
+    if (known === undefined && fetched.size >= MAX_MANIFESTS) return undefined;
+    last = known ?? (await fetchManifest(client, digest, digest));
+    fetched.set(digest, last);
+    if (!isFailure(last) || !isNotThere(last)) return last;
+  }
+  return last;
+}
+
+function isNotThere(found: ProbeFailure): boolean {
+  return 'failure' in found && outcomeOf(found.failure) === 'not-found';
+}
+
+/** Whether others of the same registry may well be there. */
+function isOfManifest(found: ProbeFailure): boolean {
+  if ('notAsked' in found) return true;
+  const outcome = outcomeOf(found.failure);
+  return outcome === 'denied' || outcome === 'broken';
 }
 
 function repeat(bytes: number, wanted: WantedPlatforms): readonly PlatformSize[] {

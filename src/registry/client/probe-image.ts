@@ -58,6 +58,7 @@ async function askAll(exchange: Exchange, request: ProbeRequest, now: () => numb
   const common = { exchange, repository, registry, now };
   const deadline = performance.now() + timeoutMs;
   let open: Open | undefined;
+  let incomplete: FoundImage | undefined;
   for (const [index, host] of mirrors.entries()) {
     const mirror = addressOf(host, plainHttp);
     if (mirror === undefined) continue;
@@ -73,12 +74,27 @@ async function askAll(exchange: Exchange, request: ProbeRequest, now: () => numb
       request,
     );
     // Of the limit of a mirror nobody wants to know.
-    if ('answer' in result && result.answer.outcome === 'ok') return { answer: result.answer };
+    if ('answer' in result && result.answer.outcome === 'ok') {
+      if (result.answer.missing === undefined) return { answer: result.answer };
+      incomplete ??= result.answer;
+      continue;
+    }
     open ??= findOpen(result, host, toUsable(credentials));
   }
   const isDockerHub = reference.registry === DOCKER_HUB;
   const last = await ask({ ...common, address, isDockerHub, credentials: toUsable(credentials), deadline }, request);
-  return open !== undefined && 'answer' in last && last.answer.outcome !== 'ok' ? open : last;
+  if ('answer' in last && last.answer.outcome === 'ok') return last;
+  if (incomplete !== undefined) return { answer: openUp(incomplete, open ?? last) };
+  return open !== undefined && 'answer' in last ? open : last;
+}
+
+type FoundImage = Readonly<{ endpoint: string }> & PullableImage;
+
+/** What a mirror lacks containerd fetches from the next host, so that it is not known to be missing unless that one says no. */
+function openUp(image: FoundImage, after: ProbeResult): FoundImage {
+  const outcome = 'answer' in after ? outcomeOf(after.answer) : undefined;
+  const isSure = outcome === 'not-found' || outcome === 'denied';
+  return isSure ? image : { ...image, platforms: undefined, missing: [] };
 }
 
 type Open = Readonly<{ notAsked: NotAsked }>;

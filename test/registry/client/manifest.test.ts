@@ -385,7 +385,11 @@ describe('an index', () => {
   });
 
   test.each<[what: string, answer: FakeAnswers[string], failure: unknown]>([
-    ['is missing', { status: 404 }, { failure: { outcome: 'failed', cause: 'image-not-found' } }],
+    [
+      'is missing',
+      { status: 404 },
+      { failure: { outcome: 'failed', cause: 'platform-missing', platform: 'linux/amd64' } },
+    ],
     ['is another', { body: ARM64.bytes }, broken('other-digest')],
     [
       'may not be fetched',
@@ -396,5 +400,91 @@ describe('an index', () => {
     const answers = { [`GET ${MANIFESTS}/${AMD64_IMAGE.digest}`]: answer };
     const { measures } = await measure(makeIndex({ 'linux/amd64': AMD64_IMAGE }), ['linux/amd64'], answers);
     expect(measures).toEqual(failure);
+  });
+});
+
+// A node fetches the manifest of its own platform alone. Otherwise Pods are denied whose nodes pull without any trouble.
+describe('an index of which a mirror has kept a part', () => {
+  const INDEX = makeIndex({ 'linux/amd64': AMD64_IMAGE, 'linux/arm64': ARM64, 'linux/386': I386 });
+  const MISSING: FakeAnswer = {
+    status: 404,
+    body: { errors: [{ code: 'MANIFEST_UNKNOWN', message: 'manifest unknown' }] },
+  };
+  const lacking = (answer: FakeAnswer, ...images: readonly TestImage[]): FakeAnswers =>
+    Object.fromEntries(images.map(({ digest }) => [`GET ${MANIFESTS}/${digest}`, answer]));
+  const amd64 = sizesOf({ 'linux/amd64': AMD64_IMAGE.pulledBytes });
+  const i386 = sizesOf({ 'linux/386': I386.pulledBytes });
+
+  test.each<[what: string, wanted: WantedPlatforms, answers: FakeAnswers, measures: unknown]>([
+    [
+      'another platform is missing',
+      'all',
+      lacking(MISSING, ARM64),
+      { sizes: [...amd64, ...i386], platforms: ['linux/amd64', 'linux/386'], missing: ['linux/arm64'] },
+    ],
+    [
+      'another platform is missing, and is one of the nodes too',
+      ['linux/arm64', 'linux/amd64'],
+      lacking(MISSING, ARM64),
+      { sizes: amd64, platforms: ['linux/amd64', 'linux/386'], missing: ['linux/arm64'] },
+    ],
+    [
+      'the first platform is missing',
+      'all',
+      lacking(MISSING, AMD64_IMAGE, ARM64),
+      { sizes: i386, platforms: ['linux/386'], missing: ['linux/amd64', 'linux/arm64'] },
+    ],
+    [
+      'the platform of the nodes is missing',
+      ['linux/amd64'],
+      lacking(MISSING, AMD64_IMAGE),
+      { sizes: [], platforms: ['linux/arm64', 'linux/386'], missing: ['linux/amd64'] },
+    ],
+    [
+      'another may not be pulled',
+      'all',
+      lacking({ status: 403 }, ARM64),
+      { sizes: [...amd64, ...i386], platforms: ['linux/amd64', 'linux/arm64', 'linux/386'] },
+    ],
+    [
+      'another makes no sense',
+      'all',
+      lacking({ body: '{}' }, ARM64),
+      { sizes: [...amd64, ...i386], platforms: ['linux/amd64', 'linux/arm64', 'linux/386'] },
+    ],
+    [
+      'another cannot be had just now',
+      'all',
+      lacking({ status: 429 }, ARM64),
+      { sizes: amd64, platforms: ['linux/amd64', 'linux/arm64', 'linux/386'] },
+    ],
+    [
+      'nothing is there',
+      'all',
+      lacking(MISSING, ...INDEX.images),
+      {
+        failure: { outcome: 'failed', cause: 'platform-missing', platform: 'linux/amd64, linux/arm64 or linux/386' },
+      },
+    ],
+  ])('counts by itself where %s', async (_what, wanted, answers, measures) => {
+    expect((await measure(INDEX, wanted, answers)).measures).toEqual(measures);
+  });
+
+  // One entry for each version of Windows: the node chooses by that, which is not looked at here.
+  test('has a platform if one of several entries for it is there', async () => {
+    const windows = makeIndex({ 'windows/amd64': AMD64_IMAGE, 'windows/amd64/v1': ARM64 });
+    const { measures } = await measure(windows, 'all', lacking(MISSING, AMD64_IMAGE));
+    expect(measures).toEqual({
+      sizes: sizesOf({ 'windows/amd64': ARM64.pulledBytes }),
+      platforms: ['windows/amd64'],
+    });
+  });
+
+  test('is asked for no more manifests than another', async () => {
+    const many = makeIndex(
+      Object.fromEntries(Array.from({ length: 99 }, (_, at) => [`linux/c${at}`, makeImage([at])])),
+    );
+    const { asked } = await measure(many, 'all', lacking(MISSING, ...many.images));
+    expect(asked).toHaveLength(17);
   });
 });

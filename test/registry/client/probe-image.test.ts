@@ -7,7 +7,7 @@ import { readReference } from '../../../src/image/reference.ts';
 import { ExchangeError } from '../../../src/registry/exchange/exchange.ts';
 import type { Exchange, ExchangeResponse } from '../../../src/registry/exchange/exchange.ts';
 import { createProbeImage, type ProbeRequest, type ProbeResult } from '../../../src/registry/client/probe-image.ts';
-import { makeImage, makeIndex } from '../../support/registry-images.ts';
+import { makeImage, makeIndex, type TestImage } from '../../support/registry-images.ts';
 import { fakeExchange, MANIFESTS, NO_POLICY, type FakeAnswer, type FakeAnswers } from './fake-exchange.ts';
 
 const AMD64 = makeImage([100]);
@@ -188,6 +188,43 @@ describe('mirrors', () => {
     const { requests } = await probe('nginx', {}, { registry, timeoutMs: 9000 });
     const times = new Map(requests.map(({ url, deadline }) => [url.hostname, deadline - performance.now()]));
     expect([...times.values()]).toEqual([3000, 4500, 9000]);
+  });
+
+  // containerd fetches from the next host what one lacks, also the manifest of a platform.
+  describe('that lack a platform', () => {
+    const image = (host: string, { digest, bytes, mediaType }: TestImage): FakeAnswers => ({
+      [`GET https://${host}/v2/team/app/manifests/${digest}${host === 'one.example.com' ? NS : ''}`]: {
+        body: bytes,
+        headers: { 'content-type': mediaType },
+      },
+    });
+    const NS = '?ns=registry.example.com';
+    const onMirror = {
+      [`HEAD https://one.example.com/v2/team/app/manifests/v1${NS}`]: found(),
+      ...image('one.example.com', INDEX),
+      ...image('one.example.com', AMD64),
+    };
+    const complete = {
+      [`HEAD ${V1}`]: found(),
+      ...image('registry.example.com', INDEX),
+      ...image('registry.example.com', AMD64),
+      ...image('registry.example.com', ARM64),
+    };
+    const options = { registry: { mirrors: ['one.example.com'] }, platforms: ['linux/amd64', 'linux/arm64'] };
+
+    test.each<[what: string, answers: FakeAnswers, endpoint: string, measures: Partial<PullableImage>]>([
+      ['that has it', complete, 'registry.example.com:443', { platforms: ['linux/amd64', 'linux/arm64'] }],
+      ['that has nothing', {}, 'one.example.com:443', { platforms: ['linux/amd64'], missing: ['linux/arm64'] }],
+      [
+        'that cannot be asked',
+        { [`HEAD ${V1}`]: { outcome: 'failed', cause: 'timeout' } },
+        'one.example.com:443',
+        { platforms: undefined, missing: [] },
+      ],
+    ])('leave it to the registry %s', async (_what, answers, endpoint, measures) => {
+      const { result } = await probe(APP, { ...onMirror, ...answers }, options);
+      expect(result).toMatchObject({ answer: { endpoint, outcome: 'ok', ...measures } });
+    });
   });
 
   test('that can be no hosts are passed over', async () => {
