@@ -83,6 +83,11 @@ async function askAll(exchange: Exchange, request: ProbeRequest, now: () => numb
   }
   const isDockerHub = reference.registry === DOCKER_HUB;
   const last = await ask({ ...common, address, isDockerHub, credentials: toUsable(credentials), deadline }, request);
+  return conclude(last, open, incomplete);
+}
+
+/** @param incomplete what a mirror has, which lacks a platform */
+function conclude(last: ProbeResult, open: Open | undefined, incomplete: FoundImage | undefined): ProbeResult {
   if ('answer' in last && last.answer.outcome === 'ok') return last;
   if (incomplete !== undefined) return { answer: openUp(incomplete, open ?? last) };
   return open !== undefined && 'answer' in last ? open : last;
