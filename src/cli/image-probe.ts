@@ -29,8 +29,17 @@ export function openImageProbe(
   const { timeoutMs } = policy.probe;
   return async (reference) => {
     const { probe: registry = UNNAMED, pullSecret } = findRegistry(policy, reference) ?? {};
+    // Without a login there is nothing to lose, and it is a person who typed the address.
+    const anyTokenHost = registry === UNNAMED ? 'as-registry' : 'public';
     const ask = async (login: Login): Promise<ProbeResult> =>
-      probeImage({ reference, registry, credentials: login?.credentials, platforms: 'all', timeoutMs });
+      probeImage({
+        reference,
+        registry,
+        credentials: login?.credentials,
+        platforms: 'all',
+        timeoutMs,
+        ...(login === undefined && { anyTokenHost }),
+      });
     const { entries } = chooseCredentials({ entries: logins?.entries ?? [], isComplete: true }, reference);
     const attempt = (await tryInTurn(entries, ask)) ?? { identity: undefined, told: await ask(undefined) };
     return {

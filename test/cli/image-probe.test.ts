@@ -61,6 +61,7 @@ describe('a registry', () => {
         credentials: undefined,
         platforms: 'all',
         timeoutMs: 10_000,
+        anyTokenHost: 'as-registry',
       },
     ]);
   });
@@ -79,6 +80,7 @@ describe('a registry', () => {
     expect(request).toMatchObject({
       registry: { plainHttp: true, addresses: ['10.0.0.0/8'], tokenHosts: ['t.example.com'] },
       timeoutMs: 3000,
+      anyTokenHost: 'public',
     });
   });
 });
@@ -94,8 +96,10 @@ describe('logins are tried as kubelet tries them', () => {
   };
 
   test('the more specific first, and no more once one will do', async () => {
-    const { users, report } = await ask(IMAGE, { config });
+    const { users, requests, report } = await ask(IMAGE, { config });
     expect(users).toEqual(['team']);
+    // With a login a token service is sent the password.
+    expect(requests[0]).not.toHaveProperty('anyTokenHost');
     expect(report.login).toBe(`${HOST}/team`);
   });
 

@@ -9,7 +9,8 @@ import { image, type ImageOptions } from '../../src/cli/image.ts';
 import { capturedIo } from '../support/captured-io.ts';
 import { hasDockerRegistry, startDockerRegistry, USER, type DockerRegistry } from '../support/docker-registry.ts';
 import { startFaultRegistry, type Answer, type FaultRegistry } from '../support/fault-registry.ts';
-import { makeImage, makeIndex } from '../support/registry-images.ts';
+import { makeRegistryCertificates, type RegistryCertificates } from '../support/registry-certificates.ts';
+import { makeImage, makeIndex, type TestImage } from '../support/registry-images.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
 // `pullguard image --probe` as people run it, and registries that answer.
@@ -218,6 +219,87 @@ describe('as a process', () => {
     const closed = once(child, 'close');
     expect(await text(child.stdout)).toMatch(/^ {2}pullable {4}no: .* has no /m);
     expect(await closed).toEqual([1, null]);
+  });
+
+  describe('without a policy, as people type it', () => {
+    let certificates: RegistryCertificates;
+    let env: NodeJS.ProcessEnv;
+
+    beforeAll(async () => {
+      certificates = await makeRegistryCertificates();
+      env = { NODE_EXTRA_CA_CERTS: tempFolder(afterAll).write('ca.pem', certificates.ca) };
+    });
+
+    async function serveTls(answer: Answer): Promise<FaultRegistry & { address: string }> {
+      const registry = await startFaultRegistry(answer, { tls: certificates.valid });
+      onTestFinished(registry.close);
+      return { ...registry, address: `localhost:${registry.port}` };
+    }
+
+    async function run(...args: readonly string[]): Promise<Readonly<{ code: number; stdout: string }>> {
+      const child = start(['--probe', ...args], env);
+      const closed = once(child, 'close');
+      const stdout = await text(child.stdout);
+      const [code] = (await closed) as [number];
+      return { code, stdout };
+    }
+
+    const AMD64 = makeImage([1000]);
+    const SPARSE = makeIndex({ 'linux/amd64': AMD64, 'linux/arm64': makeImage([10]) });
+
+    /** Answers for manifests by tag and digest; what it has none for is not there. */
+    const serveManifests =
+      (...images: readonly TestImage[]): Answer =>
+      ({ url = '', method }, response) => {
+        const name = url.slice(url.lastIndexOf('/') + 1);
+        const found = name === '1' ? images[0] : images.find(({ digest }) => digest === name);
+        if (found === undefined) {
+          response.writeHead(404, { 'Content-Type': 'application/json' });
+          response.end(JSON.stringify({ errors: [{ code: 'MANIFEST_UNKNOWN', message: 'manifest unknown' }] }));
+          return;
+        }
+        response.writeHead(200, { 'Content-Type': found.mediaType, 'Docker-Content-Digest': found.digest });
+        response.end(method === 'HEAD' ? undefined : found.bytes);
+      };
+
+    // A mirror that was given one platform of several: nodes of that one pull it.
+    test('an image that lacks another platform is pullable', async () => {
+      const { address } = await serveTls(serveManifests(SPARSE, AMD64));
+      const { code, stdout } = await run(`${address}/sparse:1`);
+      expect(stdout).toMatch(/^ {2}pullable {4}yes$/m);
+      expect(stdout).toMatch(/^ {2}note .*linux\/arm64/m);
+      expect(code).toBe(0);
+    });
+
+    test('an image of which nothing is there is not', async () => {
+      const { address } = await serveTls(serveManifests(SPARSE));
+      const { code, stdout } = await run('-o', 'json', `${address}/sparse:1`);
+      expect(JSON.parse(stdout)).toMatchObject({ probe: { pullable: false, outcome: 'not-found' } });
+      expect(stdout).toMatch(/no image for linux\/amd64 or linux\/arm64/);
+      expect(code).toBe(1);
+    });
+
+    // GitLab's registry: every public image of it was "not known".
+    test('a token is had of another host, and nobody logs in there', async () => {
+      const tokens = await serveTls((_request, response) => response.end(JSON.stringify({ token: 'abc' })));
+      const manifests = serveManifests(AMD64);
+      const registry = await serveTls((request, response) => {
+        if (request.headers.authorization === 'Bearer abc') {
+          manifests(request, response);
+          return;
+        }
+        response.writeHead(401, { 'WWW-Authenticate': `Bearer realm="https://${tokens.address}/token"` });
+        response.end();
+      });
+      const image = `${registry.address}/otherhost:1`;
+      expect(await run(image)).toMatchObject({ code: 0, stdout: expect.stringMatching(/pullable +yes/) as string });
+      expect(tokens.requests.some(({ headers }) => 'authorization' in headers)).toBe(false);
+      // With a login the password would be sent to whoever the registry names.
+      const asked = tokens.requests.length;
+      const withLogin = await run('--docker-config', writeLogin(registry.address, USER.password), image);
+      expect(withLogin).toMatchObject({ code: 1, stdout: expect.stringMatching(/pullable +not known/) as string });
+      expect(tokens.requests).toHaveLength(asked);
+    });
   });
 
   test('Ctrl-C ends it while a registry hangs', async () => {

@@ -1,7 +1,7 @@
 import type { RegistryProbe } from '../../policy/policy.ts';
 import type { Credentials } from '../../pull/keyring.ts';
 import { readPath } from '../../text/json.ts';
-import type { Exchange } from '../exchange/exchange.ts';
+import type { Exchange, ExchangeResponse } from '../exchange/exchange.ts';
 import { addressOf, endpointOf, type RegistryAddress } from './address.ts';
 import { broken, classifyTokenRefusal, isFailure, parseJson, type ProbeFailure } from './outcome.ts';
 import { followRedirects } from './redirects.ts';
@@ -20,6 +20,11 @@ export type LoginOptions = Readonly<{
   deadline: number;
   /** Milliseconds since 1970. */
   now: () => number;
+  /**
+   * Whether the registry may name any token service, over HTTPS, where nobody logs in. Its address is a public one; `as-registry`:
+   * where the registry's own is not, it may have any that the registry may have.
+   */
+  anyTokenHost?: 'public' | 'as-registry';
 }>;
 
 /** `isForOthers`: the token that the registry wanted is for other repositories, and was not asked for. */
@@ -39,25 +44,37 @@ const DOCKER_HUB_TOKENS = 'auth.docker.io:443';
 /**
  * What to log in with at a registry that asks for it; undefined when nothing that we have meets what it asks for.
  *
- * @param header `WWW-Authenticate`; several of them joined with commas, as Node does
+ * @param response with `WWW-Authenticate`; several of them joined with commas, as Node does
  */
 export async function logIn(
-  header: string | undefined,
+  { headers, isPrivate = false }: Pick<ExchangeResponse, 'headers' | 'isPrivate'>,
   options: LoginOptions,
 ): Promise<Login | ProbeFailure | undefined> {
   const { credentials, repository } = options;
   const basic = credentials === undefined ? undefined : toBasic(credentials);
   if (basic !== undefined && basic.length > MAX_LOGIN_LENGTH) return { notAsked: { why: 'long-credentials' } };
-  const challenge = chooseChallenge(header ?? '');
+  const challenge = chooseChallenge(headers['www-authenticate'] ?? '');
   if (challenge?.kind !== 'bearer') {
     return challenge === undefined || basic === undefined ? undefined : { scheme: 'basic', authorization: basic };
   }
-  const realm = checkRealm(challenge.realm, options);
-  if (isFailure(realm)) return realm;
-  const token = await fetchToken({ realm, service: challenge.service, authorization: basic }, options);
+  const token = await askTokenService(challenge, basic, { ...options, isPrivate });
   if (isFailure(token)) return token;
   const isForOthers = isForOtherRepositories(challenge.scope, repository);
   return { scheme: 'bearer', authorization: `Bearer ${token.token}`, isForOthers };
+}
+
+type BearerChallenge = Extract<UsableChallenge, Readonly<{ kind: 'bearer' }>>;
+
+/** @param options `isPrivate`: the registry's own address is not a public one */
+async function askTokenService(
+  { realm, service }: BearerChallenge,
+  authorization: string | undefined,
+  { isPrivate, ...options }: LoginOptions & Readonly<{ isPrivate: boolean }>,
+): Promise<Readonly<{ token: string }> | ProbeFailure> {
+  const url = checkRealm(realm, options);
+  if (isFailure(url)) return url;
+  const allowed = mayGiveTokens(url, options) ? options : limitToOthers(options, isPrivate);
+  return fetchToken({ realm: url, service, authorization }, allowed);
 }
 
 function toBasic({ username, password }: Credentials): string {
@@ -105,7 +122,8 @@ function checkRealm(realm: string, options: LoginOptions): URL | ProbeFailure {
   if (url.protocol !== 'https:' && !options.registry.plainHttp) {
     return { notAsked: { why: 'token-over-plain-http', host } };
   }
-  if (!mayGiveTokens(url, options)) return { notAsked: { why: 'token-host-not-named', host } };
+  if (!mayGiveTokens(url, options) && !mayBeNamed(url, options))
+    return { notAsked: { why: 'token-host-not-named', host } };
   url.hash = '';
   return url;
 }
@@ -114,6 +132,17 @@ function mayGiveTokens(url: URL, { address, isDockerHub, registry }: LoginOption
   const asked = endpointOf(url);
   if (asked === address.endpoint || (isDockerHub && asked === DOCKER_HUB_TOKENS)) return true;
   return registry.tokenHosts.some((host) => addressOf(host, url.protocol === 'http:')?.endpoint === asked);
+}
+
+/** Without a user and a password there is nothing that a host could be shown. */
+function mayBeNamed({ protocol }: URL, { anyTokenHost, credentials }: LoginOptions): boolean {
+  return anyTokenHost !== undefined && credentials === undefined && protocol === 'https:';
+}
+
+/** A registry of the internet leads nobody into a private network; one within it has its token service there as well. */
+function limitToOthers(options: LoginOptions, isPrivate: boolean): LoginOptions {
+  const keeps = options.anyTokenHost === 'as-registry' && isPrivate;
+  return keeps ? options : { ...options, registry: { ...options.registry, addresses: [] } };
 }
 
 type TokenRequest = Readonly<{

@@ -8,6 +8,7 @@ import { measureImage } from './manifest.ts';
 import { isFailure, type ProbeFailure } from './outcome.ts';
 import type { RateLimit } from './rate-limit.ts';
 import { addressOf, registryAddressOf } from './address.ts';
+import type { LoginOptions } from './authenticate.ts';
 import { createRegistryClient, type ClientOptions, type RegistryClient } from './registry-client.ts';
 import { resolveImage } from './resolve-image.ts';
 
@@ -23,6 +24,8 @@ export type ProbeRequest = Readonly<{
   platforms: readonly string[] | 'all';
   /** For everything together, in milliseconds. */
   timeoutMs: number;
+  /** Only where a person typed the address, and nobody logs in; see `LoginOptions`. */
+  anyTokenHost?: LoginOptions['anyTokenHost'];
 }>;
 
 /** What came of asking. A registry is not asked where the policy does not allow it: `notAsked` says why, for operators. */
@@ -48,14 +51,14 @@ export function createProbeImage(exchange: Exchange, now: () => number = Date.no
 
 /** Mirrors first, in their order; the registry has the last word, unless it is no and a mirror could not be asked as nodes do. */
 async function askAll(exchange: Exchange, request: ProbeRequest, now: () => number): Promise<ProbeResult> {
-  const { reference, registry, credentials, timeoutMs } = request;
+  const { reference, registry, credentials, timeoutMs, anyTokenHost } = request;
   const { plainHttp, mirrors } = registry;
   const { repository } = reference;
   const address = registryAddressOf(reference.registry, plainHttp);
   if (address === undefined) {
     return { notAsked: { why: 'impossible-host', host: reference.registry } };
   }
-  const common = { exchange, repository, registry, now };
+  const common = { exchange, repository, registry, now, ...(anyTokenHost !== undefined && { anyTokenHost }) };
   const deadline = performance.now() + timeoutMs;
   let open: Open | undefined;
   let incomplete: FoundImage | undefined;

@@ -50,7 +50,7 @@ export function createRegistryClient(options: ClientOptions): RegistryClient {
       const path = `/v2/${repository}/manifests/${name}`;
       const reply = await send(path, request);
       if (isFailure(reply) || reply.response.status !== 401 || reply.isElsewhere || login !== undefined) return reply;
-      const found = await logIn(reply.response.headers['www-authenticate'], options);
+      const found = await logIn(reply.response, options);
       if (found === undefined) return classify(reply);
       if (isFailure(found)) return found;
       login = found;

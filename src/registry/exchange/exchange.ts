@@ -16,7 +16,13 @@ export type ExchangeRequest = Readonly<{
 }>;
 
 /** `body` is complete and of the length that was announced. */
-export type ExchangeResponse = Readonly<{ status: number; headers: IncomingHttpHeaders; body: Buffer }>;
+export type ExchangeResponse = Readonly<{
+  status: number;
+  headers: IncomingHttpHeaders;
+  body: Buffer;
+  /** Whether the address that answered is one that the whole internet cannot reach. */
+  isPrivate?: boolean;
+}>;
 
 /** Sends one request and follows nothing. @throws ExchangeError */
 export type Exchange = (request: ExchangeRequest) => Promise<ExchangeResponse>;

@@ -9,6 +9,7 @@ import { request as requestHttps, type RequestOptions as TlsRequestOptions } fro
 import { isIP, type Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import { failBy } from '../../cause/answer.ts';
+import { isAllowedAddress } from './addresses.ts';
 import type { Connections } from './connections.ts';
 import {
   classifyError,
@@ -76,9 +77,15 @@ export async function send(
       hasAnswer = true;
       // The body may take as long as there is time at all.
       limit(Infinity);
-      readResponse(incoming, request.maxBytes).then(settle, (error: unknown) => {
-        fail(classifyError(error));
-      });
+      const isPrivate = !isAllowedAddress(incoming.socket.remoteAddress ?? '', NONE);
+      readResponse(incoming, request.maxBytes).then(
+        (response) => {
+          settle(isPrivate ? { ...response, isPrivate } : response);
+        },
+        (error: unknown) => {
+          fail(classifyError(error));
+        },
+      );
     });
     outgoing.end();
 
@@ -104,6 +111,7 @@ export async function send(
   });
 }
 
+const NONE: readonly string[] = [];
 const TIMEOUT: ExchangeFailure = { outcome: 'failed', cause: 'timeout' };
 const DNS_FAILED: ExchangeFailure = { outcome: 'dns-failed' };
 const NOT_HTTP = failBy('not-http');

@@ -16,28 +16,36 @@ const REALM = 'https://registry.example.com/token';
 const SCOPE = 'scope=repository%3Ateam%2Fapp%3Apull';
 
 type Options = Readonly<
-  Partial<Omit<LoginOptions, 'address' | 'registry'>> & { host?: string; registry?: Partial<RegistryProbe> }
+  Partial<Omit<LoginOptions, 'address' | 'registry'>> & {
+    host?: string;
+    registry?: Partial<RegistryProbe>;
+    isPrivate?: boolean;
+  }
 >;
 
 /** What comes of a challenge of `registry.example.com`, and what was asked for that. */
 async function meet(
   header: string | undefined,
   answers: FakeAnswers = {},
-  { host, registry, ...options }: Options = {},
+  { host, registry, isPrivate = false, ...options }: Options = {},
 ) {
   const fake = fakeExchange(answers);
   const policy = { ...NO_POLICY, ...registry };
-  const login = await logIn(header, {
-    exchange: fake.exchange,
-    address: addressOf(host ?? 'registry.example.com', policy.plainHttp)!,
-    isDockerHub: false,
-    repository: 'team/app',
-    credentials: undefined,
-    deadline: 1000,
-    now: () => NOW,
-    ...options,
-    registry: policy,
-  });
+  const headers = header === undefined ? {} : { 'www-authenticate': header };
+  const login = await logIn(
+    { headers, isPrivate },
+    {
+      exchange: fake.exchange,
+      address: addressOf(host ?? 'registry.example.com', policy.plainHttp)!,
+      isDockerHub: false,
+      repository: 'team/app',
+      credentials: undefined,
+      deadline: 1000,
+      now: () => NOW,
+      ...options,
+      registry: policy,
+    },
+  );
   return { login, ...fake };
 }
 
@@ -227,6 +235,42 @@ describe('where tokens come from', () => {
       const { login, requests } = await meet(`${bearer(realm)}, Basic realm="x"`, {}, more);
       expect([login, requests]).toEqual([{ notAsked }, []]);
     }
+  });
+
+  // Whoever types an address without a login has nothing to lose; GitLab's registry has its tokens elsewhere.
+  describe('for a person who logs in nowhere', () => {
+    const ELSEWHERE = 'https://gitlab.example.com/jwt/auth';
+    const addresses = ['10.0.0.0/8'];
+
+    test.each<[what: string, options: Options, allowed: readonly string[]]>([
+      ['a registry of the internet: in no private network', { anyTokenHost: 'as-registry' }, []],
+      ['one of a private network: there too', { anyTokenHost: 'as-registry', isPrivate: true }, addresses],
+      ['one that the policy names: in no private network', { anyTokenHost: 'public', isPrivate: true }, []],
+    ])('may be anywhere over HTTPS, of %s', async (_what, options, allowed) => {
+      const answers = { [`GET ${ELSEWHERE}?${SCOPE}`]: { body: { token: 'abc' } } };
+      const { login, requests } = await meet(bearer(ELSEWHERE), answers, { registry: { addresses }, ...options });
+      expect(login).toMatchObject({ authorization: 'Bearer abc' });
+      expect(requests).toMatchObject([{ registry: { addresses: allowed } }]);
+      expect(requests[0]!.headers).not.toHaveProperty('Authorization');
+    });
+
+    test.each<[realm: string, options: Options, notAsked: NotAsked]>([
+      [ELSEWHERE, { credentials: USER }, unnamed('gitlab.example.com')],
+      ['http://gitlab.example.com/', {}, { why: 'token-over-plain-http', host: 'gitlab.example.com' }],
+      ['http://169.254.169.254/', { registry: { plainHttp: true } }, unnamed('169.254.169.254')],
+      ['https://me:secret@gitlab.example.com/', {}, { why: 'token-with-user' }],
+    ])('is not %s with %j', async (realm, options, notAsked) => {
+      const { login, requests } = await meet(bearer(realm), {}, { anyTokenHost: 'as-registry', ...options });
+      expect([login, requests]).toEqual([{ notAsked }, []]);
+    });
+
+    test('sends nobody on to another host', async () => {
+      const moved = { status: 302, headers: { location: 'https://10.0.0.1/' } };
+      const answers = { [`GET ${ELSEWHERE}?${SCOPE}`]: moved };
+      const { login, requests } = await meet(bearer(ELSEWHERE), answers, { anyTokenHost: 'as-registry' });
+      expect(login).toEqual({ notAsked: { why: 'token-redirects' } });
+      expect(requests).toHaveLength(1);
+    });
   });
 
   test('is nowhere but at the hosts that are named, whatever a challenge says', async () => {

@@ -16,7 +16,8 @@ import {
 
 /** What is answered: status 200 without headers and body unless told otherwise, or no response at all. */
 export type FakeAnswer =
-  Readonly<{ status?: number; headers?: IncomingHttpHeaders; body?: string | Buffer | object }> | ExchangeFailure;
+  | Readonly<{ status?: number; headers?: IncomingHttpHeaders; body?: string | Buffer | object; isPrivate?: boolean }>
+  | ExchangeFailure;
 
 /** Answers by `HEAD https://registry.example.com/…`. Of a list the first answers the first request, the last all that follow. */
 export type FakeAnswers = Readonly<Record<string, FakeAnswer | readonly FakeAnswer[]>>;
@@ -53,9 +54,9 @@ export function fakeExchange(answers: FakeAnswers): FakeExchange {
 
 function answer(given: FakeAnswer): Awaited<ReturnType<Exchange>> {
   if ('outcome' in given) throw new ExchangeError(given);
-  const { status = 200, headers = {}, body = '' } = given;
+  const { status = 200, headers = {}, body = '', isPrivate = false } = given;
   const bytes = Buffer.isBuffer(body) ? body : Buffer.from(typeof body === 'string' ? body : JSON.stringify(body));
-  return { status, headers, body: bytes };
+  return { status, headers, body: bytes, isPrivate };
 }
 
 export const NO_POLICY: RegistryProbe = { plainHttp: false, tokenHosts: [], addresses: [], mirrors: [] };
