@@ -1,8 +1,9 @@
+import type { Artifact } from '../image/artifact.ts';
 import type { ImageReference } from '../image/reference.ts';
 import { CAUSES, causeOf, type CauseCode, type CauseContext, type Outcome } from './causes.ts';
 import { describeFault, type Fault } from './fault.ts';
 
-/** What a registry said of an image. Nothing in it is text of the registry's. */
+/** What a registry said of an image. But for `says` nothing in it is text of the registry's. */
 export type ImageAnswer = Readonly<{
   /** Host and port that answered, or should have: `registry.example.com:443`. */
   endpoint: string;
@@ -28,25 +29,30 @@ export type PullableImage = Readonly<{
 export type PlatformSize = Readonly<{ platform: string; bytes: number }>;
 
 /** Why it cannot be pulled: a cause of the table, and what only this answer knows. */
-export type FailedPull = Readonly<{ outcome: 'failed' }> &
+export type FailedPull = Readonly<{
+  outcome: 'failed';
+  /** The message of the registry's error, redacted, escaped and cut: to be shown between quotes, and never to decide by. */
+  says?: string;
+}> &
   (
     | Readonly<{ cause: PlainCause }>
     /** `mayBeHidden`: the pod may have credentials that could not be read, and some registries say this to everybody else. */
-    | Readonly<{ cause: 'image-not-found' | 'repository-not-found'; mayBeHidden?: true }>
+    | Readonly<{ cause: AbsentCause; mayBeHidden?: true }>
     /** Milliseconds since 1970; undefined when the registry does not say. */
     | Readonly<{ cause: 'rate-limited'; endsAt: number | undefined }>
     | Readonly<{ cause: FaultyCause; fault: Fault }>
+    | Readonly<{ cause: 'not-an-image'; artifact: Artifact }>
     /** Some of the platforms that its index names: the registry has the manifest of none. */
     | Readonly<{ cause: 'platform-missing'; platform: string }>
   );
 
 /** Causes that a registry's fault is put down to. */
-type FaultyCause = 'no-tls' | 'server-error' | 'broken-registry';
+type FaultyCause = 'no-tls' | 'server-error' | 'broken-registry' | 'web-page';
 
-type PlainCause = Exclude<
-  CauseCode,
-  FaultyCause | 'image-not-found' | 'repository-not-found' | 'rate-limited' | 'platform-missing'
->;
+/** Causes that say that there is no such image. */
+type AbsentCause = 'image-not-found' | 'repository-not-found' | 'web-page-not-found';
+
+type PlainCause = Exclude<CauseCode, FaultyCause | AbsentCause | 'rate-limited' | 'platform-missing' | 'not-an-image'>;
 
 /** A failure that the cause alone describes. */
 export function failWith(cause: PlainCause): FailedPull {
@@ -56,7 +62,7 @@ export function failWith(cause: PlainCause): FailedPull {
 /** A failure of what does not do what a registry does. A number is a status, bytes or a count, as the fault has it. */
 export function failBy(what: Fault['what'], number?: number): FailedPull & Readonly<{ fault: Fault }> {
   const isServerError = what.endsWith('status') && number !== undefined && number >= 500 && number <= 599;
-  const cause = what === 'no-tls' ? what : isServerError ? 'server-error' : 'broken-registry';
+  const cause = what === 'no-tls' || what === 'web-page' ? what : isServerError ? 'server-error' : 'broken-registry';
   return { outcome: 'failed', cause, fault: number === undefined ? { what } : { what, number } };
 }
 

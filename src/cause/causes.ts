@@ -1,3 +1,4 @@
+import type { Artifact } from '../image/artifact.ts';
 import type { ImageReference } from '../image/reference.ts';
 import { CCE_SECRET } from '../image/swr.ts';
 import { quoteFirst } from '../text/list.ts';
@@ -6,6 +7,7 @@ import { shortenMiddle } from '../text/quote.ts';
 import { formatMinute } from '../text/time.ts';
 import { describeFault, type Fault } from './fault.ts';
 import {
+  adviseConvert,
   adviseCredentials,
   adviseNotFound,
   adviseRefused,
@@ -57,7 +59,8 @@ export type Cause = Readonly<{
   remedy: (context: CauseContext) => string;
 }>;
 
-export type Outcome = 'denied' | 'not-found' | 'certificate' | 'unreachable' | 'rate-limited' | 'broken' | 'node';
+export type Outcome =
+  'denied' | 'not-found' | 'unsupported' | 'certificate' | 'unreachable' | 'rate-limited' | 'broken' | 'node';
 
 /** The eight check items of the FAQ. */
 export type FaqItem = 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8;
@@ -76,6 +79,8 @@ export type CauseContext = Readonly<{
   /** When a rate limit ends. Milliseconds since 1970. */
   endsAt?: number | undefined;
   fault?: Fault;
+  /** What is there instead of an image. */
+  artifact?: Artifact;
   /** What nodes are and the image is not for: `linux/arm64`. */
   platform?: string;
 }>;
@@ -106,6 +111,17 @@ const NOT_FOUND = {
   isTransient: false,
   blamesRegistry: false,
   name: 'not found',
+} as const;
+
+/** It is there, and nothing that new container engines start; older ones may, or a volume may be made of it. */
+const UNSUPPORTED = {
+  outcome: 'unsupported',
+  faqItem: null,
+  about: 'image',
+  credentials: 'no',
+  believed: 'negative',
+  isTransient: false,
+  blamesRegistry: false,
 } as const;
 
 /** Nodes refuse a certificate for as long as nobody does anything. */
@@ -189,6 +205,37 @@ export const CAUSES = {
       `${endpointOf(context)} does not let the user ${nameSecrets(context)} pull it, ${orAbsent(context)}: give the user that right, or correct the address`,
     remedy: ({ reference }) => adviseRight('the user of the pull secret', reference),
   },
+  'token-denied': {
+    ...DENIED,
+    faqItem: null,
+    name: 'token denied',
+    says: ['failed to fetch oauth token'],
+    message: (context) =>
+      `${endpointOf(context)}'s token service refuses the user ${nameSecrets(context)} (HTTP 403), ${orAbsent(context)}: give the user that right`,
+    remedy: ({ reference }) =>
+      `It is the service that gives tokens for the registry which refuses, and not the registry. ${adviseRight('the user of the pull secret', reference)}`,
+  },
+  'token-denied-anonymous': {
+    ...DENIED,
+    faqItem: null,
+    name: 'token denied',
+    says: ['failed to fetch anonymous token'],
+    message: (context) =>
+      `${endpointOf(context)}'s token service gives no token without a user and password (HTTP 403), ${orAbsent(context)}: name a pull secret, or correct the address`,
+    remedy: adviseCredentials,
+  },
+  'access-blocked': {
+    ...DENIED,
+    faqItem: null,
+    about: 'registry',
+    credentials: 'may-help',
+    name: 'refused by a rule of the registry',
+    says: ['is not allowed access', 'due to configured policy', 'download blocking policy', 'quota exceeded'],
+    message: (context) =>
+      `${endpointOf(context)} refuses it by a rule of its own, such as a quota, a scan, a firewall or billing: ask the registry's admin`,
+    remedy: ({ endpoint }) =>
+      `Read what the registry says of it, and ask those who run ${endpoint} to lift the rule: it refuses although it knows the image and who asks. Rules that go by address may let nodes through.`,
+  },
   'repository-not-found': {
     ...NOT_FOUND,
     // Some registries say so of a repository that the user may not see.
@@ -204,6 +251,33 @@ export const CAUSES = {
     says: ['manifest unknown', 'not found'],
     message: (context) => `${endpointOf(context)} has no ${tellMissing(context)}, or push the image`,
     remedy: ({ reference }) => adviseNotFound(reference),
+  },
+  'web-page-not-found': {
+    ...NOT_FOUND,
+    credentials: 'may-help',
+    name: 'not found, says a web page',
+    says: ['404 page not found'],
+    message: (context) =>
+      `${endpointOf(context)} returned a web page, not a registry's error (HTTP 404): the address may not lead to the registry, or there is no ${nameMissing(context)}`,
+    remedy: ({ endpoint, reference }) =>
+      `Correct the address, or have all of /v2/ led to the registry: an ingress or a proxy before it may lead only a part there. Or push the image, if it is not there. What comes back: curl -v https://${endpoint}/v2/${reference.repository}/manifests/${reference.digest ?? reference.tag ?? 'latest'}`,
+  },
+  'schema-1': {
+    ...UNSUPPORTED,
+    name: 'manifest of schema 1',
+    says: ['docker.distribution.manifest.v1', 'Schema 1 images have been deprecated'],
+    message: (context) =>
+      `${endpointOf(context)} has ${nameMissing(context)} in an old format (schema 1) that containerd 2 no longer takes: build it again, or push it again`,
+    remedy: ({ reference }) => adviseConvert(reference),
+  },
+  'not-an-image': {
+    ...UNSUPPORTED,
+    name: 'not a container image',
+    says: ['mismatched image rootfs and manifest layers', 'unsupported image-specific operation on artifact'],
+    message: ({ artifact = 'an artifact', ...context }) =>
+      `${endpointOf(context)} has ${artifact} as ${nameMissing(context)}, and not a container image: correct the address`,
+    remedy: ({ artifact = 'an artifact' }) =>
+      `What is there is ${artifact}, which no container can be started from. Write the address of the image instead; a Helm chart is installed with helm, and names its images in its values.`,
   },
   'unknown-ca': {
     ...CERTIFICATE,
@@ -298,6 +372,16 @@ export const CAUSES = {
     blamesRegistry: true,
     says: ['500 Internal Server Error', '502 Bad Gateway', '503 Service Unavailable'],
   },
+  'web-page': {
+    ...BROKEN,
+    credentials: 'may-help',
+    name: 'a web page',
+    says: ["invalid character '<' looking for beginning of value", 'text/html'],
+    message: (context) =>
+      `${endpointOf(context)} does not answer as a registry (${tellFault(context)}): check the address, and what is before it (proxy, firewall, login page)`,
+    remedy: ({ endpoint }) =>
+      `Something else answers in place of the registry: a proxy, a firewall (WAF), the page of a login, or a web server. Correct the address, or have requests to /v2/ let through to the registry, from the nodes as well. What comes back: curl -v https://${endpoint}/v2/`,
+  },
   'broken-registry': { ...BROKEN, says: ['unexpected status', 'unexpected media type'] },
   'image-too-large': {
     ...NO_ANSWER,
@@ -367,10 +451,16 @@ function mendSecret({ secrets }: CauseContext): string {
 
 function tellMissing(context: CauseContext): string {
   const { tag, digest } = context.reference;
-  const where = repositoryOf(context);
-  if (digest !== undefined) return `image ${digest.slice(0, DIGEST_SHOWN)}… in ${where}: correct the digest`;
   const advice = tag === undefined ? 'name one that is there' : 'correct the tag';
-  return `tag ${quote(tag ?? 'latest', MAX_NAME)} in ${where}: ${advice}`;
+  return `${nameMissing(context)}: ${digest === undefined ? advice : 'correct the digest'}`;
+}
+
+function nameMissing(context: CauseContext): string {
+  const { tag, digest } = context.reference;
+  const where = repositoryOf(context);
+  return digest === undefined
+    ? `tag ${quote(tag ?? 'latest', MAX_NAME)} in ${where}`
+    : `image ${digest.slice(0, DIGEST_SHOWN)}… in ${where}`;
 }
 
 function certificateOf(context: CauseContext): string {
@@ -391,6 +481,10 @@ function cannotReach(context: CauseContext, why: string): string {
 function tellBroken({ fault, ...context }: CauseContext): string {
   const what = fault === undefined ? '' : ` (${describeFault(fault)})`;
   return `${endpointOf(context)} does not work as a registry should${what}`;
+}
+
+function tellFault({ fault = { what: 'web-page' } }: CauseContext): string {
+  return describeFault(fault);
 }
 
 const MS_PER_MINUTE = 60_000;

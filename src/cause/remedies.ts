@@ -38,6 +38,12 @@ export function adviseNotFound(tagged: ImageReference | undefined): string {
   return `Correct the address, or push the image there. Some registries say the same to a user who may not see an image: then name a pull secret of one who may.${listTags}`;
 }
 
+export function adviseConvert({ registry, repository, tag = 'latest', digest }: ImageReference): string {
+  const name = `docker://${registry}/${repository}`;
+  const then = digest === undefined ? '' : ' and name the new digest';
+  return `The registry works. Build the image again and push it${then}. Or have it converted: skopeo copy --format v2s2 ${name}${digest === undefined ? `:${tag}` : `@${digest}`} ${name}:${tag}`;
+}
+
 export function adviseUnknownCa(endpoint: string): string {
   const file = fileOf(hostOf(endpoint));
   // What follows the last command is a comment to a shell.

@@ -84,7 +84,8 @@ function listAnswer(report: ProbeReport, { answer, rateLimit }: Answered, isMirr
 
 function listFailure(answer: FailedAnswer, report: ProbeReport): readonly Row[] {
   const { message, remedy } = describe(answer, report);
-  return [['pullable', `no: ${message}`], ...listText('remedy', remedy)];
+  const says: readonly Row[] = answer.says === undefined ? [] : [['it says', `"${answer.says}"`]];
+  return [['pullable', `no: ${message}`], ...says, ...listText('remedy', remedy)];
 }
 
 function describe(answer: FailedAnswer, report: ProbeReport): { message: string; remedy: string } {
@@ -143,6 +144,7 @@ export type ProbeJson = Readonly<{
   platforms: readonly string[] | null;
   rateLimit: Readonly<{ remaining: number; limit: number | null; windowSeconds: number | null }> | null;
   message: string | null;
+  says: string | null;
   remedy: string | null;
   note: string | null;
 }>;
@@ -160,7 +162,7 @@ export function toProbeJson(report: ProbeReport): ProbeJson {
     outcome: outcomeOf(answer),
     endpoint: answer.endpoint,
     asked: login === undefined ? 'anonymously' : 'with-credentials',
-    ...(answer.outcome === 'ok' ? toImageJson(answer) : describe(answer, report)),
+    ...(answer.outcome === 'ok' ? toImageJson(answer) : { ...describe(answer, report), says: answer.says ?? null }),
     rateLimit: rateLimit === undefined ? null : toLimitJson(rateLimit),
     note,
   };
@@ -188,6 +190,7 @@ const NOTHING: ProbeJson = {
   platforms: null,
   rateLimit: null,
   message: null,
+  says: null,
   remedy: null,
   note: null,
 };

@@ -50,8 +50,12 @@ function describeRefusal(
 ): Trouble {
   const { pull, now } = context;
   const { message, remedy } = describeFailure(answer, image.reference, { secrets: pull.secretNames() ?? [], now });
-  const { cause } = answer;
-  const told = { params: { message }, cause, remedy };
+  const { cause, says } = answer;
+  const told = {
+    params: { message },
+    cause,
+    remedy: says === undefined ? remedy : `The registry says: "${says}". ${remedy}`,
+  };
   // The network, the CAs and the limits of pullguard are not those of the nodes.
   // Nor are, if they could not be read, the credentials.
   if (!isOfImage(cause) || 'mayBeHidden' in answer) return { ...told, messageId: 'refused', atMost: 'warn' };
@@ -62,8 +66,9 @@ function describeRefusal(
 
 /** Whether the registry speaks of the image, and not somebody on the way there of the registry. */
 function isOfImage(cause: CauseCode): boolean {
-  const { about } = causeOf(cause);
-  return about === 'image' || about === 'credentials';
+  const { about, outcome } = causeOf(cause);
+  // What one container engine no longer takes another may, or mount it as a volume.
+  return outcome !== 'unsupported' && (about === 'image' || about === 'credentials');
 }
 
 /** Whether the pod may run on a node without the image being pulled. */

@@ -26,6 +26,8 @@ const MESSAGES = {
   'platform-not-on-mirror': ({ platforms, push }: Push & Readonly<{ platforms: string }>) =>
     `is not on its mirror for ${shortenMiddle(platforms, MAX_PLATFORMS)}; ${push}`,
   'mirror-denies': ({ push }: Push) => `cannot be pulled from its mirror, or is not there; ${push}`,
+  'mirror-unsupported': ({ registry, why }: Params & Readonly<{ why: string }>) =>
+    `comes from ${registry}; what its mirror has cannot be used (${why}), so it is not taken from there`,
   'mirror-fails': ({ registry, why }: Params & Readonly<{ why: string }>) =>
     `comes from ${registry}; its mirror does not work now (${why}), so it is not taken from there`,
 };
@@ -138,6 +140,8 @@ function describeAnswer(
   const { cause } = answer;
   const { remedy } = describeFailure(answer, mirrored, { secrets, now: undefined });
   const { push, copy } = adviseCopy(original, mirrored);
+  const failing = { params: { registry: original.registry, why: nameCause(answer) }, cause, remedy };
+  if (causeOf(cause).outcome === 'unsupported') return { messageId: 'mirror-unsupported', ...failing };
   switch (causeOf(cause).about) {
     case 'image':
       return { messageId: 'not-on-mirror', params: { push }, cause, remedy: `Copy it there: ${copy}` };
@@ -147,10 +151,8 @@ function describeAnswer(
     }
     case 'way':
     case 'registry':
-    case 'node': {
-      const params = { registry: original.registry, why: nameCause(answer) };
-      return { messageId: 'mirror-fails', params, cause, remedy };
-    }
+    case 'node':
+      return { messageId: 'mirror-fails', ...failing };
   }
 }
 

@@ -117,6 +117,12 @@ export function shareOfNamespace(most: number): number {
 /** Characters of a text that are looked at for credentials, unless it is plain; a longer one is not shown. An address has up to 771. */
 export const LONGEST_SHOWN = 1024;
 
+/** Characters that are kept of what a registry says of an error: a sentence or two. */
+export const LONGEST_SAID = 120;
+
+/** Media types of artifacts are looked for in so many characters: up to 127 on either side of the slash (RFC 6838). */
+export const LONGEST_MEDIA_TYPE = 255;
+
 /**
  * Open connections to the webhook. An API server opens one for each call under way, which takes milliseconds, and keeps some idle:
  * a thousand are many API servers at once. Each takes up to 66 kB, so that they fit into the heap with everything else.

@@ -86,6 +86,12 @@ rate limit  97 of 100 pulls left in 6 h`,
     expect(more.at(-1)).toMatch(isSilent ? /^asked {7}harbor/ : /^answered {4}harbor/);
   });
 
+  test('what the registry says of it has a row of its own, in quotes', () => {
+    const report = reportOf(failed({ outcome: 'failed', cause: 'access-denied', says: 'ask \\"ops\\"' }));
+    expect(print(report).split('\n')[1]).toBe('it says     "ask \\"ops\\""');
+    expect(toProbeJson(report)).toMatchObject({ says: 'ask \\"ops\\"' });
+  });
+
   test('a command stands in a line alone, to be copied with a click or three', () => {
     const lines = FAILURES.flatMap((failure) => print(reportOf(failed(failure))).split('\n'));
     const commands = lines.filter((line) => /(?:curl|kubectl|nslookup|openssl|skopeo) -?\w/.test(line));
@@ -150,6 +156,7 @@ describe('for machines', () => {
       platforms,
       rateLimit: RATE_LIMIT,
       message: null,
+      says: null,
       remedy: null,
       note: 'a note',
     });

@@ -279,6 +279,53 @@ describe('as a process', () => {
       expect(code).toBe(1);
     });
 
+    /** Answers each manifest so, and 200 at `/v2/`. */
+    const serveAlways =
+      (status: number, contentType: string, body: string): Answer =>
+      ({ url, method }, response) => {
+        const isBase = url === '/v2/';
+        response.writeHead(isBase ? 200 : status, { 'Content-Type': isBase ? 'application/json' : contentType });
+        response.end(isBase || method === 'HEAD' ? undefined : body);
+      };
+    const SCHEMA_1 = 'application/vnd.docker.distribution.manifest.v1+prettyjws';
+    const error = (code: string, message: string): string => JSON.stringify({ errors: [{ code, message }] });
+
+    // Put down to the wrong cause, each has people mend what works.
+    test.each<[what: string, answer: Answer, expected: Readonly<{ outcome: string; said: RegExp; never: RegExp }>]>([
+      [
+        'a manifest of schema 1',
+        serveAlways(200, SCHEMA_1, '{"schemaVersion":1}'),
+        { outcome: 'unsupported', said: /schema 1.*containerd/, never: /ask who runs it|\/v2\// },
+      ],
+      [
+        'a web page with 404',
+        serveAlways(404, 'text/html', '<html>Not Found</html>'),
+        { outcome: 'not-found', said: /web page.*may not lead to the registry, or there is no/, never: /has no tag/ },
+      ],
+      [
+        'a web page with 403',
+        serveAlways(403, 'text/html', '<html>Blocked</html>'),
+        { outcome: 'broken', said: /web page.*firewall/, never: /pull secret|docker-config/ },
+      ],
+      [
+        'a web page with 200',
+        serveAlways(200, 'text/html', '<html>Home</html>'),
+        { outcome: 'broken', said: /web page/, never: /manifest is/ },
+      ],
+      [
+        'a rule of the registry',
+        serveAlways(403, 'application/json', error('DENIED', 'storage quota exceeded')),
+        { outcome: 'denied', said: /rule of its own.*"says":"storage quota exceeded"/, never: /imagePullSecrets/ },
+      ],
+    ])('%s is told as such', async (_what, answer, { outcome, said, never }) => {
+      const { address } = await serveTls(answer);
+      const { code, stdout } = await run('-o', 'json', `${address}/app:1`);
+      expect(JSON.parse(stdout)).toMatchObject({ probe: { pullable: false, outcome } });
+      expect(stdout).toMatch(said);
+      expect(stdout).not.toMatch(never);
+      expect(code).toBe(1);
+    });
+
     // GitLab's registry: every public image of it was "not known".
     test('a token is had of another host, and nobody logs in there', async () => {
       const tokens = await serveTls((_request, response) => response.end(JSON.stringify({ token: 'abc' })));

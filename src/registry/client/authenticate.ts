@@ -3,7 +3,15 @@ import type { Credentials } from '../../pull/keyring.ts';
 import { readPath } from '../../text/json.ts';
 import type { Exchange, ExchangeResponse } from '../exchange/exchange.ts';
 import { addressOf, endpointOf, type RegistryAddress } from './address.ts';
-import { broken, classifyTokenRefusal, isFailure, parseJson, type ProbeFailure } from './outcome.ts';
+import {
+  broken,
+  classifyTokenRefusal,
+  isFailure,
+  isWebPage,
+  parseJson,
+  withWords,
+  type ProbeFailure,
+} from './outcome.ts';
 import { followRedirects } from './redirects.ts';
 
 /** Whom a login is for, and where. */
@@ -75,6 +83,15 @@ async function askTokenService(
   if (isFailure(url)) return url;
   const allowed = mayGiveTokens(url, options) ? options : limitToOthers(options, isPrivate);
   return fetchToken({ realm: url, service, authorization }, allowed);
+}
+
+/** What nobody may be shown of what a registry is sent: it might repeat it. */
+export function listSecrets(
+  credentials: Credentials | undefined,
+  authorization: string | undefined,
+): readonly string[] {
+  const sent = authorization?.replace(/^\w+ /, '') ?? '';
+  return credentials === undefined ? [sent] : [sent, credentials.password, toBasic(credentials).slice('Basic '.length)];
 }
 
 function toBasic({ username, password }: Credentials): string {
@@ -157,7 +174,7 @@ type TokenRequest = Readonly<{
 /** Gets a token to pull with. It is for one probe, so when it ends is not looked at. */
 async function fetchToken(
   { realm, service, authorization }: TokenRequest,
-  { exchange, repository, registry, deadline, now }: LoginOptions,
+  { exchange, repository, registry, credentials, deadline, now }: LoginOptions,
 ): Promise<Readonly<{ token: string }> | ProbeFailure> {
   const url = new URL(realm);
   if (service !== undefined) url.searchParams.set('service', service);
@@ -170,10 +187,12 @@ async function fetchToken(
   if (isFailure(reply)) return reply;
   const { response } = reply;
   if (response.status !== 200) {
-    return { failure: classifyTokenRefusal(response, { hasCredentials: authorization !== undefined, now: now() }) };
+    const failure = classifyTokenRefusal(response, { hasCredentials: authorization !== undefined, now: now() });
+    return { failure: withWords(failure, response.body, listSecrets(credentials, authorization)) };
   }
   const token = readToken(response.body);
-  return token === undefined ? broken('no-token') : { token };
+  if (token !== undefined) return { token };
+  return isWebPage(response) ? broken('token-web-page', response.status) : broken('no-token');
 }
 
 /** `token` and `access_token` are the same, and services write either or both. What no header can hold is no token. */

@@ -1,25 +1,26 @@
 import { createHash } from 'node:crypto';
-import { outcomeOf, type PlatformSize, type PullableImage } from '../../cause/answer.ts';
+import { failWith, outcomeOf, type PlatformSize, type PullableImage } from '../../cause/answer.ts';
+import { nameArtifact, nameArtifactManifest, type Artifact } from '../../image/artifact.ts';
 import { listRunnable, readPlatform } from '../../image/platform.ts';
 import { isDigest } from '../../image/reference.ts';
 import { isRecord } from '../../text/json.ts';
 import { listSome } from '../../text/list.ts';
 import type { ExchangeResponse } from '../exchange/exchange.ts';
-import { broken, isFailure, parseJson, type ProbeFailure } from './outcome.ts';
+import { broken, isFailure, isWebPage, parseJson, type ProbeFailure } from './outcome.ts';
 import type { RegistryClient } from './registry-client.ts';
 
 /** A manifest, as far as sizes are concerned. */
 export type Manifest =
   /** Of one image: bytes of all layers and the configuration, compressed. */
-  | Readonly<{ kind: 'image'; bytes: number }>
+  | Readonly<{ kind: 'image'; bytes: number; artifact?: Artifact }>
   /** Of images for several platforms. `isWhole`: all that it has is in `entries`. */
   | Readonly<{ kind: 'index'; entries: readonly IndexEntry[]; isWhole: boolean }>;
 
 /** `platform` as `readPlatform` has it. */
 export type IndexEntry = Readonly<{ platform: string; digest: string }>;
 
-/** `malformed`: it is not what it says it is; `foreign`: it says it is something that containerd does not take. */
-export type ManifestProblem = 'malformed' | 'foreign';
+/** `malformed`: it is not what it says it is; `foreign`: it says it is something that containerd does not take, or no longer. */
+export type ManifestProblem = 'malformed' | 'foreign' | 'schema-1';
 
 type Kind = Manifest['kind'];
 
@@ -30,9 +31,20 @@ const KINDS: ReadonlyMap<string, Kind> = new Map([
   ['application/vnd.docker.distribution.manifest.v2+json', 'image'],
 ]);
 
-/** Whether a registry's `Content-Type` is of something that containerd does not take; without one nobody knows. */
-export function isForeign(contentType: string | undefined): boolean {
-  return contentType !== undefined && readKind(contentType) === undefined;
+/** What a `Content-Type` shows to be nothing that containerd takes; without one nobody knows. */
+export function refuseKind({ headers, body, status }: ExchangeResponse): ProbeFailure | undefined {
+  const contentType = headers['content-type'];
+  if (contentType === undefined || readKind(contentType) !== undefined) return undefined;
+  if (SCHEMA_1.test(contentType)) return { failure: failWith('schema-1') };
+  if (isWebPage({ headers, body })) return broken('web-page', status);
+  const artifact = nameArtifactManifest(contentType);
+  return artifact === undefined ? broken('foreign-manifest') : refuseArtifact(artifact);
+}
+
+const SCHEMA_1 = /^application\/vnd\.docker\.distribution\.manifest\.v1\+/i;
+
+function refuseArtifact(artifact: Artifact): ProbeFailure {
+  return { failure: { outcome: 'failed', cause: 'not-an-image', artifact } };
 }
 
 /** Reads the text of a manifest or an index. Whatever is in it, it is a value that comes of it and no error. */
@@ -41,8 +53,13 @@ export function readManifest(body: Buffer, contentType: string | undefined): Man
   const json = isRecord(parsed) ? parsed : undefined;
   const mediaType = contentType ?? json?.['mediaType'];
   const written = readKind(mediaType);
-  if ((mediaType !== undefined && written === undefined) || json?.['schemaVersion'] === 1) return 'foreign';
+  if (isSchema1(mediaType, json)) return 'schema-1';
+  if (mediaType !== undefined && written === undefined) return 'foreign';
   return json === undefined ? 'malformed' : readParts(json, written);
+}
+
+function isSchema1(mediaType: unknown, json: Members | undefined): boolean {
+  return json?.['schemaVersion'] === 1 || (typeof mediaType === 'string' && SCHEMA_1.test(mediaType));
 }
 
 type Members = Readonly<Record<string, unknown>>;
@@ -80,7 +97,9 @@ function readImage(json: Members): Manifest | ManifestProblem {
     bytes += size;
     if (!Number.isSafeInteger(size) || !Number.isSafeInteger(bytes)) return 'malformed';
   }
-  return { kind: 'image', bytes };
+  const { config, artifactType } = json;
+  const artifact = nameArtifact(isRecord(config) ? config['mediaType'] : undefined, artifactType);
+  return { kind: 'image', bytes, ...(artifact !== undefined && { artifact }) };
 }
 
 function readIndex(descriptors: unknown): Manifest | ManifestProblem {
@@ -150,8 +169,11 @@ export async function fetchManifest(
   const digest = verifyDigest(reply.response, expected);
   if (typeof digest !== 'string') return digest;
   const { body, headers } = reply.response;
+  const refused = expected === undefined ? refuseKind(reply.response) : undefined;
+  if (refused !== undefined) return refused;
   // Of what is asked for by its digest containerd knows the kind from where it has the digest.
   const manifest = readManifest(body, expected === undefined ? headers['content-type'] : undefined);
+  if (manifest === 'schema-1') return { failure: failWith(manifest) };
   return typeof manifest === 'string' ? broken(`${manifest}-manifest`) : { digest, manifest };
 }
 
@@ -197,8 +219,16 @@ export async function measureImage(
 ): Promise<Measures | ProbeFailure> {
   const top = manifest === undefined ? await fetchManifest(client, digest, digest) : { manifest };
   if (isFailure(top)) return top;
-  if (top.manifest.kind === 'image') return { sizes: repeat(top.manifest.bytes, wanted), platforms: undefined };
-  const { entries, isWhole } = top.manifest;
+  if (top.manifest.kind === 'index') return measureIndex(client, top.manifest, wanted);
+  const { bytes, artifact } = top.manifest;
+  return artifact === undefined ? { sizes: repeat(bytes, wanted), platforms: undefined } : refuseArtifact(artifact);
+}
+
+async function measureIndex(
+  client: RegistryClient,
+  { entries, isWhole }: Extract<Manifest, Readonly<{ kind: 'index' }>>,
+  wanted: WantedPlatforms,
+): Promise<Measures | ProbeFailure> {
   const { sizes, missing, isOneThere, failure } = await addUp(client, choose(entries, wanted));
   if (!isOneThere && failure !== undefined) return failure;
   const named = listPlatforms(entries);

@@ -1,7 +1,10 @@
 import { failBy, failWith, outcomeOf, type FailedPull } from '../../cause/answer.ts';
 import type { Fault } from '../../cause/fault.ts';
 import type { NotAsked } from '../../cause/not-asked.ts';
+import { LONGEST_SAID, LONGEST_SHOWN } from '../../text/bounds.ts';
 import { isRecord } from '../../text/json.ts';
+import { escapeUnprintable, quote, shorten } from '../../text/quote.ts';
+import { HIDDEN, redact, TOO_LONG } from '../../text/redact.ts';
 import type { ExchangeFailure, ExchangeResponse } from '../exchange/exchange.ts';
 import { endpointOf } from './address.ts';
 import { readRetryAfter } from './rate-limit.ts';
@@ -59,7 +62,13 @@ export function classifyRefusal({ response, isElsewhere }: Reply, asker: Asker):
     return { outcome: 'failed', cause: 'rate-limited', endsAt: readRetryAfter(headers, asker.now) };
   }
   if (isElsewhere) return classifyElsewhere(status, reason);
+  return isWebPage(response) ? classifyStatus(response, asker) : classifyReason(reason, response, asker);
+}
+
+function classifyReason(reason: RefusalReason | undefined, response: ExchangeResponse, asker: Asker): FailedPull {
   switch (reason) {
+    case 'blocked':
+      return failWith('access-blocked');
     case 'no-repository':
       return notFound('repository-not-found');
     case 'no-image':
@@ -67,23 +76,32 @@ export function classifyRefusal({ response, isElsewhere }: Reply, asker: Asker):
     case 'login':
       return deny(asker, 'login');
     case 'denied':
-      return deny(asker, status === 401 && asker.login !== 'bearer' ? 'login' : 'access');
+      return deny(asker, response.status === 401 && asker.login !== 'bearer' ? 'login' : 'access');
+    case 'rate-limited':
     case undefined:
-      return classifyStatus(status, asker);
+      return classifyStatus(response, asker);
   }
 }
 
 /** The same of a token service, which was shown a user and password or not. */
-export function classifyTokenRefusal(
-  response: ExchangeResponse,
-  { hasCredentials, now }: Omit<Asker, 'login'>,
-): FailedPull {
+export function classifyTokenRefusal(response: ExchangeResponse, asker: Omit<Asker, 'login'>): FailedPull {
   const { status, headers, body } = response;
   const reason = readErrorBody(body);
   if (status === 429 || reason === 'rate-limited') {
-    return { outcome: 'failed', cause: 'rate-limited', endsAt: readRetryAfter(headers, now) };
+    return { outcome: 'failed', cause: 'rate-limited', endsAt: readRetryAfter(headers, asker.now) };
   }
-  const isRefused = status === 401 || status === 403 || reason === 'login' || reason === 'denied';
+  if (status >= 400 && status < 500 && status !== 401 && isWebPage(response)) return failBy('token-web-page', status);
+  return reason === 'blocked' ? failWith('access-blocked') : classifyNoToken(status, reason, asker);
+}
+
+function classifyNoToken(
+  status: number,
+  reason: RefusalReason | undefined,
+  { hasCredentials }: Pick<Asker, 'hasCredentials'>,
+): FailedPull {
+  // It knows who asks, and gives no token for this: what the registry itself would say was never asked.
+  if (status === 403 && reason !== 'login') return failWith(hasCredentials ? 'token-denied' : 'token-denied-anonymous');
+  const isRefused = status === 401 || reason === 'login' || reason === 'denied';
   // Some services call a wrong password a bad request.
   if (isRefused || (status === 400 && hasCredentials)) {
     return failWith(hasCredentials ? 'credentials-refused' : 'credentials-missing');
@@ -97,20 +115,34 @@ function classifyElsewhere(status: number, reason: RefusalReason | undefined): F
   return failBy('elsewhere-status', status);
 }
 
-function classifyStatus(status: number, asker: Asker): FailedPull {
+function classifyStatus(response: ExchangeResponse, asker: Asker): FailedPull {
+  const { status } = response;
   // Who was given a token is who they say, or anybody; it just does not let them pull this.
   if (status === 401) return deny(asker, asker.login === 'bearer' ? 'access' : 'login');
-  if (status === 403) return deny(asker, 'access');
-  if (status === 404) return notFound('image-not-found');
-  return failBy('status', status);
+  const isPage = isWebPage(response);
+  // Any body may come with a 404, and containerd does not look at it.
+  if (status === 404) return notFound(isPage ? 'web-page-not-found' : 'image-not-found');
+  // Servers on the way say 500 and above with a page as well, and are out of order just so.
+  if (isPage && status < 500) return failBy('web-page', status);
+  return status === 403 ? deny(asker, 'access') : failBy('status', status);
 }
+
+/** Whether it was written for a browser, or by a server that leads to no registry: ingresses say so in plain text. */
+export function isWebPage({ headers, body }: Pick<ExchangeResponse, 'headers' | 'body'>): boolean {
+  if (/^(?:text\/html|application\/xhtml\+xml)\b/i.test(headers['content-type'] ?? '')) return true;
+  const start = body.subarray(0, PAGE_START).toString('utf8').trimStart();
+  return /^(?:<!doctype html|<html\b|404 page not found|default backend - 404)/i.test(start);
+}
+
+/** Bytes in which a page says what it is. */
+const PAGE_START = 256;
 
 function deny({ hasCredentials }: Asker, lacks: 'login' | 'access'): FailedPull {
   if (lacks === 'login') return failWith(hasCredentials ? 'credentials-refused' : 'credentials-missing');
   return failWith(hasCredentials ? 'access-denied' : 'anonymous-denied');
 }
 
-function notFound(cause: 'repository-not-found' | 'image-not-found'): FailedPull {
+function notFound(cause: 'repository-not-found' | 'image-not-found' | 'web-page-not-found'): FailedPull {
   return { outcome: 'failed', cause };
 }
 
@@ -122,7 +154,9 @@ type RefusalReason =
   | 'denied'
   | 'no-repository'
   | 'no-image'
-  | 'rate-limited';
+  | 'rate-limited'
+  /** By a rule that goes neither by who asks nor by what is there. */
+  | 'blocked';
 
 /** A longer body is not an error that anybody wrote for clients. */
 export const MAX_ERROR_BYTES = 64 * 1024;
@@ -209,7 +243,60 @@ const MESSAGES: readonly (readonly [RegExp, RefusalReason])[] = [
   [/\bauth is empty, only accept x-auth-token\b/i, 'login'],
   [/\bauthenticate error\b/i, 'login'],
   [/\btoomanyrequests\b|\bpull rate limit\b/i, 'rate-limited'],
+  // Rules of Harbor, Artifactory, Azure, Google and others. Repositories may be called by single words of these.
+  [/\bquota\b[^.]{0,40}\b(?:exceeded|reached)\b|\bexceed(?:ed|s|ing)?\b[^.]{0,40} quota\b/i, 'blocked'],
+  [/\bbilling\b[^.]{0,40}\b(?:disabled|enabled|required|suspended)\b/i, 'blocked'],
+  [
+    /\b(?:account|subscription|project|organi[sz]ation)\b[^.]{0,40}\b(?:suspended|disabled|blocked|locked)\b/i,
+    'blocked',
+  ],
+  [/\b(?:is|was|been|are) (?:blocked|quarantined)\b|\bblocked by\b|\bblocking policy\b/i, 'blocked'],
+  [/\bdue to configured policy\b|\bpolicy violation\b|\b(?:with|has|of) (?:\d+ )?vulnerabilit(?:y|ies)\b/i, 'blocked'],
+  [/\bclient with ip\b|\bip address\b[^.]{0,40}\bnot allowed\b/i, 'blocked'],
+  [/\brequested access to the resource is denied\b/i, 'denied'],
 ];
+
+/**
+ * What the registry says of its error, in the `message` that the specification has: redacted, in one line, and cut. Undefined when it
+ * says nothing, or repeats something of what it was sent.
+ *
+ * @param sent passwords and tokens
+ */
+export function readWords(body: Buffer, sent: readonly string[]): string | undefined {
+  if (body.length === 0 || body.length > MAX_ERROR_BYTES) return undefined;
+  const list = listErrors(parseJson(body)?.value).slice(0, MAX_ERRORS);
+  const text = list.map((error) => readSaid(error)).find((each) => each !== undefined);
+  if (text === undefined || holdsAny(text, sent)) return undefined;
+  const spoken = text.slice(0, LONGEST_SHOWN).replaceAll(SPOKEN, 'x');
+  if (redact(spoken) !== spoken) {
+    const shown = quote(text, LONGEST_SAID).slice(1, -1);
+    return shown === HIDDEN || shown === TOO_LONG ? undefined : shown;
+  }
+  return shorten(escapeUnprintable(text.slice(0, LONGEST_SHOWN).replaceAll(/["\\]/g, '\\$&')), LONGEST_SAID);
+}
+
+/** Names of secrets as sentences have them, where what follows is no secret: `token expired`, `You may not login yet`. */
+const SPOKEN =
+  /\b(?:passwords?|tokens?|login|auth(?:orization)?|credentials?|http basic:)(?=$|[.,]|\s+(?:yet|has|have|or|and|expired|required|failed|not|access)\b|\s+(?:is|are|was) (?:expired|required|incorrect|invalid|empty|missing|wrong|not)\b)/gi;
+
+/** Secrets are looked for as they were sent; other spellings are for `quote` to find. */
+function holdsAny(text: string, secrets: readonly string[]): boolean {
+  return secrets.some((secret) => secret !== '' && text.split(secret).length > 1);
+}
+
+function readSaid(error: unknown): string | undefined {
+  if (!isRecord(error)) return undefined;
+  const said = [error['message'], error['errorMessage'], error['error_msg'], error['details']].find(
+    (each) => typeof each === 'string' && each.trim() !== '',
+  );
+  return typeof said === 'string' ? said.trim().replaceAll(/\s+/g, ' ') : undefined;
+}
+
+/** A failure with what was said of it. */
+export function withWords(failure: FailedPull, body: Buffer, sent: readonly string[]): FailedPull {
+  const says = readWords(body, sent);
+  return says === undefined ? failure : { ...failure, says };
+}
 
 /** Statuses that stand where a code should be. 400 and 500 are said of anything. */
 const STATUSES: ReadonlyMap<number, RefusalReason> = new Map([

@@ -1,7 +1,7 @@
 import type { ExchangeRequest } from '../exchange/exchange.ts';
 import { toRegistryUrl } from './address.ts';
-import { logIn, type Login, type LoginOptions } from './authenticate.ts';
-import { classifyRefusal, isFailure, MAX_ERROR_BYTES, type ProbeFailure, type Reply } from './outcome.ts';
+import { listSecrets, logIn, type Login, type LoginOptions } from './authenticate.ts';
+import { classifyRefusal, isFailure, MAX_ERROR_BYTES, withWords, type ProbeFailure, type Reply } from './outcome.ts';
 import { readRateLimit, type RateLimit } from './rate-limit.ts';
 import { followRedirects, sendOnce } from './redirects.ts';
 
@@ -89,6 +89,9 @@ export function createRegistryClient(options: ClientOptions): RegistryClient {
       if (login?.isForOthers === true) return { notAsked: { why: 'token-for-other-repository' } };
     }
     const asker = { hasCredentials: credentials !== undefined, login: login?.scheme, now: now() };
-    return { failure: classifyRefusal(reply, asker) };
+    const failure = classifyRefusal(reply, asker);
+    // Whoever the registry sends us to says nothing to users.
+    if (reply.isElsewhere) return { failure };
+    return { failure: withWords(failure, reply.response.body, listSecrets(credentials, login?.authorization)) };
   }
 }

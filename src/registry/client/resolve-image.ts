@@ -1,5 +1,5 @@
 import type { ImageReference } from '../../image/reference.ts';
-import { fetchManifest, isForeign, readDigest, type Manifest } from './manifest.ts';
+import { fetchManifest, readDigest, refuseKind, type Manifest } from './manifest.ts';
 import { broken, isFailure, isOtherThanJson, MAX_ERROR_BYTES, type ProbeFailure, type Reply } from './outcome.ts';
 import type { RegistryClient } from './registry-client.ts';
 
@@ -41,7 +41,8 @@ function readHead(
   if (client.isDockerHub && client.rateLimit()?.remaining === 0) {
     return { failure: { outcome: 'failed', cause: 'rate-limited', endsAt: undefined } };
   }
-  if (isForeign(response.headers['content-type'])) return broken('foreign-manifest');
+  const refused = refuseKind(response);
+  if (refused !== undefined) return refused;
   // containerd then takes it for empty.
   if (response.headers['content-length'] === '0') return broken('empty-manifest');
   const given = readDigest(response);

@@ -43,8 +43,8 @@ export async function tryInTurn<Identity, T extends Told>(
 
 /** Whether other credentials may get the image where this is the answer. What is left out fails with any. */
 export function mayDifferForOthers(told: Told): boolean {
-  const { about } = causeOfTold(told) ?? {};
-  return about === 'image' || about === 'credentials';
+  const { about, credentials } = causeOfTold(told) ?? {};
+  return credentials !== 'no' && (about === 'image' || about === 'credentials');
 }
 
 function causeOfTold(told: Told): Cause | undefined {
@@ -56,5 +56,6 @@ function causeOfTold(told: Told): Cause | undefined {
 export function keepBelievable(answer: ImageAnswer | undefined, isSure: boolean): ImageAnswer | undefined {
   if (answer === undefined || answer.outcome === 'ok' || isSure) return answer;
   if (causeOf(answer.cause).credentials === 'decide') return undefined;
-  return answer.cause === 'image-not-found' ? { ...answer, mayBeHidden: true } : answer;
+  const isAbsent = answer.cause === 'image-not-found' || answer.cause === 'web-page-not-found';
+  return isAbsent ? { ...answer, mayBeHidden: true } : answer;
 }

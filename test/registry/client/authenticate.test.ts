@@ -339,11 +339,26 @@ describe('the answer of a token service', () => {
 
   test.each<[answer: FakeAnswer, anonymously: ProbeFailure, withCredentials: ProbeFailure]>([
     [{ status: 401 }, missing, refused],
-    [{ status: 403 }, missing, refused],
+    // It is not the registry that refuses.
+    [{ status: 403 }, { failure: failWith('token-denied-anonymous') }, { failure: failWith('token-denied') }],
+    [
+      { status: 403, body: errors('DENIED') },
+      { failure: failWith('token-denied-anonymous') },
+      { failure: failWith('token-denied') },
+    ],
+    [
+      { status: 403, headers: { 'content-type': 'text/html' } },
+      broken('token-web-page', 403),
+      broken('token-web-page', 403),
+    ],
     // Some call a wrong password a bad request.
     [{ status: 400 }, broken('token-status', 400), refused],
     [{ status: 400, body: errors('UNAUTHORIZED') }, missing, refused],
-    [{ status: 500, body: errors('DENIED', 'You may not login yet') }, missing, refused],
+    [
+      { status: 500, body: errors('DENIED', 'You may not login yet') },
+      { failure: { ...failWith('credentials-missing'), says: 'You may not login yet' } },
+      { failure: { ...failWith('credentials-refused'), says: 'You may not login yet' } },
+    ],
     [{ status: 429 }, limited(), limited()],
     [{ status: 429, headers: { 'retry-after': '60' } }, limited(NOW + 60_000), limited(NOW + 60_000)],
     [{ status: 403, body: errors('TOOMANYREQUESTS') }, limited(), limited()],

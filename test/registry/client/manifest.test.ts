@@ -89,9 +89,6 @@ describe('the manifest of an image', () => {
   });
 
   test.each<[content: unknown, contentType: string | undefined]>([
-    [{ schemaVersion: 1, fsLayers: [] }, SCHEMA_1],
-    [{ schemaVersion: 1, fsLayers: [] }, OCI_IMAGE],
-    [{ schemaVersion: 1, fsLayers: [] }, undefined],
     [imageOf(1), 'application/json'],
     [imageOf(1), ''],
     ['<html></html>', 'text/html; charset=utf-8'],
@@ -99,6 +96,40 @@ describe('the manifest of an image', () => {
   ])('%.100j as %s is of another kind', (content, contentType) => {
     const text = typeof content === 'string' ? content : JSON.stringify(content);
     expect(readManifest(Buffer.from(text), contentType)).toBe('foreign');
+  });
+
+  test.each([SCHEMA_1, SCHEMA_1.replace('prettyjws', 'json'), OCI_IMAGE, undefined])('as %s is of schema 1', (type) => {
+    const text = JSON.stringify({ schemaVersion: 1, fsLayers: [] });
+    expect(readManifest(Buffer.from(text), type)).toBe('schema-1');
+  });
+
+  // Whoever writes the address of a chart as an image was told that all is well.
+  test.each<[configType: unknown, artifactType: unknown, artifact: string | undefined]>([
+    ['application/vnd.cncf.helm.config.v1+json', undefined, 'a Helm chart'],
+    ['application/vnd.docker.plugin.v1+json', undefined, 'a Docker plugin'],
+    ['application/vnd.cncf.flux.config.v1+json', undefined, 'a Flux artifact'],
+    ['application/vnd.oci.empty.v1+json', 'application/vnd.dev.cosign.artifact.sig.v1+json', 'a signature'],
+    ['application/vnd.oci.empty.v1+json', 'application/spdx+json', 'an SBOM or attestation'],
+    ['application/vnd.oci.empty.v1+json', '<b>', 'an OCI artifact'],
+    ['application/vnd.buildkit.cacheconfig.v0', undefined, 'an OCI artifact'],
+    // What may start stays an image.
+    ['application/vnd.oci.image.config.v1+json', 'application/vnd.cncf.helm.config.v1+json', undefined],
+    ['application/vnd.docker.container.image.v1+json', undefined, undefined],
+    ['application/vnd.wasm.config.v0+json', undefined, undefined],
+    ['application/octet-stream', undefined, undefined],
+    [undefined, undefined, undefined],
+    [5, 7, undefined],
+  ])('with a configuration of type %s, artifact type %s: %s', async (configType, artifactType, artifact) => {
+    const content = { schemaVersion: 2, config: { size: 1, mediaType: configType }, layers: [], artifactType };
+    const expected = { kind: 'image', bytes: 1, ...(artifact !== undefined && { artifact }) };
+    expect(read(content)).toEqual(expected);
+    const client = clientOf({});
+    const manifest = read(content) as Manifest;
+    expect(await measureImage(client, { digest: DIGEST, manifest }, 'all')).toEqual(
+      artifact === undefined
+        ? { sizes: [{ platform: '', bytes: 1 }], platforms: undefined }
+        : { failure: { outcome: 'failed', cause: 'not-an-image', artifact } },
+    );
   });
 });
 
@@ -250,7 +281,7 @@ describe('a manifest that is fetched', () => {
     ['its digest is two', undefined, answer(`${WRONG}, ${WRONG}`), broken('malformed-digest')],
     ['its digest is of no algorithm', undefined, answer(`md5:${'a'.repeat(32)}`), broken('malformed-digest')],
     ['it is none', undefined, { body: '{}' }, broken('malformed-manifest')],
-    ['it is a web page', undefined, page, broken('foreign-manifest')],
+    ['it is a web page', undefined, page, broken('web-page', 200)],
     ['it is of no kind', undefined, bytes, broken('foreign-manifest')],
     ['it is not there any more', undefined, { status: 410 }, broken('status', 410)],
   ])('is refused when %s', async (_why, expected, given, failure) => {

@@ -7,6 +7,7 @@ import {
   classifyRefusal,
   isFailure,
   isOtherThanJson,
+  readWords,
   type Asker,
   type ProbeFailure,
 } from '../../../src/registry/client/outcome.ts';
@@ -113,6 +114,8 @@ describe('the body of an error', () => {
     'no-repository': { outcome: 'failed', cause: 'repository-not-found' },
     'no-image': { outcome: 'failed', cause: 'image-not-found' },
     'rate-limited': LIMITED,
+    blocked: failWith('access-blocked'),
+    page: failBy('web-page', 418),
     nothing: failBy('status', 418),
   } satisfies Record<string, FailedPull>;
 
@@ -151,6 +154,17 @@ describe('the body of an error', () => {
     ['denied: You may not login yet', 'login'],
     ['ERROR: toomanyrequests: Too Many Requests.', 'rate-limited'],
     ['you have reached your pull rate limit, you may increase the limit by authenticating', 'rate-limited'],
+    // Rules of registries that go neither by the user nor by the image.
+    [code('DENIED', "client with IP '1.2.3.4' is not allowed access"), 'blocked'],
+    [code('DENIED', 'Storage quota has been exceeded'), 'blocked'],
+    [code('PROJECTPOLICYVIOLATION', 'cannot be pulled due to configured policy in the project'), 'blocked'],
+    [code('FORBIDDEN', 'This API method requires billing to be enabled'), 'blocked'],
+    [code('DENIED', 'The account has been suspended'), 'blocked'],
+    [code('DENIED', 'rejected: app was not downloaded due to the download blocking policy'), 'blocked'],
+    // Names of repositories are no rules.
+    [code('DENIED', 'requested access to team/quota-billing is denied'), 'denied'],
+    [code('MANIFEST_UNKNOWN', 'repository blocked/vulnerabilities'), 'no-image'],
+    ['denied: requested access to the resource is denied', 'denied'],
     // Nothing that says anything.
     [errors(), 'nothing'],
     [errors(null, 5, 'DENIED', [], {}), 'nothing'],
@@ -161,7 +175,7 @@ describe('the body of an error', () => {
     ['{"__proto__":{"code":"DENIED"}}', 'nothing'],
     ['"DENIED"', 'nothing'],
     ['null', 'nothing'],
-    ['<html><title>404 Not Found</title></html>', 'nothing'],
+    ['<html><title>404 Not Found</title></html>', 'page'],
     [code('DENIED', 'x'.repeat(65 * 1024)), 'nothing'],
   ])('%.80s', (body, says) => {
     expect(classify(418, BEARER, body)).toEqual(SAYS[says]);
@@ -193,6 +207,49 @@ describe('the body of an error', () => {
     ['', false],
   ])('%s is of no registry: %s', (body, isOther) => {
     expect(isOtherThanJson(Buffer.from(body))).toBe(isOther);
+  });
+});
+
+describe('the words of a registry', () => {
+  const read = (body: unknown, sent: readonly string[] = []): string | undefined =>
+    readWords(Buffer.from(typeof body === 'string' ? body : JSON.stringify(body)), sent);
+
+  test.each<[body: unknown, words: string | undefined]>([
+    [{ errors: [{ code: 'DENIED', message: 'retrieving permissions failed' }] }, 'retrieving permissions failed'],
+    [{ errors: [{ code: 'X' }, { message: 'the second' }] }, 'the second'],
+    [{ error_code: 'SVCSTG.SWR.4030170', error_msg: 'Insufficient permissions' }, 'Insufficient permissions'],
+    [{ details: 'incorrect username or password' }, 'incorrect username or password'],
+    [{ errors: [{ message: 'two\n lines\u001b "quoted"' }] }, String.raw`two lines\u001b \"quoted\"`],
+    ...[
+      'You may not login yet',
+      'access token has insufficient scopes',
+      'HTTP Basic: Access denied. The provided password or token is incorrect',
+      'Auth is empty, only accept X-Auth-Token or Authorization.',
+    ].map((message): [unknown, string] => [{ errors: [{ message }] }, message]),
+    [{ errors: [{ message: ' ' }] }, undefined],
+    [{ errors: [{ message: { no: 'text' } }] }, undefined],
+    [{ errors: 'none' }, undefined],
+    ['<html>a page</html>', undefined],
+    ['', undefined],
+  ])('are those of its error: %j', (body, words) => {
+    expect(read(body)).toBe(words);
+  });
+
+  test('are no more than a sentence or two', () => {
+    expect(read({ errors: [{ message: 'word '.repeat(100) }] })!.length).toBeLessThanOrEqual(120);
+  });
+
+  // A registry may repeat what it was sent.
+  test.each(['s3cret', 'dXNlcjpzM2NyZXQ='])('are left out with %s in them', (secret) => {
+    expect(read({ errors: [{ message: `no access for ${secret}` }] }, [secret, ''])).toBeUndefined();
+  });
+
+  test.each([
+    'see https://me:hunter2@registry.example.com/v2/',
+    'use password=hunter2 to log in',
+    'token eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJodW50ZXIyIn0.c2lnbmF0dXJlaHVudGVyMg has expired',
+  ])('never show what reads as a credential: %s', (message) => {
+    expect(read({ errors: [{ message }] }) ?? '').not.toMatch(/hunter2|eyJ/);
   });
 });
 

@@ -337,7 +337,10 @@ describe('a registry that answers anything at all', () => {
       expect(why.replaceAll(/"[^"]*"/g, '')).not.toContain(MARK);
       return;
     }
-    expect(told).not.toContain(MARK);
+    // What it says of an error is kept apart, without a credential, and decides nothing.
+    const { says, ...answer } = { says: undefined, ...result.answer };
+    expect(JSON.stringify({ ...result, answer })).not.toContain(MARK);
+    expect(says ?? '').toMatch(/^[^\p{Cc}]{0,120}$/u);
     expect(result.answer.endpoint).toBe('registry.example.com:443');
   }
 });

@@ -99,7 +99,9 @@ describe.skipIf(isMissing)(
     test.each([{ tag: 'v2' }, { digest: `sha256:${'5'.repeat(64)}` }, { repository: 'team/other' }])(
       'has no %j',
       async (name) => {
-        expect(await probe(open, {}, name)).toEqual(no(open, { outcome: 'failed', cause: 'image-not-found' }));
+        expect(await probe(open, {}, name)).toEqual(
+          no(open, { outcome: 'failed', cause: 'image-not-found', says: expect.stringContaining('unknown') as string }),
+        );
       },
     );
 

@@ -58,12 +58,17 @@ describe('what HEAD finds', () => {
     [
       'is of the old kind',
       { headers: { 'content-type': 'application/vnd.docker.distribution.manifest.v1+prettyjws' } },
-      broken('foreign-manifest'),
+      { failure: failWith('schema-1') },
+    ],
+    [
+      'is of an artifact',
+      { headers: { 'content-type': 'application/vnd.oci.artifact.manifest.v1+json' } },
+      { failure: { outcome: 'failed', cause: 'not-an-image', artifact: 'an OCI artifact' } },
     ],
     [
       'is a web page',
       { headers: { 'content-type': 'text/html', 'docker-content-digest': IMAGE.digest } },
-      broken('foreign-manifest'),
+      broken('web-page', 200),
     ],
     ['is nothing', { status: 204 }, broken('status', 204)],
     ['is a teapot', { status: 418 }, broken('status', 418)],
@@ -91,6 +96,11 @@ describe('what HEAD finds', () => {
     expect(asked).toEqual([HEAD, GET]);
   });
 });
+
+/** The same with what the registry says of it. */
+function saying(failure: ProbeFailure, says: string): ProbeFailure {
+  return 'failure' in failure ? { failure: { ...failure.failure, says } } : failure;
+}
 
 describe('HEAD cannot say', () => {
   test('with HTTP 405, and GET finds the image', async () => {
@@ -125,10 +135,14 @@ describe('HEAD cannot say', () => {
         status: 400,
         body: '{"errors":[{"code":400,"message":"Auth is empty, only accept X-Auth-Token or Authorization."}]}',
       },
-      NO_LOGIN,
+      saying(NO_LOGIN, 'Auth is empty, only accept X-Auth-Token or Authorization.'),
     ],
     [405, { status: 404, body: errors('NAME_UNKNOWN') }, NO_REPOSITORY],
-    [500, { status: 500, body: '{"errors":[{"code":"DENIED","message":"You may not login yet"}]}' }, NO_LOGIN],
+    [
+      500,
+      { status: 500, body: '{"errors":[{"code":"DENIED","message":"You may not login yet"}]}' },
+      saying(NO_LOGIN, 'You may not login yet'),
+    ],
     [503, { status: 503, body: errors('TOOMANYREQUESTS') }, LIMITED],
     [503, { status: 503 }, broken('status', 503)],
     [405, { status: 405 }, broken('status', 405)],
@@ -165,22 +179,40 @@ describe('what HEAD refuses is explained by GET', () => {
 
 describe('a web page where a manifest should be', () => {
   const PAGE: FakeAnswer = { status: 404, body: '<html>Not Found</html>' };
+  const PAGE_ONLY: ProbeFailure = { failure: { outcome: 'failed', cause: 'web-page-not-found' } };
   const BASE = 'GET https://registry.example.com/v2/';
   const VERSION = { 'docker-distribution-api-version': 'registry/2.0' };
 
   test.each<[why: string, answers: FakeAnswers, failure: ProbeFailure]>([
     ['is of no registry', { [BASE]: { status: 404 } }, broken('no-registry')],
     ['is of no registry, but of a login page', { [BASE]: { status: 302 } }, broken('no-registry')],
-    ['is of a registry that answers', { [BASE]: { status: 200 } }, NO_IMAGE],
-    ['is of a registry that wants a login', { [BASE]: { status: 401 } }, NO_IMAGE],
-    ['may be of anybody', { [BASE]: { outcome: 'failed', cause: 'connection-reset' } }, NO_IMAGE],
-    ['is of a registry by its header', { [`GET ${V1}`]: { ...PAGE, headers: VERSION } }, NO_IMAGE],
-    ['is of a registry by its header at first', { [`HEAD ${V1}`]: { status: 404, headers: VERSION } }, NO_IMAGE],
+    ['is of a registry that answers', { [BASE]: { status: 200 } }, PAGE_ONLY],
+    ['is of a registry that wants a login', { [BASE]: { status: 401 } }, PAGE_ONLY],
+    ['may be of anybody', { [BASE]: { outcome: 'failed', cause: 'connection-reset' } }, PAGE_ONLY],
+    ['is of a registry by its header', { [`GET ${V1}`]: { ...PAGE, headers: VERSION } }, PAGE_ONLY],
+    ['is of a registry by its header at first', { [`HEAD ${V1}`]: { status: 404, headers: VERSION } }, PAGE_ONLY],
   ])('%s', async (_why, answers, failure) => {
     const { resolved, asked } = await resolve({ [`GET ${V1}`]: PAGE, ...answers });
     expect(resolved).toEqual(failure);
     // A login page is not gone to.
     expect(asked.length).toBeLessThanOrEqual(3);
+  });
+
+  // A firewall or the page of a login was told as a user without rights.
+  test.each<[what: string, answer: FakeAnswer, failure: ProbeFailure]>([
+    ['a firewall', { status: 403, headers: { 'content-type': 'text/html' } }, broken('web-page', 403)],
+    ['a firewall', { status: 403, body: '<!DOCTYPE html><title>Blocked</title>' }, broken('web-page', 403)],
+    ['a proxy', { status: 400, body: '<html>Bad Request</html>' }, broken('web-page', 400)],
+    ['an ingress', { status: 404, body: '404 page not found\n' }, PAGE_ONLY],
+    ['an ingress', { status: 404, body: 'default backend - 404' }, PAGE_ONLY],
+    // Whoever stands before it says so as well when the registry is out of order.
+    ['a proxy', { status: 502, body: '<html>Bad Gateway</html>' }, broken('status', 502)],
+    // A registry may say what it likes.
+    ['a registry', { status: 404, body: 'no such manifest' }, NO_IMAGE],
+  ])('is of %s: %j', async (_what, answer, failure) => {
+    const status = 'status' in answer ? answer.status : undefined;
+    const answers = { [`HEAD ${V1}`]: { status: status! }, [`GET ${V1}`]: answer, [BASE]: { status: 200 } };
+    expect((await resolve(answers)).resolved).toEqual(failure);
   });
 });
 
