@@ -1,6 +1,7 @@
 import { LONGEST_IMAGE } from '../text/bounds.ts';
 import { quote } from '../text/quote.ts';
 import { findUserinfo, HIDDEN, redact, schemeOf, TOO_LONG } from '../text/redact.ts';
+import { PRINTED_NUMBER } from './printed-number.ts';
 import { describePlaceholder, isFilePath, isGitRepository } from './not-an-image.ts';
 import {
   DIGEST_LENGTHS,
@@ -83,6 +84,7 @@ function diagnoseShown(shown: string, length: number): Diagnosis {
 function diagnoseParts(written: string): Diagnosis {
   const parts = splitReference(written);
   return (
+    diagnoseNumber(parts) ??
     diagnoseDomain(parts) ??
     diagnosePath(parts) ??
     diagnoseLength(parts) ??
@@ -90,6 +92,23 @@ function diagnoseParts(written: string): Diagnosis {
     diagnoseDigest(parts) ??
     say('malformed', 'this is not an image address')
   );
+}
+
+/** A number with an exponent, wherever digits stand in an address. */
+function diagnoseNumber({ domain = '', path, tag = '', digest = '' }: ReferenceParts): Diagnosis | undefined {
+  const places = [
+    ['bad-host', domain],
+    ['malformed', path],
+    ['bad-tag', tag],
+    ['bad-digest', digest],
+  ] as const;
+  for (const [code, text] of places) {
+    const [number] = text.match(PRINTED_NUMBER) ?? [];
+    if (number === undefined) continue;
+    const quoted = quote(number, 40);
+    return say(code, `${quoted} is a number that a template printed with an exponent: put it in quotes in its values`);
+  }
+  return undefined;
 }
 
 /** Addresses of another kind than an image's. */

@@ -1,4 +1,5 @@
 import { findUserinfo, redact, schemeOf } from '../text/redact.ts';
+import { PRINTED_NUMBER, writeNumberOut } from './printed-number.ts';
 import { isFilePath, isGitRepository, readWebPage } from './not-an-image.ts';
 import { readReference, splitReference, type ReferenceParts } from './reference.ts';
 import { suspectReference } from './suspect.ts';
@@ -16,6 +17,8 @@ export function suggestReference(written: string): string | undefined {
   const address = REPAIRS.reduce((text, repair) => repair(text), redact(written));
   const mended = joinParts(mendParts(splitReference(address)));
   const reference = readReference(mended);
+  // With another sign for its "+" a number is another number.
+  if (/\de\+\d/i.test(address)) return undefined;
   if (mended === written || reference === undefined) return undefined;
   return suspectReference(mended, reference) === undefined ? mended : undefined;
 }
@@ -26,6 +29,7 @@ const REPAIRS: readonly ((text: string) => string)[] = [
   dropUserinfo,
   (text) => text.slice(schemeOf(text).length),
   closeGaps,
+  writeNumbersOut,
   mendSlashes,
   (text) => readWebPage(text) ?? text,
   mendSigns,
@@ -104,7 +108,7 @@ function mendSigns(text: string): string {
     [/;(?=\w)|={1,2}(?=v?\d)/g, ':'],
     [/^(\w[\w-]*(?:\.[\w-]+)+:(?:80|443|\d{4,5})):(?=[a-z])(?!latest$)/, '$1/'],
     [/^(\w[\w-]*(?:\.[\w-]+)*\.[a-z]{2,}):(?=[a-z][\w.-]*\/)(?!port\/)/, '$1/'],
-    [/@$/, ''],
+    [/@+$/, ''],
   ]);
 }
 
@@ -116,6 +120,11 @@ function mendDigest(text: string): string {
     [/@(?=[0-9a-f]{64}$)/i, '@sha256:'],
     [/(@sha\d{3}:[0-9a-f]{64,128}):([\w.-]+)$/i, ':$2$1'],
   ]);
+}
+
+/** A number that a template printed with an exponent, as the digits that it had. */
+function writeNumbersOut(text: string): string {
+  return text.replaceAll(PRINTED_NUMBER, (number) => writeNumberOut(number) ?? number);
 }
 
 /** A branch as the tag, which CI systems write with hyphens: `app:feature/login` → `app:feature-login`. */

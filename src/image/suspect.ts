@@ -1,5 +1,6 @@
 import { quote } from '../text/quote.ts';
 import { isFileName, isStandIn, readWebPage, registryOfSite } from './not-an-image.ts';
+import { looksPrinted } from './printed-number.ts';
 import { DIGEST_LENGTHS, DOCKER_HUB, isImageId, splitDomain, type ImageReference } from './reference.ts';
 
 /** The highest TCP port; the reference grammar takes any digits. */
@@ -86,6 +87,9 @@ function suspectTag({ tag, digest }: ImageReference): string | undefined {
   if (isStandIn(tag)) return `tag ${quote(tag, 60)} looks like a placeholder that was never replaced`;
   if (isImageId(tag)) return 'the tag is 64 hex digits; a digest is written name@sha256:…';
   if (tag.endsWith('.')) return `tag ${quote(tag, 60)} ends with a "."`;
+  if (looksPrinted(tag)) {
+    return `tag ${quote(tag, 60)} looks like a number that a template printed with an exponent; put it in quotes in its values`;
+  }
   const isSlip = tag !== 'latest' && /^la(?:test|tets|tset|st|stest|tes)$/i.test(tag);
   return isSlip ? `tag ${quote(tag)} is another tag than "latest"` : undefined;
 }

@@ -10,6 +10,9 @@ const DIGEST_LIKE = /^(?:sha|md|blake)[a-z0-9+._-]*:[^/@]*$/i;
 /** A tag written after "@" by mistake, `nginx:1.25@latest`: no address of four numbers, no name that ends as a domain does. */
 const TAG_LIKE = /^(?!\d+\.\d+\.\d+\.\d+$)(?!.*\.[a-z]{2,}$)(?:v?\d[\w.-]*|latest|)$/i;
 
+/** A digest that was not finished, `nginx:1.25@sha256` or `nginx:1.25@9f86d08`: its algorithm or its hex digits alone. */
+const UNFINISHED_DIGEST = /^(?:md5|sha-?(?:1|256|384|512)?(?:[-=_][0-9a-f]*)?|(?=[a-f]*\d)[0-9a-f]{7,128})$/i;
+
 const HOST_LIKE = /\.|:\d+$/;
 
 /**
@@ -17,6 +20,7 @@ const HOST_LIKE = /\.|:\d+$/;
  * -1. Generous on purpose: calling a stray "@" a credential costs a less exact message, missing one leaks a password.
  */
 export function findUserinfo(written: string): number {
+  if (/^[^@]*@+$/.test(written)) return endsAsCredentials(written) ? written.length - 1 : -1;
   const hasScheme = SCHEME.test(written);
   let end = written.length;
   let at = written.lastIndexOf('@');
@@ -24,7 +28,7 @@ export function findUserinfo(written: string): number {
     end = at;
     at = written.lastIndexOf('@', at - 1);
   }
-  if (at <= 0) return endsAsCredentials(written) ? written.length - 1 : -1;
+  if (at <= 0) return written.endsWith('@') && hasColonBefore(written, written.length - 1) ? written.length - 1 : -1;
   const after = written.slice(at + 1, end);
   return hasScheme || after.includes('/') || HOST_LIKE.test(after) || hasColonBefore(written, at) ? at : -1;
 }
@@ -119,13 +123,26 @@ function findQuery(text: string): number {
 
 /** Behind a scheme credentials are so likely that only a digest is told apart from them. */
 function isVersion(text: string, hasScheme: boolean): boolean {
-  return DIGEST_LIKE.test(text) || (!hasScheme && TAG_LIKE.test(text));
+  return DIGEST_LIKE.test(text) || (!hasScheme && (TAG_LIKE.test(text) || UNFINISHED_DIGEST.test(text)));
 }
 
-/** `user:password@`, of which the host was lost. */
+/**
+ * `user:password@`, of which the host was lost. What reads as an image with its tag is one whose digest was not filled in, as no
+ * image can follow; a password in it shows by a sign that no tag has, or by letters and digits in no order.
+ */
 function endsAsCredentials(written: string): boolean {
-  return written.endsWith('@') && hasColonBefore(written, written.length - 1);
+  if (!hasColonBefore(written, written.length - 1)) return false;
+  const address = written.slice(schemeOf(written).length);
+  if (!IMAGE_AND_AT.test(address)) return true;
+  return !address.includes('/') && (address !== written || RANDOM.test(address));
 }
+
+/** What names, paths and tags are made of, placeholders among it. */
+const WORD = String.raw`(?:[\w.+-]|\$\{\w+\}|\$\(\w+\)|\{\{[ \w.]*\}\})`;
+const IMAGE_AND_AT = new RegExp(`^${WORD}+(?::\\d+(?=/))?(?:/${WORD}+)*:${WORD}{0,128}@+$`);
+
+/** A run of eight with capitals, small letters and digits in it. */
+const RANDOM = /(?=[A-Za-z\d]*[a-z])(?=[A-Za-z\d]*[A-Z])(?=[A-Za-z\d]*\d)[A-Za-z\d]{8}/;
 
 function hasColonBefore(written: string, at: number): boolean {
   return written.lastIndexOf(':', at) >= 0;

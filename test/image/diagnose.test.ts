@@ -35,6 +35,9 @@ const A_SLASH_TOO_MANY = 'the repository name has a "/" too many (at its start o
 const AFTER_AT = 'a digest is written after "@", not after ":"';
 const NO_DIGEST = '"@1.25" is not a digest (sha256:… with 64 hex digits); a tag is written after ":"';
 const LETTERS = (component: string): string => `"${component}" must start and end with a letter or digit`;
+const NOTHING_AFTER_AT = 'nothing follows the "@" where the digest should be (an unset variable?)';
+const printedNumber = (number: string): string =>
+  `"${number}" is a number that a template printed with an exponent: put it in quotes in its values`;
 const HIDDEN = 'a placeholder between "@" signs was left in; it has to be replaced before the manifest is applied';
 
 type Row = [written: string, message: string, suggestion?: string];
@@ -65,7 +68,10 @@ const PROBLEMS: Readonly<Record<ReferenceProblemCode, readonly Row[]>> = {
     ['user:$ecret@a.b/app', CREDENTIALS, 'a.b/app'],
     ['user:P@SSWORD@a.b/app', CREDENTIALS, 'a.b/app'],
     ['user:secret@nginx', LIKE_CREDENTIALS],
-    ['nginx:main@sha', LIKE_CREDENTIALS],
+    // What no tag holds may be a password whose host was lost.
+    ['robot:Zq8dkWk3jf7x@', LIKE_CREDENTIALS],
+    ['user:p$w@', LIKE_CREDENTIALS],
+    ['https://user:secret@', LIKE_CREDENTIALS],
   ],
   scheme: [
     ['https://a.b/app:1', noScheme('https://'), 'a.b/app:1'],
@@ -141,6 +147,11 @@ const PROBLEMS: Readonly<Record<ReferenceProblemCode, readonly Row[]>> = {
     ['a.b/app:feature/x', 'tag "feature/x" cannot contain "/"', 'a.b/app:feature-x'],
     ['app:feature/login', 'tag "feature/login" cannot contain "/"', 'app:feature-login'],
     ['nginx:"1.25"', 'tag "\\"1.25\\"" cannot contain a quotation mark', 'nginx:1.25'],
+    [
+      'registry.example.com/team/dotnet:4.5980468e+07',
+      printedNumber('4.5980468e+07'),
+      'registry.example.com/team/dotnet:45980468',
+    ],
     ['nginx:-alpine', 'tag "-alpine" must start with a letter, digit or "_"'],
     ['nginx:^1.25', range('^1.25')],
     ['nginx:*', range('*')],
@@ -152,6 +163,17 @@ const PROBLEMS: Readonly<Record<ReferenceProblemCode, readonly Row[]>> = {
     [`nginx:1:sha256:${HEX64}`, AFTER_AT, `nginx:1@sha256:${HEX64}`],
     ['nginx@', 'nothing follows the "@" where the digest should be (an unset variable?)', 'nginx'],
     ['nginx@1.25', NO_DIGEST, 'nginx:1.25'],
+    // A digest that a template did not fill in, or not wholly: the address is shown, as no host can follow.
+    ['registry.example.com/team/foo:552d840-dirty@', NOTHING_AFTER_AT, 'registry.example.com/team/foo:552d840-dirty'],
+    ['foo:552d840-dirty@', NOTHING_AFTER_AT, 'foo:552d840-dirty'],
+    [
+      'localhost:5000/a/b:RELEASE.2024-01-01T00-00-00Z@',
+      NOTHING_AFTER_AT,
+      'localhost:5000/a/b:RELEASE.2024-01-01T00-00-00Z',
+    ],
+    ['nginx:main@sha', '"@sha" is not a digest (sha256:… with 64 hex digits); a tag is written after ":"'],
+    ['nginx:main@sha256', 'a ":" and hex digits have to follow the sha256 of a digest'],
+    ['nginx:main@a1b2c3d', '"@a1b2c3d" is not a digest (sha256:… with 64 hex digits); a tag is written after ":"'],
     [`nginx@${HEX64}`, 'the digest lacks its algorithm: it is written @sha256:…', `nginx@sha256:${HEX64}`],
     ['nginx@sha256-f00', 'a ":" and hex digits have to follow the sha256 of a digest'],
     ['nginx@SHA256:f00', "a digest's algorithm is written in lower case: sha256"],

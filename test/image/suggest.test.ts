@@ -81,6 +81,21 @@ const MEANT: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     [`nginx@@sha-256=${HEX64}`]: `nginx${digest}`,
     [`nginx${digest}:1.25`]: `nginx:1.25${digest}`,
   },
+  // Wherever digits stand: a tag, a build number in one, an account of AWS, a port, a part of the path.
+  'a number printed with an exponent': {
+    'registry.example.com/team/kvc:3.806521e+06': 'registry.example.com/team/kvc:3806521',
+    'registry.example.com/team/app:2.0190612073634e+13': 'registry.example.com/team/app:20190612073634',
+    'registry.example.com/team/app:1E+06': 'registry.example.com/team/app:1000000',
+    'registry.example.com/team/app:build-1.234567e+06': 'registry.example.com/team/app:build-1234567',
+    '1.11122223333e+11.dkr.ecr.eu-west-1.amazonaws.com/web:1': '111122223333.dkr.ecr.eu-west-1.amazonaws.com/web:1',
+    'registry.example.com:5e+03/app:1': 'registry.example.com:5000/app:1',
+    'registry.example.com/1.2345678e+07/app:1': 'registry.example.com/12345678/app:1',
+    [`registry.example.com/app:3.806521e+06${digest}`]: `registry.example.com/app:3806521${digest}`,
+  },
+  'a digest that is not there': {
+    'registry.example.com/team/foo:1.0@': 'registry.example.com/team/foo:1.0',
+    'https://registry.example.com/foo:1.0@@': 'registry.example.com/foo:1.0',
+  },
   'a web page': {
     'https://hub.docker.com/_/nginx': 'nginx',
     'https://hub.docker.com/r/bitnami/nginx/tags': 'bitnami/nginx',
@@ -101,6 +116,10 @@ const MEANT: Readonly<Record<string, Readonly<Record<string, string>>>> = {
 
 /** Addresses for which any guess could bring in another image than the one that was meant. */
 const NO_GUESS: Readonly<Record<string, readonly string[]>> = {
+  // More digits than a float keeps, a commit that YAML took for a number, and numbers that Go prints otherwise.
+  'the digits of a number are lost': [
+    ...['app:1.2345678901234567e+19', 'app:6e+10', 'app:1.2.3e+07', 'app:1.23456e+03', 'app:1e+400'],
+  ],
   'a variable was not set': ['/app:1', 'registry.example.com/', 'swr..example.com/app', ':1.25', 'nginx:-alpine'],
   'there are two meanings': ['nginx:1.25:1.26', 'my app', 'nginx@9f86d081884c', 'nginx@sha256'],
   'it names no image': ['C:/images/nginx', 'file:///tmp/nginx.tar', '""'],

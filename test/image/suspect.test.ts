@@ -5,6 +5,7 @@ import { HEX64 } from './arbitraries.ts';
 const hubImage = (name: string, tag?: string): string =>
   `this is read as the Docker Hub image "${name}"${tag === undefined ? '' : ` with tag "${tag}"`}`;
 const NEEDS_SLASH = 'a registry needs "/" and a repository after it';
+const PRINTED = 'looks like a number that a template printed with an exponent; put it in quotes in its values';
 const PLACEHOLDER = 'looks like a placeholder that was never replaced';
 
 test.each([
@@ -23,6 +24,8 @@ test.each([
   ],
   [`nginx:${HEX64}`, 'the tag is 64 hex digits; a digest is written name@sha256:…'],
   ['nginx:1.25.', 'tag "1.25." ends with a "."'],
+  ['app:4.5980468e_07', `tag "4.5980468e_07" ${PRINTED}`],
+  ['app:1e-07', `tag "1e-07" ${PRINTED}`],
   ['nginx:Latest', 'tag "Latest" is another tag than "latest"'],
   ['nginx:lastest', 'tag "lastest" is another tag than "latest"'],
   ['hub.docker.com/r/bitnami/nginx', 'this is the address of a web page; the image is "bitnami/nginx"'],
@@ -50,6 +53,8 @@ test.each([
   ...['registry:5000/app', 'node:20.11', 'localhost:5000/app:1', '[::1]:5000/app', '10.0.0.1/app', 'library/localhost'],
   ...['gcr.io/project/app', 'ghcr.io/org/app:v2', 'quay.io/org/app', 'my_host.local/app', 'team/none:1', 'a.b/v2/app'],
   'registry.example.com:443/app',
+  // Commits, and not numbers.
+  ...['app:1e07', 'app:12e-07', 'app:6e10', 'app:1.2e-rc1'],
   'github.example.com/org/app',
   'swr.cn-north-4.myhuaweicloud.com/ddn-k8s/docker.io/library/alpine:latest',
   // Words that only look like those that stand for a value.

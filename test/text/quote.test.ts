@@ -109,6 +109,7 @@ describe('credentials in an address', () => {
 
   test.each([
     ...['nginx', `nginx:1.25@sha256:${HEX64}`, 'nginx@1.25', 'nginx:1.25@latest', `https://a.b/app@sha256:${HEX64}`],
+    ...['nginx:1.25@', 'a.b/team/app:552d840-dirty@', 'nginx:main@sha256', 'nginx:main@a1b2c3d'],
     ...['nginx@sha256:f00@sha256:f00', '@scope/app', '@', ''],
   ])('are not in %j', (written) => {
     expect(redact(written)).toBe(written);
