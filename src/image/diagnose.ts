@@ -1,6 +1,7 @@
 import { LONGEST_IMAGE } from '../text/bounds.ts';
 import { quote } from '../text/quote.ts';
 import { findUserinfo, HIDDEN, redact, schemeOf, TOO_LONG } from '../text/redact.ts';
+import { GOOGLE_PROJECT } from './known-registries.ts';
 import { PRINTED_NUMBER } from './printed-number.ts';
 import { describePlaceholder, isFilePath, isGitRepository } from './not-an-image.ts';
 import {
@@ -240,12 +241,29 @@ function diagnoseLength({ domain, path }: ReferenceParts): Diagnosis | undefined
   );
 }
 
-function diagnoseTag({ path, tag }: ReferenceParts): Diagnosis | undefined {
+function diagnoseTag({ domain, path, tag }: ReferenceParts): Diagnosis | undefined {
   if (tag === undefined || isTag(tag)) return undefined;
   if (tag === '') return say('empty-tag', 'nothing follows the ":" where the tag should be (an unset variable?)');
-  return tag.includes(':') && !tag.includes('/')
-    ? diagnoseColons(tag.split(':'), path)
-    : say('bad-tag', describeTag(tag));
+  if (tag.includes('/')) return say('bad-tag', describeColonInPath({ domain, path, tag }));
+  return tag.includes(':') ? diagnoseColons(tag.split(':'), path) : say('bad-tag', describeTag(tag));
+}
+
+/** A ":" with a "/" after it: of a Google project, of a second registry, of a branch as the tag, or of who knows what. */
+function describeColonInPath({
+  domain = '',
+  path,
+  tag,
+}: Readonly<{ domain?: string | undefined; path: string; tag: string }>): string {
+  const word = tag.slice(0, tag.indexOf('/'));
+  if (GOOGLE_PROJECT.test(`${domain}/${path}:${tag}`)) {
+    return `the ":" of the Google project ${quote(`${path}:${word}`, 60)} is written "/" in an image`;
+  }
+  if (domain !== '' && isDomain(`${path}:${word}`) && (path === 'localhost' || path.includes('.'))) {
+    return `a registry follows the registry: leave out ${quote(domain, 60)} or ${quote(`${path}:${word}`, 60)}`;
+  }
+  return tag.includes(':')
+    ? `the ":" after ${quote(path, 60)} stands inside the path; only the tag follows a ":", at the end`
+    : describeTag(tag);
 }
 
 function diagnoseColons(tags: readonly string[], path: string): Diagnosis {

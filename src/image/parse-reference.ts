@@ -1,7 +1,7 @@
 import { memoize } from '../text/memoize.ts';
 import { diagnoseReference, type ReferenceProblem } from './diagnose.ts';
 import { readReference, type ImageReference } from './reference.ts';
-import { suspectReference } from './suspect.ts';
+import { describeMove, suspectReference } from './suspect.ts';
 
 export type ParsedReference =
   Readonly<{ ok: true; reference: ImageReference }> | Readonly<{ ok: false; problem: ReferenceProblem }>;
@@ -26,12 +26,21 @@ function refuse(written: string): ParsedReference {
   };
 }
 
-/** What is odd about an address that parses; undefined when nothing is, or when it does not parse. */
-export function findSuspicion(written: string): string | undefined {
-  return suspect(written).suspicion;
+/**
+ * What is odd about an address that parses; undefined when nothing is, or when it does not parse.
+ *
+ * @param isMirrored asked of an image that its registry has given up: a mirror may have it still
+ */
+export function findSuspicion(written: string, isMirrored: () => boolean): string | undefined {
+  const { suspicion, move } = suspect(written);
+  return suspicion ?? (move === undefined || isMirrored() ? undefined : move);
 }
 
-const suspect = memoize((written: string): Readonly<{ suspicion: string | undefined }> => {
+type Suspicions = Readonly<Record<'suspicion' | 'move', string | undefined>>;
+
+const suspect = memoize((written: string): Suspicions => {
   const parsed = parseReference(written);
-  return { suspicion: parsed.ok ? suspectReference(written, parsed.reference) : undefined };
+  if (!parsed.ok) return { suspicion: undefined, move: undefined };
+  const { reference } = parsed;
+  return { suspicion: suspectReference(written, reference), move: describeMove(reference) };
 });

@@ -1,8 +1,9 @@
 import { findUserinfo, redact, schemeOf } from '../text/redact.ts';
 import { PRINTED_NUMBER, writeNumberOut } from './printed-number.ts';
+import { GOOGLE_PROJECT } from './known-registries.ts';
 import { isFilePath, isGitRepository, readWebPage } from './not-an-image.ts';
 import { readReference, splitReference, type ReferenceParts } from './reference.ts';
-import { suspectReference } from './suspect.ts';
+import { suspectForm } from './suspect.ts';
 
 /** Nobody meant an address longer than this: a host of 253, a repository of 255, a tag of 128 and a digest of 135. */
 const MAX_INTENDED = 800;
@@ -20,7 +21,7 @@ export function suggestReference(written: string): string | undefined {
   // With another sign for its "+" a number is another number.
   if (/\de\+\d/i.test(address)) return undefined;
   if (mended === written || reference === undefined) return undefined;
-  return suspectReference(mended, reference) === undefined ? mended : undefined;
+  return suspectForm(mended, reference) === undefined ? mended : undefined;
 }
 
 const REPAIRS: readonly ((text: string) => string)[] = [
@@ -32,6 +33,7 @@ const REPAIRS: readonly ((text: string) => string)[] = [
   writeNumbersOut,
   mendSlashes,
   (text) => readWebPage(text) ?? text,
+  mendRegistries,
   mendSigns,
   mendDigest,
   mendTagSlashes,
@@ -99,6 +101,14 @@ function mendSlashes(text: string): string {
     [/\/$/, ''],
   ]);
   return splitReference(single.slice(1)).domain === undefined ? single : single.replace(/^\//, '');
+}
+
+/** The ":" of a Google project that belongs to a domain, and one registry before another that has a port. */
+function mendRegistries(text: string): string {
+  return replaceAll(text, [
+    [GOOGLE_PROJECT, '$1/'],
+    [/^\w[\w-]*(?:\.[\w-]+)+\/(?=(?:localhost|[\w-]+(?:\.[\w-]+)+):\d{2,5}\/)/, ''],
+  ]);
 }
 
 /** A neighbouring key, or the wrong one of two signs: `pause:3,9`, `quay,io/app`, `nginx;1.25`, `nginx=1.25`, `ghcr.io:org/app`. */

@@ -1,7 +1,15 @@
 import { quote } from '../text/quote.ts';
+import { findMove, findOtherForm, findSecondRegistry } from './known-registries.ts';
 import { isFileName, isStandIn, readWebPage, registryOfSite } from './not-an-image.ts';
 import { looksPrinted } from './printed-number.ts';
-import { DIGEST_LENGTHS, DOCKER_HUB, isImageId, splitDomain, type ImageReference } from './reference.ts';
+import {
+  DIGEST_LENGTHS,
+  DOCKER_HUB,
+  formatReference,
+  isImageId,
+  splitDomain,
+  type ImageReference,
+} from './reference.ts';
 
 /** The highest TCP port; the reference grammar takes any digits. */
 const MAX_PORT = 65_535;
@@ -23,6 +31,11 @@ const WELL_KNOWN: ReadonlySet<string> = new Set([
  * Never a reason to refuse: the runtime takes it.
  */
 export function suspectReference(written: string, reference: ImageReference): string | undefined {
+  return suspectForm(written, reference) ?? suspectPath(reference);
+}
+
+/** What is odd about the address itself, whatever its registry can have. */
+export function suspectForm(written: string, reference: ImageReference): string | undefined {
   return (
     suspectBareName(written, reference) ??
     suspectWebPage(written, reference) ??
@@ -74,6 +87,25 @@ function suspectHost({ registry }: ImageReference): string | undefined {
   return /[.:]/.test(registry)
     ? `host ${quote(host, 60)} has upper-case letters: kubelet compares letter by letter and uses no pull secret for ${quote(lower, 60)}`
     : `${quote(host, 60)} has upper-case letters, so it is read as a registry host and not as a part of the repository name`;
+}
+
+function suspectPath(reference: ImageReference): string | undefined {
+  const { registry, repository } = reference;
+  const second = findSecondRegistry(reference);
+  if (second === registry) return `the registry ${quote(registry, 60)} stands there twice: leave out one of them`;
+  if (second !== undefined) {
+    return `a registry follows the registry: leave out ${quote(registry, 60)} or ${quote(second, 60)}`;
+  }
+  const form = findOtherForm(reference);
+  if (form === undefined) return undefined;
+  const host = registry === DOCKER_HUB ? 'Docker Hub' : registry;
+  return `${host} has repositories of the form ${form} only, so ${quote(repository, 80)} is not there`;
+}
+
+/** What became of an image that its registry has given up; undefined when nothing is known of it. A mirror may have it still. */
+export function describeMove(reference: ImageReference): string | undefined {
+  const move = findMove(formatReference(reference));
+  return move === undefined ? undefined : `${move.what}; use ${quote(move.to, 120)}`;
 }
 
 /** Every text that two neighbouring letters in the wrong order may have been meant for. */

@@ -32,7 +32,7 @@ export function explainImage(written: string, policy: Policy): ImageExplanation 
   const { reference } = parsed;
   const exempt = isExemptImage(policy, reference);
   const mirror = exempt ? undefined : findPullableMirror(policy, reference);
-  const suspicion = findSuspicion(written);
+  const suspicion = findSuspicion(written, () => mirror !== undefined);
   return {
     image,
     valid: true,

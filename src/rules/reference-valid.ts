@@ -1,6 +1,7 @@
 import { defineRule, type Report } from '../engine/rule.ts';
 import type { ReferenceProblem } from '../image/diagnose.ts';
 import { findSuspicion } from '../image/parse-reference.ts';
+import { findMirror } from '../policy/policy.ts';
 import { quote } from '../text/quote.ts';
 import { placeOf } from '../workload/workload.ts';
 
@@ -21,12 +22,12 @@ export const referenceValid = defineRule({
   options: {},
   needs: [],
   messages: MESSAGES,
-  check: ({ workload, flatMap }) =>
+  check: ({ workload, policy, flatMap }) =>
     flatMap(workload.images, (use): readonly Report<typeof MESSAGES>[] => {
       const place = placeOf(use);
       const { parsed, written } = use;
       if (parsed.ok) {
-        const suspicion = findSuspicion(written);
+        const suspicion = findSuspicion(written, () => findMirror(policy, parsed.reference) !== undefined);
         if (suspicion === undefined) return [];
         return [{ ...place, messageId: 'suspicious', params: { suspicion }, atMost: 'warn' }];
       }

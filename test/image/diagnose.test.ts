@@ -146,6 +146,17 @@ const PROBLEMS: Readonly<Record<ReferenceProblemCode, readonly Row[]>> = {
     ['nginx:1.25+b1', 'tag "1.25+b1" cannot contain "+"', 'nginx:1.25-b1'],
     ['a.b/app:feature/x', 'tag "feature/x" cannot contain "/"', 'a.b/app:feature-x'],
     ['app:feature/login', 'tag "feature/login" cannot contain "/"', 'app:feature-login'],
+    [
+      'gcr.io/example.com:my-project/app:v1',
+      'the ":" of the Google project "example.com:my-project" is written "/" in an image',
+      'gcr.io/example.com/my-project/app:v1',
+    ],
+    [
+      'docker.io/registry.example.com:5000/app:1',
+      'a registry follows the registry: leave out "docker.io" or "registry.example.com:5000"',
+      'registry.example.com:5000/app:1',
+    ],
+    ['a.b/team:sub/app:1', 'the ":" after "team" stands inside the path; only the tag follows a ":", at the end'],
     ['nginx:"1.25"', 'tag "\\"1.25\\"" cannot contain a quotation mark', 'nginx:1.25'],
     [
       'registry.example.com/team/dotnet:4.5980468e+07',

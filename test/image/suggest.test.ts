@@ -92,6 +92,12 @@ const MEANT: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     'registry.example.com/1.2345678e+07/app:1': 'registry.example.com/12345678/app:1',
     [`registry.example.com/app:3.806521e+06${digest}`]: `registry.example.com/app:3806521${digest}`,
   },
+  "a ':' in the path": {
+    'gcr.io/example.com:my-project/app:v1': 'gcr.io/example.com/my-project/app:v1',
+    'europe-docker.pkg.dev/example.com:proj/repo/app:1': 'europe-docker.pkg.dev/example.com/proj/repo/app:1',
+    [`eu.gcr.io/example.co.uk:proj/app${digest}`]: `eu.gcr.io/example.co.uk/proj/app${digest}`,
+    'docker.io/registry.example.com:5000/team/app:1': 'registry.example.com:5000/team/app:1',
+  },
   'a digest that is not there': {
     'registry.example.com/team/foo:1.0@': 'registry.example.com/team/foo:1.0',
     'https://registry.example.com/foo:1.0@@': 'registry.example.com/foo:1.0',
@@ -121,6 +127,7 @@ const NO_GUESS: Readonly<Record<string, readonly string[]>> = {
     ...['app:1.2345678901234567e+19', 'app:6e+10', 'app:1.2.3e+07', 'app:1.23456e+03', 'app:1e+400'],
   ],
   'a variable was not set': ['/app:1', 'registry.example.com/', 'swr..example.com/app', ':1.25', 'nginx:-alpine'],
+  'a ":" stands in the path': ['registry.example.com/team:sub/app:1', 'registry.example.com/a:b/c/d:1'],
   'there are two meanings': ['nginx:1.25:1.26', 'my app', 'nginx@9f86d081884c', 'nginx@sha256'],
   'it names no image': ['C:/images/nginx', 'file:///tmp/nginx.tar', '""'],
   'what stands before "@" may be the image': ['user:secret@nginx', 'app@feature/x'],

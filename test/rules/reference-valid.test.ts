@@ -21,7 +21,7 @@ test.each([
 
 test.each([
   'nginx',
-  'a/b__c/d.e--f:Tag_1.2-x',
+  'a.b/b__c/d.e--f:Tag_1.2-x',
   `nginx@sha512:${'a'.repeat(128)}`,
   '[::1]:5000/x',
   'foo_bar.com/x',
