@@ -29,6 +29,9 @@ export const MOST_VALUES = 500;
 /** Characters of the annotation `pullguard.dev/skip`: the ids of all rules, three times over. */
 export const LONGEST_SKIP = 1024;
 
+/** Characters of the annotation `image.openshift.io/triggers`: a hundred images of a pod, 160 each. */
+export const LONGEST_TRIGGERS = 16 * 1024;
+
 /**
  * Bytes of a webhook call. An object in etcd has 1.5 MiB, and an update brings the old one along; where Go writes a character as
  * `\u003c`, a byte becomes six. What is larger could not be stored anyway. 1 MiB is for the rest of the review.

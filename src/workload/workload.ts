@@ -3,6 +3,7 @@ import { LONGEST_SKIP } from '../text/bounds.ts';
 import { parseReference, type ParsedReference } from '../image/parse-reference.ts';
 import { isPod, type WorkloadKind } from './kinds.ts';
 import type { PlacementFields } from './placement.ts';
+import { findStandIns, type ImagePlace } from './stand-in.ts';
 import { expandPointer, isRecord, joinPointer, readPath, readPointer, readString, type Pointer } from '../text/json.ts';
 
 /** One place in a pod spec that names an image. */
@@ -71,7 +72,7 @@ export function readWorkloads(
         namespace: namespace || readString(object, 'metadata', 'namespace'),
         isPod: isPod(kind),
         podSpec,
-        images: readImages(spec, podSpec, isTimeUp),
+        images: readImages(spec, podSpec, findStandIns(object, kind, podSpec), isTimeUp),
         pullSecrets: secrets.map((secret) => readString(secret, 'name')),
         hasPullSecretList: secrets.length > 0,
         serviceAccount: readString(spec, 'serviceAccountName') || 'default',
@@ -113,10 +114,11 @@ function readSkip(object: unknown, holder: Pointer): readonly SkipAnnotation[] {
 
 const CONTAINER_LISTS = ['initContainers', 'containers', 'ephemeralContainers'] as const;
 
-/** In the order in which kubelet starts them; image volumes come first, as pods wait for their volumes. */
+/** Not what stands in for one. In the order in which kubelet starts them; image volumes come first, as pods wait for their volumes. */
 function readImages(
   spec: Readonly<Record<string, unknown>>,
   podSpec: Pointer,
+  isStandIn: (place: ImagePlace) => boolean,
   isTimeUp: () => boolean,
 ): readonly ImageUse[] {
   const images: ImageUse[] = [];
@@ -134,6 +136,7 @@ function readImages(
       if (isTimeUp()) return images;
       const { image, imagePullPolicy } = container;
       if (typeof image !== 'string') continue;
+      if (isStandIn({ list, index: at, name: readString(container, 'name'), written: image })) continue;
       const pointer = joinPointer(podSpec, list, at, 'image');
       const word = nameContainer(list, container);
       images.push({ pointer, ...nameUse(word, container), ...readImage(image, imagePullPolicy) });
