@@ -1,5 +1,7 @@
 import { isRecord, joinPointer, type Pointer } from '../text/json.ts';
-import { locateIn, readDocuments, TOO_DEEP, type Locate, type Position } from './document.ts';
+import { quote } from '../text/quote.ts';
+import { scanJson, stripComments } from './json-text.ts';
+import { locateIn, placeOf, readDocuments, TOO_DEEP, type Locate, type Position } from './document.ts';
 
 /** One Kubernetes object in a manifest, and how to find the line of any of its fields. */
 export type ManifestObject = Readonly<{
@@ -32,23 +34,35 @@ function joinManifests(manifests: readonly Manifest[]): Manifest {
   };
 }
 
-/** A part of a text; `line` counts the lines before it. */
-type Part = Readonly<{ text: string; line: number }>;
+/** A part of a text, and what stands before it: `line` lines, and `column` characters of the last one. */
+type Part = Readonly<{ text: string; line: number; column: number }>;
 
-/** JSON objects one after another, as jq prints them: in JSON a line break between these two is nowhere else. */
-const JSON_BOUNDARY = /(?<=\}[ \t]*\r?\n)(?=\s*\{)/;
+/** Objects of JSON, also with comments. */
+const JSON_START = /^\s*(?:\/[/*]|\{\s*(?:["}]|\/[/*]))/;
 
 /** A line with `---` ends a document wherever it stands, even inside a text whose quote was never closed. */
 const YAML_BOUNDARY = /^(?=---(?:\s|$))/m;
 
 /** Cuts a text before it is parsed, so that no mistake in one document reaches the next. */
 function splitText(text: string): readonly Part[] {
-  let line = 0;
-  return text.split(/^\s*\{\s*["}]/.test(text) ? JSON_BOUNDARY : YAML_BOUNDARY).map((part) => {
-    const before = line;
-    line += countLines(part);
-    return { text: part, line: before };
-  });
+  let [line, column] = [0, 0];
+  return text
+    .split(YAML_BOUNDARY)
+    .flatMap(splitJson)
+    .map((part) => {
+      const before = { line, column };
+      line += countLines(part);
+      const lineBreak = part.lastIndexOf('\n');
+      column = lineBreak < 0 ? column + part.length : part.length - lineBreak - 1;
+      return { text: part, ...before };
+    });
+}
+
+/** One object after another, with white space between or without, as kubectl reads them. */
+function splitJson(text: string): readonly string[] {
+  if (!JSON_START.test(text)) return [text];
+  const { boundaries } = scanJson(text);
+  return [0, ...boundaries].map((start, at) => text.slice(start, boundaries[at]));
 }
 
 function countLines(text: string): number {
@@ -60,11 +74,33 @@ function countLines(text: string): number {
 function readPart(part: Part): Manifest {
   const json = parseJson(part.text);
   try {
-    return json === undefined ? readYaml(part) : readContent(json, locateInJson(part));
+    if (json === undefined) return readCommented(part) ?? readYaml(part);
+    const { objects, foreign, errors } = readContent(json, locateInJson(part));
+    return { objects, foreign, errors: [...errors, ...findRepeated(part)] };
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
-    return { objects: [], foreign: 0, errors: [{ line: part.line + 1, column: 1, message: TOO_DEEP }] };
+    return { objects: [], foreign: 0, errors: [moveDown({ line: 1, column: 1, message: TOO_DEEP }, part)] };
   }
+}
+
+/** A key that is there twice, of which kubectl takes the last. */
+function findRepeated(part: Part): Manifest['errors'] {
+  const { repeated } = scanJson(part.text);
+  if (repeated === undefined) return [];
+  const message = `the key ${quote(repeated.key, 60)} is there twice`;
+  return [moveDown({ ...placeOf(repeated.offset, part.text), message }, part)];
+}
+
+const COMMENTS =
+  'JSON has no comments, and kubectl does not read it with them: leave them out, or write "#" and not "//"';
+
+/** JSON that is right but for its comments. Read as YAML, they are a part of the next key. */
+function readCommented(part: Part): Manifest | undefined {
+  if (!JSON_START.test(part.text)) return undefined;
+  const { comment } = scanJson(part.text);
+  if (comment === undefined || parseJson(stripComments(part.text)) === undefined) return undefined;
+  const error = moveDown({ ...placeOf(comment, part.text), message: COMMENTS }, part);
+  return { objects: [], foreign: 0, errors: [error] };
 }
 
 /** Several times as fast as the YAML parser, which is only asked for the lines of what was found. */
@@ -78,23 +114,23 @@ function parseJson(text: string): unknown {
   }
 }
 
-function locateInJson({ text, line }: Part): Locate {
+function locateInJson(part: Part): Locate {
   let locate: Locate | undefined;
-  return (pointer) => moveDown((locate ??= locateIn(text))(pointer), line);
+  return (pointer) => moveDown((locate ??= locateIn(part.text))(pointer), part);
 }
 
-function readYaml({ text, line }: Part): Manifest {
+function readYaml(part: Part): Manifest {
   return joinManifests(
-    readDocuments(text).map((document) =>
+    readDocuments(part.text).map((document) =>
       document.ok
-        ? readContent(document.content, (pointer) => moveDown(document.locate(pointer), line))
-        : { objects: [], foreign: 0, errors: [moveDown(document.problem, line)] },
+        ? readContent(document.content, (pointer) => moveDown(document.locate(pointer), part))
+        : { objects: [], foreign: 0, errors: [moveDown(document.problem, part)] },
     ),
   );
 }
 
-function moveDown<Place extends Position>(place: Place, lines: number): Place {
-  return { ...place, line: place.line + lines };
+function moveDown<Place extends Position>(place: Place, { line, column }: Part): Place {
+  return { ...place, line: place.line + line, column: place.column + (place.line === 1 ? column : 0) };
 }
 
 function readContent(content: unknown, locate: Locate): Manifest {

@@ -53,6 +53,17 @@ describe('every way to write manifests that kubectl takes is read whole', () => 
       'Pod b',
     ],
     ['JSON objects a line each', `${A_JSON}\r\n${B_JSON}`, 'Pod a', 'Pod b'],
+    ['JSON objects with nothing between, as kubectl reads them', `${A_JSON}${B_JSON}`, 'Pod a', 'Pod b'],
+    ['JSON objects with a blank between', `${A_JSON} ${B_JSON}\t${A_JSON}`, 'Pod a', 'Pod b', 'Pod a'],
+    [
+      'JSON objects with nothing between, over several lines',
+      `${JSON.stringify(podJson('a'), null, 2)}${JSON.stringify(podJson('b}{"'), null, 2)}`,
+      'Pod a',
+      'Pod b}{"',
+    ],
+    ['a List after an object', `${A_JSON}${listOf(B_JSON)}`, 'Pod a', 'Pod b'],
+    ['JSON with "#" comments, which is YAML', '{ # web\n"apiVersion": "v1", "kind": "Pod" }', 'Pod'],
+    ['an address where JSON has a comment', '{"apiVersion": "v1", "kind": "Pod", "a": https://a.b/c}', 'Pod'],
     ['JSON with --- between', `${A_JSON}\n---\n${B}`, 'Pod a', 'Pod b'],
     ['JSON with a comma too many, which is YAML', '{"apiVersion":"v1","kind":"Pod",}', 'Pod'],
     ['a List in a List', listOf(A_JSON, listOf(B_JSON)), 'Pod a', 'Pod b'],
@@ -115,6 +126,23 @@ describe('a broken document is told at its place and hides no other', () => {
     ],
   ])('%s', (_what, broken, error) => {
     expect(read(`${A}---\n${broken}---\n${B}`)).toEqual({ objects: ['Pod a', 'Pod b'], foreign: 0, errors: [error] });
+  });
+
+  // kubectl falls back to YAML, where a comment is a part of the next key.
+  test.each([
+    ['{ // web\n"apiVersion": "v1", "kind": "Pod" }', '1:3'],
+    ['// web\n{"apiVersion": "v1", "kind": "Pod"}', '1:1'],
+    [`${A_JSON}\n{\n  "apiVersion": "v1", /* or\nv2 */\n  "kind": "Pod",\n}`, '3:23'],
+  ])('JSON with comments: %j', (text, place) => {
+    expect(read(text).errors).toEqual([expect.stringMatching(`^${place} JSON has no comments`)]);
+  });
+
+  test('a key twice in JSON, of which the last is checked as kubectl takes it', () => {
+    expect(read('{"apiVersion": "v1", "kind": "Secret",\n "kind": "Pod", "metadata": {"name": "a"}}')).toEqual({
+      objects: ['Pod a'],
+      foreign: 0,
+      errors: ['2:2 the key "kind" is there twice'],
+    });
   });
 
   test('a broken JSON object among others', () => {
