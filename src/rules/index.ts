@@ -5,6 +5,7 @@ import { mirrorUsed } from './mirror-used.ts';
 import { pullSecretPresent } from './pull-secret-present.ts';
 import { pullSecretUsable } from './pull-secret-usable.ts';
 import { referenceValid } from './reference-valid.ts';
+import { registryExplicit } from './registry-explicit.ts';
 import { serviceAccountSecretsKept } from './service-account-secrets-kept.ts';
 import { tagExplicit } from './tag-explicit.ts';
 
@@ -17,6 +18,7 @@ import { tagExplicit } from './tag-explicit.ts';
 export const RULES: readonly Rule[] = [
   referenceValid,
   tagExplicit,
+  registryExplicit,
   mirrorUsed,
   serviceAccountSecretsKept,
   pullSecretPresent,
