@@ -3,13 +3,16 @@ import { describeCause, findFiles, readText, type FoundFile } from '../manifest/
 import { checkObject } from '../admission/check-object.ts';
 import type { Decision, Finding } from '../engine/evaluate.ts';
 import type { Policy } from '../engine/rule.ts';
-import { findKind, groupOf } from '../workload/kinds.ts';
-import { formatCheckJson, formatCheckText, type CheckResult } from './format-check.ts';
+import { formatFieldPath } from '../text/json.ts';
+import { findNoText, findUnreadImage } from '../workload/find-images.ts';
+import { findKind, groupOf, WORKLOAD_KINDS } from '../workload/kinds.ts';
+import { readName } from '../workload/workload.ts';
+import { formatCheckJson, formatCheckText, type CheckResult, type Unchecked } from './format-check.ts';
 import { type ExitCode, type Io } from './io.ts';
 import { redact } from '../text/redact.ts';
 import { loadConfig } from './load-config.ts';
 import { useColor } from './terminal.ts';
-import { readManifest, type ManifestObject } from '../manifest/read-manifests.ts';
+import { readManifest, type Manifest, type ManifestObject } from '../manifest/read-manifests.ts';
 
 export type CheckOptions = Readonly<{ config?: string; output: 'text' | 'json' }>;
 
@@ -53,6 +56,7 @@ const NOTHING: CheckResult = {
   errors: [],
   counts: { workloads: 0, otherObjects: 0, foreign: 0 },
   skipped: [],
+  unchecked: [],
 };
 
 /** Somebody may have taken this for the command that explains an image address, password and all. */
@@ -64,28 +68,76 @@ function checkText(file: string, text: string, policy: Policy): CheckResult {
   const { objects, foreign, errors } = readManifest(text);
   const checked = objects.map((object) => checkManifest(object, policy));
   const workloads = checked.filter((one) => one !== undefined);
+  const unchecked = objects.flatMap((object) => describeUnchecked(object, file, policy) ?? []);
+  const known = objects.filter(
+    ({ apiVersion, kind }) => findKind(policy.kinds, groupOf(apiVersion), kind) !== undefined,
+  );
   return {
     findings: workloads
       .flatMap(({ findings }) => findings)
       .map((finding) => ({ ...finding, file }))
       .sort((left, right) => left.line - right.line || left.column - right.column),
-    errors: errors.map((error) => ({ file, ...error })),
-    counts: { workloads: workloads.length, otherObjects: checked.length - workloads.length, foreign },
+    errors: [...errors, ...objects.flatMap((object) => describeNoText(object, policy))].map((error) => ({
+      file,
+      ...error,
+    })),
+    counts: {
+      workloads: known.length,
+      otherObjects: objects.length - known.length - unchecked.filter(({ cause }) => cause !== 'misplaced').length,
+      foreign,
+    },
     skipped: mergeSkipped(workloads),
+    unchecked,
   };
 }
 
+function describeNoText({ apiVersion, kind, object, locate }: ManifestObject, policy: Policy): Manifest['errors'] {
+  const known = findKind(policy.kinds, groupOf(apiVersion), kind);
+  const found = known === undefined ? [] : findNoText(object, known);
+  return found.map(({ at, what }) => ({
+    ...locate(at),
+    message: `${kind}/${redact(readName(object))} ${formatFieldPath(at)}: the image is ${what}, and has to be a text: write it in quotes, as "registry/repository:tag"`,
+  }));
+}
+
+/** What is said of an object with images that are not read; undefined when there are none. */
+function describeUnchecked(manifest: ManifestObject, file: string, policy: Policy): Unchecked | undefined {
+  const { apiVersion, kind, object, locate } = manifest;
+  const known = findKind(policy.kinds, groupOf(apiVersion), kind);
+  const image = findUnreadImage(object, known);
+  if (image === undefined) return undefined;
+  const right = BUILT_IN.get(kind);
+  const name = readName(object);
+  const cause: Unchecked['cause'] = known !== undefined ? 'misplaced' : right === undefined ? 'kind' : 'apiVersion';
+  return {
+    ...{ file, ...locate(image), apiVersion, kind, name, field: formatFieldPath(image), cause },
+    ...(right !== undefined && { group: right }),
+  };
+}
+
+/** The groups of the kinds of Kubernetes itself. */
+const BUILT_IN = new Map(WORKLOAD_KINDS.map(({ kind, group }) => [kind, group]));
+
 type CheckedManifest = Pick<Decision, 'skipped'> & Readonly<{ findings: readonly (Finding & Position)[] }>;
 
-/** Undefined for an object that names no images. */
+/** Undefined for an object of a kind that names no images, as far as is known. */
 function checkManifest(manifest: ManifestObject, policy: Policy): CheckedManifest | undefined {
   const { apiVersion, object } = manifest;
   const kind = findKind(policy.kinds, groupOf(apiVersion), manifest.kind);
   if (kind === undefined) return undefined;
   const checked = checkObject('manifest', { object, kind, namespace: '', policy, facts: {}, now: Date.now() });
   if (checked.exempt !== undefined) return { findings: [], skipped: [] };
-  const findings = checked.decision.findings.map((finding) => ({ ...finding, ...manifest.locate(finding.at) }));
+  const findings = checked.decision.findings.map((finding) => ({
+    ...spareSource(finding),
+    ...manifest.locate(finding.at),
+  }));
   return { findings, skipped: checked.decision.skipped };
+}
+
+/** `ko://…` in a file is what `ko` builds, and replaces by the image as it applies the file; in a cluster nothing would. */
+function spareSource(finding: Finding): Finding {
+  const isBuilt = finding.value?.startsWith('ko://') === true;
+  return isBuilt && finding.action === 'deny' ? { ...finding, action: 'warn' } : finding;
 }
 
 function mergeResults(results: readonly CheckResult[]): CheckResult {
@@ -98,6 +150,7 @@ function mergeResults(results: readonly CheckResult[]): CheckResult {
       foreign: sum(results, ({ foreign }) => foreign),
     },
     skipped: mergeSkipped(results),
+    unchecked: results.flatMap(({ unchecked = [] }) => unchecked),
   };
 }
 

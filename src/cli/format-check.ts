@@ -19,7 +19,25 @@ export type CheckResult = Readonly<{
   counts: Readonly<{ workloads: number; otherObjects: number; foreign: number }>;
   /** Rules that did not run, and the facts they missed. */
   skipped: Decision['skipped'];
+  /** Objects with images that were not checked. */
+  unchecked?: readonly Unchecked[];
 }>;
+
+/**
+ * An object with an image that was not read, and the place of its first. `kind`: the kind is not known. `apiVersion`: it is known in
+ * another group. `misplaced`: it is known, and has no pods there.
+ */
+export type Unchecked = Position &
+  Readonly<{
+    file: string;
+    apiVersion: string;
+    kind: string;
+    name: string;
+    field: string;
+    cause: 'kind' | 'apiVersion' | 'misplaced';
+    /** The group in which the kind is known. */
+    group?: string;
+  }>;
 
 type Style = Parameters<typeof styleText>[0];
 const STYLES: Readonly<Record<Action | 'error', Style>> = { deny: 'red', error: 'red', warn: 'yellow', audit: 'gray' };
@@ -39,6 +57,9 @@ export function formatCheckText(result: CheckResult, color: boolean): string {
   return [
     ...findings,
     ...errors,
+    ...listUnchecked(result).map(
+      (one) => `${formatPlace(one)}: not checked: ${escapeUnprintable(describeUnchecked(one))}\n`,
+    ),
     ...notes.map((note) => `${escapeUnprintable(note)}\n`),
     `${summarize(result)}\n`,
   ].join('');
@@ -47,13 +68,34 @@ export function formatCheckText(result: CheckResult, color: boolean): string {
 /** One JSON document: `findings`, `errors`, `skipped` rules, and `summary` with the counts. */
 export function formatCheckJson(result: CheckResult): string {
   const { errors, counts, skipped } = result;
+  const unchecked = listUnchecked(result).map((one) => {
+    const { file, line, column, apiVersion, kind, name, field } = one;
+    const texts = { apiVersion: redact(apiVersion), kind: redact(kind), name: redact(name), field: redact(field) };
+    return { file, line, column, ...texts, message: describeUnchecked(one) };
+  });
   const summary = {
     ...counts,
     denied: count(result, 'deny'),
     warned: count(result, 'warn'),
     audited: count(result, 'audit'),
   };
-  return `${JSON.stringify({ findings: result.findings.map((finding) => toJson(finding)), errors, skipped, summary }, null, 2)}\n`;
+  return `${JSON.stringify({ findings: result.findings.map((finding) => toJson(finding)), errors, skipped, ...(unchecked.length > 0 && { unchecked }), summary }, null, 2)}\n`;
+}
+
+function listUnchecked({ unchecked = [] }: CheckResult): readonly Unchecked[] {
+  return unchecked;
+}
+
+function describeUnchecked({ apiVersion, kind, name, field, cause, group = '' }: Unchecked): string {
+  const subject = `${redact(kind)}/${redact(name)} (${redact(apiVersion)}) has images`;
+  switch (cause) {
+    case 'kind':
+      return `${subject}, and its kind is not known: name it in the policy under workloads`;
+    case 'apiVersion':
+      return `${subject}, and ${redact(kind)} is of ${group === '' ? 'v1' : `the group ${group}`}: correct the apiVersion, or name this one in the policy under workloads`;
+    case 'misplaced':
+      return `${subject} at ${redact(field)}, where its kind has no list of containers: correct the indentation, or the policy under workloads`;
+  }
 }
 
 function toJson(finding: LocatedFinding): object {
@@ -86,6 +128,7 @@ function summarize(result: CheckResult): string {
     ...(result.errors.length > 0 ? [`${result.errors.length} could not be read`] : []),
   ];
   const skipped = [
+    ...(listUnchecked(result).length > 0 ? [`${listUnchecked(result).length} with images that were not checked`] : []),
     ...(otherObjects > 0 ? [`${otherObjects} without images`] : []),
     ...(foreign > 0 ? [`${foreign} that are no Kubernetes objects`] : []),
   ];

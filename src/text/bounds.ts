@@ -29,6 +29,9 @@ export const MOST_VALUES = 500;
 /** Characters of the annotation `pullguard.dev/skip`: the ids of all rules, three times over. */
 export const LONGEST_SKIP = 1024;
 
+/** Values of an object of a kind that is not known, in which images are looked for: a List of a thousand Pods. */
+export const MOST_VALUES_SEARCHED = 100_000;
+
 /** Characters of the annotation `image.openshift.io/triggers`: a hundred images of a pod, 160 each. */
 export const LONGEST_TRIGGERS = 16 * 1024;
 

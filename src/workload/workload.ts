@@ -65,6 +65,7 @@ export function readWorkloads(
       const spec = readPointer(object, podSpec);
       if (!isRecord(spec)) continue;
       if (workloads.length > 0 && isTimeUp()) return workloads;
+      const holder = podSpec.slice(0, podSpec.lastIndexOf('/'));
       const secrets = readList(spec['imagePullSecrets']);
       workloads.push({
         kind: kind.kind,
@@ -77,7 +78,7 @@ export function readWorkloads(
         hasPullSecretList: secrets.length > 0,
         serviceAccount: readString(spec, 'serviceAccountName') || 'default',
         placement: spec,
-        skips: isPod(kind) ? ofObject : [...ofObject, ...readSkip(object, podSpec.slice(0, podSpec.lastIndexOf('/')))],
+        skips: holder === '' ? ofObject : [...ofObject, ...readSkip(object, holder)],
       });
     }
   }

@@ -14,13 +14,16 @@ export const workloadsSchema = listOf(
       },
       kind: { ...TEXT, description: 'kind of the custom resource' },
       podTemplates: listOf(
-        // A JSON Pointer (RFC 6901) whose segments all have a name.
+        // A JSON Pointer (RFC 6901) whose segments all have a name; it has none where the object's own spec is the pod's.
         {
           type: 'string',
-          pattern: '^(/([^~/]|~[01])+)+$',
-          title: 'a path from the root of the object, such as /spec/template',
+          pattern: '^(/([^~/]|~[01])+)*$',
+          title: "a path from the root of the object, such as /spec/template, or '' for the root itself",
         },
-        { minItems: 1, description: "JSON Pointers to what holds the pod's `spec`, at least one" },
+        {
+          minItems: 1,
+          description: "JSON Pointers to what holds the pod's `spec`, at least one; `''` is the object itself",
+        },
       ),
     },
     { required: ['group', 'kind', 'podTemplates'] },

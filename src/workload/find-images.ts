@@ -1,0 +1,63 @@
+import { MOST_VALUES_SEARCHED } from '../text/bounds.ts';
+import { expandPointer, isRecord, joinPointer, readPointer, type Pointer } from '../text/json.ts';
+import type { WorkloadKind } from './kinds.ts';
+
+/**
+ * Where in an object an image of a container stands that is not read, as its kind is not known or as it stands where that kind has
+ * no pods: the first one found, undefined when there is none.
+ */
+export function findUnreadImage(object: unknown, kind: WorkloadKind | undefined): Pointer | undefined {
+  const podSpecs = kind?.podSpecs.flatMap((pattern) => expandPointer(object, pattern)) ?? [];
+  const waiting: (readonly [value: unknown, at: Pointer])[] = [[object, '']];
+  // A list that grows as it is gone through: the outermost image comes first, and depth costs no stack.
+  for (const [value, at] of waiting) {
+    if (waiting.length > MOST_VALUES_SEARCHED) return undefined;
+    const isRead = podSpecs.includes(at) && isReadable(value);
+    const image = isRecord(value) && !isRead ? findImage(value, at) : undefined;
+    if (image !== undefined) return image;
+    for (const [key, child] of listChildren(value)) {
+      if (!isRead || !key.endsWith('ontainers')) waiting.push([child, joinPointer(at, key)]);
+    }
+  }
+  return undefined;
+}
+
+const LISTS = ['containers', 'initContainers'] as const;
+
+/** Whether the containers of a pod spec are what they should be. */
+function isReadable(spec: unknown): boolean {
+  return isRecord(spec) && LISTS.every((list) => Array.isArray(spec[list] ?? []));
+}
+
+/** `containers: [{ image: … }]`, or what was meant to be one: a map by name, or one container without its list. */
+function findImage(value: Readonly<Record<string, unknown>>, at: Pointer): Pointer | undefined {
+  for (const list of LISTS) {
+    const containers = value[list];
+    const own = isRecord(containers) && typeof containers['image'] === 'string' ? [''] : [];
+    const [key] = [...own, ...listChildren(containers).flatMap(([each, child]) => (hasImage(child) ? [each] : []))];
+    if (key !== undefined) return joinPointer(at, list, ...(key === '' ? [] : [key]), 'image');
+  }
+  return undefined;
+}
+
+function hasImage(container: unknown): boolean {
+  return isRecord(container) && typeof container['image'] === 'string' && container['image'] !== '';
+}
+
+function listChildren(value: unknown): readonly (readonly [key: string, child: unknown])[] {
+  return typeof value === 'object' && value !== null ? Object.entries(value) : [];
+}
+
+/** An image that is no text, and what it is: no API server decodes an object of a kind of Kubernetes itself that has one. */
+export function findNoText(object: unknown, kind: WorkloadKind): readonly Readonly<{ at: Pointer; what: string }>[] {
+  if (kind.resource === undefined) return [];
+  return kind.podSpecs.flatMap((podSpec) =>
+    LISTS.flatMap((list) =>
+      listChildren(readPointer(object, joinPointer(podSpec, list))).flatMap(([key, container]) => {
+        const image = isRecord(container) ? (container['image'] ?? '') : '';
+        const what = Array.isArray(image) ? 'a list' : isRecord(image) ? 'an object' : `a ${typeof image}`;
+        return typeof image === 'string' ? [] : [{ at: joinPointer(podSpec, list, key, 'image'), what }];
+      }),
+    ),
+  );
+}
