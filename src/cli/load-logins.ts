@@ -1,24 +1,23 @@
-import { readDockerLogins } from '../pull/pull-secret.ts';
+import { readDockerLogins, type DockerLogins } from '../pull/pull-secret.ts';
 import { describeCause, readText } from '../manifest/files.ts';
-import type { KeyringEntry } from '../pull/keyring.ts';
 import { matchCredentialKey, parseCredentialKey } from '../pull/credential-key.ts';
 import type { ImageReference } from '../image/reference.ts';
 import { isRecord } from '../text/json.ts';
 import { UsageError } from './io.ts';
 
 /** What a docker `config.json` has to log in with. */
-export type Logins = Readonly<{
-  entries: readonly KeyringEntry[];
-  /** Whether docker would ask a program for the login to the registry of an image. */
-  hasHelper: (reference: ImageReference) => boolean;
-}>;
+export type Logins = DockerLogins &
+  Readonly<{
+    /** Whether docker would ask a program for the login to the registry of an image. */
+    hasHelper: (reference: ImageReference) => boolean;
+  }>;
 
 /** Reads a docker `config.json` as kubelet does. @throws UsageError that shows nothing of what is in it. */
 export function loadLogins(file: string): Logins {
   const json = readConfig(file);
-  const entries = readDockerLogins(json);
-  if (typeof entries === 'string') throw explain(file, entries);
-  return { entries, hasHelper: findHelpers(json) };
+  const logins = readDockerLogins(json);
+  if (typeof logins === 'string') throw explain(file, logins);
+  return { ...logins, hasHelper: findHelpers(json) };
 }
 
 function readConfig(file: string): string {

@@ -1,4 +1,6 @@
 import { LONGEST_CREDENTIAL_KEYS, LONGEST_DOCKER_CONFIG, MOST_CREDENTIAL_KEYS } from '../text/bounds.ts';
+import type { UnreadToken } from './credential-flaws.ts';
+import type { UnusedContent } from './facts.ts';
 import type { Credentials } from './keyring.ts';
 import { parseCredentialKey } from './credential-key.ts';
 import { isRecord } from '../text/json.ts';
@@ -7,8 +9,8 @@ import { quote } from '../text/quote.ts';
 /** The keys of a docker configuration as they are written, and what is kept of the credentials under each. */
 export type DockerEntries<Kept> = ReadonlyMap<string, Kept>;
 
-/** What is kept of credentials. Where there are none, it is given an empty user name. */
-export type KeepCredentials<Kept> = (credentials: Credentials) => Kept;
+/** What is kept of credentials. Where there are none, it is given an empty user name; `token` is one that stands beside them. */
+export type KeepCredentials<Kept> = (credentials: Credentials, token?: UnreadToken) => Kept;
 
 /**
  * Reads the text of a `config.json` as kubelet does (`pkg/credentialprovider/config.go`), which leaves it to Go's
@@ -48,6 +50,48 @@ export function readDockercfg<Kept>(json: string, keep: KeepCredentials<Kept>): 
   return addEntries(parseJson(json), '.dockercfg', keep, entries) ?? entries;
 }
 
+/**
+ * What in the text of a docker configuration kubelet passes over without a word: logins that are left to a credential helper, and
+ * those that stand in the form of the other type of secret.
+ *
+ * @throws BeyondBoundError
+ */
+export function listUnused(json: string, form: 'newer' | 'older'): readonly UnusedContent[] {
+  const config = parseJson(json);
+  if (!isRecord(config)) return [];
+  const members = Object.entries(config);
+  const auths = members.find(([name, value]) => /^auths$/i.test(name) && isRecord(value));
+  if (form === 'older')
+    return auths === undefined || hasLogin(auths[1]) ? [] : [{ what: 'newer-form', name: auths[0] }];
+  const helpers = members.filter(([name, value]) =>
+    /^credHelpers$/i.test(name)
+      ? isRecord(value) && Object.keys(value).length > 0
+      : /^credsStore$/i.test(name) && typeof value === 'string' && value !== '',
+  );
+  const old = auths === undefined ? members.find(([, value]) => hasLogin(value)) : undefined;
+  return [
+    ...helpers.map(([name]) => ({ what: 'helper', name }) as const),
+    ...(old === undefined ? [] : [{ what: 'older-form', name: keepSafe(old[0]) } as const]),
+  ];
+}
+
+/** Whether this is the entry of a registry. */
+function hasLogin(value: unknown): boolean {
+  return isRecord(value) && Object.entries(value).some(([name, text]) => typeof text === 'string' && LOGIN.test(name));
+}
+
+const LOGIN = /^(?:username|password|auth|identitytoken)$/i;
+
+/** Of a key that is no address, what may be kept and shown: a user name, query or fragment in it may be a credential. */
+export function keepSafe(key: string): string {
+  const address = key.replace(/[?#].*$/s, '').replace(/^(.*\/\/)?.*@/s, '$1');
+  // A password may follow the ":" of what is no port.
+  return address.replace(/:(?!\/\/|\d*(?:[\s/]|$)).*$/s, ':…').slice(0, LONGEST_KEPT_KEY);
+}
+
+/** Enough to recognise it by. */
+const LONGEST_KEPT_KEY = 100;
+
 /** What an object holds is beyond a bound, so that it is not read: kubelet may well read it. Says which, without a full stop. */
 export class BeyondBoundError extends Error {
   override readonly name = 'BeyondBoundError';
@@ -80,7 +124,7 @@ function addEntries<Kept>(
   for (const [key, entry] of members) {
     const credentials = readEntry(entry, `${place}[${showKey(key)}]`);
     if (typeof credentials === 'string') return credentials;
-    entries.set(key, keep(credentials));
+    entries.set(key, keep(credentials, findUnreadToken(entry)));
   }
   return undefined;
 }
@@ -107,6 +151,15 @@ function readEntry(entry: unknown, place: string): Credentials | string {
   const { username, password } = fields;
   if (fields.auth === '') return { username, password };
   return decodeAuth(fields.auth) ?? `${place}.auth is not base64 of "user:password"`;
+}
+
+/** A token that docker reads and kubelet does not (`dockerConfigEntryWithAuth`). */
+function findUnreadToken(entry: unknown): UnreadToken | undefined {
+  const tokens = Object.entries(isRecord(entry) ? entry : {}).filter(
+    ([, token]) => typeof token === 'string' && token !== '',
+  );
+  if (tokens.some(([name]) => /^identitytoken$/i.test(name))) return 'identity-token';
+  return tokens.some(([name]) => /^registrytoken$/i.test(name)) ? 'registry-token' : undefined;
 }
 
 /** What stands in `auth`; undefined when it is not base64, with or without padding, of a text with a colon. */

@@ -1,3 +1,4 @@
+import type { CredentialFlaw } from './credential-flaws.ts';
 import type { CredentialKey } from './credential-key.ts';
 import { formatReference, type ImageReference } from '../image/reference.ts';
 import type { ImageAnswer } from '../cause/answer.ts';
@@ -34,6 +35,8 @@ export type PullSecret = Readonly<{
   entries: readonly CredentialEntry[];
   /** Why kubelet cannot read it, and then pulls none of the pod's images; absent when it can. Ends without a full stop. */
   malformed?: string;
+  /** What in it kubelet makes nothing of, though its author may think that it is for an image; absent when there is nothing. */
+  unused?: readonly UnusedContent[];
   /** Label `secret-generated-by`: `cce` for the one that CCE makes and renews, and for copies of it. */
   generatedBy?: string;
   /** When its credentials end, if it says so. Milliseconds since 1970. */
@@ -43,8 +46,22 @@ export type PullSecret = Readonly<{
 /** One entry of `auths`. */
 export type CredentialEntry = Readonly<{
   key: CredentialKey;
-  /** Without a user name and password kubelet asks the registry as anybody. */
+  /** Without a user name and password container engines ask the registry as anybody. */
   hasCredentials: boolean;
+  /** Why it has none; or why a login with them fails, as far as they show it themselves. */
+  flaw?: CredentialFlaw;
+  /** When a token that is the password ends, if it says so. Milliseconds since 1970. */
+  tokenEndsAt?: number;
+}>;
+
+/**
+ * `invalid-key`: a key that is no URL, so that kubelet drops its entry. `helper`: a member that leaves logins to a program.
+ * `newer-form`: a `config.json` under the older type; `older-form`: a `.dockercfg` under the newer one. `other-data`: a key of
+ * `data` that is not the one of its type. `name` is that key or member, nothing of what stands under it.
+ */
+export type UnusedContent = Readonly<{
+  what: 'invalid-key' | 'helper' | 'newer-form' | 'older-form' | 'other-data';
+  name: string;
 }>;
 
 export type ServiceAccountFacts = Readonly<{

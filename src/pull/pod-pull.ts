@@ -115,6 +115,27 @@ export function isSurelyPublic(policy: PolicySections, reference: ImageReference
   return reference.registry === DOCKER_HUB && reference.repository.startsWith('library/');
 }
 
+/** Registries from which most images that people name are public. */
+const MOSTLY_PUBLIC: ReadonlySet<string> = new Set([
+  DOCKER_HUB,
+  'cgr.dev',
+  'docker.elastic.co',
+  'gcr.io',
+  'ghcr.io',
+  'k8s.gcr.io',
+  'lscr.io',
+  'mcr.microsoft.com',
+  'nvcr.io',
+  'quay.io',
+  'registry.access.redhat.com',
+  'registry.gitlab.com',
+]);
+
+/** Whether an image beside others that have a key is more likely public than forgotten, as far as its registry tells. */
+export function isLikelyPublic({ registry }: ImageReference): boolean {
+  return MOSTLY_PUBLIC.has(registry);
+}
+
 /** The pull policy of an image as it is written or, where it is not, as the API server will fill it in. */
 export function pullPolicyOf({ parsed, pullPolicy }: Pick<ImageUse, 'parsed' | 'pullPolicy'>): string {
   if (pullPolicy !== undefined && pullPolicy !== '') return pullPolicy;

@@ -3,7 +3,8 @@ import { CCE_SECRET } from '../image/swr.ts';
 import type { ImageReference } from '../image/reference.ts';
 import { findPullSecret, type PolicySections } from '../policy/policy.ts';
 import type { Workload } from '../workload/workload.ts';
-import type { PullSecret, PullSecretFacts, ServiceAccount } from './facts.ts';
+import type { CredentialFlaw } from './credential-flaws.ts';
+import type { CredentialEntry, PullSecret, PullSecretFacts, ServiceAccount } from './facts.ts';
 import { indexKeys } from './key-index.ts';
 
 /** A pull secret that kubelet will look for when it pulls the images of a pod. */
@@ -62,10 +63,40 @@ export function isRenewed(name: string, { generatedBy }: PullSecret): boolean {
 
 /** What kubelet finds for an image in a secret: an entry with a user name and password, one without, or none. */
 export function findEntry(secret: UsedSecret, reference: ImageReference): 'with-credentials' | 'without' | 'none' {
-  if (!isKnown(secret.found) || !isReadable(secret)) return 'none';
-  const found = indexKeys(secret.found.entries)(reference);
+  const found = listEntries(secret, reference);
   if (found.length === 0) return 'none';
   return found.some(({ hasCredentials }) => hasCredentials) ? 'with-credentials' : 'without';
+}
+
+function listEntries(secret: UsedSecret, reference: ImageReference): readonly CredentialEntry[] {
+  return isKnown(secret.found) && isReadable(secret) ? indexKeys(secret.found.entries)(reference) : [];
+}
+
+/** Whether a secret has an entry for any path of a registry. */
+export function hasEntryFor(secret: UsedSecret, registry: string): boolean {
+  if (!isKnown(secret.found) || !isReadable(secret)) return false;
+  return secret.found.entries.some(({ key }) => key.indexed === registry || key.indexed.startsWith(`${registry}/`));
+}
+
+/** Why an entry for an image has no credentials; undefined when there is none, or one that has some. */
+export function findLack(secret: UsedSecret, reference: ImageReference): CredentialFlaw | undefined {
+  const found = listEntries(secret, reference);
+  return found.some(({ hasCredentials }) => hasCredentials) ? undefined : found[0]?.flaw;
+}
+
+/** What an entry shows to make a login fail, or since when its token does. */
+export type Doubt = Readonly<{ flaw: CredentialFlaw }> | Readonly<{ endedAt: number }>;
+
+/** What is wrong with the credentials for an image, where that is so of all that a secret has for it: kubelet tries each. */
+export function findDoubt(secret: UsedSecret, reference: ImageReference, now: number): Doubt | undefined {
+  const found = listEntries(secret, reference).filter(({ hasCredentials }) => hasCredentials);
+  const doubts = found.map((entry) => doubt(entry, now));
+  return doubts.every((each) => each !== undefined) ? doubts[0] : undefined;
+}
+
+function doubt({ flaw, tokenEndsAt = Infinity }: CredentialEntry, now: number): Doubt | undefined {
+  if (flaw !== undefined) return { flaw };
+  return tokenEndsAt <= now ? { endedAt: tokenEndsAt } : undefined;
 }
 
 /** Until when a secret lets an image be pulled, as `endsAt`, which may be over; -Infinity when it has nothing for it. */

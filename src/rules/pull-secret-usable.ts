@@ -2,10 +2,14 @@ import { defineRule, type Found, type RuleContext, type Unplaced } from '../engi
 import type { ImageReference } from '../image/reference.ts';
 import { CCE_SECRET } from '../image/swr.ts';
 import { findPullSecret } from '../policy/policy.ts';
-import type { PullSecret } from '../pull/facts.ts';
-import { isSurelyPublic, type PulledImage } from '../pull/pod-pull.ts';
+import { FLAW_WORDS, type CredentialFlaw } from '../pull/credential-flaws.ts';
+import type { PullSecret, UnusedContent } from '../pull/facts.ts';
+import { isLikelyPublic, isSurelyPublic, type PulledImage } from '../pull/pod-pull.ts';
 import {
+  findDoubt,
   findEntry,
+  findLack,
+  hasEntryFor,
   hasPullSecretType,
   isCopyFor,
   isReadable,
@@ -15,6 +19,7 @@ import {
   type UsedSecret,
 } from '../pull/used-secrets.ts';
 import { joinPointer } from '../text/json.ts';
+import { isSubdomain } from '../text/kubernetes-name.ts';
 import { quoteFirst } from '../text/list.ts';
 import { quote } from '../text/quote.ts';
 import { formatMinute } from '../text/time.ts';
@@ -27,11 +32,10 @@ type Images = Readonly<{ images: readonly PulledImage[] }>;
 const MAKE_IT = 'use kubectl create secret docker-registry';
 
 const MESSAGES = {
-  missing: (params: Named & Images & Readonly<{ namespace: string; seesEveryType: boolean; isCce: boolean }>) => {
+  missing: (params: Named & Images & Readonly<{ namespace: string; seesEveryType: boolean; advice: string }>) => {
     const where = params.namespace === '' ? '' : ` in namespace ${quote(params.namespace)}`;
     const other = params.seesEveryType ? '' : ", or is of another type than a pull secret's";
-    const advice = params.isCce ? 'CCE makes it in every namespace' : 'create it';
-    return `${name(params)} is missing${where}${other}${sayLeft(params)}: ${advice}`;
+    return `${name(params)} is missing${where}${other}${sayLeft(params)}: ${params.advice}`;
   },
   'wrong-type': (params: Named & Images & Readonly<{ type: string }>) =>
     `${name(params)} has type ${quote(params.type, 50)}, which kubelet passes over${sayLeft(params)}; ${MAKE_IT}`,
@@ -39,17 +43,42 @@ const MESSAGES = {
     `${name(params)} cannot be read, so none of the pod's images can be pulled: ${params.problem}`,
   expired: (params: Named & Images & Readonly<{ endedAt: number; advice: string }>) =>
     `${name(params)} expired at ${formatMinute(params.endedAt)}${sayLeft(params)}; ${params.advice}`,
-  'no-credentials': (params: Named & Images) =>
-    `${name(params)} has no user and password in its entry for ${nameImages(params)}; ${MAKE_IT}`,
+  'no-credentials': (params: Named & Images & Readonly<{ lack: CredentialFlaw | 'helper' }>) =>
+    `${name(params)} ${LACK_WORDS[params.lack] ?? ''} ${nameImages(params)}; ${MAKE_IT}`,
+  flawed: (params: Named & Images & Readonly<{ flaw: CredentialFlaw }>) =>
+    `${name(params)} cannot log in for ${nameImages(params)}: ${FLAW_WORDS[params.flaw]}`,
+  'token-ended': (params: Named & Images & Readonly<{ endedAt: number }>) =>
+    `${name(params)} has a token for ${nameImages(params)} that expired at ${formatMinute(params.endedAt)}; make it again`,
   copy: (params: Named & Images & Readonly<{ what: string }>) =>
     `${name(params)} ${params.what}; name ${CCE_SECRET} for ${nameImages(params)}`,
   ending: (params: Named & Images & Readonly<{ endsAt: number }>) =>
     `${name(params)} expires at ${formatMinute(params.endsAt)}, and no key for ${nameImages(params)} lasts longer; make it again`,
-  'no-entry': (params: Named & Images & Readonly<{ entriesFor: readonly string[] }>) => {
-    const { entriesFor } = params;
-    const instead = entriesFor.length === 0 ? 'it is empty' : `it has entries for ${quoteFirst(entriesFor, 3, 40)}`;
+  'no-entry': (
+    params: Named & Images & Readonly<{ entriesFor: readonly string[]; unused: UnusedContent | undefined }>,
+  ) => {
+    const { entriesFor, unused } = params;
+    const has = entriesFor.length === 0 ? 'it is empty' : `it has entries for ${quoteFirst(entriesFor, 3, 40)}`;
+    const instead = unused === undefined ? has : UNUSED_WORDS[unused.what](quote(unused.name, 40));
     return `${name(params)} has no entry for ${nameImages(params)}, left without a key; ${instead}`;
   },
+};
+
+/** What an entry has in the place of a user and password, to be followed by the image that it is for. */
+const LACK_WORDS: Readonly<Partial<Record<CredentialFlaw | 'helper', string>>> = {
+  empty: 'has no user and password in its entry for',
+  'no-user': 'has a password and no user in its entry for',
+  'no-password': 'has a user and no password in its entry for',
+  'identity-token': 'has no password but an identitytoken, which kubelet does not read, for',
+  'registry-token': 'has no password but a registrytoken, which kubelet does not read, for',
+  helper: 'leaves its login to a credential helper, which kubelet does not run, for',
+};
+
+const UNUSED_WORDS: Readonly<Record<UnusedContent['what'], (name: string) => string>> = {
+  'invalid-key': (key) => `kubelet drops its entry ${key}, as that is no address`,
+  helper: (member) => `it leaves logins to a credential helper (${member}), which kubelet does not run`,
+  'newer-form': () => 'it has a config.json under the older type: make its type kubernetes.io/dockerconfigjson',
+  'older-form': () => 'it has a .dockercfg under the newer type: put what it holds under "auths"',
+  'other-data': (key) => `its data is under ${key}, which its type does not read`,
 };
 
 export const pullSecretUsable = defineRule({
@@ -103,6 +132,8 @@ type Coverage = Readonly<{
   left: readonly PulledImage[];
   /** Those of them, again, for which no secret has as much as an entry. */
   withoutEntry: readonly PulledImage[];
+  /** Images for which secrets have credentials that show themselves why a login fails, and no others. */
+  doubtful: readonly PulledImage[];
   /** Images for which a secret has credentials, though none for longer than the time asked about, and when the last ones end. */
   endingSoon: ReadonlyMap<PulledImage, number>;
 }>;
@@ -115,7 +146,9 @@ function findCoverage({ pull, policy, now, options }: Context): Coverage | undef
   // Thousands of names of secrets that are not there must not be gone through for every image.
   const readable = secrets.filter((secret) => isReadable(secret));
   const serves = ({ reference }: PulledImage): boolean =>
-    readable.some((secret) => servesForGood(secret, reference, policy));
+    readable.some(
+      (secret) => servesForGood(secret, reference, policy) && findDoubt(secret, reference, now) === undefined,
+    );
   // As with nearly every pod that comes: worth to be seen at once.
   if (readable.length === secrets.length && images.every((image) => serves(image))) return undefined;
   // A secret that nobody may look at can have credentials for any image, and such that last.
@@ -130,6 +163,10 @@ function findCoverage({ pull, policy, now, options }: Context): Coverage | undef
     unserved,
     left,
     withoutEntry: left.filter(({ reference }) => readable.every((secret) => findEntry(secret, reference) === 'none')),
+    doubtful: (isSure ? images : []).filter(({ reference }) => {
+      const serving = readable.filter((secret) => servesUntil(secret, reference) > now);
+      return serving.length > 0 && serving.every((secret) => findDoubt(secret, reference, now) !== undefined);
+    }),
     endingSoon: new Map(ends.filter(([, end]) => now < end && end <= soon)),
   };
 }
@@ -163,7 +200,8 @@ function findTroubles(used: UsedSecret, coverage: Coverage, context: Context): r
   if (found.malformed !== undefined) return [{ messageId: 'malformed', params: { secret, problem: found.malformed } }];
   const troubles = [
     findExpired(used, found, coverage, context),
-    findNoCredentials(used, coverage, context),
+    findNoCredentials(used, found, coverage, context),
+    ...findDoubtful(used, coverage, context),
     // The way out of a copy is better than a new one.
     findCopy(used, found, coverage, context) ?? findEnding(used, coverage),
     findNoEntry(used, found, coverage, context),
@@ -177,9 +215,14 @@ function describeMissing(used: UsedSecret, { left }: Coverage, { workload, facts
     images: left,
     namespace: workload.namespace,
     seesEveryType: facts.pullSecrets.seesEveryType,
-    isCce: used.name === CCE_SECRET,
+    advice: adviseOnMissing(used.name),
   };
   return { messageId: 'missing', params, ...(!options.denyMissing && { atMost: 'warn' }) };
+}
+
+function adviseOnMissing(secret: string): string {
+  if (secret === CCE_SECRET) return 'CCE makes it in every namespace';
+  return isSubdomain(secret) ? 'create it' : 'no Secret can have this name, correct it';
 }
 
 function findExpired(
@@ -197,10 +240,45 @@ function findExpired(
   return { messageId: 'expired', params: { secret: callSecret(used), images, endedAt: used.endsAt, advice } };
 }
 
-function findNoCredentials(used: UsedSecret, { left }: Coverage, context: Context): Trouble | undefined {
+function findNoCredentials(
+  used: UsedSecret,
+  { unused = [] }: PullSecret,
+  { left }: Coverage,
+  context: Context,
+): Trouble | undefined {
   const images = left.filter(({ reference }) => findEntry(used, reference) === 'without');
-  if (images.length === 0) return undefined;
-  return { messageId: 'no-credentials', params: { secret: callSecret(used), images }, ...limitGuess(images, context) };
+  const [first] = images;
+  if (first === undefined) return undefined;
+  const flaw = findLack(used, first.reference) ?? 'empty';
+  const lack: CredentialFlaw | 'helper' =
+    flaw === 'empty' && unused.some(({ what }) => what === 'helper') ? 'helper' : flaw;
+  const params = { secret: callSecret(used), images, lack };
+  // Other engines than containerd may send a user name without a password.
+  const limit = lack === 'empty' || lack === 'helper' ? limitGuess(images, context) : { atMost: 'warn' as const };
+  return { messageId: 'no-credentials', params, ...limit };
+}
+
+/** Never more than a warning: a password may be anything, even "changeme". */
+function findDoubtful(used: UsedSecret, { doubtful }: Coverage, { now }: Context): readonly Trouble[] {
+  if (used.endsAt <= now) return [];
+  const secret = callSecret(used);
+  const groups = new Map<string, Trouble & Readonly<{ params: Readonly<{ images: PulledImage[] }> }>>();
+  for (const image of doubtful) {
+    const doubt = findDoubt(used, image.reference, now);
+    if (doubt === undefined) continue;
+    const same = groups.get(JSON.stringify(doubt));
+    if (same !== undefined) {
+      same.params.images.push(image);
+      continue;
+    }
+    const params = { secret, images: [image] };
+    const found =
+      'flaw' in doubt
+        ? ({ messageId: 'flawed', params: { ...params, flaw: doubt.flaw }, atMost: 'warn' } as const)
+        : ({ messageId: 'token-ended', params: { ...params, endedAt: doubt.endedAt }, atMost: 'warn' } as const);
+    groups.set(JSON.stringify(doubt), found);
+  }
+  return [...groups.values()];
 }
 
 function findCopy(
@@ -232,19 +310,43 @@ function findEnding(used: UsedSecret, { endingSoon }: Coverage): Trouble | undef
 
 function findNoEntry(
   used: UsedSecret,
-  { entries }: PullSecret,
-  { images, withoutEntry }: Coverage,
+  { entries, unused = [] }: PullSecret,
+  coverage: Coverage,
   context: Context,
 ): Trouble | undefined {
-  // Where another secret has an entry for an image, that one is at fault, and is said to be.
-  const isOfUse = images.some(({ reference }) => findEntry(used, reference) !== 'none');
-  if (withoutEntry.length === 0 || isOfUse) return undefined;
+  const images = listBlamed(used, coverage, context);
+  if (images.length === 0) return undefined;
   const params = {
     secret: callSecret(used),
-    images: withoutEntry,
+    images,
     entriesFor: entries.map(({ key }) => key.text),
+    unused: unused[0],
   };
-  return { messageId: 'no-entry', params, ...limitGuess(withoutEntry, context) };
+  return { messageId: 'no-entry', params, ...limitGuess(images, context) };
+}
+
+/**
+ * The images without an entry that a secret is told of. A secret that is for no image of the pod is told of all of them. Where each is
+ * of use, one alone is told of an image: the one that the policy has for it, or one for its registry, or else the first. That one does
+ * what it is there for, so that an image which is most likely public is no news.
+ */
+function listBlamed(
+  used: UsedSecret,
+  { images, secrets, withoutEntry }: Coverage,
+  { policy }: Context,
+): readonly PulledImage[] {
+  if (withoutEntry.length === 0) return [];
+  const isOfUse = (secret: UsedSecret): boolean =>
+    images.some(({ reference }) => findEntry(secret, reference) !== 'none');
+  if (!isOfUse(used)) return withoutEntry;
+  // What is missing, or cannot be read, is told with the images that it leaves without a key.
+  if (!secrets.every((secret) => isReadable(secret) && isOfUse(secret))) return [];
+  return withoutEntry.filter(({ reference }) => {
+    const needed = findPullSecret(policy, reference);
+    const forRegistry = secrets.find((secret) => hasEntryFor(secret, reference.registry));
+    if (needed === undefined && forRegistry === undefined && isLikelyPublic(reference)) return false;
+    return (secrets.find((secret) => secret.name === needed) ?? forRegistry ?? secrets[0]) === used;
+  });
 }
 
 /** An image that may be public after all is no reason to refuse a pod. */

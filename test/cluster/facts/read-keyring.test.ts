@@ -235,9 +235,9 @@ describe("docker's own file", () => {
         credsStore: 'desktop',
       }),
     );
-    expect(logins).toMatchObject([
-      { key: { isDefaultRegistry: true }, credentials: { username: 'me', password: 'secret' } },
-    ]);
+    expect(logins).toMatchObject({
+      entries: [{ key: { isDefaultRegistry: true }, credentials: { username: 'me', password: 'secret' } }],
+    });
   });
 
   test.each<[json: string, problem: string]>([
@@ -256,7 +256,7 @@ describe("docker's own file", () => {
       fc.property(user, text, fc.boolean(), (username, password, isApart) => {
         const entry = isApart ? { username, password } : { auth: base64(`${username}:${password}`) };
         const logins = readDockerLogins(JSON.stringify({ auths: { 'a.example': entry } }));
-        expect(typeof logins === 'string' ? logins : logins.map(({ credentials }) => credentials)).toEqual([
+        expect(typeof logins === 'string' ? logins : logins.entries.map(({ credentials }) => credentials)).toEqual([
           { username, password },
         ]);
       }),
