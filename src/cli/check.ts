@@ -11,8 +11,10 @@ import { formatCheckJson, formatCheckText, type CheckResult, type Unchecked } fr
 import { type ExitCode, type Io } from './io.ts';
 import { redact } from '../text/redact.ts';
 import { loadConfig } from './load-config.ts';
+import { readFacts } from './manifest-facts.ts';
 import { useColor } from './terminal.ts';
 import { readManifest, type Manifest, type ManifestObject } from '../manifest/read-manifests.ts';
+import type { Facts } from '../pull/facts.ts';
 
 export type CheckOptions = Readonly<{ config?: string; output: 'text' | 'json' }>;
 
@@ -21,9 +23,14 @@ export async function check(paths: readonly string[], { config, output }: CheckO
   const policy = loadConfig(config);
   const files = findFiles(paths.filter((path) => path !== '-')).map((found) => readFile(found));
   const texts = paths.includes('-') ? [await readStdin(io), ...files] : files;
+  const read = texts.map(({ text, ...rest }) => ({
+    ...rest,
+    manifest: text === undefined ? undefined : readManifest(text),
+  }));
+  const facts = readFacts(read.flatMap(({ manifest }) => manifest?.objects ?? []));
   const result = mergeResults(
-    texts.map(({ file, text, problem }) =>
-      text === undefined ? unreadable(file, problem) : checkText(file, text, policy),
+    read.map(({ file, manifest, problem }) =>
+      manifest === undefined ? unreadable(file, problem) : checkFile(file, manifest, { policy, facts }),
     ),
   );
   io.stdout.write(output === 'json' ? formatCheckJson(result) : formatCheckText(result, useColor(io)));
@@ -64,9 +71,12 @@ function unreadable(file: string, problem = 'unknown cause'): CheckResult {
   return { ...NOTHING, errors: [{ file: redact(file), message: `cannot be read: ${problem}` }] };
 }
 
-function checkText(file: string, text: string, policy: Policy): CheckResult {
-  const { objects, foreign, errors } = readManifest(text);
-  const checked = objects.map((object) => checkManifest(object, policy));
+/** What manifests are checked by. */
+type Terms = Readonly<{ policy: Policy; facts: Facts }>;
+
+function checkFile(file: string, { objects, foreign, errors }: Manifest, terms: Terms): CheckResult {
+  const { policy } = terms;
+  const checked = objects.map((object) => checkManifest(object, terms));
   const workloads = checked.filter((one) => one !== undefined);
   const unchecked = objects.flatMap((object) => describeUnchecked(object, file, policy) ?? []);
   const known = objects.filter(
@@ -121,11 +131,11 @@ const BUILT_IN = new Map(WORKLOAD_KINDS.map(({ kind, group }) => [kind, group]))
 type CheckedManifest = Pick<Decision, 'skipped'> & Readonly<{ findings: readonly (Finding & Position)[] }>;
 
 /** Undefined for an object of a kind that names no images, as far as is known. */
-function checkManifest(manifest: ManifestObject, policy: Policy): CheckedManifest | undefined {
+function checkManifest(manifest: ManifestObject, { policy, facts }: Terms): CheckedManifest | undefined {
   const { apiVersion, object } = manifest;
   const kind = findKind(policy.kinds, groupOf(apiVersion), manifest.kind);
   if (kind === undefined) return undefined;
-  const checked = checkObject('manifest', { object, kind, namespace: '', policy, facts: {}, now: Date.now() });
+  const checked = checkObject('manifest', { object, kind, namespace: '', policy, facts, now: Date.now() });
   if (checked.exempt !== undefined) return { findings: [], skipped: [] };
   const findings = checked.decision.findings.map((finding) => ({
     ...spareSource(finding),

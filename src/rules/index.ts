@@ -4,6 +4,7 @@ import { imagePullable } from './image-pullable.ts';
 import { mirrorUsed } from './mirror-used.ts';
 import { pullSecretPresent } from './pull-secret-present.ts';
 import { pullSecretUsable } from './pull-secret-usable.ts';
+import { pullSecretsValid } from './pull-secrets-valid.ts';
 import { referenceValid } from './reference-valid.ts';
 import { registryExplicit } from './registry-explicit.ts';
 import { serviceAccountSecretsKept } from './service-account-secrets-kept.ts';
@@ -20,6 +21,7 @@ export const RULES: readonly Rule[] = [
   tagExplicit,
   registryExplicit,
   mirrorUsed,
+  pullSecretsValid,
   serviceAccountSecretsKept,
   pullSecretPresent,
   pullSecretUsable,

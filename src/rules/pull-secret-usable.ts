@@ -193,6 +193,8 @@ function findTroubles(used: UsedSecret, coverage: Coverage, context: Context): r
   // Who names a secret means it; a service account has its secrets for all its pods, and not each of them needs each.
   const matters = used.index !== undefined || left.length > 0;
   if (found === undefined) return [];
+  // A name that no Secret can have is told of by `pull-secrets-valid`, where it stands in the list of the pod.
+  if (found === 'absent' && used.index !== undefined && !isSubdomain(used.name)) return [];
   if (found === 'absent') return matters ? [describeMissing(used, coverage, context)] : [];
   if (!hasPullSecretType(found)) {
     return matters ? [{ messageId: 'wrong-type', params: { secret, images: left, type: found.type } }] : [];

@@ -46,6 +46,11 @@ export function findKind(kinds: KindTable, group: string, kind: string): Workloa
   return kinds.get(`${group}/${kind}`);
 }
 
+/** Whether a kind is of Kubernetes itself, so that it is known what each field means and what the API server refuses. */
+export function isBuiltIn({ resource }: Pick<WorkloadKind, 'resource'>): boolean {
+  return resource !== undefined;
+}
+
 /** Only pods are changed, and only pods run; everything else is a template for them. */
 export function isPod({ group, kind }: Readonly<{ group: string; kind: string }>): boolean {
   return group === '' && kind === 'Pod';

@@ -1,8 +1,9 @@
-import { redact } from '../text/redact.ts';
 import { LONGEST_SKIP } from '../text/bounds.ts';
 import { parseReference, type ParsedReference } from '../image/parse-reference.ts';
+import { CONTAINER_LISTS, labelOf, nameContainer } from './containers.ts';
 import { isPod, type WorkloadKind } from './kinds.ts';
 import type { PlacementFields } from './placement.ts';
+import { listPullSecretSlips, type PullSecretSlip } from './pull-secret-slips.ts';
 import { findStandIns, type ImagePlace } from './stand-in.ts';
 import { expandPointer, isRecord, joinPointer, readPath, readPointer, readString, type Pointer } from '../text/json.ts';
 
@@ -32,6 +33,8 @@ export type Workload = Readonly<{
   pullSecrets: readonly string[];
   /** Whether `imagePullSecrets` holds anything: absent, null and an empty list are the same to the API server. */
   hasPullSecretList: boolean;
+  /** What is written of pull secrets that names none, whatever is in the cluster. */
+  pullSecretSlips: readonly PullSecretSlip[];
   /** Never empty: the API server fills in `default`. */
   serviceAccount: string;
   /** Where its pods may run, for `readPlacement`. */
@@ -76,6 +79,7 @@ export function readWorkloads(
         images: readImages(spec, podSpec, findStandIns(object, kind, podSpec), isTimeUp),
         pullSecrets: secrets.map((secret) => readString(secret, 'name')),
         hasPullSecretList: secrets.length > 0,
+        pullSecretSlips: listPullSecretSlips(object, kind, podSpec, spec),
         serviceAccount: readString(spec, 'serviceAccountName') || 'default',
         placement: spec,
         skips: holder === '' ? ofObject : [...ofObject, ...readSkip(object, holder)],
@@ -113,8 +117,6 @@ function readSkip(object: unknown, holder: Pointer): readonly SkipAnnotation[] {
   return rules.size === 0 ? [] : [{ at, rules: [...rules] }];
 }
 
-const CONTAINER_LISTS = ['initContainers', 'containers', 'ephemeralContainers'] as const;
-
 /** Not what stands in for one. In the order in which kubelet starts them; image volumes come first, as pods wait for their volumes. */
 function readImages(
   spec: Readonly<Record<string, unknown>>,
@@ -147,19 +149,12 @@ function readImages(
 }
 
 function nameUse(word: string, { name }: Readonly<Record<string, unknown>>): Pick<ImageUse, 'label' | 'key'> {
-  const known = typeof name === 'string' ? name : '';
-  return { label: `${word} "${redact(known)}"`, key: `${word}/${known}` };
+  return { label: labelOf(word, name), key: `${word}/${typeof name === 'string' ? name : ''}` };
 }
 
 function readImage(written: string, pullPolicy: unknown): Pick<ImageUse, 'written' | 'parsed' | 'pullPolicy'> {
   const image = { written, parsed: parseReference(written) };
   return typeof pullPolicy === 'string' ? { pullPolicy, ...image } : image;
-}
-
-function nameContainer(list: (typeof CONTAINER_LISTS)[number], container: Readonly<Record<string, unknown>>): string {
-  if (list === 'containers') return 'container';
-  if (list === 'ephemeralContainers') return 'ephemeral container';
-  return container['restartPolicy'] === 'Always' ? 'sidecar' : 'init container';
 }
 
 function readList(value: unknown): readonly unknown[] {

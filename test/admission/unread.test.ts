@@ -5,7 +5,7 @@ import type { Facts } from '../../src/pull/facts.ts';
 import { recordedNames, recordedReview } from '../support/objects.ts';
 import { policyOf } from '../support/policies.ts';
 
-const WARNS = policyOf('rules: { reference-valid: { action: warn } }');
+const WARNS = policyOf('rules: { reference-valid: warn, pull-secrets-valid: warn }');
 const inMode = (mode: string): Facts => ({ namespaces: { findLabels: () => ({ 'pullguard.dev/mode': mode }) } });
 const REVIEW = JSON.stringify(recordedReview('pod-create-scheme-in-image'));
 const HEAD = REVIEW.slice(0, REVIEW.indexOf('"object":') + 200);

@@ -170,7 +170,7 @@ describe('pullguard rules', () => {
 
   test.each([
     ['mirror-usde', 'there is no rule "mirror-usde"; did you mean "mirror-used"?'],
-    ['pull-secret', 'there is no rule "pull-secret"; did you mean "pull-secret-present"?'],
+    ['pull-secret', 'there is no rule "pull-secret"; did you mean "pull-secrets-valid"?'],
     ['TEMPLATE', `there is no rule "TEMPLATE"; known are ${RULE_IDS}`],
     ['../../package.json', `there is no rule "../../package.json"; known are ${RULE_IDS}`],
     ['', `there is no rule ""; known are ${RULE_IDS}`],

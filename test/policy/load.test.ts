@@ -146,6 +146,7 @@ test('what a policy leaves out keeps its default', () => {
   expect(rules(defaultPolicy())).toEqual([
     'reference-valid deny true {}',
     'mirror-used warn true {"verify":false}',
+    'pull-secrets-valid deny true {}',
     'service-account-secrets-kept warn true {}',
     'pull-secret-present warn true {}',
     'pull-secret-usable warn true {"expiresWithinHours":24,"denyMissing":false}',
@@ -183,6 +184,7 @@ probe: { wait: 1s, cache: { positive: 10m } }
       ['reference-valid', 'deny', true, {}],
       ['tag-explicit', 'deny', true, { forbidLatest: true }],
       ['mirror-used', 'warn', false, { verify: false }],
+      ['pull-secrets-valid', 'deny', true, {}],
       ['service-account-secrets-kept', 'warn', true, {}],
       ['pull-secret-present', 'warn', true, {}],
       ['image-pullable', 'warn', true, {}],

@@ -1,0 +1,76 @@
+import { readServiceAccount } from '../cluster/facts/read-objects.ts';
+import type { ManifestObject } from '../manifest/read-manifests.ts';
+import type { Facts, PullSecret, ServiceAccount } from '../pull/facts.ts';
+import { readPullSecret } from '../pull/pull-secret.ts';
+import { isRecord, readPath, readString } from '../text/json.ts';
+
+/**
+ * What manifests tell of the cluster that they are for: the Secrets and ServiceAccounts that stand in them are known, and of all
+ * others nothing is, as they may well be in the cluster. A fact of which nothing is known is absent.
+ */
+export function readFacts(manifests: readonly ManifestObject[]): Facts {
+  const secrets = new Map<string, PullSecret | undefined>();
+  const accounts = new Map<string, ServiceAccount | undefined>();
+  for (const { apiVersion, kind, object } of manifests) {
+    if (apiVersion !== 'v1' || !isRecord(object)) continue;
+    const key = toKey(readString(object, 'metadata', 'namespace'), readString(object, 'metadata', 'name'));
+    if (kind === 'Secret') add(secrets, key, readSecret(object));
+    if (kind === 'ServiceAccount')
+      add(
+        accounts,
+        key,
+        orUnknown(() => readServiceAccount(object)),
+      );
+  }
+  if (secrets.size === 0 && accounts.size === 0) return {};
+  return {
+    ...(secrets.size > 0 && {
+      pullSecrets: { find: (namespace, name) => secrets.get(toKey(namespace, name)), seesEveryType: true },
+    }),
+    serviceAccounts: { find: (namespace, name) => accounts.get(toKey(namespace, name)) },
+  };
+}
+
+function toKey(namespace: string, name: string): string {
+  return `${namespace}/${name}`;
+}
+
+/** Of two with one name, as in the overlays of two clusters, nobody knows which is meant. */
+function add<Value>(found: Map<string, Value | undefined>, key: string, value: Value): void {
+  found.set(key, found.has(key) ? undefined : value);
+}
+
+/** What is beyond a bound is not known. */
+function orUnknown<Value>(read: () => Value): Value | undefined {
+  try {
+    return read();
+  } catch {
+    return undefined;
+  }
+}
+
+const DATA_KEYS = ['.dockerconfigjson', '.dockercfg'] as const;
+
+/** A pull secret as the API server will have it; undefined where something else is to fill it in before, as with encrypted files. */
+function readSecret(object: Readonly<Record<string, unknown>>): PullSecret | undefined {
+  if (Object.hasOwn(object, 'sops')) return undefined;
+  const { data, stringData } = object;
+  const encoded = Object.entries(isRecord(stringData) ? stringData : {}).map(
+    ([key, text]) => [key, typeof text === 'string' ? Buffer.from(text).toString('base64') : text] as const,
+  );
+  // A type that is left out is filled in.
+  const type = readString(object, 'type') || 'Opaque';
+  const secret = { ...object, type, data: { ...(isRecord(data) ? data : {}), ...Object.fromEntries(encoded) } };
+  const isFilled = DATA_KEYS.every((key) => isFilledIn(readPath(secret, 'data', key)));
+  return isFilled ? orUnknown(() => readPullSecret(secret)) : undefined;
+}
+
+/** Variables of envsubst, Flux, Helm and the like, and what SOPS and the vault plugin of Argo CD put in. */
+const TO_BE_FILLED_IN = /\$\{|\$\(|\{\{|ENC\[|<path:/;
+
+function isFilledIn(encoded: unknown): boolean {
+  if (encoded === undefined) return true;
+  if (typeof encoded !== 'string' || TO_BE_FILLED_IN.test(encoded)) return false;
+  const text = Buffer.from(encoded, 'base64').toString();
+  return text.trimStart().startsWith('{') && !TO_BE_FILLED_IN.test(text);
+}

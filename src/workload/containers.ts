@@ -1,0 +1,19 @@
+import { redact } from '../text/redact.ts';
+
+/** In the order in which kubelet starts them. */
+export const CONTAINER_LISTS = ['initContainers', 'containers', 'ephemeralContainers'] as const;
+
+/** What kind of container one in such a list is. */
+export function nameContainer(
+  list: (typeof CONTAINER_LISTS)[number],
+  container: Readonly<Record<string, unknown>>,
+): string {
+  if (list === 'containers') return 'container';
+  if (list === 'ephemeralContainers') return 'ephemeral container';
+  return container['restartPolicy'] === 'Always' ? 'sidecar' : 'init container';
+}
+
+/** How a part of a pod is called for people: `container "web"`. */
+export function labelOf(word: string, name: unknown): string {
+  return `${word} "${redact(typeof name === 'string' ? name : '')}"`;
+}
