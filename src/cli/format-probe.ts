@@ -23,7 +23,7 @@ export type ProbeReport = Readonly<{
   login: string | undefined;
   /** The pull secret that the policy gives to such images. */
   pullSecret: string | undefined;
-  /** Why nobody logged in, where that may have helped, and how to. Without a full stop. */
+  /** Why nobody logged in, where that may have helped, and how to; or what is wrong with the login. Without a full stop. */
   note: string | undefined;
   /** Milliseconds since 1970. */
   answeredAt: number;

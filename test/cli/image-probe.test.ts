@@ -204,6 +204,46 @@ describe('a note says why nobody logged in', () => {
   });
 });
 
+describe('a note says what the docker config shows to be wrong with a login that did not help', () => {
+  const TOKEN = 'eyJhbGciOiJub25lIn0.e30.';
+  const auth = (text: string): object => ({ auth: Buffer.from(text).toString('base64') });
+  const past = `eyJhbGciOiJub25lIn0.${Buffer.from('{"exp":1600000000}').toString('base64').replaceAll('=', '')}.`;
+
+  test.each<[what: string, config: object, note: RegExp]>([
+    [
+      'a line break',
+      { auths: { [HOST]: auth('host:example\n') } },
+      /"harbor\.example\.com" .*password ends with a line break/,
+    ],
+    [
+      'an identity token',
+      { auths: { [HOST]: { ...auth('host:'), identitytoken: TOKEN } } },
+      /identitytoken and no password/,
+    ],
+    [
+      'one alone',
+      { auths: { [HOST]: { identitytoken: TOKEN } } },
+      /^nobody logged in: .*identitytoken and no password/,
+    ],
+    ['no user', { auths: { [HOST]: { password: 's3cret' } } }, /^nobody logged in: .*no user/],
+    ['a placeholder', { auths: { [HOST]: login('host', '<your-pword>') } }, /placeholder/],
+    ['a token that is over', { auths: { [HOST]: login('host', past) } }, /token expired at 2020-09-13T12:26Z/],
+    [
+      'a key that is no address',
+      { auths: { [` ${HOST}`]: login('host') } },
+      /^nobody logged in: kubelet drops the entry " harbor/,
+    ],
+    ['the older form', { [HOST]: login('host') }, /^nobody logged in: .*form of a \.dockercfg/],
+  ])('%s', async (_what, config, note) => {
+    const answers = { '': denied('anonymously'), host: denied() };
+    const { report } = await ask(IMAGE, { config, answers });
+    expect(report.note).toMatch(note);
+    expect(report.note).not.toMatch(/s3cret|example\\n|eyJ|your-pword/);
+    // Where it works after all there is nothing to say.
+    expect((await ask(IMAGE, { config })).report.note).toBeUndefined();
+  });
+});
+
 describe('a docker config that cannot be used is misuse, which names it and the cause, and shows nothing of it', () => {
   const open = (file: string) => () => openImageProbe({ policy: POLICY, dockerConfig: file });
 
