@@ -37,12 +37,33 @@ export const FLAW_WORDS: Readonly<Record<CredentialFlaw, string>> = {
   'no-key-file': 'the password of _json_key is not the JSON of a key file',
 };
 
-/** Judges the credentials of an entry, which are to be forgotten afterwards. */
-export function judgeCredentials({ username, password }: Credentials, token?: UnreadToken): JudgedCredentials {
+const HOUR_MS = 3_600_000;
+
+/**
+ * User names whose password is a token that lasts so long at most, whether or not it says so: of ECR, Google, ACR, and of a job of
+ * GitLab, which ends with the job.
+ */
+const LASTS_MS: ReadonlyMap<string, number> = new Map([
+  ['AWS', 12 * HOUR_MS],
+  ['oauth2accesstoken', 12 * HOUR_MS],
+  ['00000000-0000-0000-0000-000000000000', 12 * HOUR_MS],
+  ['gitlab-ci-token', 24 * HOUR_MS],
+]);
+
+/**
+ * Judges the credentials of an entry, which are to be forgotten afterwards.
+ *
+ * @param writtenAt when the object that holds them was last written; undefined when it does not say
+ */
+export function judgeCredentials(
+  { username, password }: Credentials,
+  token?: UnreadToken,
+  writtenAt?: number,
+): JudgedCredentials {
   const lack = findLack({ username, password }, token);
   if (lack !== undefined) return { hasCredentials: false, flaw: lack };
   const flaw = findDoubt({ username, password });
-  const tokenEndsAt = findTokenEnd(password);
+  const tokenEndsAt = findTokenEnd(password) ?? findLatestEnd(username, writtenAt);
   return {
     hasCredentials: true,
     ...(flaw !== undefined && { flaw }),
@@ -127,6 +148,11 @@ function isPlaceholder(text: string): boolean {
 function findTokenEnd(password: string): number | undefined {
   const seconds = readPath(decodeObject(JWT.exec(password)?.[1] ?? ''), 'exp') ?? findEcrEnd(password);
   return typeof seconds === 'number' && seconds > 0 && seconds < 1e11 ? seconds * 1000 : undefined;
+}
+
+function findLatestEnd(username: string, writtenAt: number | undefined): number | undefined {
+  const lasts = LASTS_MS.get(username);
+  return lasts === undefined || writtenAt === undefined ? undefined : writtenAt + lasts;
 }
 
 function findEcrEnd(password: string): unknown {

@@ -43,15 +43,17 @@ type Content = Pick<PullSecret, 'entries' | 'malformed' | 'unused'>;
 
 function readContent(object: unknown): Content {
   const config = readConfigText(object);
-  return config === undefined ? { entries: [], ...toUnused(listOtherData(object)) } : judgeConfig(config);
+  return config === undefined
+    ? { entries: [], ...toUnused(listOtherData(object)) }
+    : judgeConfig(config, readLastWrite(object));
 }
 
 type ConfigText = Readonly<{ form: 'newer' | 'older'; text: string }>;
 
 /** What kubelet makes of the text of a docker configuration, and what it makes nothing of. */
-function judgeConfig(config: ConfigText): Content {
+function judgeConfig(config: ConfigText, writtenAt?: number): Content {
   const { text, form } = config;
-  const found = readEntries(config, judgeCredentials);
+  const found = readEntries(config, (credentials, token) => judgeCredentials(credentials, token, writtenAt));
   if (typeof found === 'string') {
     const isNewer = form === 'older' && listUnused(text, form).length > 0;
     return { entries: [], malformed: isNewer ? `it is a config.json, and its type is ${DOCKERCFG}` : found };
@@ -168,6 +170,13 @@ export function readDockerLogins(json: string): DockerLogins | string {
   const found = withinBounds(() => readDockerConfig(json, keepAll, 'it'));
   if (typeof found === 'string') return found;
   return { entries: toKeyringEntries(found), judged: judgeConfig({ form: 'newer', text: json }) };
+}
+
+/** When a Secret was last written, by the API server's own notes: later, at most, than its credentials were. */
+function readLastWrite(object: unknown): number | undefined {
+  const notes = readPath(object, 'metadata', 'managedFields');
+  const times = (Array.isArray(notes) ? notes : []).flatMap((note) => readTime(readString(note, 'time')) ?? []);
+  return times.length === 0 ? undefined : times.reduce((last, time) => Math.max(last, time));
 }
 
 /** Where CCE writes the end of the credentials; the older versions to the second. */

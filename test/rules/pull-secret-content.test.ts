@@ -150,6 +150,33 @@ describe('credentials that cannot work are told of, and never denied for that', 
   });
 });
 
+describe('a token that does not say when it ends lasts no longer than its kind does', () => {
+  const HOUR = 3_600_000;
+  const written = (username: string, hoursAgo: number): PullSecret =>
+    readPullSecret({
+      type: CONFIG_JSON,
+      metadata: {
+        managedFields: [{ time: '2020-01-01T00:00:00Z' }, { time: new Date(NOW - hoursAgo * HOUR).toISOString() }],
+      },
+      data: { '.dockerconfigjson': encode({ auths: { [HOST]: { auth: base64(`${username}:opaque`) } } }) },
+    });
+
+  test.each<[username: string, hoursAgo: number, isOver: boolean]>([
+    ['AWS', 11, false],
+    ['AWS', 12, true],
+    ['oauth2accesstoken', 1, false],
+    ['oauth2accesstoken', 24, true],
+    ['00000000-0000-0000-0000-000000000000', 24, true],
+    ['gitlab-ci-token', 12, false],
+    ['gitlab-ci-token', 25, true],
+    ['robot', 10_000, false],
+  ])('%s, written %i hours ago', (username, hoursAgo, isOver) => {
+    expect(find({ own: written(username, hoursAgo) })).toEqual(
+      isOver ? [expect.stringMatching(/^warn .*token .*expired/)] : [],
+    );
+  });
+});
+
 describe('what a secret holds that kubelet does not use is told, and not that the secret is empty', () => {
   const auth = { auth: base64('robot:example') };
   test.each<[what: string, secret: PullSecret, told: RegExp]>([
