@@ -14,6 +14,8 @@ const ISOLATED = [
 export default defineConfig({
   test: {
     testTimeout: 20_000,
+    // Most of the time is waiting; Vitest would leave one core of two to others.
+    maxWorkers: '100%',
     hookTimeout: 20_000,
     // A condition is waited for as long as a test may take: a busy machine is no failure.
     expect: { poll: { timeout: 20_000 } },

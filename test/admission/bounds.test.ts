@@ -1,5 +1,5 @@
 import { pino } from 'pino';
-import { describe, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { admit, type Endpoint } from '../../src/admission/admit.ts';
 import { readNotices } from '../../src/admission/notices.ts';
 import { respond } from '../../src/admission/response.ts';
@@ -142,7 +142,7 @@ const CASES: readonly Case[] = [
   },
   {
     name: 'pull secrets without a name',
-    most: 200_000,
+    most: 100_000,
     make: (n) => deployment({ imagePullSecrets: many(n, () => ({})) }),
   },
   {
@@ -238,8 +238,7 @@ function review({ make, old }: Case, count: number): string {
 }
 
 /** The shortest of some runs, as the machine has other things to do. */
-function measure(each: Case, count: number, budgetMs: number, runs = 1) {
-  const text = review(each, count);
+function measure(text: string, each: Case, budgetMs: number, runs = 1) {
   return many(runs, () => answer(text, 'validate', each, budgetMs)).reduce((best, run) =>
     run.ms < best.ms ? run : best,
   );
@@ -247,23 +246,25 @@ function measure(each: Case, count: number, budgetMs: number, runs = 1) {
 
 const SMALL: Case = { name: 'small', most: 1, make: () => deployment({}) };
 
-describe('a list that somebody else wrote', () => {
-  test.each(CASES)('costs no more than it is long: $name', { timeout: 120_000 }, (each) => {
-    const worst = (runs: number): number => {
-      const sizes = [each.most / 4, each.most / 2, each.most].map(Math.floor);
-      const costs = sizes.map((size) => measure(each, size, Infinity, runs).ms);
-      // What takes a few milliseconds is mostly noise.
-      return Math.max(...costs.slice(1).map((cost, at) => (cost > 30 ? cost / costs[at]! : 0)));
-    };
-    expect(worst(1) < 3 ? 0 : worst(5)).toBeLessThan(3);
-  });
+/** Tries until it is below a limit, as a busy machine makes things look slow, and never fast. */
+function lowest(tries: number, limit: number, cost: (runs: number) => number): number {
+  for (let runs = 1; runs < tries; runs++) if (cost(runs) < limit) return 0;
+  return cost(tries);
+}
 
-  test.each(CASES)('never takes long, and what was not checked is said: $name', { timeout: 120_000 }, (each) => {
-    const small = measure(SMALL, 1, TIME_BUDGET_MS, 5).ms;
-    const { ms, response } = measure(each, each.most, TIME_BUDGET_MS, 3);
-    // A small review takes a tenth of a millisecond where nothing else runs.
-    expect(ms).toBeLessThan(Math.max(250, small * 2500));
-    const said = [response.status?.message, ...(response.warnings ?? [])].join();
-    if (each.isGood !== true) expect(said).toMatch(/reference-valid|within-bounds/);
+test.each(CASES)('a list that somebody else wrote is cheap however long it is: $name', { timeout: 120_000 }, (each) => {
+  const texts = [each.most / 2, each.most].map((count) => review(each, Math.floor(count)));
+  const ratio = lowest(5, 3, (runs) => {
+    const costs = texts.map((text) => measure(text, each, Infinity, runs).ms);
+    // What takes a few milliseconds is mostly noise.
+    return Math.max(...costs.slice(1).map((cost, at) => (cost > 30 ? cost / costs[at]! : 0)));
   });
+  expect(ratio).toBeLessThan(3);
+  // A small review takes a tenth of a millisecond where nothing else runs.
+  const small = measure(review(SMALL, 1), SMALL, TIME_BUDGET_MS, 5).ms;
+  const limit = Math.max(250, small * 2500);
+  expect(lowest(3, limit, (runs) => measure(texts[1]!, each, TIME_BUDGET_MS, runs).ms)).toBeLessThan(limit);
+  const { response } = measure(texts[1]!, each, TIME_BUDGET_MS);
+  const said = [response.status?.message, ...(response.warnings ?? [])].join();
+  if (each.isGood !== true) expect(said).toMatch(/reference-valid|within-bounds/);
 });
