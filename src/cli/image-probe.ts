@@ -63,12 +63,12 @@ export function openImageProbe(
  */
 const UNNAMED: RegistryProbe = { plainHttp: false, tokenHosts: [], addresses: ['0.0.0.0/0', '::/0'], mirrors: [] };
 
-/** What to ask with; undefined to ask as anybody. */
+/** What to ask with; undefined to ask anonymously. */
 type Login = KeyringEntry | undefined;
 
 type Asked = Attempt<Login, ProbeResult>;
 
-/** Mirrors of nodes are asked as anybody, and nobody logs in without a password. */
+/** Mirrors of nodes are asked anonymously, and nobody logs in without a password. */
 function hasLoggedIn(
   { identity: login, told: result }: Asked,
   { registry: host }: ImageReference,

@@ -129,7 +129,7 @@ function addImage(program: Command, io: Io, finish: Finish): void {
     .option('--probe', 'ask the registry of each whether it can be pulled, as kubelet would', false)
     .option(
       '--docker-config <file>',
-      'docker config.json with logins to ask with, or what is in a pull secret (default: ask as anybody)',
+      'docker config.json with logins to ask with, or what is in a pull secret (default: ask anonymously)',
     )
     .addOption(outputOption('text', 'json'))
     .addHelpText('after', `${EXIT_CODES};\nwith --probe also 1 when an image cannot be pulled, or nobody can tell`)

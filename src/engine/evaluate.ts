@@ -387,7 +387,7 @@ function reportBounds(
   );
   const unfinished = skipped.filter(({ missing }) => missing.includes('budget')).map(({ rule }) => rule);
   if (unfinished.length === 0) return findings;
-  const message = `takes too long to check, so not all of it was checked for ${unfinished.join(', ')}`;
+  const message = `checking stopped at the time limit, so it was not fully checked by ${unfinished.join(', ')}`;
   const { object, kind, namespace } = input;
   return [
     ...findings,
@@ -398,7 +398,7 @@ function reportBounds(
 function reportMore(found: readonly Judged[], { id }: Pick<Rule, 'id'>, input: FullInput): readonly Finding[] {
   const [first] = found;
   if (first === undefined || found.length <= MOST_FINDINGS) return [];
-  const message = `has ${found.length - MOST_FINDINGS} more problems of ${id} that are not listed`;
+  const message = `${found.length - MOST_FINDINGS} more findings of ${id} are not listed`;
   return [reportBound(message, first.workload, input)];
 }
 

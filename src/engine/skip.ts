@@ -17,7 +17,7 @@ export function resolveSkips({ skips, namespace }: Workload, { skip }: PolicySec
   const problems: Problem[] = [];
   for (const { at, rules } of skips) {
     if (rules === 'too-long') {
-      const message = `is longer than ${LONGEST_SKIP} characters, so it is not read; name each rule once`;
+      const message = `is longer than ${LONGEST_SKIP} characters and was ignored: list each rule once`;
       problems.push({ messageId: 'too-long', message, at, atMost: 'warn' });
       continue;
     }

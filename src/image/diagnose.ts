@@ -55,7 +55,7 @@ type Diagnosis = Omit<ReferenceProblem, 'suggestion'>;
 /** Explains an address that `readReference` refused. For one that parses the answer is meaningless. */
 export function diagnoseReference(written: string): ReferenceProblem {
   if (written.length > LONGEST_IMAGE) {
-    return say('too-long', `the address has ${written.length} characters; at most ${LONGEST_IMAGE} are read`);
+    return say('too-long', `the image reference has ${written.length} characters, above the limit of ${LONGEST_IMAGE}`);
   }
   const diagnosis = diagnoseText(written) ?? diagnoseShown(redact(written), written.length);
   const suggestion = diagnosis.code === 'placeholder' ? undefined : suggestReference(written);

@@ -14,7 +14,7 @@ export type CredentialFlaw = Lack | Doubt;
 
 /** What is kept of the credentials in an entry: that they are there, and what is wrong with them. Nothing of them. */
 export type JudgedCredentials = Readonly<{
-  /** Without a user name and password container engines ask the registry as anybody. */
+  /** Without a user name and password container engines ask the registry anonymously. */
   hasCredentials: boolean;
   flaw?: CredentialFlaw;
   /** When a token that is the password ends, if it says so. Milliseconds since 1970. */
@@ -72,7 +72,7 @@ export function judgeCredentials(
 }
 
 /**
- * containerd logs in with a user name and a password, or else asks as anybody, or gives up (`core/remotes/docker/authorizer.go`,
+ * containerd logs in with a user name and a password, or else asks anonymously, or gives up (`core/remotes/docker/authorizer.go`,
  * "no basic auth credentials").
  */
 function findLack({ username, password }: Credentials, token: UnreadToken | undefined): Lack | undefined {

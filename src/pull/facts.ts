@@ -46,7 +46,7 @@ export type PullSecret = Readonly<{
 /** One entry of `auths`. */
 export type CredentialEntry = Readonly<{
   key: CredentialKey;
-  /** Without a user name and password container engines ask the registry as anybody. */
+  /** Without a user name and password container engines ask the registry anonymously. */
   hasCredentials: boolean;
   /** Why it has none; or why a login with them fails, as far as they show it themselves. */
   flaw?: CredentialFlaw;

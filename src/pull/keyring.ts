@@ -22,7 +22,7 @@ export type ReadKeyring = (namespace: string, pullSecrets: readonly string[]) =>
 const MOST_TRIED = 5;
 
 export type ChosenCredentials = Readonly<{
-  /** To be tried in turn; undefined for none at all, as anybody. Never empty. */
+  /** To be tried in turn; undefined for none at all, anonymously. Never empty. */
   entries: readonly (KeyringEntry | undefined)[];
   /** Whether these are all that kubelet would try. */
   isSure: boolean;

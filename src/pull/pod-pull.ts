@@ -43,7 +43,7 @@ export type PodPull = Readonly<{
   getAnswer: (reference: ImageReference, secretNames: readonly string[] | undefined) => KnownAnswer | 'not-gathered';
   /** The nodes that it may run on; undefined when nodes are not known, or none is for it. */
   nodes: () => CandidateNodes | undefined;
-  /** What there is too much of to be looked up, in words that go on from the pod's name: `names 75000 pull secrets, …`. */
+  /** What there is too much of to be looked up, in words that go on from the pod's name: `lists 75000 imagePullSecrets, …`. */
   beyond: () => readonly string[];
 }>;
 
@@ -77,10 +77,14 @@ export function createPodPull(
 function listBeyond({ pullSecrets, images }: Workload, pulled: () => readonly PulledImage[]): readonly string[] {
   const beyond: string[] = [];
   if (pullSecrets.length > MOST_PULL_SECRETS) {
-    beyond.push(`names ${pullSecrets.length} pull secrets; of more than ${MOST_PULL_SECRETS}, none is looked up`);
+    beyond.push(
+      `lists ${pullSecrets.length} imagePullSecrets, above the limit of ${MOST_PULL_SECRETS}: none of them was checked`,
+    );
   }
   if (images.length > MOST_LOOKED_UP && pulled().length > MOST_LOOKED_UP) {
-    beyond.push(`has ${pulled().length} different images, of which only the first ${MOST_LOOKED_UP} are looked up`);
+    beyond.push(
+      `has ${pulled().length} different images: only the first ${MOST_LOOKED_UP} were checked against pull secrets and registries`,
+    );
   }
   return beyond;
 }

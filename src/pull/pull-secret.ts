@@ -146,7 +146,7 @@ function keepAll(credentials: Credentials): Credentials {
   return credentials;
 }
 
-/** Kubelet hands on a password without a user name, but containerd and CRI-O then ask the registry as anybody. */
+/** Kubelet hands on a password without a user name, but containerd and CRI-O then ask the registry anonymously. */
 function toKeyringEntries(found: DockerEntries<Credentials>): readonly KeyringEntry[] {
   return [...found].flatMap(([text, credentials]) => {
     const key = parseCredentialKey(text);

@@ -78,7 +78,7 @@ export function createLargeReviews({ policyText, gathered }: LargeReviewsOptions
       };
       // It has no memory left, or we have a bug.
       const onExit = (): void => {
-        finish({ problem: new HttpProblem(413, 'it takes more memory to check than there is for one object') });
+        finish({ problem: new HttpProblem(413, 'checking it needs more memory than one object may use') });
       };
       running.on('message', onMessage).on('exit', onExit);
       const transferred = body.map(({ buffer }) => buffer as ArrayBuffer);

@@ -46,7 +46,7 @@ export function createMetrics() {
   });
   const duration = new Histogram({
     name: 'pullguard_admission_duration_seconds',
-    help: 'Time taken to decide a review once its body is read, in seconds, by size of the body (small: up to 256 KiB) and whether it waited for registries.',
+    help: `Time taken to decide a review once its body is read, in seconds, by size of the body (small: up to ${LONGEST_SMALL_BODY / 1024} KiB) and whether it waited for registries.`,
     labelNames: ['endpoint', 'size', 'waited'] as const,
     buckets: DURATION_BUCKETS,
     registers,

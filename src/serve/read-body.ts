@@ -176,5 +176,5 @@ const BRACKET = 0x5b;
 const BRACE = 0x7b;
 
 function tooLarge(): HttpProblem {
-  return new HttpProblem(413, `the body is larger than ${LONGEST_BODY} bytes, which no object in etcd needs`);
+  return new HttpProblem(413, `the body is larger than ${LONGEST_BODY} bytes, the limit for an AdmissionReview`);
 }

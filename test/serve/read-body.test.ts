@@ -18,7 +18,7 @@ import {
 } from './helpers.ts';
 
 const REVIEW = JSON.stringify(FINE);
-const TOO_LARGE = 'the body is larger than 19922944 bytes, which no object in etcd needs';
+const TOO_LARGE = 'the body is larger than 19922944 bytes, the limit for an AdmissionReview';
 const REFUSED = problemOf(413, 'RequestEntityTooLarge', TOO_LARGE);
 
 /** The answer of `/mutate` to a review whose object was not read. */

@@ -22,7 +22,7 @@ export type LoginOptions = Readonly<{
   /** The one whose images are to be pulled. What a challenge says of it is not asked for. */
   repository: string;
   registry: RegistryProbe;
-  /** Undefined to ask as anybody. */
+  /** Undefined to ask anonymously. */
   credentials: Credentials | undefined;
   /** By `performance.now()`. */
   deadline: number;
@@ -167,7 +167,7 @@ type TokenRequest = Readonly<{
   realm: URL;
   /** As the challenge names it. */
   service: string | undefined;
-  /** `Basic …`; undefined to ask as anybody. */
+  /** `Basic …`; undefined to ask anonymously. */
   authorization: string | undefined;
 }>;
 

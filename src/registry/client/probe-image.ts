@@ -15,7 +15,7 @@ import { resolveImage } from './resolve-image.ts';
 export type ProbeRequest = Readonly<{
   reference: ImageReference;
   registry: RegistryProbe;
-  /** Undefined to ask as anybody. */
+  /** Undefined to ask anonymously. */
   credentials: Credentials | undefined;
   /**
    * Platforms to add up the layers of, `linux/amd64`; `all` for all that there are; none to fetch no manifest at all, as for images

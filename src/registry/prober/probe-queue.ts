@@ -33,7 +33,7 @@ export type ProbeTarget = Readonly<{
   /** The reference as text. */
   image: string;
   registry: RegistryProbe;
-  /** Undefined to ask as anybody. */
+  /** Undefined to ask anonymously. */
   credentials: Credentials | undefined;
   /** Its key in the answer cache. */
   key: string;

@@ -84,7 +84,7 @@ describe('a pod pulls with what is in its secrets', () => {
     expect(server.requests).toEqual([]);
   });
 
-  test('entries without a user name give nothing, as container runtimes then ask as anybody', async () => {
+  test('entries without a user name give nothing, as container runtimes then ask anonymously', async () => {
     const auths = { 'a.example': {}, 'b.example': { auth: base64(':p') }, 'c.example': { password: 'p' } };
     server.seed(SECRETS, [secretOf('web/anybody', { auths })]);
     expect(await reader()('web', ['anybody'])).toEqual({ entries: [], isComplete: true });
