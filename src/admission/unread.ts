@@ -7,7 +7,7 @@ import { classifyRequest, type Endpoint } from './admit.ts';
 import { toResponse, type ReviewResponse } from './response.ts';
 import type { AdmissionReview } from './review.ts';
 
-/** Why an object was not read, for the audit log. */
+/** Why an object was not read, for the audit log. `internal` is a failure of ours, which never has an object refused. */
 export type UnreadReason = 'too-large' | 'overloaded' | 'internal';
 
 /**
@@ -25,11 +25,11 @@ export function answerUnread(
     classifyRequest(request, policy).exempt !== undefined || isExemptNamespace(policy, request.namespace);
   if (isExempt || mode === 'off') return toResponse(request, { allowed: true });
   const denies = policy.rules.some(({ action }) => action === 'deny');
-  const kind = request.kind.kind.slice(0, 63);
+  const kind = escapeUnprintable(request.kind.kind.slice(0, 63));
   if (endpoint === 'validate' && denies && mode === 'enforce' && reason !== 'internal') {
     const message = `pullguard could not check this ${kind}: ${problem}`;
     return toResponse(request, { allowed: false, status: { code: 403, reason: 'Forbidden', message }, ...error });
   }
-  const warning = escapeUnprintable(`pullguard did not check this ${kind}: ${problem}`);
+  const warning = `pullguard did not check this ${kind}: ${problem}`;
   return toResponse(request, { allowed: true, ...(mode !== 'audit' && { warnings: [warning] }), ...error });
 }

@@ -34,6 +34,8 @@ export type LargeReviewsOptions = Readonly<{
   policyText: () => string | undefined;
   /** Facts that are gathered, as `keepAnswerable` takes them. */
   gathered: readonly string[];
+  /** Told when the thread ended by a bug of ours. */
+  onFailure: (error: unknown) => void;
 }>;
 
 /** A parsed body is up to ten times its size. With the heap of the thread that serves it fits into 512 MiB. */
@@ -42,7 +44,7 @@ const HEAP_MB = 160;
 /** A review takes two seconds at most; who takes longer hangs. */
 const LONGEST_MS = 5000;
 
-export function createLargeReviews({ policyText, gathered }: LargeReviewsOptions): LargeReviews {
+export function createLargeReviews({ policyText, gathered, onFailure }: LargeReviewsOptions): LargeReviews {
   let worker: Worker | undefined;
   let last: Promise<unknown> = Promise.resolve();
 
@@ -65,7 +67,7 @@ export function createLargeReviews({ policyText, gathered }: LargeReviewsOptions
     return new Promise<JudgedLarge>((resolve) => {
       const finish = (judged: JudgedLarge): void => {
         clearTimeout(timer);
-        running.off('message', onMessage).off('exit', onExit);
+        running.off('message', onMessage).off('error', onError).off('exit', onExit);
         resolve(judged);
       };
       const timer = setTimeout(() => {
@@ -76,11 +78,19 @@ export function createLargeReviews({ policyText, gathered }: LargeReviewsOptions
         if ('open' in message) running.postMessage({ told: lookUpAll(message.open, facts()) } satisfies ToWorker);
         else finish(toJudgedLarge(message.judged));
       };
-      // It has no memory left, or we have a bug.
-      const onExit = (): void => {
-        finish({ problem: new HttpProblem(413, 'checking it needs more memory than one object may use') });
+      let failure: unknown;
+      const onError = (error: unknown): void => {
+        failure = error;
       };
-      running.on('message', onMessage).on('exit', onExit);
+      const onExit = (): void => {
+        if (isOutOfMemory(failure)) {
+          finish({ problem: new HttpProblem(413, 'checking it needs more memory than one object may use') });
+          return;
+        }
+        onFailure(failure);
+        finish({ problem: new HttpProblem(500, 'pullguard failed; see its log') });
+      };
+      running.on('message', onMessage).on('error', onError).on('exit', onExit);
       const transferred = body.map(({ buffer }) => buffer as ArrayBuffer);
       running.postMessage({ job, policy: policyText() } satisfies ToWorker, transferred);
     });
@@ -106,6 +116,10 @@ function toJudgedLarge(judged: Judged): JudgedLarge {
   if (!('problem' in judged)) return judged;
   const { code, message } = judged.problem;
   return { problem: new HttpProblem(code, message) };
+}
+
+function isOutOfMemory(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException | undefined)?.code === 'ERR_WORKER_OUT_OF_MEMORY';
 }
 
 function overloaded(): HttpProblem {

@@ -31,14 +31,14 @@ export function logDecision(
   const { exempt, mode, findings = [], skipped = [], waived = [] } = admission ?? {};
   // What is undefined is left out: only what there is to say.
   const line = {
-    uid: cut(request.uid),
+    uid: cutText(request.uid),
     endpoint,
-    operation: cut(request.operation),
-    kind: cut(request.kind.kind),
-    subResource: request.subResource === '' ? undefined : cut(request.subResource),
-    namespace: cut(request.namespace),
-    name: cut(request.name),
-    user: cut(request.username),
+    operation: cutText(request.operation),
+    kind: cutText(request.kind.kind),
+    subResource: request.subResource === '' ? undefined : cutText(request.subResource),
+    namespace: cutText(request.namespace),
+    name: cutText(request.name),
+    user: cutText(request.username),
     dryRun: request.dryRun ? true : undefined,
     outcome,
     pass: exempt,
@@ -54,7 +54,8 @@ export function logDecision(
   else logger.error(line, 'failed, and let the object pass');
 }
 
-function cut(text: string): string {
+/** A text of a request as log lines have it. */
+export function cutText(text: string): string {
   return shorten(text, MAX_TEXT);
 }
 

@@ -1,12 +1,19 @@
 import type { Logger } from 'pino';
 import { answerUnread, type UnreadReason } from '../admission/unread.ts';
 import { readReviewHead } from '../admission/review.ts';
-import { shorten } from '../text/quote.ts';
 import type { Call, Refusal, ReviewOptions } from './answer-review.ts';
 import { formatProblem, sendEarly, type Send } from './http.ts';
+import { cutText } from './log-decision.ts';
+import type { Outcome } from './metrics.ts';
 
 /** What there is no room for may be a review all the same. */
-const UNREAD: Readonly<Record<number, UnreadReason>> = { 413: 'too-large', 503: 'overloaded' };
+const UNREAD: Readonly<Record<number, UnreadReason>> = {
+  413: 'too-large',
+  500: 'internal',
+  503: 'overloaded',
+};
+
+const OUTCOMES: Readonly<Record<number, Outcome>> = { 500: 'error', 503: 'overloaded' };
 
 /**
  * Answers what is no AdmissionReview with an HTTP error. To a review that is too large, or comes when there are too many, that would be
@@ -20,7 +27,7 @@ export function createRefuse(
   return ({ endpoint, request, response }, { problem: { code, message }, head }) => {
     const reason = UNREAD[code];
     const review = reason === undefined || head === undefined ? undefined : readReviewHead(head);
-    metrics.requests.inc({ endpoint, kind: 'other', outcome: reason === 'overloaded' ? 'overloaded' : 'invalid' });
+    metrics.requests.inc({ endpoint, kind: 'other', outcome: OUTCOMES[code] ?? 'invalid' });
     if (reason === undefined || review === undefined) {
       log({ endpoint, code, problem: message });
       if (code === 503) response.setHeader('Retry-After', '1');
@@ -30,10 +37,18 @@ export function createRefuse(
     const given = { policy: policy(), facts: facts(), reason, problem: message };
     const answered = answerUnread(review, endpoint, given);
     const { uid, kind, namespace, name, operation, username } = review.request;
-    const { allowed } = answered.response;
-    const told = { uid, operation, kind: kind.kind, namespace, name, user: username };
-    const texts = Object.entries(told).map(([key, text]) => [key, shorten(text, MOST_CHARACTERS)] as const);
-    log({ endpoint, code, problem: message, ...Object.fromEntries<string>(texts), allowed });
+    log({
+      endpoint,
+      code,
+      problem: message,
+      uid: cutText(uid),
+      operation: cutText(operation),
+      kind: cutText(kind.kind),
+      namespace: cutText(namespace),
+      name: cutText(name),
+      user: cutText(username),
+      allowed: answered.response.allowed,
+    });
     answer(200, JSON.stringify(answered));
 
     function answer(status: number, json: string): void {
@@ -42,9 +57,6 @@ export function createRefuse(
     }
   };
 }
-
-/** Names in Kubernetes are no longer than 253 characters. */
-const MOST_CHARACTERS = 256;
 
 /** Lines about refused calls in a second: enough to see what is wrong, while whoever sends thousands cannot fill a disk. */
 const MOST_LINES = 5;

@@ -142,7 +142,14 @@ async function openService(
     registries = openRegistries({ ...surroundings, facts: settings.facts, readKeyring });
     closers.push(registries.close);
   }
-  const large = createLargeReviews({ policyText: policy.text, gathered });
+  const large = createLargeReviews({
+    policyText: policy.text,
+    gathered,
+    onFailure: (error) => {
+      metrics.errors.inc({ where: 'admission' });
+      logger.error({ err: error }, 'a large review failed');
+    },
+  });
   closers.push(large.close);
   const certificate = cluster.certificate ?? (await orExplain(async () => openCertificate(options, reportCertificate)));
   const { port, adminPort, stop } = await orExplain(async () =>

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import request from 'supertest';
+import { HttpProblem } from '../../src/serve/http.ts';
 import { describe, expect, test } from 'vitest';
 import { type Policy, defineRule } from '../../src/engine/rule.ts';
 import { deployment, pod, recordedNames, recordedReview } from '../support/objects.ts';
@@ -432,3 +433,14 @@ async function sendRaw(
   socket.write(rawPost(path, body).replace(/Content-Type: .*\r\n/, typeLine));
   return parseAnswer(await until(/\}$/));
 }
+
+test('a large review that we fail to check passes, and says so', async () => {
+  const failed = { problem: new HttpProblem(500, 'pullguard failed; see its log') };
+  const large = { decide: async () => Promise.resolve(failed), close: async () => Promise.resolve() };
+  const { url, metrics } = await serveApp({ large });
+  const review = { ...FINE, filling: 'x'.repeat(70_000) };
+  const { body } = (await request(url).post('/validate').send(review)) as { body: unknown };
+  expect(body).toMatchObject({ response: { uid: 'b3f1', allowed: true, auditAnnotations: { error: 'internal' } } });
+  const labels = { endpoint: 'validate', kind: 'other', outcome: 'error' };
+  expect(await readCounter(metrics, 'pullguard_admission_requests_total', labels)).toBe(1);
+});
