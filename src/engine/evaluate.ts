@@ -1,35 +1,34 @@
-import { isExemptImage, type Action } from '../policy/policy.ts';
+import { isExemptImage } from '../policy/policy.ts';
 import { keyOfQuestion, type FactName, type Facts, type ImageQuestion, type KnownAnswer } from '../pull/facts.ts';
-import { ALWAYS_LOOKED_AT, MOST_FINDINGS } from '../text/bounds.ts';
+import { ALWAYS_LOOKED_AT } from '../text/bounds.ts';
 import { createPodPull, type PodPull } from '../pull/pod-pull.ts';
 import type { WorkloadKind } from '../workload/kinds.ts';
 import {
   editWorkload,
   readName,
   readWorkloads,
-  SKIP_ANNOTATION,
   type Edit,
   type ImageUse,
   type Workload,
 } from '../workload/workload.ts';
 import { compareWithOld, type IsInScope } from './changed.ts';
-import { MOST_SEVERE, NO_LIMITS, type NamespaceLimits } from './namespace-mode.ts';
 import {
-  type AnyReport,
-  type ConfiguredRule,
-  type FlatMap,
-  type Policy,
-  type Problem,
-  type Rule,
-  type Scope,
-} from './rule.ts';
+  judge,
+  reportBound,
+  SKIP_ALLOWED,
+  toFindings,
+  WARNS,
+  wordReport,
+  type Finding,
+  type FixMode,
+  type Judged,
+  type JudgeInput,
+} from './findings.ts';
+import { NO_LIMITS, type NamespaceLimits } from './namespace-mode.ts';
+import type { ConfiguredRule, FlatMap, Policy, Problem, Scope } from './rule.ts';
 import { NO_SKIPS, resolveSkips, type Skips } from './skip.ts';
 
-/**
- * What becomes of fixes. `apply`: they are made now, and rules that follow see the object fixed. `announce`: the same, but
- * they will be made in the pods of this template, so there are no edits to it. `never`: nothing can be fixed here.
- */
-export type FixMode = 'apply' | 'announce' | 'never';
+export type { Finding, FixMode };
 
 export type EvaluateInput = Readonly<{
   object: unknown;
@@ -51,18 +50,6 @@ export type EvaluateInput = Readonly<{
    */
   timeLeft?: () => number;
 }>;
-
-/** A problem, and what comes of it under the policy. */
-export type Finding = Problem &
-  Readonly<{
-    rule: string;
-    remedy: string;
-    faqItems: readonly number[];
-    action: Action;
-    /** `now`: by the edits of this decision; `later`: in the pods; `no`: it stays as it is. */
-    fixed: 'now' | 'later' | 'no';
-    workload: Pick<Workload, 'kind' | 'name' | 'namespace' | 'podSpec'>;
-  }>;
 
 /** What a rule was lacking: a fact, or time to look at all of the object. */
 export type Lack = FactName | 'budget';
@@ -118,9 +105,9 @@ export function evaluate(input: EvaluateInput): Decision {
 }
 
 type FullInput = EvaluateInput &
+  JudgeInput &
   Readonly<{
     facts: Facts;
-    limits: NamespaceLimits & Readonly<{ mode: keyof typeof MOST_SEVERE }>;
     now: number;
     time: Time;
     giveSecrets: readonly ConfiguredRule[];
@@ -286,63 +273,9 @@ function runRule(configured: ConfiguredRule, subjects: readonly Subject[], input
     if (made.length > 0) applyFixes(subject, made, input);
     return judged;
   });
-  const findings = selectWorst(found).map((judged) => toFinding(judged, rule, wordReport(rule, judged.report)));
-  return { findings: [...findings, ...reportMore(found, rule, input)], edits, isWaived };
+  const findings = toFindings(found, rule, (report) => wordReport(rule, report), input);
+  return { findings, edits, isWaived };
 }
-
-/** A report and what comes of it, without words: of many only some are put into words. */
-type Judged = Pick<Finding, 'action' | 'fixed' | 'workload'> & Readonly<{ report: AnyReport }>;
-
-function judge(
-  report: AnyReport,
-  { action, fix }: Pick<ConfiguredRule, 'action' | 'fix'>,
-  workload: Finding['workload'],
-  { fixMode, limits }: Pick<FullInput, 'fixMode' | 'limits'>,
-): Judged {
-  const canFix = report.fix !== undefined && fix && limits.fixes && fixMode !== 'never';
-  const fixed = !canFix ? 'no' : fixMode === 'apply' ? 'now' : 'later';
-  // What is fixed is no reason to refuse: at most the user is told.
-  const most = lowest(report.atMost ?? 'deny', fixed === 'no' ? 'deny' : 'warn', MOST_SEVERE[limits.mode]);
-  return { report, workload, action: lowest(action, most), fixed };
-}
-
-function selectWorst(found: readonly Judged[]): readonly Judged[] {
-  if (found.length <= MOST_FINDINGS) return found;
-  const denied = found.filter(({ action }) => action === 'deny');
-  const others = found.filter(({ action }) => action !== 'deny');
-  return [...denied, ...others].slice(0, MOST_FINDINGS);
-}
-
-function toFinding(
-  { report, workload, action, fixed }: Judged,
-  { id, remedy, faqItems }: Pick<Rule, 'id' | 'remedy' | 'faqItems'>,
-  message: string,
-): Finding {
-  const { kind, name, namespace, podSpec } = workload;
-  return {
-    // What is spread stands last: Node.js 20 gives each object that begins so, and is added to, a hidden class of its own.
-    message,
-    rule: id,
-    remedy: report.remedy ?? remedy,
-    faqItems,
-    action,
-    fixed,
-    workload: { kind, name, namespace, podSpec },
-    ...report,
-  };
-}
-
-/** Found as if by rules, so that it is told, logged and counted like everything else. */
-const SKIP_ALLOWED: Pick<Rule, 'id' | 'remedy' | 'faqItems'> = {
-  id: 'skip-allowed',
-  remedy: `Take the rule out of the annotation ${SKIP_ANNOTATION}, or have the policy allow it under skip.`,
-  faqItems: [],
-};
-const WITHIN_BOUNDS: Pick<Rule, 'id' | 'remedy' | 'faqItems'> = {
-  id: 'within-bounds',
-  remedy: 'Split the object into smaller ones.',
-  faqItems: [],
-};
 
 function reportSkips(subjects: readonly Subject[], input: FullInput): readonly Finding[] {
   const told = new Set<string>();
@@ -364,13 +297,8 @@ function reportSkips(subjects: readonly Subject[], input: FullInput): readonly F
             return [judge(problem, WARNS, workload, input)];
           }),
   );
-  const findings = selectWorst(found).map((judged) =>
-    toFinding(judged, SKIP_ALLOWED, (judged.report as Problem).message),
-  );
-  return [...findings, ...reportMore(found, SKIP_ALLOWED, input)];
+  return toFindings(found, SKIP_ALLOWED, (report) => (report as Problem).message, input);
 }
-
-const WARNS = { action: 'warn', fix: false } as const;
 
 /** What is beyond the bounds of what is read, looked up and told. */
 function reportBounds(
@@ -393,28 +321,4 @@ function reportBounds(
     ...findings,
     reportBound(message, { kind: kind.kind, name: readName(object), namespace, podSpec: '' }, input),
   ];
-}
-
-function reportMore(found: readonly Judged[], { id }: Pick<Rule, 'id'>, input: FullInput): readonly Finding[] {
-  const [first] = found;
-  if (first === undefined || found.length <= MOST_FINDINGS) return [];
-  const message = `${found.length - MOST_FINDINGS} more findings of ${id} are not listed`;
-  return [reportBound(message, first.workload, input)];
-}
-
-function reportBound(message: string, workload: Judged['workload'], input: FullInput): Finding {
-  const report = { messageId: 'beyond', at: workload.podSpec };
-  return toFinding(judge(report, WARNS, workload, input), WITHIN_BOUNDS, message);
-}
-
-/** The words of a report, by the messages of its rule. */
-function wordReport({ messages }: Pick<Rule, 'messages'>, { messageId, params }: AnyReport): string {
-  const word = messages[messageId] as ((params: unknown) => string) | undefined;
-  return word === undefined ? messageId : word(params);
-}
-
-const SEVERITY: Readonly<Record<Action, number>> = { audit: 0, warn: 1, deny: 2 };
-
-function lowest(...actions: readonly [Action, ...Action[]]): Action {
-  return actions.reduce((low, action) => (SEVERITY[action] < SEVERITY[low] ? action : low));
 }

@@ -56,8 +56,8 @@ export const HIDDEN = '***';
 export const HIDDEN_OBJECT = '{…}';
 export const TOO_LONG = '…';
 
-/** Lower-case letters, the signs between the parts of an address, a digest: nearly every image. A key or JWT has capitals as well. */
-const LOWER_CASE = /^[a-z0-9._/:-]*(?:@sha(?:256|384|512):[0-9a-f]*)?$/;
+/** Lower-case letters, the signs between the parts of an image reference, a digest, the asterisk of a generated name. A JWT has capitals as well. */
+const LOWER_CASE = /^[a-z0-9._/:*-]*(?:@sha(?:256|384|512):[0-9a-f]*)?$/;
 
 /** The same with capitals, and what quotes and spaces were copied around it. */
 const ADDRESS = /^[\s"'`]{0,8}[\w./:-]*(?:@sha\d{3}:[0-9a-f]{0,128})?[\s"'`]{0,8}$/;

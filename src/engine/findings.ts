@@ -1,0 +1,125 @@
+import type { Action } from '../policy/policy.ts';
+import { MOST_FINDINGS } from '../text/bounds.ts';
+import { SKIP_ANNOTATION, type Workload } from '../workload/workload.ts';
+import { MOST_SEVERE, type NamespaceLimits } from './namespace-mode.ts';
+import type { AnyReport, ConfiguredRule, Problem, Rule } from './rule.ts';
+
+/**
+ * What becomes of fixes. `apply`: they are made now, and rules that follow see the object fixed. `announce`: the same, but
+ * they will be made in the pods of this template, so there are no edits to it. `never`: nothing can be fixed here.
+ */
+export type FixMode = 'apply' | 'announce' | 'never';
+
+/** A problem, and what comes of it under the policy. */
+export type Finding = Problem &
+  Readonly<{
+    rule: string;
+    remedy: string;
+    faqItems: readonly number[];
+    action: Action;
+    /** `now`: by the edits of this decision; `later`: in the pods; `no`: it stays as it is. */
+    fixed: 'now' | 'later' | 'no';
+    workload: Pick<Workload, 'kind' | 'name' | 'namespace' | 'podSpec'>;
+  }>;
+
+/** What a report is judged by, besides its rule. */
+export type JudgeInput = Readonly<{
+  fixMode: FixMode;
+  limits: NamespaceLimits & Readonly<{ mode: keyof typeof MOST_SEVERE }>;
+}>;
+
+/** What a finding takes from its rule. */
+type Source = Pick<Rule, 'id' | 'remedy' | 'faqItems'>;
+
+/** A report and what comes of it, without words: of many only some are put into words. */
+export type Judged = Pick<Finding, 'action' | 'fixed' | 'workload'> & Readonly<{ report: AnyReport }>;
+
+export function judge(
+  report: AnyReport,
+  { action, fix }: Pick<ConfiguredRule, 'action' | 'fix'>,
+  workload: Finding['workload'],
+  { fixMode, limits }: JudgeInput,
+): Judged {
+  const canFix = report.fix !== undefined && fix && limits.fixes && fixMode !== 'never';
+  const fixed = !canFix ? 'no' : fixMode === 'apply' ? 'now' : 'later';
+  // What is fixed is no reason to refuse: at most the user is told.
+  const most = lowest(report.atMost ?? 'deny', fixed === 'no' ? 'deny' : 'warn', MOST_SEVERE[limits.mode]);
+  return { report, workload, action: lowest(action, most), fixed };
+}
+
+/** Findings of what a rule found: those that matter most in words, and how many more there are. */
+export function toFindings(
+  found: readonly Judged[],
+  source: Source,
+  word: (report: AnyReport) => string,
+  input: JudgeInput,
+): readonly Finding[] {
+  const told = selectWorst(found).map((judged) => toFinding(judged, source, word(judged.report)));
+  return [...told, ...reportMore(found, source, input)];
+}
+
+function selectWorst(found: readonly Judged[]): readonly Judged[] {
+  if (found.length <= MOST_FINDINGS) return found;
+  const denied = found.filter(({ action }) => action === 'deny');
+  const others = found.filter(({ action }) => action !== 'deny');
+  return [...denied, ...others].slice(0, MOST_FINDINGS);
+}
+
+function toFinding(
+  { report, workload, action, fixed }: Judged,
+  { id, remedy, faqItems }: Source,
+  message: string,
+): Finding {
+  const { kind, name, namespace, podSpec } = workload;
+  return {
+    // What is spread stands last: Node.js 20 gives each object that begins so, and is added to, a hidden class of its own.
+    message,
+    rule: id,
+    remedy: report.remedy ?? remedy,
+    faqItems,
+    action,
+    fixed,
+    workload: { kind, name, namespace, podSpec },
+    ...report,
+  };
+}
+
+/** Found as if by rules, so that it is told, logged and counted like everything else. */
+export const SKIP_ALLOWED: Source = {
+  id: 'skip-allowed',
+  remedy: `Take the rule out of the annotation ${SKIP_ANNOTATION}, or have the policy allow it under skip.`,
+  faqItems: [],
+};
+const WITHIN_BOUNDS: Source = {
+  id: 'within-bounds',
+  remedy: 'Split the object into smaller ones.',
+  faqItems: [],
+};
+
+/** What is found as if by a rule warns at most, and is not fixed. */
+export const WARNS = { action: 'warn', fix: false } as const;
+
+function reportMore(found: readonly Judged[], { id }: Source, input: JudgeInput): readonly Finding[] {
+  const [first] = found;
+  if (first === undefined || found.length <= MOST_FINDINGS) return [];
+  const message = `${found.length - MOST_FINDINGS} more findings of ${id} are not listed`;
+  return [reportBound(message, first.workload, input)];
+}
+
+/** Something that is beyond a bound. */
+export function reportBound(message: string, workload: Judged['workload'], input: JudgeInput): Finding {
+  const report = { messageId: 'beyond', at: workload.podSpec };
+  return toFinding(judge(report, WARNS, workload, input), WITHIN_BOUNDS, message);
+}
+
+/** The words of a report, by the messages of its rule. */
+export function wordReport({ messages }: Pick<Rule, 'messages'>, { messageId, params }: AnyReport): string {
+  const word = messages[messageId] as ((params: unknown) => string) | undefined;
+  return word === undefined ? messageId : word(params);
+}
+
+const SEVERITY: Readonly<Record<Action, number>> = { audit: 0, warn: 1, deny: 2 };
+
+function lowest(...actions: readonly [Action, ...Action[]]): Action {
+  return actions.reduce((low, action) => (SEVERITY[action] < SEVERITY[low] ? action : low));
+}
