@@ -6,7 +6,14 @@
  */
 export { defaultPolicy, loadPolicy } from './rules/policy.ts';
 export { PolicyError, type PolicyProblem } from './policy/errors.ts';
-export { evaluate, type Decision, type EvaluateInput, type Finding, type FixMode } from './engine/evaluate.ts';
+export {
+  evaluate,
+  type Decision,
+  type EvaluateInput,
+  type Finding,
+  type FixMode,
+  type Severity,
+} from './engine/evaluate.ts';
 export type { Action, ImagePrefix, Mirror, Registry } from './policy/policy.ts';
 export type { Facts } from './pull/facts.ts';
 export type { ConfiguredRule, Fix, Policy, Problem, Rule, RuleContext } from './engine/rule.ts';

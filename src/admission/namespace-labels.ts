@@ -17,6 +17,7 @@ export function checkNamespaceLabels({ operation, object, oldObject }: Admission
     faqItems: [],
     action: 'warn',
     fixed: 'no',
+    severity: 'warning',
     workload: { kind: 'Namespace', name: readName(object), namespace: '', podSpec: '' },
   }));
 }

@@ -1,3 +1,4 @@
+import { SEVERITIES } from '../engine/evaluate.ts';
 import { escapeUnprintable } from '../text/quote.ts';
 import { formatDenial, formatWarnings } from '../report/finding.ts';
 import { formatFieldPath } from '../text/json.ts';
@@ -62,8 +63,10 @@ function encodePatch(edits: Admission['edits']): string {
 function annotate({ findings, skipped, waived, mode }: Admission): Readonly<Record<string, string>> {
   const fixed = findings.filter((finding) => finding.fixed === 'now').map(({ rule }) => rule);
   const found = findings.map(({ rule, action, at }) => `${rule}:${action}:${formatFieldPath(at)}`);
+  const worst = SEVERITIES.find((each) => findings.some(({ severity }) => severity === each));
   return {
     ...(found.length > 0 && { findings: list(found) }),
+    ...(worst !== undefined && { severity: worst }),
     ...(fixed.length > 0 && { fixed: list(fixed) }),
     ...(skipped.length > 0 && { skipped: list(skipped.map(({ rule }) => rule)) }),
     ...(waived.length > 0 && { waived: list(waived) }),

@@ -147,7 +147,7 @@ function checkManifest(manifest: ManifestObject, { policy, facts }: Terms): Chec
 /** `ko://…` in a file is what `ko` builds, and replaces by the image as it applies the file; in a cluster nothing would. */
 function spareSource(finding: Finding): Finding {
   const isBuilt = finding.value?.startsWith('ko://') === true;
-  return isBuilt && finding.action === 'deny' ? { ...finding, action: 'warn' } : finding;
+  return isBuilt && finding.action === 'deny' ? { ...finding, action: 'warn', severity: 'warning' } : finding;
 }
 
 function mergeResults(results: readonly CheckResult[]): CheckResult {

@@ -99,7 +99,7 @@ function describeUnchecked({ apiVersion, kind, name, field, cause, group = '' }:
 }
 
 function toJson(finding: LocatedFinding): object {
-  const { file, line, column, workload, label, rule, action, fixed, at, value, remedy } = finding;
+  const { file, line, column, workload, label, rule, action, fixed, severity, at, value, remedy } = finding;
   const { kind, namespace, name } = workload;
   return {
     file,
@@ -114,6 +114,7 @@ function toJson(finding: LocatedFinding): object {
     rule,
     action,
     fixed,
+    severity,
     message: describeFinding(finding),
     remedy,
   };

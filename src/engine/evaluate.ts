@@ -23,12 +23,14 @@ import {
   type FixMode,
   type Judged,
   type JudgeInput,
+  type Severity,
 } from './findings.ts';
 import { NO_LIMITS, type NamespaceLimits } from './namespace-mode.ts';
 import type { ConfiguredRule, FlatMap, Policy, Problem, Scope } from './rule.ts';
 import { NO_SKIPS, resolveSkips, type Skips } from './skip.ts';
 
-export type { Finding, FixMode };
+export { SEVERITIES, severityOf } from './findings.ts';
+export type { Finding, FixMode, Severity };
 
 export type EvaluateInput = Readonly<{
   object: unknown;
@@ -55,7 +57,7 @@ export type EvaluateInput = Readonly<{
 export type Lack = FactName | 'budget';
 
 export type Decision = Readonly<{
-  /** Of each rule so many at most; of more, those that deny before those that do not. */
+  /** Of each rule so many at most; of more, the most severe. */
   findings: readonly Finding[];
   /** In the order in which they are to be applied; each finds the object as those before it left it. */
   edits: readonly Edit[];

@@ -10,6 +10,13 @@ import type { AnyReport, ConfiguredRule, Problem, Rule } from './rule.ts';
  */
 export type FixMode = 'apply' | 'announce' | 'never';
 
+/**
+ * What a finding is to its reader, whatever is done about it: `error` is denied, `warning` may fail, `notice` is fixed or harmless.
+ * Most severe first.
+ */
+export const SEVERITIES = ['error', 'warning', 'notice'] as const;
+export type Severity = (typeof SEVERITIES)[number];
+
 /** A problem, and what comes of it under the policy. */
 export type Finding = Problem &
   Readonly<{
@@ -19,6 +26,7 @@ export type Finding = Problem &
     action: Action;
     /** `now`: by the edits of this decision; `later`: in the pods; `no`: it stays as it is. */
     fixed: 'now' | 'later' | 'no';
+    severity: Severity;
     workload: Pick<Workload, 'kind' | 'name' | 'namespace' | 'podSpec'>;
   }>;
 
@@ -32,7 +40,7 @@ export type JudgeInput = Readonly<{
 type Source = Pick<Rule, 'id' | 'remedy' | 'faqItems'>;
 
 /** A report and what comes of it, without words: of many only some are put into words. */
-export type Judged = Pick<Finding, 'action' | 'fixed' | 'workload'> & Readonly<{ report: AnyReport }>;
+export type Judged = Pick<Finding, 'action' | 'fixed' | 'severity' | 'workload'> & Readonly<{ report: AnyReport }>;
 
 export function judge(
   report: AnyReport,
@@ -42,9 +50,16 @@ export function judge(
 ): Judged {
   const canFix = report.fix !== undefined && fix && limits.fixes && fixMode !== 'never';
   const fixed = !canFix ? 'no' : fixMode === 'apply' ? 'now' : 'later';
-  // What is fixed is no reason to refuse: at most the user is told.
-  const most = lowest(report.atMost ?? 'deny', fixed === 'no' ? 'deny' : 'warn', MOST_SEVERE[limits.mode]);
-  return { report, workload, action: lowest(action, most), fixed };
+  const isNotice = fixed !== 'no' || report.harmless === true;
+  // A notice is no reason to refuse: at most the user is told.
+  const most = lowest(report.atMost ?? 'deny', isNotice ? 'warn' : 'deny', MOST_SEVERE[limits.mode]);
+  const taken = lowest(action, most);
+  return { report, workload, action: taken, fixed, severity: isNotice ? 'notice' : severityOf(taken) };
+}
+
+/** Of what is neither fixed nor harmless. */
+export function severityOf(action: Action): Exclude<Severity, 'notice'> {
+  return action === 'deny' ? 'error' : 'warning';
 }
 
 /** Findings of what a rule found: those that matter most in words, and how many more there are. */
@@ -60,13 +75,11 @@ export function toFindings(
 
 function selectWorst(found: readonly Judged[]): readonly Judged[] {
   if (found.length <= MOST_FINDINGS) return found;
-  const denied = found.filter(({ action }) => action === 'deny');
-  const others = found.filter(({ action }) => action !== 'deny');
-  return [...denied, ...others].slice(0, MOST_FINDINGS);
+  return SEVERITIES.flatMap((each) => found.filter(({ severity }) => severity === each)).slice(0, MOST_FINDINGS);
 }
 
 function toFinding(
-  { report, workload, action, fixed }: Judged,
+  { report, workload, action, fixed, severity }: Judged,
   { id, remedy, faqItems }: Source,
   message: string,
 ): Finding {
@@ -79,6 +92,7 @@ function toFinding(
     faqItems,
     action,
     fixed,
+    severity,
     workload: { kind, name, namespace, podSpec },
     ...report,
   };
@@ -118,8 +132,8 @@ export function wordReport({ messages }: Pick<Rule, 'messages'>, { messageId, pa
   return word === undefined ? messageId : word(params);
 }
 
-const SEVERITY: Readonly<Record<Action, number>> = { audit: 0, warn: 1, deny: 2 };
+const STRENGTH: Readonly<Record<Action, number>> = { audit: 0, warn: 1, deny: 2 };
 
 function lowest(...actions: readonly [Action, ...Action[]]): Action {
-  return actions.reduce((low, action) => (SEVERITY[action] < SEVERITY[low] ? action : low));
+  return actions.reduce((low, action) => (STRENGTH[action] < STRENGTH[low] ? action : low));
 }

@@ -22,6 +22,8 @@ export type Found = Readonly<{
   label?: string;
   /** For a problem that must never deny, whatever the policy says. */
   atMost?: Action;
+  /** The Pod pulls all its images in spite of it: a notice, whatever the policy says. */
+  harmless?: true;
   /** Why the pull fails, where that is one of the known causes. */
   cause?: CauseCode;
   /** The pull secret that it is about. */

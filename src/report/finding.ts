@@ -46,15 +46,27 @@ export function formatDenial(findings: readonly Finding[]): string | undefined {
   return `[${shown.join(', ')}]`;
 }
 
+/** With this a warning begins of what is done or harmless, for people and scripts to tell it from what fails. */
+const NOTICE = 'notice: ';
+
 /** What kubectl prints behind `Warning:`, a line each: no line breaks, no duplicates, none longer than 256 characters. */
 export function formatWarnings(findings: readonly Finding[]): readonly string[] {
   const told = findings.filter(({ action }) => action === 'warn').map((finding) => describeWarning(finding));
   const lines = [...new Set(told)];
   const most = findings.some(({ workload }) => workload.kind === 'Pod') ? MAX_POD_WARNINGS : MAX_WARNINGS;
-  const left = lines.length - most;
-  if (left <= 0) return lines;
-  const rest = `${left} more warnings from pullguard; pullguard check lists those that need no cluster`;
-  return [...lines.slice(0, most), rest];
+  if (lines.length <= most) return lines;
+  const kept = dropNotices(lines, lines.length - most).slice(0, most);
+  const left = lines.filter((line) => !kept.includes(line));
+  const what = left.every((line) => line.startsWith(NOTICE)) ? [NOTICE, 'notices'] : ['', 'warnings'];
+  const rest = `${what[0]}${left.length} more ${what[1]} from pullguard; pullguard check lists those that need no cluster`;
+  return [...kept, rest];
+}
+
+/** Without the last notices, so many of them: what fails is worth more than what does not. */
+function dropNotices(lines: readonly string[], count: number): readonly string[] {
+  const notices = lines.filter((line) => line.startsWith(NOTICE));
+  const dropped = new Set(notices.slice(Math.max(0, notices.length - count)));
+  return lines.filter((line) => !dropped.has(line));
 }
 
 /** The value that is there now, followed by a colon, and all that comes after it. Nothing in them is left to be escaped. */
@@ -98,15 +110,16 @@ function formatFaqItems(items: readonly number[]): string {
 
 /** What and where first, the rule last: `Deployment/web container "app": "nginx": comes from docker.io; … (mirror-used)`. */
 function describeWarning(finding: Finding): string {
-  const { label, workload, rule } = finding;
+  const { label, workload, rule, severity } = finding;
+  const start = severity === 'notice' ? NOTICE : '';
   const named = { ...workload, name: shorten(workload.name, MAX_NAME) };
   const subject = nameSubject({ workload: named, ...(label !== undefined && { label }) });
   const { value, rest } = wordsOf(finding);
-  const limit = MAX_WARNING - ` (${rule})`.length;
+  const limit = MAX_WARNING - `${start} (${rule})`.length;
   const room = limit - `${subject}: ${rest}`.length;
   // What to do stands last, and is worth more than a long value; where the place says which it is, more than any.
   let shown = value;
   if (shown.length > room) shown = showValue(finding, SHORT_VALUE);
   if (shown.length > room && label !== undefined) shown = '';
-  return `${shorten(`${subject}: ${shown}${rest}`, limit)} (${rule})`;
+  return `${start}${shorten(`${subject}: ${shown}${rest}`, limit)} (${rule})`;
 }

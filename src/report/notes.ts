@@ -8,7 +8,7 @@ export function listRemedies(findings: readonly Finding[]): readonly string[] {
   const remedies = [
     ...new Set(
       findings
-        .filter(({ action, fixed }) => action !== 'audit' && fixed === 'no')
+        .filter(({ action, severity }) => action !== 'audit' && severity !== 'notice')
         .map(({ rule, remedy }) => `remedy (${rule}): ${remedy}`),
     ),
   ];

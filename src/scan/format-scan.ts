@@ -70,7 +70,7 @@ function toRow({ namespace, owner, result, finding, pods }: FindingGroup): reado
 }
 
 function toJson({ namespace, owner, result, finding, pods }: FindingGroup): object {
-  const { label, at, value, rule, action, fixed, remedy } = finding;
+  const { label, at, value, rule, action, fixed, severity, remedy } = finding;
   const isUnfixed = result === 'unfixed';
   return {
     namespace,
@@ -81,6 +81,8 @@ function toJson({ namespace, owner, result, finding, pods }: FindingGroup): obje
     ...(value !== undefined && { value: redact(value) }),
     rule,
     ...(!isUnfixed && { action, fixed }),
+    // What a pod in the cluster was not given is not done.
+    severity: isUnfixed ? 'warning' : severity,
     message: describe(result, finding),
     remedy: isUnfixed ? adviseNewPods(namespace, owner) : remedy,
   };

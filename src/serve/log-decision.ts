@@ -63,13 +63,14 @@ export function cutText(text: string): string {
 function describeFindings(findings: Admission['findings']): readonly object[] {
   const remedies = new Set<string>();
   return findings.map((finding) => {
-    const { rule, action, fixed, at, cause, remedy } = finding;
+    const { rule, action, fixed, severity, at, cause, remedy } = finding;
     const isTold = cause === undefined || remedies.has(remedy) || remedies.size >= MAX_REMEDIES;
     if (!isTold) remedies.add(remedy);
     return {
       rule,
       action,
       fixed,
+      severity,
       at: formatFieldPath(at),
       message: describeFinding(finding),
       cause,

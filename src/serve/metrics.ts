@@ -53,8 +53,8 @@ export function createMetrics() {
   });
   const findings = new Counter({
     name: 'pullguard_findings_total',
-    help: 'What rules found, by rule and by the action taken.',
-    labelNames: ['rule', 'action'] as const,
+    help: 'What rules found, by rule, the action taken, and severity: error, warning, or notice (fixed or harmless).',
+    labelNames: ['rule', 'action', 'severity'] as const,
     registers,
   });
   const fixes = new Counter({
@@ -253,8 +253,8 @@ export function countAdmission(
   const kind = KNOWN_KINDS.has(request.kind.kind) ? request.kind.kind : 'other';
   requests.inc({ endpoint, kind, outcome });
   if (admission === undefined) return;
-  for (const { rule, action, fixed } of admission.findings) {
-    findings.inc({ rule, action });
+  for (const { rule, action, severity, fixed } of admission.findings) {
+    findings.inc({ rule, action, severity });
     if (fixed === 'now') fixes.inc({ rule });
   }
   for (const { rule, missing } of admission.skipped) {

@@ -55,6 +55,7 @@ describe('who labels a namespace', () => {
   test('leaves a note in the audit log', () => {
     expect(respondTo({ 'pullguard.dev/mode': 'x' }).auditAnnotations).toEqual({
       findings: 'namespace-labels:warn:metadata.labels["pullguard.dev/mode"]',
+      severity: 'warning',
     });
   });
 

@@ -13,23 +13,23 @@ const ANSWERS: Readonly<Record<string, { mutate?: object; validate?: object }>> 
   'cronjob-create': {
     validate: {
       warnings: [
-        `CronJob/cj container "c": "nginx:1.25": comes from docker.io; its pods get "${HUB}/library/nginx:1.25" (mirror-used)`,
-        `CronJob/cj container "c": "${HUB}/library/nginx:1.25" needs its registry's pull secret; its pods get "default-secret" (pull-secret-present)`,
+        `notice: CronJob/cj container "c": "nginx:1.25": comes from docker.io; its pods get "${HUB}/library/nginx:1.25" (mirror-used)`,
+        `notice: CronJob/cj container "c": "${HUB}/library/nginx:1.25" needs its registry's pull secret; its pods get "default-secret" (pull-secret-present)`,
       ],
     },
   },
   'deployment-create-dry-run': {
     validate: {
       warnings: [
-        `Deployment/dr container "nginx": "nginx": comes from docker.io; its pods get "${HUB}/library/nginx" (mirror-used)`,
-        `Deployment/dr container "nginx": "${HUB}/library/nginx" needs its registry's pull secret; its pods get "default-secret" (pull-secret-present)`,
+        `notice: Deployment/dr container "nginx": "nginx": comes from docker.io; its pods get "${HUB}/library/nginx" (mirror-used)`,
+        `notice: Deployment/dr container "nginx": "${HUB}/library/nginx" needs its registry's pull secret; its pods get "default-secret" (pull-secret-present)`,
       ],
     },
   },
   'job-create-generate-name': {
     validate: {
       warnings: [
-        'Job/job-ct8tl container "c": "swr.eu-de.otc.t-systems.com/group/hpa-example:latest" needs its registry\'s pull secret; its pods get "default-secret" (pull-secret-present)',
+        'notice: Job/job-ct8tl container "c": "swr.eu-de.otc.t-systems.com/group/hpa-example:latest" needs its registry\'s pull secret; its pods get "default-secret" (pull-secret-present)',
       ],
     },
   },
@@ -40,8 +40,8 @@ const ANSWERS: Readonly<Record<string, { mutate?: object; validate?: object }>> 
         { op: 'add', path: '/spec/imagePullSecrets/-', value: { name: 'default-secret' } },
       ],
       warnings: [
-        `Pod/sapod init container "i": "busybox": comes from docker.io; given "${HUB}/library/busybox" (mirror-used)`,
-        `Pod/sapod init container "i": "${HUB}/library/busybox" needs its registry's pull secret; given "default-secret" (pull-secret-present)`,
+        `notice: Pod/sapod init container "i": "busybox": comes from docker.io; given "${HUB}/library/busybox" (mirror-used)`,
+        `notice: Pod/sapod init container "i": "${HUB}/library/busybox" needs its registry's pull secret; given "default-secret" (pull-secret-present)`,
       ],
     },
     validate: {
@@ -66,8 +66,8 @@ const ANSWERS: Readonly<Record<string, { mutate?: object; validate?: object }>> 
   'podtemplate-create-digest': {
     validate: {
       warnings: [
-        `PodTemplate/pt container "c": "docker.io/library/r…9c2b7d3a0d5c5a3e9c2b": comes from docker.io; its pods get "${HUB}/library/redis@sha256:7e3e5a1c5a3e9c2b7d3a0d5c5a3e9c2b7d3a0d5c5a3e9c2b7d3a0d5c5a3e9c2b" (mirror-used)`,
-        `PodTemplate/pt container "c": "${HUB}/library/redis@sha256:7e3e5a1c5a3e9c2b7d3a0d5c5a3e9c2b7d3a0d5c…9c2b7d3a0d5c5a3e9c2b" needs its registry's pull secret; its pods get "default-secret" (pull-secret-present)`,
+        `notice: PodTemplate/pt container "c": "docker.io/library/r…9c2b7d3a0d5c5a3e9c2b": comes from docker.io; its pods get "${HUB}/library/redis@sha256:7e3e5a1c5a3e9c2b7d3a0d5c5a3e9c2b7d3a0d5c5a3e9c2b7d3a0d5c5a3e9c2b" (mirror-used)`,
+        `notice: PodTemplate/pt container "c": "${HUB}/library/redis@sha256:7e3e5a1c5a3e9c2b7d3a0d5c5a3e9c2b7d3a0d5c…9c2b7d3a0d5c5a3e9c2b" needs its registry's pull secret; its pods get "default-secret" (pull-secret-present)`,
       ],
     },
   },

@@ -66,7 +66,10 @@ describe('the API server understands every answer', () => {
     const policy = keepAnswerable(policyOf('rules: { tag-explicit: audit }'), []);
     const { response } = respond(review(pod('nginx')), judge(pod('nginx'), policy));
     expect(response.warnings).toBeUndefined();
-    expect(response.auditAnnotations).toEqual({ findings: 'tag-explicit:audit:spec.containers[0].image' });
+    expect(response.auditAnnotations).toEqual({
+      findings: 'tag-explicit:audit:spec.containers[0].image',
+      severity: 'warning',
+    });
   });
 });
 

@@ -257,6 +257,7 @@ describe('-o json', () => {
       rule: 'reference-valid',
       action: 'deny',
       fixed: 'no',
+      severity: 'error',
       message: '"NGINX": repository name must be lowercase; did you mean "nginx"?',
       remedy: expect.stringMatching(/^Write the address as /) as string,
     });

@@ -45,7 +45,9 @@ describe('a workload of a custom resource, named in the policy', () => {
   test('is warned about and stored as it is written', async () => {
     const image = 'swr.eu-de.otc.t-systems.com/team/app:1';
     const applied = await apply(makeRollout('web', image));
-    expect(warningsIn(applied)).toEqual([expect.stringMatching(/^Rollout\/web .*its pods get "default-secret"/)]);
+    expect(warningsIn(applied)).toEqual([
+      expect.stringMatching(/^notice: Rollout\/web .*its pods get "default-secret"/),
+    ]);
     expect(await cluster.get('rollout web')).toMatchObject(makeRollout('web', image));
   });
 

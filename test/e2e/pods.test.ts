@@ -21,7 +21,7 @@ beforeAll(async () => {
 test('a pod from SWR gets default-secret, and whoever creates it hears so', async () => {
   const applied = await apply(make('Pod', 'swr', SWR_IMAGE));
   expect(warningsIn(applied)).toEqual([
-    `Pod/swr container "app": "${SWR_IMAGE}" needs its registry's pull secret; given "default-secret" (pull-secret-present)`,
+    `notice: Pod/swr container "app": "${SWR_IMAGE}" needs its registry's pull secret; given "default-secret" (pull-secret-present)`,
   ]);
   const { spec } = await get('pod swr');
   expect(spec.imagePullSecrets).toEqual([{ name: 'default-secret' }]);

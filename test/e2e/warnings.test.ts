@@ -23,7 +23,7 @@ test('a warning reaches kubectl as it left pullguard, and once', async () => {
 test('a pod is warned about once, though two webhooks see it', async () => {
   const { warnings } = await call('POST', 'pods?dryRun=All', make('Pod', 'once', 'nginx'));
   expect(warnings).toEqual([
-    `Pod/once container "app": "nginx": comes from docker.io; given "${MIRROR}/library/nginx" (mirror-used)`,
+    `notice: Pod/once container "app": "nginx": comes from docker.io; given "${MIRROR}/library/nginx" (mirror-used)`,
     expect.stringMatching(/given "default-secret" \(pull-secret-present\)$/),
     expect.stringMatching(/names no tag and no digest.*\(tag-explicit\)$/),
   ]);

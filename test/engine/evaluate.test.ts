@@ -124,6 +124,23 @@ describe('the action of a finding is the lowest of those that have a say', () =>
     expect(run([configured]).findings.map((found) => found.action)).toEqual([expected]);
   });
 
+  const AUDITED: Input = { limits: { mode: 'audit', fixes: true } };
+  test.each<[what: string, found: Partial<Found>, expected: string, input?: Input]>([
+    ['denied', {}, 'deny error'],
+    ['warned of', { atMost: 'warn' }, 'warn warning'],
+    ['audited', {}, 'audit warning', AUDITED],
+    ['harmless, which denies nothing whatever the policy says', { harmless: true }, 'warn notice'],
+    ['harmless in a namespace that is audited', { harmless: true }, 'audit notice', AUDITED],
+  ])('and its severity tells what fails from what does not: %s', (_what, found, expected, input = {}) => {
+    const { findings } = run([finder('a', found)], input);
+    expect(findings.map(({ action, severity }) => `${action} ${severity}`)).toEqual([expected]);
+  });
+
+  test.each(['apply', 'announce'] as const)('what is fixed is a notice: %s', (fixMode) => {
+    expect(run([marker('a', '-a')], { fixMode }).findings).toMatchObject([{ action: 'warn', severity: 'notice' }]);
+    expect(run([{ ...marker('a', '-a'), fix: false }], { fixMode }).findings).toMatchObject([{ severity: 'error' }]);
+  });
+
   test('what is only audited is not made louder by its fix', () => {
     expect(summary(run([{ ...marker('a', '-a'), action: 'audit' }]))).toEqual(['a nginx audit now']);
   });

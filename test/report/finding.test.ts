@@ -136,6 +136,28 @@ describe('warnings', () => {
     expect(text).toHaveLength(256);
   });
 
+  test('begin with "notice" where a script has nothing to stop for, and stay as short', () => {
+    const fixed = warn({ fix: FIX, fixed: 'later', message: 'is slow' });
+    expect(formatWarnings([fixed])).toEqual([
+      'notice: Deployment/web container "app": "NGINX:1.25": is slow; its pods get "m.example/library/nginx" (reference-valid)',
+    ]);
+    const [harmless = ''] = formatWarnings([warn({ harmless: true, message: 'm'.repeat(250) })]);
+    expect(harmless).toMatch(/^notice: Deployment\/web container "app": m+… \(reference-valid\)$/);
+    expect(harmless).toHaveLength(256);
+  });
+
+  test('of which there are too many leave out notices first, the last ones of these, and keep their order', () => {
+    const fails = (at: number): Finding => warn({ ...inContainer(at), message: `fails ${at}` });
+    const done = (at: number): Finding => warn({ ...inContainer(at), message: `done ${at}`, harmless: true });
+    const told = (findings: readonly Finding[]): readonly string[] =>
+      formatWarnings(findings).map((line) => /(?:fails|done) \d+|.* more .*? from/.exec(line)?.[0] ?? line);
+    const numbers = Array.from({ length: 14 }, (_, at) => at);
+    const both = [done(0), done(1), done(2), ...numbers.map((at) => fails(at))];
+    expect(told(both)).toEqual(['done 0', ...numbers.map((at) => `fails ${at}`), 'notice: 2 more notices from']);
+    const failing = [done(0), ...numbers.map((at) => fails(at)), fails(14), fails(15)];
+    expect(told(failing)).toEqual([...numbers, 14].map((at) => `fails ${at}`).concat('2 more warnings from'));
+  });
+
   test('leave room for what is wrong beside a long name', () => {
     const long = { value: 'x'.repeat(5000), ...named({ name: 'n'.repeat(253) }) };
     expect(formatWarnings([warn(long)])[0]).toContain('repository name must be lowercase');

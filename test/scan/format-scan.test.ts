@@ -153,6 +153,7 @@ describe('for programs', () => {
       rule: 'reference-valid',
       action: 'deny',
       fixed: 'no',
+      severity: 'error',
       message: '"NGINX:1.25": repository name must be lowercase',
       remedy: 'Write it in lower case.',
     });
@@ -166,6 +167,7 @@ describe('for programs', () => {
         field: 'spec.template.spec.containers[0].image',
         value: 'nginx:1.25',
         rule: 'mirror-used',
+        severity: 'warning',
         message:
           '"nginx:1.25": comes from docker.io; a new pod gets "swr.eu-de.otc.t-systems.com/dockerhub/library/nginx:1.25"',
         remedy: 'Run "kubectl -n shop rollout restart deployment/web".',

@@ -39,11 +39,12 @@ describe('reviews', () => {
           { op: 'add', path: '/spec/imagePullSecrets', value: [{ name: 'default-secret' }] },
         ],
         warnings: [
-          'Pod/web container "app": "nginx:1.25": comes from docker.io; given "swr.eu-de.otc.t-systems.com/dockerhub/library/nginx:1.25" (mirror-used)',
-          `Pod/web container "app": "swr.eu-de.otc.t-systems.com/dockerhub/library/nginx:1.25" needs its registry's pull secret; given "default-secret" (pull-secret-present)`,
+          'notice: Pod/web container "app": "nginx:1.25": comes from docker.io; given "swr.eu-de.otc.t-systems.com/dockerhub/library/nginx:1.25" (mirror-used)',
+          `notice: Pod/web container "app": "swr.eu-de.otc.t-systems.com/dockerhub/library/nginx:1.25" needs its registry's pull secret; given "default-secret" (pull-secret-present)`,
         ],
         auditAnnotations: {
           findings: 'mirror-used:warn:spec.containers[0].image, pull-secret-present:warn:spec.imagePullSecrets',
+          severity: 'notice',
           fixed: 'mirror-used, pull-secret-present',
         },
       },
@@ -61,7 +62,10 @@ describe('reviews', () => {
           message:
             'spec.template.spec.containers[0].image: Invalid value: "NGINX:1.25": repository name must be lowercase; did you mean "nginx:1.25"? (reference-valid, FAQ check item 2)',
         },
-        auditAnnotations: { findings: 'reference-valid:deny:spec.template.spec.containers[0].image' },
+        auditAnnotations: {
+          findings: 'reference-valid:deny:spec.template.spec.containers[0].image',
+          severity: 'error',
+        },
       },
     },
     {

@@ -29,6 +29,7 @@ test('a decision is one line, with all that tells which, why and how long', () =
           rule: 'mirror-used',
           action: 'warn',
           fixed: 'now',
+          severity: 'notice',
           at: 'spec.containers[0].image',
           message:
             '"nginx:1.25": comes from docker.io; given "swr.eu-de.otc.t-systems.com/dockerhub/library/nginx:1.25"',
@@ -37,6 +38,7 @@ test('a decision is one line, with all that tells which, why and how long', () =
           rule: 'pull-secret-present',
           action: 'warn',
           fixed: 'now',
+          severity: 'notice',
           at: 'spec.imagePullSecrets',
           message: `"swr.eu-de.otc.t-systems.com/dockerhub/library/nginx:1.25" needs its registry's pull secret; given "default-secret"`,
         },

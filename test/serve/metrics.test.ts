@@ -13,7 +13,7 @@ import { FINE, readCounter, reviewOf, serveApp } from './helpers.ts';
 const OWN_METRICS = {
   pullguard_admission_requests_total: ['counter', ['endpoint', 'kind', 'outcome']],
   pullguard_admission_duration_seconds: ['histogram', ['endpoint', 'size', 'waited']],
-  pullguard_findings_total: ['counter', ['rule', 'action']],
+  pullguard_findings_total: ['counter', ['rule', 'action', 'severity']],
   pullguard_fixes_total: ['counter', ['rule']],
   pullguard_connections_open: ['gauge', ['port']],
   pullguard_connections_refused_total: ['counter', ['port', 'reason']],
@@ -86,9 +86,9 @@ test('requests, findings and fixes are counted by what came of them', async () =
     'pullguard_admission_requests_total{endpoint="validate",kind="Deployment",outcome="denied"} 1',
     'pullguard_admission_requests_total{endpoint="validate",kind="Pod",outcome="allowed"} 1',
     'pullguard_admission_requests_total{endpoint="validate",kind="Pod",outcome="passed"} 1',
-    'pullguard_findings_total{rule="mirror-used",action="warn"} 1',
-    'pullguard_findings_total{rule="pull-secret-present",action="warn"} 1',
-    'pullguard_findings_total{rule="reference-valid",action="deny"} 1',
+    'pullguard_findings_total{rule="mirror-used",action="warn",severity="notice"} 1',
+    'pullguard_findings_total{rule="pull-secret-present",action="warn",severity="notice"} 1',
+    'pullguard_findings_total{rule="reference-valid",action="deny",severity="error"} 1',
     'pullguard_fixes_total{rule="mirror-used"} 1',
     'pullguard_fixes_total{rule="pull-secret-present"} 1',
   ]);

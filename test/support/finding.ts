@@ -1,7 +1,8 @@
-import type { Finding } from '../../src/engine/evaluate.ts';
+import { severityOf, type Finding } from '../../src/engine/evaluate.ts';
 
 /** A finding as the engine makes it, about container "app" of Deployment web; `overrides` say what is special about it. */
 export function finding(overrides: Partial<Finding> = {}): Finding {
+  const { action = 'deny', fixed = 'no', harmless } = overrides;
   return {
     messageId: 'malformed',
     message: 'repository name must be lowercase',
@@ -11,8 +12,9 @@ export function finding(overrides: Partial<Finding> = {}): Finding {
     rule: 'reference-valid',
     remedy: 'Write it in lower case.',
     faqItems: [2],
-    action: 'deny',
-    fixed: 'no',
+    action,
+    fixed,
+    severity: fixed !== 'no' || harmless === true ? 'notice' : severityOf(action),
     workload: { kind: 'Deployment', name: 'web', namespace: 'default', podSpec: '/spec/template/spec' },
     ...overrides,
   };
