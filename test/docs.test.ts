@@ -9,6 +9,7 @@ import { PolicyError } from '../src/policy/errors.ts';
 import { buildPolicySchema } from '../src/policy/schema.ts';
 import { capturedIo } from './support/captured-io.ts';
 import { tempFolder } from './support/temp-folder.ts';
+import { replaceBehind, UPDATES_DOCS } from './support/update-docs.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const DECISIONS = 'docs/decisions';
@@ -147,7 +148,11 @@ describe('samples', () => {
   test('of broken policies print what stands below them', () => {
     const broken = readBlocks('docs/policy.md').filter(({ info }) => info === 'yaml broken');
     expect(broken).not.toEqual([]);
-    for (const { text, next } of broken) expect(`error: the policy cannot be used:\n${explain(text)}\n`).toBe(next);
+    for (const { text, next } of broken) {
+      const printed = `error: the policy cannot be used:\n${explain(text)}\n`;
+      if (UPDATES_DOCS) replaceBehind(join(ROOT, 'docs/policy.md'), text, next, printed);
+      else expect(printed).toBe(next);
+    }
   });
 
   function explain(policy: string): string {
@@ -180,7 +185,8 @@ describe('samples', () => {
       const io = capturedIo();
       await buildProgram(io, () => undefined).parseAsync(argv);
       const stdout = [...files].reduce((text, [name, path]) => text.replaceAll(path, name), io.printed.stdout);
-      expect(stdout).toBe(printed.join('\n'));
+      if (UPDATES_DOCS) replaceBehind(join(ROOT, 'README.md'), `$ ${line}\n`, printed.join('\n'), stdout);
+      else expect(stdout).toBe(printed.join('\n'));
     }
   });
 
@@ -243,9 +249,25 @@ describe('docs/policy.md', () => {
     ];
   }
 
+  /** Writes what each key is into the last cell of its row. */
+  function describeRows(descriptions: ReadonlyMap<string, string>): void {
+    for (const row of page.match(/^\| `.*\|$/gm) ?? []) {
+      const cells = row.split('|');
+      const [, key = ''] = /(`[^`]+`)/.exec(cells[1] ?? '') ?? [];
+      const what = descriptions.get(key);
+      const now = cells.at(-2)?.replaceAll(/\[([^\]]+)\]\(.*?\)/g, '$1');
+      if (what === undefined || now?.trim() === what) continue;
+      replaceBehind(join(ROOT, 'docs/policy.md'), '', row, [...cells.slice(0, -2), ` ${what} `, ''].join('|'));
+    }
+  }
+
   test('has every key that a policy may have, with its default, its limits and what it is', () => {
     const keys = listKeys(buildPolicySchema([]));
     expect(keys.length).toBeGreaterThan(20);
+    if (UPDATES_DOCS) {
+      describeRows(new Map(keys.map(([key, , , what]) => [key, what])));
+      return;
+    }
     expect(new Map(listRows().map((row) => [row[0], row]))).toEqual(new Map(keys.map((row) => [row[0], row])));
   });
 });

@@ -15,6 +15,7 @@ import { RULES } from '../../src/rules/index.ts';
 import { isRecord, readString } from '../../src/text/json.ts';
 import { factsOf, judgeIn } from '../support/facts.ts';
 import type { Json } from '../support/objects.ts';
+import { replaceBehind, UPDATES_DOCS } from '../support/update-docs.ts';
 
 const PAGES = new URL('../../docs/rules/', import.meta.url);
 
@@ -127,13 +128,25 @@ function printFindings({ id }: Rule, { text, policy, facts }: Sample): string {
     .join('');
 }
 
+/** Writes what a rule and its options say of themselves into its page. */
+function describePage(file: URL, { id, description, options }: Rule): void {
+  const page = readFileSync(file, 'utf8');
+  replaceBehind(file, `# ${id}\n\n`, page.split('\n\n')[1] ?? '', description);
+  for (const [name, option] of Object.entries(options)) {
+    const [row = ''] = new RegExp(`^\\| \`${name}\` \\|.*$`, 'm').exec(page) ?? [];
+    replaceBehind(file, '', row, `| \`${name}\` | \`${String(option.default)}\` | ${String(option['description'])} |`);
+  }
+}
+
 test('every rule has a page and every page a rule', () => {
   const pages = readdirSync(PAGES).filter((name) => name !== 'TEMPLATE.md');
   expect(pages.sort()).toEqual(RULES.map(({ id }) => `${id}.md`).sort());
 });
 
 describe.each(RULES.map((rule) => [rule.id, rule] as const))('the page of %s', (id, rule) => {
-  const page = readFileSync(new URL(`${id}.md`, PAGES), 'utf8');
+  const file = new URL(`${id}.md`, PAGES);
+  if (UPDATES_DOCS) describePage(file, rule);
+  const page = readFileSync(file, 'utf8');
 
   test('opens with what the rule says of itself', () => {
     expect(page.startsWith(`# ${id}\n\n${rule.description}\n`)).toBe(true);
@@ -162,7 +175,8 @@ describe.each(RULES.map((rule) => [rule.id, rule] as const))('the page of %s', (
     'finds in its sample exactly what it prints: $printed',
     (sample) => {
       expect(sample.printed).not.toBe('');
-      expect(printFindings(rule, sample)).toBe(sample.printed);
+      if (UPDATES_DOCS) replaceBehind(file, sample.text, sample.printed, printFindings(rule, sample));
+      else expect(printFindings(rule, sample)).toBe(sample.printed);
     },
   );
 
