@@ -1,5 +1,6 @@
 import { quote } from '../text/quote.ts';
 import { HIDDEN_OBJECT, redact } from '../text/redact.ts';
+import { splitReference } from './reference.ts';
 
 /**
  * What stands where an image reference belongs and names none: what templates leave behind, and addresses of web pages,
@@ -23,8 +24,8 @@ const PLACEHOLDER = new RegExp(
     /\$\w+/,
     /\[\[[^[\]]*\]\]/,
     /\(\([^()]*\)\)/,
-    /\[[A-Z_]+\]/,
-    /<[^<>]*>/,
+    /\[[A-Z_ -]+\]/,
+    /<<?[^<>]*>>?/,
     /%[A-Za-z_]\w*%/,
     /%(?:\(\w*\))?[sdv](?!\w)/,
     /^ko:\/\/.*/s,
@@ -45,6 +46,14 @@ const STAND_IN =
 /** Words that stand for a value only in capitals: `registry` is an image on Docker Hub. */
 const CAPITALS = /^(?:IMAGE|NAME|PORT|REGISTRY|REPO|REPOSITORY|TAG|VERSION)$/;
 
+/** `PROJECT_ID`, in the name of an image: of names in capitals, those that documentation has filled in have a "_". A tag may be called so. */
+const FILL_IN = /(?<!\w)[A-Z][A-Z\d]*(?:_[A-Z\d]+)+(?!\w)/;
+
+function findFillIn(written: string): string | undefined {
+  const { domain = '', path } = splitReference(written);
+  return FILL_IN.exec(`${domain}/${path}`)?.[0];
+}
+
 export function isStandIn(word: string): boolean {
   return STAND_IN.test(word) || CAPITALS.test(word);
 }
@@ -56,7 +65,8 @@ export function describePlaceholder(written: string): string | undefined {
   if (searched.includes(HIDDEN_OBJECT)) return 'a template printed a whole object here, not an address';
   const misprint = MISPRINT.exec(searched)?.[0];
   if (misprint !== undefined) return `a template had no usable value here: it printed ${quote(misprint, 40)}`;
-  const placeholder = PLACEHOLDER.exec(searched)?.[0] ?? searched.split(/[/:@]/).find(isStandIn);
+  const placeholder =
+    PLACEHOLDER.exec(searched)?.[0] ?? searched.split(/[/:@]/).find(isStandIn) ?? findFillIn(searched);
   const todo = 'has to be replaced before the manifest is applied';
   if (placeholder !== undefined) return `a placeholder was left in: ${quote(placeholder, 40)} ${todo}`;
   return AT_SIGNS.test(written) ? `a placeholder between "@" signs was left in; it ${todo}` : undefined;

@@ -226,14 +226,38 @@ test.each([
   ...['${TAG}', '${TAG:-latest}', '${TAG', '$(TAG)', '$(git rev-parse HEAD)', '$TAG', '$1', '${{ matrix.tag }}'],
   ...['{{ .Values.image.tag }}', '{{TAG}', '{{', '{% tag %}', '{0}', '#{TAG}#', '[[ tag ]]', '((tag))', '[TAG]'],
   ...['<tag>', '<%= tag %>', '%TAG%', '%s', '%(tag)s', '@TAG@', '__TAG__', 'CHANGEME', 'replace-me'],
-  ...['YOUR_TAG', 'TAG'],
+  ...['YOUR_TAG', 'TAG', '<<TAG>>', '[YOUR TAG]', `\${IMAGE_TAG:-${'1'.repeat(20)}}`],
 ])('the placeholder %s is recognised where an address cannot be parsed', (placeholder) => {
   expect(diagnose(`Registry/App:${placeholder}`)).toEqual({ code: 'placeholder', message: leftIn(placeholder) });
 });
 
+// Lower-case letters would make an image of them that parses and is not there.
+test.each([
+  ['us-docker.pkg.dev/PROJECT_ID/repo/app:1', 'PROJECT_ID'],
+  ['REGION_NAME-docker.pkg.dev/project/repo/app', 'REGION_NAME'],
+  ['GOOD_REGISTRY/app:v1', 'GOOD_REGISTRY'],
+  [
+    '${EXTENSION_IMAGE:-us-central1-docker.pkg.dev/k8s-staging-images/inference-extension/epp:main}',
+    '${EXTENSION_IMAGE:-…-extension/epp:main}',
+  ],
+])('%s: what documentation has filled in is said to be left in', (written, shown) => {
+  expect(diagnose(written)).toEqual({ code: 'placeholder', message: leftIn(shown) });
+});
+
 test.each([
   ...['NGINX:1.25', 'nginx:$', 'nginx%3A1.25', 'user:p@SSWORD@a.b', '[2001:db8::1]:5000', 'nginx@sha256:'],
-  ...['Team/App', '/app', '.a/B', 'a\\b', 'ab:/c', 'docker://nginx', 'git:LATEST:1', 'a.b/git/App'],
+  ...[
+    'Team/App',
+    'NGINX:MY_TAG',
+    'My_App:1',
+    '/app',
+    '.a/B',
+    'a\\b',
+    'ab:/c',
+    'docker://nginx',
+    'git:LATEST:1',
+    'a.b/git/App',
+  ],
 ])('%s holds no placeholder, and is neither a file nor a git repository', (written) => {
   const { code, message } = diagnose(written) ?? {};
   expect(code).toBeDefined();
