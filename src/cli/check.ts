@@ -11,7 +11,7 @@ import { formatCheckJson, formatCheckText, type CheckResult, type Unchecked } fr
 import { type ExitCode, type Io } from './io.ts';
 import { redact } from '../text/redact.ts';
 import { loadConfig } from './load-config.ts';
-import { readFacts } from './manifest-facts.ts';
+import { readFacts, tellsOfCluster, type Told } from './manifest-facts.ts';
 import { useColor } from './terminal.ts';
 import { readManifest, type Manifest, type ManifestObject } from '../manifest/read-manifests.ts';
 import type { Facts } from '../pull/facts.ts';
@@ -21,18 +21,11 @@ export type CheckOptions = Readonly<{ config?: string; output: 'text' | 'json' }
 /** `pullguard check`: checks manifests by the rules that check them in the cluster. What cannot be read hides nothing else. */
 export async function check(paths: readonly string[], { config, output }: CheckOptions, io: Io): Promise<ExitCode> {
   const policy = loadConfig(config);
-  const files = findFiles(paths.filter((path) => path !== '-')).map((found) => readFile(found));
-  const texts = paths.includes('-') ? [await readStdin(io), ...files] : files;
-  const read = texts.map(({ text, ...rest }) => ({
-    ...rest,
-    manifest: text === undefined ? undefined : readManifest(text),
-  }));
-  const facts = readFacts(read.flatMap(({ manifest }) => manifest?.objects ?? []));
-  const result = mergeResults(
-    read.map(({ file, manifest, problem }) =>
-      manifest === undefined ? unreadable(file, problem) : checkFile(file, manifest, { policy, facts }),
-    ),
-  );
+  const stdin = paths.includes('-') ? [sortOut(await readStdin(io), policy)] : [];
+  const found = findFiles(paths.filter((path) => path !== '-'));
+  const sorted = [...stdin, ...found.map((file) => sortOut(readFile(file), policy))];
+  const facts = readFacts(sorted.flatMap(({ told }) => told));
+  const result = mergeResults(sorted.map((one) => checkFile(one, { policy, facts })));
   io.stdout.write(output === 'json' ? formatCheckJson(result) : formatCheckText(result, useColor(io)));
   if (result.errors.length > 0) return 2;
   return result.findings.some(({ action }) => action === 'deny') ? 1 : 0;
@@ -71,33 +64,59 @@ function unreadable(file: string, problem = 'unknown cause'): CheckResult {
   return { ...NOTHING, errors: [{ file: redact(file), message: `cannot be read: ${problem}` }] };
 }
 
+/**
+ * What is kept of a file until all are read: its workloads, the objects that tell of the cluster, and what can be said already. All
+ * the rest would fill the memory: definitions of custom kinds have megabytes.
+ */
+type SortedFile = Readonly<{
+  file: string;
+  workloads: readonly ManifestObject[];
+  told: readonly Told[];
+  said: CheckResult;
+}>;
+
+function sortOut({ file, text, problem }: ReadText, policy: Policy): SortedFile {
+  if (text === undefined) return { file, workloads: [], told: [], said: unreadable(file, problem) };
+  const { objects, foreign, errors } = readManifest(text);
+  const workloads = objects.filter(
+    ({ apiVersion, kind }) => findKind(policy.kinds, groupOf(apiVersion), kind) !== undefined,
+  );
+  const unchecked = objects.flatMap((object) => describeUnchecked(object, file, policy) ?? []);
+  const otherObjects =
+    objects.length - workloads.length - unchecked.filter(({ cause }) => cause !== 'misplaced').length;
+  return {
+    file,
+    workloads,
+    told: objects.flatMap((each) => (tellsOfCluster(each) ? [stripPlaces(each)] : [])),
+    said: {
+      ...NOTHING,
+      errors: [...errors, ...workloads.flatMap((object) => describeNoText(object, policy))].map((error) => ({
+        file,
+        ...error,
+      })),
+      counts: { workloads: workloads.length, otherObjects, foreign },
+      unchecked,
+    },
+  };
+}
+
+/** Whoever can locate something in a document keeps the whole of it. */
+function stripPlaces({ apiVersion, kind, object }: ManifestObject): Told {
+  return { apiVersion, kind, object };
+}
+
 /** What manifests are checked by. */
 type Terms = Readonly<{ policy: Policy; facts: Facts }>;
 
-function checkFile(file: string, { objects, foreign, errors }: Manifest, terms: Terms): CheckResult {
-  const { policy } = terms;
-  const checked = objects.map((object) => checkManifest(object, terms));
-  const workloads = checked.filter((one) => one !== undefined);
-  const unchecked = objects.flatMap((object) => describeUnchecked(object, file, policy) ?? []);
-  const known = objects.filter(
-    ({ apiVersion, kind }) => findKind(policy.kinds, groupOf(apiVersion), kind) !== undefined,
-  );
+function checkFile({ file, workloads, said }: SortedFile, terms: Terms): CheckResult {
+  const checked = workloads.map((object) => checkManifest(object, terms)).filter((one) => one !== undefined);
   return {
-    findings: workloads
+    ...said,
+    findings: checked
       .flatMap(({ findings }) => findings)
       .map((finding) => ({ ...finding, file }))
       .sort((left, right) => left.line - right.line || left.column - right.column),
-    errors: [...errors, ...objects.flatMap((object) => describeNoText(object, policy))].map((error) => ({
-      file,
-      ...error,
-    })),
-    counts: {
-      workloads: known.length,
-      otherObjects: objects.length - known.length - unchecked.filter(({ cause }) => cause !== 'misplaced').length,
-      foreign,
-    },
-    skipped: mergeSkipped(workloads),
-    unchecked,
+    skipped: mergeSkipped(checked),
   };
 }
 
@@ -116,7 +135,8 @@ function describeUnchecked(manifest: ManifestObject, file: string, policy: Polic
   const known = findKind(policy.kinds, groupOf(apiVersion), kind);
   const image = findUnreadImage(object, known);
   if (image === undefined) return undefined;
-  const right = BUILT_IN.get(kind);
+  // The group of a custom kind has a dot, and its kind may be called as one of Kubernetes is.
+  const right = groupOf(apiVersion).includes('.') ? undefined : BUILT_IN.get(kind);
   const name = readName(object);
   const cause: Unchecked['cause'] = known !== undefined ? 'misplaced' : right === undefined ? 'kind' : 'apiVersion';
   return {

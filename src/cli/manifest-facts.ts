@@ -4,15 +4,22 @@ import type { Facts, PullSecret, ServiceAccount } from '../pull/facts.ts';
 import { readPullSecret } from '../pull/pull-secret.ts';
 import { isRecord, readPath, readString } from '../text/json.ts';
 
+/** An object as far as facts are read from it. */
+export type Told = Pick<ManifestObject, 'apiVersion' | 'kind' | 'object'>;
+
+export function tellsOfCluster({ apiVersion, kind }: Told): boolean {
+  return apiVersion === 'v1' && (kind === 'Secret' || kind === 'ServiceAccount');
+}
+
 /**
  * What manifests tell of the cluster that they are for: the Secrets and ServiceAccounts that stand in them are known, and of all
  * others nothing is, as they may well be in the cluster. A fact of which nothing is known is absent.
  */
-export function readFacts(manifests: readonly ManifestObject[]): Facts {
+export function readFacts(objects: readonly Told[]): Facts {
   const secrets = new Map<string, PullSecret | undefined>();
   const accounts = new Map<string, ServiceAccount | undefined>();
-  for (const { apiVersion, kind, object } of manifests) {
-    if (apiVersion !== 'v1' || !isRecord(object)) continue;
+  for (const { kind, object } of objects.filter(tellsOfCluster)) {
+    if (!isRecord(object)) continue;
     const key = toKey(readString(object, 'metadata', 'namespace'), readString(object, 'metadata', 'name'));
     if (kind === 'Secret') add(secrets, key, readSecret(object));
     if (kind === 'ServiceAccount')

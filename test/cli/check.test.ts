@@ -61,6 +61,11 @@ describe('what is not checked is told, and does not pass for fine', () => {
       'Deployment/a (v1) has images, and Deployment is of the group apps: correct the apiVersion',
     ],
     [
+      'a kind of another group that is called as one of Kubernetes is',
+      holder('apps.kruise.io/v1beta1', 'StatefulSet', TEMPLATE),
+      'StatefulSet/a (apps.kruise.io/v1beta1) has images, and its kind is not known: name it in the policy',
+    ],
+    [
       'a pod template in a pod',
       holder('v1', 'Pod', TEMPLATE),
       'Pod/a (v1) has images at spec.template.spec.containers[0].image, where its kind has no list of containers',
