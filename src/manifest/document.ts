@@ -26,10 +26,15 @@ export type Position = Readonly<{ line: number; column: number }>;
  */
 export type Locate = (pointer: Pointer, part?: 'key') => Position;
 
+/** What is wrong with a document, and where. */
+type Fault = Position & Readonly<{ message: string }>;
+
 /** What a YAML document holds and where, or the first thing that keeps it from being read. */
 export type YamlDocument =
-  | Readonly<{ ok: true; content: unknown; locate: Locate }>
-  | Readonly<{ ok: false; problem: Position & Readonly<{ message: string }> }>;
+  Readonly<{ ok: true; content: unknown; locate: Locate }> | Readonly<{ ok: false; problem: Fault }>;
+
+/** The first key that is there twice keeps kubectl from nothing: it takes the last of both. */
+export type LenientDocument = YamlDocument & Readonly<{ repeated?: Fault }>;
 
 /**
  * Errors are worded here, the parser's warnings are not for our users, and its own search for keys that are there twice takes
@@ -45,11 +50,12 @@ export const TOO_DEEP = 'this is nested too deeply to be read';
 /** Reads a text that is one document of YAML or JSON. Never throws, and nothing in the content contains itself. */
 export function readDocument(text: string): YamlDocument {
   const lines = new LineCounter();
-  return toYamlDocument(parseDocument(text, { ...OPTIONS, lineCounter: lines }), text, lines);
+  const document = toYamlDocument(parseDocument(text, { ...OPTIONS, lineCounter: lines }), text, lines);
+  return document.repeated === undefined ? document : { ok: false, problem: document.repeated };
 }
 
-/** The same for a text of any number of them. */
-export function readDocuments(text: string): readonly YamlDocument[] {
+/** The same for a text of any number of them, in which keys may be there twice. */
+export function readDocuments(text: string): readonly LenientDocument[] {
   const lines = new LineCounter();
   const parsed = parseAllDocuments(text, { ...OPTIONS, lineCounter: lines });
   return Array.isArray(parsed) ? parsed.map((document) => toYamlDocument(document, text, lines)) : [];
@@ -62,12 +68,20 @@ export function locateIn(text: string): Locate {
   return (pointer, part) => locate(document, lines, pointer, part);
 }
 
-function toYamlDocument(document: Document.Parsed, text: string, lines: LineCounter): YamlDocument {
+function toYamlDocument(document: Document.Parsed, text: string, lines: LineCounter): LenientDocument {
   const content = readContent(document, text);
-  if ('value' in content)
-    return { ok: true, content: content.value, locate: (pointer, part) => locate(document, lines, pointer, part) };
-  const { offset, message } = content.problem;
-  return { ok: false, problem: { ...placeOf(offset, text), message } };
+  if ('problem' in content) return { ok: false, problem: placeProblem(content.problem, text) };
+  const { value, repeated } = content;
+  return {
+    ok: true,
+    content: value,
+    locate: (pointer, part) => locate(document, lines, pointer, part),
+    ...(repeated !== undefined && { repeated: placeProblem(repeated, text) }),
+  };
+}
+
+function placeProblem({ offset, message }: Problem, text: string): Fault {
+  return { ...placeOf(offset, text), message };
 }
 
 /** Not by the parser's count of lines, which misses a line break within something that it did not expect. */
@@ -78,14 +92,17 @@ export function placeOf(offset: number, text: string): Position {
 
 type Problem = Readonly<{ offset: number; message: string }>;
 
-function readContent(document: Document.Parsed, text: string): { value: unknown } | { problem: Problem } {
+type Content = { value: unknown; repeated: Problem | undefined } | { problem: Problem };
+
+function readContent(document: Document.Parsed, text: string): Content {
   const [error] = document.errors;
+  const seen: Seen = { anchors: new Map(), repeated: undefined };
   try {
     const problem =
-      error === undefined ? findProblem(document.contents, new Map()) : describeSyntaxError(error, document, text);
+      error === undefined ? findProblem(document.contents, seen) : describeSyntaxError(error, document, text);
     if (problem?.message === TEMPLATE) return { problem: { ...problem, offset: findTemplate(text) ?? problem.offset } };
     return problem === undefined
-      ? { value: document.toJS({ maxAliasCount: MAX_ALIAS_COUNT }) as unknown }
+      ? { value: document.toJS({ maxAliasCount: MAX_ALIAS_COUNT }) as unknown, repeated: seen.repeated }
       : { problem };
   } catch (thrown) {
     return { problem: { offset: startOf(document.contents) ?? 0, message: describeThrown(thrown) } };
@@ -133,16 +150,18 @@ function findOpenQuote(document: Document.Parsed): number | undefined {
   return offset;
 }
 
+type Seen = { anchors: Map<string, Node>; repeated: Problem | undefined };
+
 /** What the parser lets pass and no Kubernetes object can hold. */
-function findProblem(node: unknown, anchors: Map<string, Node>): Problem | undefined {
-  if (isAlias(node)) return checkAlias(node.source, startOf(node) ?? 0, anchors);
-  if (isNode(node) && node.anchor !== undefined) anchors.set(node.anchor, node);
+function findProblem(node: unknown, seen: Seen): Problem | undefined {
+  if (isAlias(node)) return checkAlias(node.source, startOf(node) ?? 0, seen.anchors);
+  if (isNode(node) && node.anchor !== undefined) seen.anchors.set(node.anchor, node);
   if (!isCollection(node)) return undefined;
   const keys = new Set<string>();
   for (const item of node.items) {
     const problem = isPair(item)
-      ? (checkKey(item.key, keys) ?? findProblem(item.value, anchors))
-      : findProblem(item, anchors);
+      ? (checkKey(item.key, keys, seen) ?? findProblem(item.value, seen))
+      : findProblem(item, seen);
     if (problem !== undefined) return problem;
   }
   return undefined;
@@ -155,7 +174,7 @@ function checkAlias(name: string, offset: number, anchors: ReadonlyMap<string, N
   return offset < end ? { offset, message: `${quote(`*${name}`, 60)} stands inside what it refers to` } : undefined;
 }
 
-function checkKey(key: unknown, keys: Set<string>): Problem | undefined {
+function checkKey(key: unknown, keys: Set<string>, seen: Seen): Problem | undefined {
   const offset = startOf(key) ?? 0;
   // `{{ .Values.image }}` without quotes is YAML: a map whose key is a map.
   if (isMap(key) && key.flow === true) return { offset, message: TEMPLATE };
@@ -163,7 +182,8 @@ function checkKey(key: unknown, keys: Set<string>): Problem | undefined {
   if (!isScalar(key) || typeof key.value === 'symbol') return undefined;
   const name = String(key.value);
   const count = keys.size;
-  return keys.add(name).size > count ? undefined : { offset, message: `the key ${quote(name, 60)} is there twice` };
+  if (keys.add(name).size === count) seen.repeated ??= { offset, message: `the key ${quote(name, 60)} is there twice` };
+  return undefined;
 }
 
 function describeThrown(error: unknown): string {

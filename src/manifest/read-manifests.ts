@@ -94,11 +94,14 @@ function findRepeated(part: Part): Manifest['errors'] {
 const COMMENTS =
   'JSON has no comments, and kubectl does not read it with them: leave them out, or write "#" and not "//"';
 
-/** JSON that is right but for its comments. Read as YAML, they are a part of the next key. */
+/** JSON that is right but for its comments. Read as YAML, they are a part of the next key. Settings of other tools may have them. */
 function readCommented(part: Part): Manifest | undefined {
   if (!JSON_START.test(part.text)) return undefined;
   const { comment } = scanJson(part.text);
-  if (comment === undefined || parseJson(stripComments(part.text)) === undefined) return undefined;
+  const content = comment === undefined ? undefined : parseJson(stripComments(part.text));
+  if (comment === undefined || content === undefined) return undefined;
+  const read = readContent(content, () => ({ line: 1, column: 1 }));
+  if (read.objects.length === 0) return read;
   const error = moveDown({ ...placeOf(comment, part.text), message: COMMENTS }, part);
   return { objects: [], foreign: 0, errors: [error] };
 }
@@ -121,11 +124,12 @@ function locateInJson(part: Part): Locate {
 
 function readYaml(part: Part): Manifest {
   return joinManifests(
-    readDocuments(part.text).map((document) =>
-      document.ok
-        ? readContent(document.content, (pointer) => moveDown(document.locate(pointer), part))
-        : { objects: [], foreign: 0, errors: [moveDown(document.problem, part)] },
-    ),
+    readDocuments(part.text).map((document) => {
+      if (!document.ok) return { objects: [], foreign: 0, errors: [moveDown(document.problem, part)] };
+      const { content, locate, repeated } = document;
+      const errors = repeated === undefined ? [] : [moveDown(repeated, part)];
+      return { ...readContent(content, (pointer) => moveDown(locate(pointer), part)), errors };
+    }),
   );
 }
 

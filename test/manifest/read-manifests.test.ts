@@ -117,7 +117,6 @@ describe('a broken document is told at its place and hides no other', () => {
     ],
     ['a quote never closed', 'a: "b\nc: d\n', '8:4 this quote is never closed'],
     ['a tab', 'a:\n\tb: 1\n', '9:1 Tabs are not allowed as indentation'],
-    ['a key twice', 'a: 1\na: 2\n', '9:1 the key "a" is there twice'],
     ['a template', 'a: {{ .Values.a }}\n', expect.stringMatching(/^8:4 this looks like a template/) as string],
     [
       'a list that contains itself',
@@ -137,11 +136,18 @@ describe('a broken document is told at its place and hides no other', () => {
     expect(read(text).errors).toEqual([expect.stringMatching(`^${place} JSON has no comments`)]);
   });
 
-  test('a key twice in JSON, of which the last is checked as kubectl takes it', () => {
-    expect(read('{"apiVersion": "v1", "kind": "Secret",\n "kind": "Pod", "metadata": {"name": "a"}}')).toEqual({
+  test('JSON with comments that is no object of Kubernetes, such as tsconfig.json', () => {
+    expect(read('{ // web\n"compilerOptions": {}, }')).toEqual({ objects: [], foreign: 1, errors: [] });
+  });
+
+  test.each([
+    ['JSON', '{"apiVersion": "v1", "kind": "Secret",\n "kind": "Pod", "metadata": {"name": "a"}}', '2:2'],
+    ['YAML', 'apiVersion: v1\nkind: Secret\nkind: Pod\nmetadata: { name: a }\n', '3:1'],
+  ])('a key twice in %s, of which the last is checked as kubectl takes it', (_format, text, place) => {
+    expect(read(text)).toEqual({
       objects: ['Pod a'],
       foreign: 0,
-      errors: ['2:2 the key "kind" is there twice'],
+      errors: [`${place} the key "kind" is there twice`],
     });
   });
 
