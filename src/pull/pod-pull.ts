@@ -5,7 +5,7 @@ import { findRegistry, type PolicySections } from '../policy/policy.ts';
 import type { ImageUse, Workload } from '../workload/workload.ts';
 import type { Facts, ImageQuestion, KnownAnswer, ServiceAccount } from './facts.ts';
 import { findCandidateNodes, type CandidateNodes } from './nodes.ts';
-import { listSecretNames, listUsedSecrets, type UsedSecret } from './used-secrets.ts';
+import { findDoubt, listSecretNames, listUsedSecrets, servesUntil, type UsedSecret } from './used-secrets.ts';
 
 /** An image that kubelet will ask a registry for, and the places that name it. */
 export type PulledImage = Readonly<{
@@ -117,6 +117,18 @@ export function isSurelyPublic(policy: PolicySections, reference: ImageReference
   if (registry !== undefined) return registry.pullSecret === undefined;
   if (PUBLIC_REGISTRIES.has(reference.registry)) return true;
   return reference.registry === DOCKER_HUB && reference.repository.startsWith('library/');
+}
+
+/**
+ * Whether every image of a pod is surely pulled by what it has now: a pull secret has a key for it that shows no fault, or it is public.
+ * What is wrong with its other pull secrets does no harm then.
+ */
+export function isSurelyServed(pull: PodPull, policy: PolicySections, now: number): boolean {
+  const secrets = pull.secrets() ?? [];
+  const isServed = ({ reference }: PulledImage): boolean =>
+    isSurelyPublic(policy, reference) ||
+    secrets.some((secret) => servesUntil(secret, reference) > now && findDoubt(secret, reference, now) === undefined);
+  return pull.beyond().length === 0 && pull.images().every((image) => isServed(image));
 }
 
 /** Registries from which most images that people name are public. */

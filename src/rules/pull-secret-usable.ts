@@ -4,7 +4,7 @@ import { CCE_SECRET } from '../image/swr.ts';
 import { findPullSecret } from '../policy/policy.ts';
 import { FLAW_WORDS, type CredentialFlaw } from '../pull/credential-flaws.ts';
 import type { PullSecret, UnusedContent } from '../pull/facts.ts';
-import { isLikelyPublic, isSurelyPublic, type PulledImage } from '../pull/pod-pull.ts';
+import { isLikelyPublic, isSurelyPublic, isSurelyServed, type PulledImage } from '../pull/pod-pull.ts';
 import {
   findDoubt,
   findEntry,
@@ -197,7 +197,8 @@ function findTroubles(used: UsedSecret, coverage: Coverage, context: Context): r
   if (found === 'absent' && used.index !== undefined && !isSubdomain(used.name)) return [];
   if (found === 'absent') return matters ? [describeMissing(used, coverage, context)] : [];
   if (!hasPullSecretType(found)) {
-    return matters ? [{ messageId: 'wrong-type', params: { secret, images: left, type: found.type } }] : [];
+    const params = { secret, images: left, type: found.type };
+    return matters ? [{ messageId: 'wrong-type', params, ...limitUseless(coverage, context) }] : [];
   }
   if (found.malformed !== undefined) return [{ messageId: 'malformed', params: { secret, problem: found.malformed } }];
   const troubles = [
@@ -211,15 +212,23 @@ function findTroubles(used: UsedSecret, coverage: Coverage, context: Context): r
   return troubles.filter((trouble) => trouble !== undefined);
 }
 
-function describeMissing(used: UsedSecret, { left }: Coverage, { workload, facts, options }: Context): Trouble {
+/** Kubelet ignores a secret that it cannot use, and pulls with the others. One that pullguard may not read may serve every image. */
+function limitUseless({ left }: Coverage, { pull, policy, now }: Context): Pick<Found, 'atMost' | 'harmless'> {
+  if (isSurelyServed(pull, policy, now)) return { harmless: true };
+  return left.length === 0 ? { atMost: 'warn' } : {};
+}
+
+function describeMissing(used: UsedSecret, coverage: Coverage, context: Context): Trouble {
+  const { workload, facts, options } = context;
   const params = {
     secret: callSecret(used),
-    images: left,
+    images: coverage.left,
     namespace: workload.namespace,
     seesEveryType: facts.pullSecrets.seesEveryType,
     advice: adviseOnMissing(used.name),
   };
-  return { messageId: 'missing', params, ...(!options.denyMissing && { atMost: 'warn' }) };
+  const limit = limitUseless(coverage, context);
+  return { messageId: 'missing', params, ...limit, ...(!options.denyMissing && { atMost: 'warn' }) };
 }
 
 function adviseOnMissing(secret: string): string {

@@ -1,4 +1,5 @@
 import { defineRule, type Report, type Unplaced } from '../engine/rule.ts';
+import { isSurelyServed } from '../pull/pod-pull.ts';
 import { formatFieldPath } from '../text/json.ts';
 import { isSubdomain, MAX_SUBDOMAIN } from '../text/kubernetes-name.ts';
 import { quote } from '../text/quote.ts';
@@ -38,8 +39,14 @@ export const pullSecretsValid = defineRule({
   options: {},
   needs: [],
   messages: MESSAGES,
-  check: ({ workload, flatMap }) =>
-    workload.images.length === 0 ? [] : flatMap(workload.pullSecretSlips, (slip) => [describe(slip)]),
+  check: ({ workload, pull, policy, now, flatMap }) => {
+    if (workload.images.length === 0 || workload.pullSecretSlips.length === 0) return [];
+    const isServed = isSurelyServed(pull, policy, now);
+    return flatMap(workload.pullSecretSlips, (slip) => [
+      // What is refused is refused whatever the pod has besides.
+      { ...describe(slip), ...(isServed && !isSecretSlipRefused(slip) && { harmless: true }) },
+    ]);
+  },
 });
 
 type Reported = Report<typeof MESSAGES>;

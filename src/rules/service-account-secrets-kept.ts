@@ -1,4 +1,5 @@
 import { defineRule } from '../engine/rule.ts';
+import { isSurelyServed } from '../pull/pod-pull.ts';
 import { joinPointer } from '../text/json.ts';
 import { quoteFirst } from '../text/list.ts';
 import { quote } from '../text/quote.ts';
@@ -19,7 +20,7 @@ export const serviceAccountSecretsKept = defineRule({
       return `${quoteFirst(secrets, 3)} of service account ${quote(account)} ${isOne ? 'is' : 'are'} lost, as this list names others: name ${isOne ? 'it' : 'them'} too, or leave the list out and let pullguard add what is missing`;
     },
   },
-  check: ({ workload, pull }) => {
+  check: ({ workload, pull, policy, now }) => {
     const { serviceAccount: account, podSpec, pullSecrets, hasPullSecretList } = workload;
     const given = pull.account()?.pullSecrets ?? [];
     if (!hasPullSecretList || given.length === 0) return [];
@@ -27,6 +28,9 @@ export const serviceAccountSecretsKept = defineRule({
     const secrets = [...new Set(given.filter((name) => name !== '' && !named.has(name)))];
     if (secrets.length === 0 || pull.images().length === 0) return [];
     const at = joinPointer(podSpec, 'imagePullSecrets');
-    return [{ messageId: 'lost', params: { secrets, account }, at, atMost: 'warn' }];
+    const isServed = isSurelyServed(pull, policy, now);
+    return [
+      { messageId: 'lost', params: { secrets, account }, at, atMost: 'warn', ...(isServed && { harmless: true }) },
+    ];
   },
 });

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Facts, PullSecret } from '../../src/pull/facts.ts';
-import type { Finding } from '../../src/engine/evaluate.ts';
+import type { Finding, Severity } from '../../src/engine/evaluate.ts';
 import type { Policy } from '../../src/engine/rule.ts';
 import { describeFinding, formatWarnings } from '../../src/report/finding.ts';
 import { formatFieldPath } from '../../src/text/json.ts';
@@ -48,6 +48,7 @@ function find(spec: Json, facts: Facts, policy: Policy = DENY): readonly string[
 }
 
 const GOOD = holding(['harbor.example.com']);
+const BAD_LOGIN: PullSecret = { ...GOOD, entries: GOOD.entries.map((entry) => ({ ...entry, flaw: 'placeholder' })) };
 const LEFT = `"${HARBOR}" has no key`;
 const UNREADABLE = "deny cannot be read, so none of the pod's images can be pulled: it is no JSON";
 const MAKE_IT = 'use kubectl create secret docker-registry';
@@ -62,6 +63,7 @@ const CAUSES: readonly Readonly<{
   secret: PullSecret | undefined;
   alone?: string;
   served?: string;
+  servedIs?: Severity;
   servedByAccount?: string;
 }>[] = [
   { cause: 'none', secret: GOOD },
@@ -70,18 +72,21 @@ const CAUSES: readonly Readonly<{
     secret: undefined,
     alone: `warn is missing in namespace "default", so ${LEFT}: create it`,
     served: 'warn is missing in namespace "default": create it',
+    servedIs: 'notice',
   },
   {
     cause: 'wrong type',
     secret: { type: 'Opaque', entries: [] },
     alone: `deny has type "Opaque", which kubelet passes over, so ${LEFT}; ${MAKE_IT}`,
-    served: `deny has type "Opaque", which kubelet passes over; ${MAKE_IT}`,
+    served: `warn has type "Opaque", which kubelet passes over; ${MAKE_IT}`,
+    servedIs: 'notice',
   },
   {
     cause: 'malformed',
     secret: holding(['harbor.example.com'], { malformed: 'it is no JSON' }),
     alone: UNREADABLE,
     served: UNREADABLE,
+    servedIs: 'error',
     servedByAccount: UNREADABLE,
   },
   {
@@ -116,41 +121,47 @@ function own(text: string | undefined): readonly string[] {
   return text === undefined ? [] : [text.replace(' ', ' regcred: ')];
 }
 
-describe.each(CAUSES)('a secret with this the matter: $cause', ({ secret, alone, served, servedByAccount }) => {
-  const secrets: Secrets = { other: GOOD, ...(secret !== undefined && { regcred: secret }) };
-  const account = (text: string | undefined): readonly string[] =>
-    text === undefined ? [] : [text.replace(' ', ' default: pull secret "regcred" of this service account ')];
+describe.each(CAUSES)(
+  'a secret with this the matter: $cause',
+  ({ secret, alone, served, servedIs, servedByAccount }) => {
+    const secrets: Secrets = { other: GOOD, ...(secret !== undefined && { regcred: secret }) };
+    const account = (text: string | undefined): readonly string[] =>
+      text === undefined ? [] : [text.replace(' ', ' default: pull secret "regcred" of this service account ')];
 
-  test('as the only one that the pod names', () => {
-    expect(find(named('regcred'), cluster(secrets), HARBOR_NEEDS)).toEqual(own(alone));
-  });
+    test('as the only one that the pod names', () => {
+      expect(find(named('regcred'), cluster(secrets), HARBOR_NEEDS)).toEqual(own(alone));
+    });
 
-  test('as the only one of its service account', () => {
-    expect(find({}, cluster(secrets, ['regcred']), HARBOR_NEEDS)).toEqual(account(alone));
-  });
+    test('as the only one of its service account', () => {
+      expect(find({}, cluster(secrets, ['regcred']), HARBOR_NEEDS)).toEqual(account(alone));
+    });
 
-  test.each([[['regcred', 'other']], [['other', 'regcred']]])('beside one that serves the image: %j', (names) => {
-    expect(find(named(...names), cluster(secrets), HARBOR_NEEDS)).toEqual(own(served));
-    expect(find({}, cluster(secrets, names), HARBOR_NEEDS)).toEqual(account(servedByAccount));
-  });
+    test.each([[['regcred', 'other']], [['other', 'regcred']]])('beside one that serves the image: %j', (names) => {
+      expect(find(named(...names), cluster(secrets), HARBOR_NEEDS)).toEqual(own(served));
+      expect(find({}, cluster(secrets, names), HARBOR_NEEDS)).toEqual(account(servedByAccount));
+      // What kubelet passes over keeps nothing from being pulled.
+      const found = judged(deployment(HARBOR, named(...names)), cluster(secrets), HARBOR_NEEDS);
+      expect(found.map(({ severity }) => severity)).toEqual(servedIs === undefined ? [] : [servedIs]);
+    });
 
-  test('with an image that nobody pulls, or whose address is refused anyway', () => {
-    const never = { containers: [{ name: 'a', image: HARBOR, imagePullPolicy: 'Never' }] };
-    expect(find({ ...named('regcred'), ...never }, cluster(secrets), HARBOR_NEEDS)).toEqual([]);
-    expect(find({ ...named('regcred'), ...running('HARBOR') }, cluster(secrets), HARBOR_NEEDS)).toEqual([]);
-  });
+    test('with an image that nobody pulls, or whose address is refused anyway', () => {
+      const never = { containers: [{ name: 'a', image: HARBOR, imagePullPolicy: 'Never' }] };
+      expect(find({ ...named('regcred'), ...never }, cluster(secrets), HARBOR_NEEDS)).toEqual([]);
+      expect(find({ ...named('regcred'), ...running('HARBOR') }, cluster(secrets), HARBOR_NEEDS)).toEqual([]);
+    });
 
-  test('is said in a warning that the API server does not cut', () => {
-    const image = `harbor.example.com/${'a-long-path/'.repeat(6)}application:v1.2.3-build.456`;
-    const policy = policyOf('rules: { pull-secret-usable: warn }');
-    const facts = cluster(secrets, ['regcred']);
-    for (const spec of [named('regcred'), {}]) {
-      for (const line of formatWarnings(judged(deployment(image, spec), facts, policy))) {
-        expect(line).not.toContain('… (pull-secret-usable)');
+    test('is said in a warning that the API server does not cut', () => {
+      const image = `harbor.example.com/${'a-long-path/'.repeat(6)}application:v1.2.3-build.456`;
+      const policy = policyOf('rules: { pull-secret-usable: warn }');
+      const facts = cluster(secrets, ['regcred']);
+      for (const spec of [named('regcred'), {}]) {
+        for (const line of formatWarnings(judged(deployment(image, spec), facts, policy))) {
+          expect(line).not.toContain('… (pull-secret-usable)');
+        }
       }
-    }
-  });
-});
+    });
+  },
+);
 
 test('it is said where to look: at the secret in the list, or at the service account that has it', () => {
   const facts = cluster({ other: GOOD }, ['regcred']);
@@ -171,6 +182,22 @@ describe('a missing secret', () => {
     const policy = policyOf('rules: { pull-secret-usable: { action: deny, denyMissing: true } }');
     expect(find(named('gone'), cluster({}), policy)).toEqual([expect.stringMatching(/^deny gone: is missing/)]);
     expect(find({}, cluster({}, ['gone']), policy)).toEqual([expect.stringMatching(/^deny default: .* is missing/)]);
+  });
+
+  test.each<[beside: string, images: readonly string[], secrets: Secrets, severity: Severity]>([
+    ['public images only', ['nginx', 'registry.k8s.io/pause:3.9'], {}, 'notice'],
+    ['another with a key', [HARBOR], { harbor: GOOD }, 'notice'],
+    ['another with a key for one of two', [HARBOR, QUAY], { harbor: GOOD }, 'error'],
+    ['another with a key and public images', [HARBOR, 'nginx'], { harbor: GOOD }, 'notice'],
+    ['another whose key is over', [HARBOR], { harbor: { ...GOOD, expiresAt: NOW } }, 'error'],
+    ['another whose key cannot log in', [HARBOR], { harbor: BAD_LOGIN }, 'warning'],
+    ['another that nobody may look at', [HARBOR], { harbor: 'unknown' }, 'warning'],
+    ['an image that may be public', [QUAY], {}, 'error'],
+  ])('does harm unless each image is surely pulled without it: beside %s', (_beside, images, secrets, severity) => {
+    const spec = { ...named('gone', ...Object.keys(secrets)), ...running(...images) };
+    const policy = policyOf('rules: { pull-secret-usable: { action: deny, denyMissing: true } }');
+    const found = judged(deployment('', spec), cluster(secrets), policy);
+    expect(found.find(({ messageId }) => messageId === 'missing')?.severity).toBe(severity);
   });
 
   test('may be there with another type, where only pull secrets are seen', () => {

@@ -172,3 +172,13 @@ test('of a kind that a policy adds only names are looked at: its fields are its 
   expect(find(app(['regcred']), policy)).toEqual([]);
   expect(find(app([{ name: 'map[name:a]' }]), policy)).toEqual(['warn spec.template.spec.imagePullSecrets[0].name']);
 });
+
+test('what keeps no image from being pulled is a notice, unless the API server refuses it', () => {
+  const severities = (image: string, imagePullSecrets: unknown): readonly string[] =>
+    judgeIn({}, pod(image, { imagePullSecrets }), { policy: POLICY })
+      .findings.filter(({ rule }) => rule === 'pull-secrets-valid')
+      .map(({ severity }) => severity);
+  expect(severities(IMAGE, [{ name: 'Reg_Cred' }])).toEqual(['warning']);
+  expect(severities('nginx', [{ name: 'Reg_Cred' }])).toEqual(['notice']);
+  expect(severities('nginx', [{ name: 123 }])).toEqual(['error']);
+});

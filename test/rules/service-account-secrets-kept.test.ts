@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { formatWarnings } from '../../src/report/finding.ts';
 import { formatFieldPath } from '../../src/text/json.ts';
-import { factsOf, judgeIn } from '../support/facts.ts';
+import { factsOf, holding, judgeIn } from '../support/facts.ts';
 import { deployment, pod, type Json } from '../support/objects.ts';
 import { policyOf } from '../support/policies.ts';
 
@@ -60,10 +60,24 @@ test('nor by an update of something else', () => {
   expect(find({ ...object, metadata: { labels: { a: 'b' } } }, ['team'], object)).toEqual([]);
 });
 
+test('it is a notice where what the list names will do', () => {
+  const severities = (image: string): readonly string[] =>
+    judgeIn(
+      factsOf({ 'default/own': holding(['quay.io']) }, { 'default/default': ['team'] }),
+      deployment(image, named('own')),
+      {
+        policy: DENY,
+      },
+    ).findings.map(({ severity }) => severity);
+  expect(severities('quay.io/a/b')).toEqual(['notice']);
+  expect(severities('nginx')).toEqual(['notice']);
+  expect(severities('harbor.example.com/a/b')).toEqual(['warning']);
+});
+
 test('the warning arrives whole', () => {
   const facts = factsOf({}, { 'default/continuous-delivery': ['registry-credentials', 'mirror-credentials'] });
   const spec = { ...named('own'), serviceAccountName: 'continuous-delivery' };
-  expect(formatWarnings(judgeIn(facts, deployment('nginx', spec), { policy: DENY }).findings)).toEqual([
+  expect(formatWarnings(judgeIn(facts, deployment('quay.io/a/b', spec), { policy: DENY }).findings)).toEqual([
     `Deployment/web: "registry-credentials", "mirror-credentials" of service account "continuous-delivery" are lost, as this list names others: name them too, ${ADVICE} (service-account-secrets-kept)`,
   ]);
 });
