@@ -9,8 +9,10 @@ export type Registries = Readonly<{
   /** From memory. */
   known: RegistryFacts;
   /** Over the network; undefined when nobody can say. Never rejects. */
-  ask: (question: ImageQuestion) => Promise<ImageAnswer | undefined>;
+  ask: Ask;
 }>;
+
+type Ask = (question: ImageQuestion) => Promise<ImageAnswer | undefined>;
 
 /** A decision, and what it would have liked to know: `Decision` of the engine says how the two differ. */
 export type Questioning = Readonly<{
@@ -18,37 +20,45 @@ export type Questioning = Readonly<{
   outdated: readonly ImageQuestion[];
 }>;
 
+/** What a review is answered with, and what is still to come: undefined where everything has come that was asked for. */
+export type Answered<Decided> = Readonly<{ decided: Decided; later: Later<Decided> | undefined }>;
+
+/** What is late holds the review for as long as somebody holds this. */
+export type Later<Decided> = Readonly<{
+  /** The questions that are open, by `keyOfQuestion`. */
+  open: readonly string[];
+  /** Decides the review once more when they are answered. */
+  decide: () => Promise<Decided>;
+}>;
+
 /**
  * Decides a review at once if registries have nothing to add. Otherwise asks them, waits, decides again, and goes on like that
  * while new questions come up, as a rule may move an image before another one looks it up. When the time is over, what is known
- * then decides; what was asked goes on for those who come after.
+ * then decides; what was asked goes on for those who come after, and for who wants to know of this review.
  *
- * @param decide decides by what is known at the time; called again for the same review, which is then told the same
+ * @param decide decides by what is known at the time; called again for the same review, which is then told the same. `waitedMs`: how
+ *   long it was waited for answers that are late
  * @param waitMs how long it may wait, in milliseconds; asked once, when there is something to wait for
  */
 export function answerLater<Decided extends Questioning>(
-  decide: (registries: RegistryFacts) => Decided,
+  decide: (registries: RegistryFacts, waitedMs?: number) => Decided,
   { known, ask }: Registries,
   waitMs: () => number,
-): Decided | Promise<Decided> {
+): Answered<Decided> | Promise<Answered<Decided>> {
   const told = new Map<string, KnownAnswer>();
   let left = MOST_QUESTIONS;
-  const decision = decideAndAsk();
-  if (decision.coming === undefined) return decision.decided;
+  const { decided, coming } = decideAndAsk();
+  if (coming === undefined) return { decided, later: undefined };
   const limit = waitMs();
-  return limit > 0 ? decideAgain(decision.coming, performance.now() + limit) : decision.decided;
+  return limit > 0 ? decideAgain(coming, limit) : { decided, later: waitFor(coming) };
 
-  function decideAndAsk(): Readonly<{ decided: Decided; coming: Promise<unknown> | undefined }> {
-    const decided = decide({ get });
-    const asked = takeSome(decided.unanswered);
-    for (const question of takeSome(decided.outdated)) void ask(question);
+  function decideAndAsk(waitedMs?: number): Readonly<{ decided: Decided; coming: Promise<unknown> | undefined }> {
+    const now = decide({ get }, waitedMs);
+    const asked = takeSome(now.unanswered);
+    for (const question of takeSome(now.outdated)) void ask(question);
     // What is asked for no more of this review is not waited for either.
-    for (const question of decided.unanswered) told.set(keyOfQuestion(question), 'no-answer');
-    const coming = asked.map(async (question) => {
-      const answer = await ask(question);
-      if (answer !== undefined) told.set(keyOfQuestion(question), { answer, isDue: false });
-    });
-    return { decided, coming: coming.length === 0 ? undefined : Promise.all(coming) };
+    for (const question of now.unanswered.slice(asked.length)) told.set(keyOfQuestion(question), 'no-answer');
+    return { decided: now, coming: asked.length === 0 ? undefined : askFor(asked, ask, told) };
   }
 
   /** Of a review that is decided twice, what it was told the first time stays true. */
@@ -67,16 +77,45 @@ export function answerLater<Decided extends Questioning>(
     return some;
   }
 
-  async function decideAgain(first: Promise<unknown>, deadline: number): Promise<Decided> {
-    let coming: Promise<unknown> | undefined = first;
+  async function decideAgain(first: Promise<unknown>, limit: number): Promise<Answered<Decided>> {
+    const deadline = performance.now() + limit;
+    let waited = first;
     for (;;) {
-      const isInTime = await settlesWithin(coming, deadline - performance.now());
+      const isInTime = await settlesWithin(waited, deadline - performance.now());
       if (isInTime) await takeTurn();
-      const next = decideAndAsk();
-      coming = next.coming;
-      if (!isInTime || coming === undefined) return next.decided;
+      const next = decideAndAsk(isInTime ? undefined : limit);
+      if (!isInTime) return { decided: next.decided, later: waitFor(Promise.all([waited, next.coming])) };
+      if (next.coming === undefined) return { decided: next.decided, later: undefined };
+      waited = next.coming;
     }
   }
+
+  function waitFor(first: Promise<unknown>): Later<Decided> {
+    return {
+      open: [...told].filter(([, answer]) => answer === 'late').map(([key]) => key),
+      decide: async () => {
+        let waited = first;
+        for (;;) {
+          await waited;
+          await takeTurn();
+          const next = decideAndAsk();
+          if (next.coming === undefined) return next.decided;
+          waited = next.coming;
+        }
+      },
+    };
+  }
+}
+
+/** Asks, and puts down what is answered. Outside of the function above: what waits for a registry must not hold a whole review. */
+async function askFor(asked: readonly ImageQuestion[], ask: Ask, told: Map<string, KnownAnswer>): Promise<unknown> {
+  for (const question of asked) told.set(keyOfQuestion(question), 'late');
+  return Promise.all(
+    asked.map(async (question) => {
+      const answer = await ask(question);
+      told.set(keyOfQuestion(question), answer === undefined ? 'no-answer' : { answer, isDue: false });
+    }),
+  );
 }
 
 let lastTurn: Promise<unknown> = Promise.resolve();

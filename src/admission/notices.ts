@@ -6,7 +6,8 @@ import { findController, type Controller } from '../workload/kinds.ts';
 import { formatFieldPath, readPath, readString } from '../text/json.ts';
 import { escapeUnprintable } from '../text/quote.ts';
 
-type NoticeOutcome = 'denied' | 'fixed';
+/** `late`: found when a registry answered, after the object was admitted. */
+type NoticeOutcome = 'denied' | 'fixed' | 'late';
 
 /** What a notice is about, as an Event names it. `uid` is there only for what exists; `namespace` may be empty. */
 type InvolvedObject = Readonly<{
@@ -26,11 +27,31 @@ export type Notice = Readonly<{ involved: InvolvedObject; outcome: NoticeOutcome
  */
 export function readNotices(request: AdmissionRequest, { findings }: Pick<Admission, 'findings'>): readonly Notice[] {
   if (findings.length === 0 || request.dryRun) return NONE;
-  const groups = groupFindings(findings);
-  if (groups.size === 0) return NONE;
-  const owner = findController(request.object);
-  const involved = owner === undefined ? identifyObject(request) : identifyOwner(owner, request);
+  const groups = groupFindings(findings, ({ action, fixed }) =>
+    action === 'deny' ? 'denied' : fixed === 'now' ? 'fixed' : undefined,
+  );
+  return groups.size === 0 ? NONE : writeNotices(request, identify(request, 'judged'), groups);
+}
+
+/** What was found too late for the answer, one notice a rule: people have not been told of it elsewhere. */
+export function readLateNotices(request: AdmissionRequest, findings: readonly Finding[]): readonly Notice[] {
+  const groups = groupFindings(findings, () => 'late');
+  return writeNotices(request, identify(request, 'admitted'), groups);
+}
+
+/** The same for what is told of one object: for all the Pods of one owner. */
+export function keyOfSubject(request: AdmissionRequest): string {
+  const { apiVersion, kind, namespace, name } = identify(request, 'admitted');
+  return JSON.stringify([namespace, apiVersion, kind, name]);
+}
+
+function writeNotices(
+  request: AdmissionRequest,
+  involved: InvolvedObject,
+  groups: ReadonlyMap<string, Group>,
+): readonly Notice[] {
   if (!isNamed(involved)) return NONE;
+  const owner = findController(request.object);
   return [...groups.values()].map(({ outcome, rule, first, others }) => {
     const subject = owner === undefined ? '' : `${nameSubject({ workload: first.workload })}: `;
     return { involved, outcome, rule, message: describe(subject, first, others) };
@@ -41,10 +62,13 @@ const NONE: readonly Notice[] = [];
 
 type Group = { outcome: NoticeOutcome; rule: string; first: Finding; others: number };
 
-function groupFindings(findings: readonly Finding[]): ReadonlyMap<string, Group> {
+function groupFindings(
+  findings: readonly Finding[],
+  nameOutcome: (finding: Finding) => NoticeOutcome | undefined,
+): ReadonlyMap<string, Group> {
   const groups = new Map<string, Group>();
   for (const finding of findings) {
-    const outcome = finding.action === 'deny' ? 'denied' : finding.fixed === 'now' ? 'fixed' : undefined;
+    const outcome = nameOutcome(finding);
     if (outcome === undefined) continue;
     const { rule } = finding;
     const group = groups.get(`${outcome} ${rule}`);
@@ -54,19 +78,28 @@ function groupFindings(findings: readonly Finding[]): ReadonlyMap<string, Group>
   return groups;
 }
 
+/** `judged`: the object may never exist as it is in the request; `admitted`: it is there. */
+type Stage = 'judged' | 'admitted';
+
+function identify(request: AdmissionRequest, stage: Stage): InvolvedObject {
+  const owner = findController(request.object);
+  return owner === undefined ? identifyObject(request, stage) : identifyOwner(owner, request);
+}
+
 /** Pods come and go by the hundred; their owner stays, and is where people look. */
 function identifyOwner({ apiVersion, kind, name, uid }: Controller, request: AdmissionRequest): InvolvedObject {
   return { apiVersion, kind, namespace: namespaceOf(request), name, ...(uid !== '' && { uid }) };
 }
 
-function identifyObject(request: AdmissionRequest): InvolvedObject {
+function identifyObject(request: AdmissionRequest, stage: Stage): InvolvedObject {
+  // A new object has a uid already when it is judged, and another one at each try: nothing that exists has it until it is admitted.
+  const exists = stage === 'admitted' || request.operation !== 'CREATE';
   return {
     apiVersion: readString(request.object, 'apiVersion'),
     kind: request.kind.kind,
     namespace: namespaceOf(request),
-    name: nameObject(request),
-    // A new object has a uid already when it is judged, and another one at each try: nothing that exists has it.
-    ...(request.operation !== 'CREATE' && readUid(readPath(request.object, 'metadata'))),
+    name: nameObject(request, exists),
+    ...(exists && readUid(readPath(request.object, 'metadata'))),
   };
 }
 
@@ -80,10 +113,10 @@ function readUid(holder: unknown): Readonly<{ uid?: string }> {
  * another one at each try, so it would never be the same object. With its asterisk it cannot be taken for another one, as
  * the prefix without its dash could: there may well be a pod `web`.
  */
-function nameObject({ object, name, operation }: AdmissionRequest): string {
+function nameObject({ object, name }: AdmissionRequest, exists: boolean): string {
   const given = readString(object, 'metadata', 'name') || name;
   const prefix = readString(object, 'metadata', 'generateName');
-  const isGenerated = operation === 'CREATE' && prefix !== '' && (given === '' || given.startsWith(prefix));
+  const isGenerated = prefix !== '' && (given === '' || (!exists && given.startsWith(prefix)));
   return isGenerated ? `${prefix}*` : given;
 }
 

@@ -84,13 +84,20 @@ export type NamespaceFacts = Readonly<{
 export type RegistryFacts = Readonly<{
   /** What is known of an image to who has these pull secrets, from memory: asks nobody. */
   get: (question: ImageQuestion) => KnownAnswer;
+  /** How it was waited for answers that are `late`, where a person reads of it. */
+  late?: LateAnswers;
 }>;
+
+/** `isToldLater`: what is wrong by an answer that comes later will be told by an Event. */
+export type LateAnswers = Readonly<{ waitedMs: number; isToldLater: boolean }>;
 
 /**
  * `isDue`: it is worth to ask again, while it still is the answer. `unasked`: the caller may ask. `not-allowed`: the policy does
- * not let the registry be asked. `no-answer`: it was asked, or could not be, and nobody can say now.
+ * not let the registry be asked. `late`: it is being asked, and this object has waited as long as it may. `no-answer`: it was asked, or
+ * could not be, and nobody can say now.
  */
-export type KnownAnswer = Readonly<{ answer: ImageAnswer; isDue: boolean }> | 'unasked' | 'not-allowed' | 'no-answer';
+export type KnownAnswer =
+  Readonly<{ answer: ImageAnswer; isDue: boolean }> | 'unasked' | 'not-allowed' | 'late' | 'no-answer';
 
 export type ImageQuestion = Readonly<{
   reference: ImageReference;

@@ -39,6 +39,8 @@ export type PodPull = Readonly<{
   secretNames: () => readonly string[] | undefined;
   /** Those of its images that their registry has answered about, in each place that names them and in the order of those. */
   answers: () => readonly AnsweredUse[];
+  /** The first image of each registry that is late with an answer. */
+  late: () => readonly PulledImage[];
   /** What is known of an image to who has these pull secrets. */
   getAnswer: (reference: ImageReference, secretNames: readonly string[] | undefined) => KnownAnswer | 'not-gathered';
   /** The nodes that it may run on; undefined when nodes are not known, or none is for it. */
@@ -68,6 +70,14 @@ export function createPodPull(
     secrets: once(() => listUsedSecrets(workload, account(), facts.pullSecrets, now)),
     secretNames,
     answers: once(() => listAnswers(workload.images, images(), (reference) => getAnswer(reference, secretNames()))),
+    late: once(() => {
+      const first = new Map<string, PulledImage>();
+      for (const image of images()) {
+        const { registry } = image.reference;
+        if (!first.has(registry) && getAnswer(image.reference, secretNames()) === 'late') first.set(registry, image);
+      }
+      return [...first.values()];
+    }),
     getAnswer,
     nodes: once(() => findCandidateNodes(workload, facts)),
     beyond: () => listBeyond(workload, pulled),

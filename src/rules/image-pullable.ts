@@ -1,10 +1,12 @@
 import { describeFailure, type FailedAnswer, type PullableImage } from '../cause/answer.ts';
 import { causeOf, type CauseCode } from '../cause/causes.ts';
-import { defineRule, type RuleContext, type Unplaced } from '../engine/rule.ts';
+import { defineRule, type Report, type RuleContext, type Unplaced } from '../engine/rule.ts';
 import type { ImageReference } from '../image/reference.ts';
+import type { LateAnswers } from '../pull/facts.ts';
 import { findForNode, nameOnNode } from '../pull/nodes.ts';
 import { pullPolicyOf, type AnsweredUse } from '../pull/pod-pull.ts';
 import { listSome } from '../text/list.ts';
+import { formatSeconds } from '../text/duration.ts';
 import { placeOf } from '../workload/workload.ts';
 
 const MESSAGES = {
@@ -14,6 +16,12 @@ const MESSAGES = {
     `has no image for ${listSome(wanted, 'or')}, which all nodes it may run on are; it has ${listSome(offered, 'and')}`,
   'platform-not-there': ({ wanted, offered }: Readonly<{ wanted: readonly string[]; offered: readonly string[] }>) =>
     `its index names ${listSome(wanted, 'or')}, which all nodes it may run on are, but that manifest is not there; it has ${listSome(offered, 'and')}`,
+  late: ({ registry, waitedMs, kind }: Readonly<{ registry: string; waitedMs: number; kind: string | undefined }>) => {
+    const silence = `registry ${registry} has not answered within ${formatSeconds(waitedMs)}`;
+    return kind === undefined
+      ? `${silence}, so this image was not checked`
+      : `${silence}; if the image cannot be pulled, the result will be an Event on this ${kind}`;
+  },
 };
 
 export const imagePullable = defineRule({
@@ -28,17 +36,34 @@ export const imagePullable = defineRule({
   options: {},
   needs: ['registries'],
   messages: MESSAGES,
-  check: (context) =>
-    context.flatMap(context.pull.answers(), ({ use, reference, answer }) => {
+  check: (context) => {
+    const found = context.flatMap(context.pull.answers(), ({ use, reference, answer }) => {
       const trouble =
         answer.outcome === 'ok'
           ? findNoPlatform(answer, reference, context)
           : describeRefusal(answer, { use, reference }, context);
       return trouble === undefined ? [] : [{ ...placeOf(use), ...trouble }];
-    }),
+    });
+    const { late } = context.facts.registries;
+    return late === undefined ? found : [...found, ...reportLate(late, context)];
+  },
 });
 
 type Context = RuleContext<unknown, 'registries'>;
+
+/** One report for each registry, at its first image. That nothing is known yet harms nothing. */
+function reportLate(
+  { waitedMs, isToldLater }: LateAnswers,
+  { pull, workload }: Context,
+): readonly Report<typeof MESSAGES>[] {
+  return pull.late().map(({ reference: { registry }, uses }) => ({
+    ...placeOf(uses[0]),
+    messageId: 'late',
+    params: { registry, waitedMs, kind: isToldLater ? workload.kind : undefined },
+    remedy: 'Apply it again later, or ask the registry with pullguard image --probe.',
+    harmless: true,
+  }));
+}
 
 /** A report without its place. */
 type Trouble = Unplaced<typeof MESSAGES>;

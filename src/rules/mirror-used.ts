@@ -96,6 +96,7 @@ function findTrouble(pair: Pair, address: string, context: Context): Unplaced<ty
     case 'not-allowed':
       return { messageId: 'mirror-not-allowed', params: { registry }, remedy: HAVE_IT_ASKED };
     case 'unasked':
+    case 'late':
     case 'no-answer':
       return { messageId: 'mirror-silent', params: { registry } };
     default:

@@ -1,15 +1,17 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Logger } from 'pino';
 import type { Admission, Endpoint } from '../admission/admit.ts';
-import { answerLater, MOST_QUESTIONS, type Registries } from '../admission/answer-later.ts';
+import { answerLater, MOST_QUESTIONS, type Answered, type Registries } from '../admission/answer-later.ts';
 import { isByController, readReview, type AdmissionRequest } from '../admission/review.ts';
+import type { Finding } from '../engine/evaluate.ts';
 import type { Facts, RegistryFacts } from '../pull/facts.ts';
 import type { Policy } from '../engine/rule.ts';
 import { LONGEST_REVIEW_HEAD, TIME_BUDGET_MS } from '../text/bounds.ts';
 import { decide, startBudget, type Decided } from './decide.ts';
 import { HttpProblem, readTimeoutOf, type Send } from './http.ts';
 import type { LargeReviews } from './large-reviews.ts';
-import { logDecision } from './log-decision.ts';
+import { createLateReviews, type LateReview } from './late-reviews.ts';
+import { logDecision, logLate } from './log-decision.ts';
 import { countAdmission, observeDuration, type Metrics } from './metrics.ts';
 import { parseBody, type BodyOutcome } from './read-body.ts';
 
@@ -26,6 +28,15 @@ export type ReviewOptions = Readonly<{
   now?: () => Date;
   /** Told of each decided review, after it was answered. */
   onDecided?: (request: AdmissionRequest, admission: Admission) => void;
+  /** Where what registries answer too late is told. */
+  late?: LateFindings;
+}>;
+
+/** Tells people what was found after a review was answered. */
+export type LateFindings = Readonly<{
+  /** Whether it can do so now. */
+  isTelling: () => boolean;
+  tell: (request: AdmissionRequest, findings: readonly Finding[]) => void;
 }>;
 
 /** A webhook call whose body has been read. */
@@ -62,6 +73,19 @@ const MAX_WAITING_BYTES = 1024 * 1024;
 export function createAnswerReview(options: ReviewOptions, send: Send): AnswerReview {
   const { policy, facts, large, now = () => new Date() } = options;
   let waitingBytes = 0;
+  const lateReviews = createLateReviews({
+    onFound: (request, findings) => {
+      logLate(options.logger, request, findings);
+      options.late?.tell(request, findings);
+    },
+    onDrop: () => {
+      options.metrics.events.inc({ result: 'dropped' });
+    },
+    onFailure: (error) => {
+      options.metrics.errors.inc({ where: 'admission' });
+      options.logger.error({ err: error }, 'a review could not be decided again');
+    },
+  });
   return (call, body) => {
     if ('body' in body) return answer(call, body.body);
     if (large !== undefined) return answerElsewhere(call, body, large).finally(body.letGo);
@@ -79,29 +103,32 @@ export function createAnswerReview(options: ReviewOptions, send: Send): AnswerRe
     const registries = options.registries?.();
     const bytes = countBytes(call.request);
     const limit = (): number => (waitingBytes + bytes > MAX_WAITING_BYTES ? 0 : limitWait(call, request, policy()));
-    const decideBy = (known?: RegistryFacts): Decided =>
+    const lateReview = { endpoint: call.endpoint, request, bytes };
+    const decideBy = (known?: RegistryFacts, waitedMs?: number): Decided =>
       decide(review, call.endpoint, () => ({
         policy: policy(),
-        facts: withRegistries(facts(), known),
+        facts: withRegistries(facts(), known && { ...known, ...sayLate(lateReview, waitedMs) }),
         now: now().getTime(),
         timeLeft: startBudget(TIME_BUDGET_MS),
       }));
     // A dry run is told what is known, and asks nobody: it has no effects on others, not even on what they may pull.
     const decided =
       registries === undefined || request.dryRun
-        ? decideBy(registries?.known)
+        ? { decided: decideBy(registries?.known), later: undefined }
         : answerLater(decideBy, registries, limit);
-    if (!(decided instanceof Promise)) {
-      finish(call, { request, started, bytes, waited: false }, decided);
-      return undefined;
-    }
+    const conclude = ({ decided: last, later }: Concluded, waited: boolean): undefined => {
+      finish(call, { request, started, bytes, waited }, last);
+      if (later !== undefined) lateReviews.wait(lateReview, last, later);
+    };
+    if (!(decided instanceof Promise)) return conclude(decided, false);
     waitingBytes += bytes;
-    return decided
-      .finally(() => (waitingBytes -= bytes))
-      .then((last) => {
-        finish(call, { request, started, bytes, waited: true }, last);
-        return undefined;
-      });
+    return decided.finally(() => (waitingBytes -= bytes)).then((last) => conclude(last, true));
+  }
+
+  /** People read that a registry is late; a controller does not. */
+  function sayLate(review: LateReview, waitedMs: number | undefined): Pick<RegistryFacts, 'late'> {
+    if (waitedMs === undefined || isByController(review.request)) return {};
+    return { late: { waitedMs, isToldLater: options.late?.isTelling() === true && lateReviews.hasRoom(review) } };
   }
 
   /** What it would have liked to know of registries is known to the next one: its caller has waited long enough. */
@@ -130,7 +157,7 @@ export function createAnswerReview(options: ReviewOptions, send: Send): AnswerRe
     return undefined;
   }
 
-  function finish({ endpoint, response }: Call, answered: Answered, decided: Decided): void {
+  function finish({ endpoint, response }: Call, answered: Finished, decided: Decided): void {
     const { request, started, bytes, waited } = answered;
     const { metrics, logger, onDecided } = options;
     send(response, 200, decided.text);
@@ -143,7 +170,9 @@ export function createAnswerReview(options: ReviewOptions, send: Send): AnswerRe
   }
 }
 
-type Answered = Readonly<{ request: AdmissionRequest; started: number; bytes: number; waited: boolean }>;
+type Concluded = Answered<Decided>;
+
+type Finished = Readonly<{ request: AdmissionRequest; started: number; bytes: number; waited: boolean }>;
 
 function withRegistries(facts: Facts, registries: RegistryFacts | undefined): Facts {
   return registries === undefined ? facts : { registries, ...facts };

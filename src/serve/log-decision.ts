@@ -54,6 +54,19 @@ export function logDecision(
   else logger.error(line, 'failed, and let the object pass');
 }
 
+/** What registries answered too late for the review: a line of its own, with the uid of the other one. */
+export function logLate(logger: Logger, request: AdmissionRequest, findings: Admission['findings']): void {
+  const line = {
+    uid: cutText(request.uid),
+    kind: cutText(request.kind.kind),
+    namespace: cutText(request.namespace),
+    name: cutText(request.name),
+    findings: describeFindings(findings.slice(0, MAX_FINDINGS)),
+    moreFindings: findings.length > MAX_FINDINGS ? findings.length - MAX_FINDINGS : undefined,
+  };
+  logger.info(line, 'found after the answer');
+}
+
 /** A text of a request as log lines have it. */
 export function cutText(text: string): string {
   return shorten(text, MAX_TEXT);

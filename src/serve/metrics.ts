@@ -152,7 +152,7 @@ export function createMetrics() {
   });
   const events = new Counter({
     name: 'pullguard_events_total',
-    help: 'Kubernetes Events about denied and fixed owners, by result: written, dropped (too many), failed.',
+    help: 'Kubernetes Events about owners that were denied or fixed, or whose images were found to fail later, by result: written, dropped (too many), failed.',
     labelNames: ['result'] as const,
     registers,
   });

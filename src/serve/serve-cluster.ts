@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
 import { randomBytes } from 'node:crypto';
 import type { Logger } from 'pino';
-import { readNotices } from '../admission/notices.ts';
+import { readLateNotices, readNotices } from '../admission/notices.ts';
 import { createEventRecorder } from '../cluster/events/events.ts';
 import type { SecretsMode } from '../cluster/facts/fact-collections.ts';
 import { watchFacts } from '../cluster/facts/watch-facts.ts';
@@ -36,7 +36,7 @@ export type ClusterOptions = Readonly<{
 /** What a server takes from a cluster, and gives it. */
 export type JoinedCluster = Readonly<{
   url: string;
-  settings: Pick<ServerSettings, 'facts' | 'now' | 'readiness' | 'onDecided' | 'findEndpoint'>;
+  settings: Pick<ServerSettings, 'facts' | 'now' | 'readiness' | 'onDecided' | 'late' | 'findEndpoint'>;
   /** Reads the pull secrets of pods whose images registries are asked about. */
   readKeyring: ReadKeyring;
   /** Undefined where somebody else makes the certificates. */
@@ -79,14 +79,20 @@ export async function joinCluster(
     },
   });
   const certificate = await manage(options, api, { logger, reportTrouble });
+  const isProven = (): boolean => options.callersAreProven === true || certificate?.paths.areSecret() === true;
   metrics.measureCluster({ facts: facts.ages, isLeader: () => certificate?.isLeader() });
   return {
     url: api.url,
     settings: {
       facts: facts.current,
       onDecided: (request, admission) => {
-        const isProven = options.callersAreProven === true || certificate?.paths.areSecret() === true;
-        if (isProven) events.record(() => readNotices(request, admission));
+        if (isProven()) events.record(() => readNotices(request, admission));
+      },
+      late: {
+        isTelling: isProven,
+        tell: (request, findings) => {
+          if (isProven()) events.record(() => readLateNotices(request, findings));
+        },
       },
       // What it makes is judged by the API server's clock; what others made, by this machine's as well.
       now: api.now,

@@ -69,6 +69,15 @@ export const LARGE_TIME_BUDGET_MS = 2000;
 export const TIME_BUDGET_MS = 100;
 
 /**
+ * Bytes of bodies of reviews that were answered before a registry did, and are kept until it does, for tens of seconds at most: some
+ * hundred, which take 26 MB of heap at worst. What is beyond is told of by the next review only.
+ */
+export const MOST_LATE_BYTES = 512 * 1024;
+
+/** What each of them counts at least: less than that is not kept with it. */
+export const LEAST_LATE_BYTES = 4096;
+
+/**
  * Images and pod specs that are looked at before that time counts: a small object is checked in full also where something else has
  * the processor, as its time would otherwise be up before its first image. A pod of fifty images takes about as many, and 15 ms
  * at worst.

@@ -11,3 +11,8 @@ export function parseDuration(text: string): number | undefined {
   const milliseconds = UNITS[unit];
   return milliseconds === undefined ? undefined : Number(count) * milliseconds;
 }
+
+/** `1.5 s`, from milliseconds. */
+export function formatSeconds(milliseconds: number): string {
+  return `${Math.round(milliseconds / 100) / 10} s`;
+}

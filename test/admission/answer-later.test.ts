@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { answerLater, type Questioning, type Registries } from '../../src/admission/answer-later.ts';
+import { answerLater, type Answered, type Questioning, type Registries } from '../../src/admission/answer-later.ts';
 import type { ImageAnswer } from '../../src/cause/answer.ts';
 import type { ImageQuestion, KnownAnswer, RegistryFacts } from '../../src/pull/facts.ts';
 import { failed, pullable } from '../support/answers.ts';
@@ -60,22 +60,24 @@ function deciding(...repositories: readonly string[]) {
 }
 
 /** Lets time pass until it is decided; for as long as nobody waits. */
-async function settle(decided: Decided | Promise<Decided>, passMs = 1000): Promise<string> {
-  if (decided instanceof Promise) await vi.advanceTimersByTimeAsync(passMs);
-  return (await decided).told;
+async function settle(answered: Answered<Decided> | Promise<Answered<Decided>>, passMs = 1000): Promise<string> {
+  if (answered instanceof Promise) await vi.advanceTimersByTimeAsync(passMs);
+  return (await answered).decided.told;
 }
 
 test('a review that registries have nothing to do with is decided at once, and nobody asks how long it may wait', () => {
   const { registries, asked } = answering({}, { a: { answer: YES, isDue: false }, b: 'not-allowed' });
   const waitMs = vi.fn(() => 250);
-  expect(answerLater(deciding('a', 'b').decide, registries, waitMs)).toMatchObject({ told: 'a ok, b not-allowed' });
+  expect(answerLater(deciding('a', 'b').decide, registries, waitMs)).toMatchObject({
+    decided: { told: 'a ok, b not-allowed' },
+  });
   expect(waitMs).not.toHaveBeenCalled();
   expect(asked).toEqual([]);
 });
 
 test.each<{ when: string; durations: Readonly<Record<string, number>>; told: string; decidedAt: readonly number[] }>([
   { when: 'as soon as the answer is there', durations: { a: 100 }, told: 'a ok', decidedAt: [0, 100] },
-  { when: 'when the time is over, by what is known', durations: { a: 1000 }, told: 'a no-answer', decidedAt: [0, 250] },
+  { when: 'when the time is over, by what is known', durations: { a: 1000 }, told: 'a late', decidedAt: [0, 250] },
   {
     when: 'after the second answer, where the first one raises another question',
     durations: { a: 50, b: 100 },
@@ -85,7 +87,7 @@ test.each<{ when: string; durations: Readonly<Record<string, number>>; told: str
   {
     when: 'when the time for both is over',
     durations: { a: 200, b: 100 },
-    told: 'a ok, b no-answer',
+    told: 'a ok, b late',
     decidedAt: [0, 200, 250],
   },
 ])('it is decided $when', async ({ durations, told, decidedAt }) => {
@@ -103,14 +105,16 @@ test.each([0, -50])(
   'without time to wait (%d ms) it is decided at once, and asks for those who come after',
   (limit) => {
     const { registries, asked } = answering({ a: 10 });
-    expect(answerLater(deciding('a').decide, registries, () => limit)).toMatchObject({ told: 'a unasked' });
+    expect(answerLater(deciding('a').decide, registries, () => limit)).toMatchObject({
+      decided: { told: 'a unasked' },
+    });
     expect(asked).toEqual(['a']);
   },
 );
 
 test('what has to be asked again is asked, and not waited for', () => {
   const { registries, asked } = answering({}, { a: { answer: YES, isDue: true } });
-  expect(answerLater(deciding('a').decide, registries, () => 250)).toMatchObject({ told: 'a ok' });
+  expect(answerLater(deciding('a').decide, registries, () => 250)).toMatchObject({ decided: { told: 'a ok' } });
   expect(asked).toEqual(['a']);
 });
 
@@ -162,6 +166,54 @@ test('reviews that can go on in the same moment do so in different rounds of the
   });
   expect(new Set(await Promise.all(rounds)).size).toBe(3);
   clearImmediate(counting);
+});
+
+describe('what is late', () => {
+  test.each([
+    ['when the time is over', 250, 'a late'],
+    ['where there is no time to wait', 0, 'a unasked'],
+  ])('is decided once more when it has come, for who asks: %s', async (_when, limit, told) => {
+    const { registries, asked } = answering({ a: 1000, b: 1000 });
+    const review = deciding('a', 'b');
+    const answered = answerLater(review.decide, registries, () => limit);
+    if (answered instanceof Promise) await vi.advanceTimersByTimeAsync(250);
+    const { decided, later } = await answered;
+    expect([decided.told, later?.open.length]).toEqual([told, 1]);
+    const last = later?.decide();
+    await vi.advanceTimersByTimeAsync(3000);
+    // Also what it raises is asked, and waited for.
+    expect((await last)?.told).toBe('a ok, b ok');
+    expect(asked).toEqual(['a', 'b']);
+  });
+
+  test('is nothing where all has come, or will never', async () => {
+    const known: Registries['known'] = { get: () => 'no-answer' };
+    expect(answerLater(deciding('a').decide, { ...answering({}).registries, known }, () => 250)).toMatchObject({
+      later: undefined,
+    });
+    const answered = answerLater(deciding('a').decide, answering({ a: 10 }).registries, () => 250);
+    await vi.advanceTimersByTimeAsync(100);
+    expect((await answered).later).toBeUndefined();
+  });
+
+  test('is told with the time that was waited, and only then', async () => {
+    const { registries } = answering({ a: 1000 });
+    const waited: unknown[] = [];
+    const review = deciding('a');
+    const answered = answerLater(
+      (known, waitedMs) => {
+        waited.push(waitedMs);
+        return review.decide(known);
+      },
+      registries,
+      () => 250,
+    );
+    await vi.advanceTimersByTimeAsync(250);
+    const last = (await answered).later?.decide();
+    await vi.advanceTimersByTimeAsync(1000);
+    await last;
+    expect(waited).toEqual([undefined, 250, undefined]);
+  });
 });
 
 describe('a failure is the caller’s', () => {

@@ -151,6 +151,7 @@ function nameEvent(owner: string, key: string): string {
 const REASONS: Readonly<Record<Notice['outcome'], Readonly<{ type: string; reason: string }>>> = {
   denied: { type: 'Warning', reason: 'ImageDenied' },
   fixed: { type: 'Normal', reason: 'ImagePullFixed' },
+  late: { type: 'Warning', reason: 'ImagePullMayFail' },
 };
 
 async function create(call: Call, { namespace, name, all }: Paths, due: DueEvent): Promise<WrittenEvent> {
