@@ -175,7 +175,7 @@ async function listCommands(): Promise<readonly Route[]> {
     { name: 'check, a Deployment', run: () => check([manifest], { config: policy, output: 'text' }, io) },
     {
       name: 'scan, two namespaces',
-      run: () => scan({ config: policy, kubeconfig, secrets: 'default-secret-only', output: 'table' }, io),
+      run: () => scan({ config: policy, kubeconfig, secrets: 'default-secret-only', output: 'text' }, io),
     },
   ];
 }

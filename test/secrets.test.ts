@@ -10,7 +10,7 @@ import { hideCredentials } from '../src/cli/io.ts';
 import { parseReference } from '../src/image/parse-reference.ts';
 import { readDockerConfig } from '../src/pull/docker-config.ts';
 import { loadPolicy } from '../src/rules/policy.ts';
-import { formatScanJson, formatScanTable } from '../src/scan/format-scan.ts';
+import { formatScanJson, formatScanText } from '../src/scan/format-scan.ts';
 import { createTally } from '../src/scan/tally.ts';
 import { logDecision } from '../src/serve/log-decision.ts';
 import { quote } from '../src/text/quote.ts';
@@ -151,7 +151,7 @@ async function printImage(written: string): Promise<readonly string[]> {
     ...printReview(review.review, admission),
     formatCheckText(found, false),
     formatCheckJson(found),
-    formatScanTable(scanned, { color: false, width: undefined }),
+    formatScanText(scanned, false),
     formatScanJson(scanned),
     text.printed.stdout,
     json.printed.stdout,
@@ -191,7 +191,7 @@ function printElsewhere(written: string): readonly string[] {
   return [
     ...policies,
     JSON.stringify(config),
-    hideCredentials(`error: unknown command '${written}'\n(--help says more)`),
+    hideCredentials(`error: unknown command '${written}'\n(run with --help for usage)`),
     hideCredentials(`error: option '--port <number>' argument '${written}' is invalid. must be a port`),
   ];
 }

@@ -1,4 +1,3 @@
-import { styleText } from 'node:util';
 import type { Action } from '../policy/policy.ts';
 import { escapeUnprintable } from '../text/quote.ts';
 import { describeFinding, nameSubject } from '../report/finding.ts';
@@ -6,26 +5,35 @@ import { redact } from '../text/redact.ts';
 import { formatFieldPath } from '../text/json.ts';
 import type { Decision, Finding } from '../engine/evaluate.ts';
 import type { Position } from '../manifest/document.ts';
-import { listRemedies, listSkipped } from '../report/notes.ts';
+import { listSkipped } from '../report/notes.ts';
+import {
+  countMarks,
+  formatBlocks,
+  formatCount,
+  markFinding,
+  paintMark,
+  type Block,
+  type BlockLine,
+} from '../report/blocks.ts';
 
 export type LocatedFinding = Finding & Position & Readonly<{ file: string }>;
 
-/** All that was learned from the paths given. */
+/** The result of checking all paths. */
 export type CheckResult = Readonly<{
   findings: readonly LocatedFinding[];
   /** Files and places in them that could not be read. */
   errors: readonly Readonly<{ file: string; line?: number; column?: number; message: string }>[];
-  /** Objects judged; other Kubernetes objects; documents that are none. */
+  /** Objects checked; other Kubernetes objects; documents that are not Kubernetes objects. */
   counts: Readonly<{ workloads: number; otherObjects: number; foreign: number }>;
-  /** Rules that did not run, and the facts they missed. */
+  /** Rules that did not run, and the facts that they lacked. */
   skipped: Decision['skipped'];
   /** Objects with images that were not checked. */
   unchecked?: readonly Unchecked[];
 }>;
 
 /**
- * An object with an image that was not read, and the place of its first. `kind`: the kind is not known. `apiVersion`: it is known in
- * another group. `misplaced`: it is known, and has no pods there.
+ * An object with images that were not read, and the place of the first one. `kind`: the kind is unknown. `apiVersion`: it is known in
+ * another group. `misplaced`: the kind is known, but has no containers at that place.
  */
 export type Unchecked = Position &
   Readonly<{
@@ -39,30 +47,42 @@ export type Unchecked = Position &
     group?: string;
   }>;
 
-type Style = Parameters<typeof styleText>[0];
-const STYLES: Readonly<Record<Action | 'error', Style>> = { deny: 'red', error: 'red', warn: 'yellow', audit: 'gray' };
-
-/** A line per finding, `file:line:column: deny: Deployment/web container "app": … (rule)`, as editors and CI logs link it. */
+/** A block per workload with a line per finding; then what could not be read or checked, and the counts. */
 export function formatCheckText(result: CheckResult, color: boolean): string {
-  const paint = (word: Action | 'error'): string =>
-    color ? styleText(STYLES[word], word, { validateStream: false }) : word;
-  const findings = result.findings.map((finding) => {
-    const text = `${nameSubject(finding)}: ${describeFinding(finding)} (${finding.rule})`;
-    return `${formatPlace(finding)}: ${paint(finding.action)}: ${text}\n`;
-  });
   const errors = result.errors.map(
-    (error) => `${formatPlace(error)}: ${paint('error')}: ${escapeUnprintable(error.message)}\n`,
+    (error) => `${formatPlace(error)}: ${paintMark('error', color)}: ${escapeUnprintable(error.message)}\n`,
   );
-  const notes = [...listRemedies(result.findings), ...listSkipped(result.skipped)];
+  const notes = [
+    ...listUnchecked(result).map((one) => `${formatPlace(one)}: not checked: ${describeUnchecked(one)}`),
+    ...listSkipped(result.skipped),
+  ];
   return [
-    ...findings,
+    // Each remedy once: the reader of one check is usually the author of all of it.
+    formatBlocks(listBlocks(result.findings), { color, repeatRemedies: false }),
     ...errors,
-    ...listUnchecked(result).map(
-      (one) => `${formatPlace(one)}: not checked: ${escapeUnprintable(describeUnchecked(one))}\n`,
-    ),
     ...notes.map((note) => `${escapeUnprintable(note)}\n`),
     `${summarize(result)}\n`,
   ].join('');
+}
+
+/** The findings of each workload of each file, in the order of the files. */
+function listBlocks(findings: readonly LocatedFinding[]): readonly Block[] {
+  const blocks = new Map<string, { title: string; lines: BlockLine[] }>();
+  for (const finding of findings) {
+    const title = nameObject(finding.workload);
+    const key = `${finding.file}\0${title}`;
+    const block = blocks.get(key) ?? { title, lines: [] };
+    blocks.set(key, block);
+    const where = finding.label === undefined ? '' : `${finding.label}: `;
+    const text = `${where}${describeFinding(finding)} (${finding.rule})`;
+    block.lines.push({ place: formatPlace(finding), ...markFinding(finding), text });
+  }
+  return [...blocks.values()];
+}
+
+function nameObject(workload: LocatedFinding['workload']): string {
+  const { namespace } = workload;
+  return `${nameSubject({ workload })}${namespace === '' ? '' : ` (namespace ${redact(namespace)})`}`;
 }
 
 /** One JSON document: `findings`, `errors`, `skipped` rules, and `summary` with the counts. */
@@ -90,11 +110,11 @@ function describeUnchecked({ apiVersion, kind, name, field, cause, group = '' }:
   const subject = `${redact(kind)}/${redact(name)} (${redact(apiVersion)}) has images`;
   switch (cause) {
     case 'kind':
-      return `${subject}, and its kind is not known: name it in the policy under workloads`;
+      return `${subject}, but its kind is unknown: add the kind under workloads in the policy`;
     case 'apiVersion':
-      return `${subject}, and ${redact(kind)} is of ${group === '' ? 'v1' : `the group ${group}`}: correct the apiVersion, or name this one in the policy under workloads`;
+      return `${subject}, but ${redact(kind)} belongs to ${group === '' ? 'v1' : `the group ${group}`}: correct the apiVersion, or add this kind under workloads in the policy`;
     case 'misplaced':
-      return `${subject} at ${redact(field)}, where its kind has no list of containers: correct the indentation, or the policy under workloads`;
+      return `${subject} at ${redact(field)}, where its kind has no containers: correct the indentation, or the entry under workloads in the policy`;
   }
 }
 
@@ -121,20 +141,20 @@ function toJson(finding: LocatedFinding): object {
 }
 
 function summarize(result: CheckResult): string {
+  const { errors } = result;
   const { workloads, otherObjects, foreign } = result.counts;
-  const found = [
-    `${count(result, 'deny')} to be denied`,
-    `${count(result, 'warn')} to be warned about`,
-    ...(count(result, 'audit') > 0 ? [`${count(result, 'audit')} for the audit log`] : []),
-    ...(result.errors.length > 0 ? [`${result.errors.length} could not be read`] : []),
+  const found = countMarks(result.findings.map((finding) => markFinding(finding).mark));
+  const unchecked = listUnchecked(result).length;
+  const rest = [
+    ...(errors.length > 0 ? [`${formatCount(errors.length, 'problem')} reading the input`] : []),
+    ...(unchecked > 0 ? [`${formatCount(unchecked, 'object')} with images not checked`] : []),
+    ...(otherObjects > 0 ? [`${formatCount(otherObjects, 'object')} without images skipped`] : []),
+    ...(foreign > 0 ? [`${formatCount(foreign, 'document')} skipped, not Kubernetes objects`] : []),
   ];
-  const skipped = [
-    ...(listUnchecked(result).length > 0 ? [`${listUnchecked(result).length} with images that were not checked`] : []),
-    ...(otherObjects > 0 ? [`${otherObjects} without images`] : []),
-    ...(foreign > 0 ? [`${foreign} that are no Kubernetes objects`] : []),
-  ];
-  const left = skipped.length > 0 ? `; skipped ${skipped.join(' and ')}` : '';
-  return `${workloads} ${workloads === 1 ? 'workload' : 'workloads'} checked: ${found.join(', ')}${left}`;
+  const checked = `${formatCount(workloads, 'workload')} checked`;
+  const isFine = found === '' && workloads > 0 && errors.length === 0 && unchecked === 0;
+  const outcome = isFine ? 'no problems found' : found;
+  return [outcome === '' ? checked : `${checked}: ${outcome}`, ...rest].join('; ');
 }
 
 function count({ findings }: CheckResult, action: Action): number {

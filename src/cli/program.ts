@@ -11,18 +11,21 @@ import {
   parseLife,
   parsePort,
   parseSeconds,
+  scanOutputOption,
   secretsOption,
 } from './options.ts';
 import type { ScanOptions } from './scan.ts';
 import type { ServeOptions } from './serve.ts';
 
-/** Told the exit code of the command that ran. */
+/** Called with the exit code of the command that ran. */
 export type Finish = (code: ExitCode) => void;
 
-/** The command line. Each command is loaded when it is called: `check` should not wait for a web server to load. */
+/** The command line. Each command is loaded when it is called, so that `check` does not load a web server. */
 export function buildProgram(io: Io, finish: Finish): Command {
   const program = new Command('pullguard')
-    .description('Prevents image pull failures in Kubernetes: an admission webhook, and the same rules offline.')
+    .description(
+      'Prevents image pull failures in Kubernetes: an admission webhook, and the same checks on the command line.',
+    )
     .version(readVersion())
     .configureOutput({
       writeOut: (text) => io.stdout.write(text),
@@ -31,7 +34,7 @@ export function buildProgram(io: Io, finish: Finish): Command {
         write(hideCredentials(text));
       },
     })
-    .showHelpAfterError('(--help says more)')
+    .showHelpAfterError('(run with --help for usage)')
     .exitOverride();
   addServe(program, finish);
   addCheck(program, io, finish);
@@ -44,59 +47,66 @@ export function buildProgram(io: Io, finish: Finish): Command {
 
 function addServe(program: Command, finish: Finish): void {
   addConnectionOptions(program.command('serve'), 'the cluster it runs in, if any')
-    .description(
-      'run the webhook: /mutate and /validate over TLS, and an admin port with /healthz, /readyz and /metrics',
-    )
-    .option('--config <file>', 'policy to judge by, taken over whenever the file changes (default: the built-in one)')
+    .description('run the webhook: /mutate and /validate over TLS, and /healthz, /readyz and /metrics on an admin port')
+    .option('--config <file>', 'policy file, reloaded when it changes (default: the built-in policy)')
     .option('--host <address>', 'address to listen on', '0.0.0.0')
-    .option('--port <number>', 'port of the webhook, 0 for any free one', parsePort, 8443)
-    .option('--admin-port <number>', 'port for health and metrics, plain HTTP, 0 for any free one', parsePort, 8080)
+    .option('--port <number>', 'port of the webhook; 0 for any free port', parsePort, 8443)
+    .option(
+      '--admin-port <number>',
+      'port for health checks and metrics, plain HTTP; 0 for any free port',
+      parsePort,
+      8080,
+    )
     .option(
       '--tls-cert <file>',
-      'serving certificate (PEM), taken over whenever it changes; without one a CA and certificate are made',
+      'serving certificate (PEM), reloaded when it changes (default: create a CA and a certificate)',
     )
-    .option('--tls-key <file>', 'private key of the certificate (PEM)')
-    .option('--ca-out <file>', 'write the CA of the certificate that was made, for caBundle')
+    .option('--tls-key <file>', 'private key of --tls-cert (PEM)')
+    .option('--ca-out <file>', 'write the CA that was created to this file, for caBundle')
     .option(
       '--dns-name <names...>',
-      'DNS names and IP addresses for the certificate that is made (default: localhost and the Service)',
+      'DNS names and IP addresses of the certificate that is created (default: localhost and the Service)',
     )
     .option(
       '--client-ca <file>',
-      'only serve clients with a certificate of one of these CAs (PEM), reloaded whenever the file changes',
+      'require client certificates signed by one of these CAs (PEM), reloaded when the file changes',
     )
-    .option('--client-name <names...>', 'of these, only clients whose certificate has one of these common or DNS names')
+    .option(
+      '--client-name <names...>',
+      'with --client-ca: accept only client certificates with one of these common names or DNS names',
+    )
     .option(
       '--drain-seconds <number>',
-      'how long to serve on after SIGTERM, until the cluster has noticed',
+      'seconds to keep serving after SIGTERM, until the cluster sends no more requests',
       parseSeconds,
       5,
     )
     .addOption(
-      new Option('--log-level <level>', 'least severe log lines to write')
+      new Option('--log-level <level>', 'lowest level to log')
         .choices(['debug', 'info', 'warn', 'error'])
         .default('info'),
     )
     .addOption(
-      new Option(
-        '--offline',
-        'judge by the manifests alone, asking no registry and no cluster, not even the one it runs in',
-      )
+      new Option('--offline', 'use neither a cluster (not even the one it runs in) nor registries')
         .default(false)
         .conflicts(['kubeconfig', 'context', 'tlsSecret']),
     )
     .addOption(secretsOption())
-    .option('--watch-nodes', 'also watch nodes, for image-fits: disk pressure, space and images that are there', false)
+    .option(
+      '--watch-nodes',
+      'also watch nodes, for image-fits: disk pressure, disk size, and images already present',
+      false,
+    )
     .addOption(
       new Option(
         '--tls-secret <name>',
-        'keep a CA and certificate of its own in this Secret, renew them, and have the webhook configurations trust them',
+        'keep a self-made CA and certificate in this Secret, renew them, and set caBundle of the webhook configurations',
       ).conflicts(['tlsCert', 'tlsKey', 'caOut']),
     )
-    .option('--webhook-configuration <name>', 'webhook configurations to keep the caBundle of', 'pullguard')
-    .option('--service <name>', 'Service that the webhook configurations name', 'pullguard')
-    .option('--ca-life <duration>', 'life of a CA that it makes in a cluster: 3650d, 24h, 30m, 60s', parseLife)
-    .option('--certificate-life <duration>', 'life of a certificate that it makes in a cluster', parseLife)
+    .option('--webhook-configuration <name>', 'name of the webhook configurations to set caBundle of', 'pullguard')
+    .option('--service <name>', 'Service that the webhook configurations call', 'pullguard')
+    .option('--ca-life <duration>', 'validity of a CA kept in --tls-secret, such as 3650d, 24h or 30m', parseLife)
+    .option('--certificate-life <duration>', 'validity of a certificate kept in --tls-secret', parseLife)
     .action(async (options: Omit<ServeOptions, 'dnsName'> & { dnsName?: string[] }) => {
       const { serve } = await import('./serve.ts');
       finish(await serve({ ...options, dnsName: options.dnsName ?? [] }));
@@ -106,9 +116,9 @@ function addServe(program: Command, finish: Finish): void {
 function addCheck(program: Command, io: Io, finish: Finish): void {
   program
     .command('check')
-    .description('judge manifests by the rules of the webhook: YAML and JSON files, folders, or - for standard input')
-    .argument('<path...>', 'files or folders; a folder is searched for .yaml, .yml and .json')
-    .option('--config <file>', 'policy to judge by (default: the built-in one)')
+    .description('check manifests with the rules of the webhook: YAML and JSON files, folders, or - for standard input')
+    .argument('<path...>', 'files or folders; folders are searched for .yaml, .yml and .json files')
+    .option('--config <file>', 'policy file (default: the built-in policy)')
     .addOption(outputOption('text', 'json'))
     .addHelpText('after', EXIT_CODES)
     .action(async (paths: string[], options: CheckOptions) => {
@@ -120,30 +130,30 @@ function addCheck(program: Command, io: Io, finish: Finish): void {
 function addImage(program: Command, io: Io, finish: Finish): void {
   program
     .command('image')
-    .description('say what image addresses mean, or why they are wrong and what was meant; - reads one a line')
-    .argument('<ref...>', 'image addresses')
+    .description('explain image references, or what is wrong with them; - reads one per line from standard input')
+    .argument('<ref...>', 'image references')
     .option(
       '--config <file>',
-      'policy that says which pull secret and mirror they get, and how registries are asked (default: the built-in one)',
+      'policy file, for pull secrets, mirrors and how to ask registries (default: the built-in policy)',
     )
-    .option('--probe', 'ask the registry of each whether it can be pulled, as kubelet would', false)
+    .option('--probe', 'ask the registry whether the image can be pulled, as kubelet would', false)
     .option(
       '--docker-config <file>',
-      'docker config.json with logins to ask with, or what is in a pull secret (default: ask anonymously)',
+      'with --probe: docker config.json with credentials, or the content of a pull secret (default: ask anonymously)',
     )
     .addOption(outputOption('text', 'json'))
-    .addHelpText('after', `${EXIT_CODES};\nwith --probe also 1 when an image cannot be pulled, or nobody can tell`)
-    .action(async (addresses: string[], options: ImageOptions) => {
+    .addHelpText('after', `${EXIT_CODES};\nwith --probe also 1 if an image cannot be pulled, or if that is not known`)
+    .action(async (images: string[], options: ImageOptions) => {
       const { image } = await import('./image.ts');
-      finish(await image(addresses, options, io));
+      finish(await image(images, options, io));
     });
 }
 
 function addRules(program: Command, io: Io, finish: Finish): void {
   program
     .command('rules')
-    .description('list the rules, or print the documentation of one')
-    .argument('[id]', 'the rule')
+    .description('list the rules, or print the documentation of one rule')
+    .argument('[id]', 'ID of the rule')
     .action(async (id: string | undefined) => {
       const { rules } = await import('./rules.ts');
       finish(rules(id, io));
@@ -153,11 +163,11 @@ function addRules(program: Command, io: Io, finish: Finish): void {
 function addCerts(program: Command, io: Io, finish: Finish): void {
   program
     .command('certs')
-    .description('make a CA and a serving certificate: ca.crt, tls.crt and tls.key')
-    .requiredOption('--dns-name <names...>', 'DNS names and IP addresses the webhook is called by')
+    .description('create a CA and a serving certificate: ca.crt, tls.crt and tls.key')
+    .requiredOption('--dns-name <names...>', 'DNS names and IP addresses of the webhook')
     .option('--out <folder>', 'folder to write to', 'certs')
-    .option('--days <number>', 'how long they are valid', '365')
-    .option('--force', 'replace files that are there', false)
+    .option('--days <number>', 'validity in days', '365')
+    .option('--force', 'replace existing files', false)
     .action(async (options: CertsOptions) => {
       const { certs } = await import('./certs.ts');
       finish((await certs(options, io)) === 0 ? 0 : 2);
@@ -166,12 +176,12 @@ function addCerts(program: Command, io: Io, finish: Finish): void {
 
 function addScan(program: Command, io: Io, finish: Finish): void {
   addConnectionOptions(program.command('scan'), '$KUBECONFIG or ~/.kube/config')
-    .description('judge what is in a cluster by the rules of the webhook: what would be denied, fixed and warned about')
-    .option('-n, --namespace <names...>', 'namespaces to look at (default: all)')
-    .option('--config <file>', 'policy to judge by (default: the built-in one)')
+    .description('audit a running cluster with the rules of the webhook: what would be denied, fixed or warned about')
+    .option('-n, --namespace <names...>', 'namespaces to audit (default: all)')
+    .option('--config <file>', 'policy file (default: the built-in policy)')
     .addOption(secretsOption())
-    .addOption(outputOption('table', 'json'))
-    .addHelpText('after', `${EXIT_CODES}, or a cluster that could not be read in full`)
+    .addOption(scanOutputOption())
+    .addHelpText('after', `${EXIT_CODES},\nor a cluster that could not be read completely`)
     .action(async (options: ScanOptions) => {
       const { scan } = await import('./scan.ts');
       finish(await scan(options, io));

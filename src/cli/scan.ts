@@ -1,5 +1,5 @@
 import type { SecretsMode } from '../cluster/facts/fact-collections.ts';
-import { formatScanJson, formatScanTable } from '../scan/format-scan.ts';
+import { formatScanJson, formatScanText } from '../scan/format-scan.ts';
 import { UsageError, type ExitCode, type Io } from './io.ts';
 import { loadConfig } from './load-config.ts';
 import type { ConnectionOptions } from './options.ts';
@@ -8,18 +8,18 @@ import { ApiError } from '../cluster/connection/api-server.ts';
 import { describeRefusal, reachCluster } from './reach-cluster.ts';
 import { scanCluster } from '../scan/scan-cluster.ts';
 import { isLabel } from '../text/kubernetes-name.ts';
-import { findWidth, useColor } from './terminal.ts';
+import { useColor } from './terminal.ts';
 
 export type ScanOptions = ConnectionOptions &
   Readonly<{
     config?: string;
-    /** All namespaces without any. */
+    /** All namespaces by default. */
     namespace?: readonly string[];
     secrets: SecretsMode;
-    output: 'table' | 'json';
+    output: 'text' | 'json';
   }>;
 
-/** `pullguard scan`: checks what is in a cluster by the rules of the webhook. What cannot be listed hides nothing else. */
+/** `pullguard scan`: audits a running cluster with the rules of the webhook. What cannot be listed does not hide the rest. */
 export async function scan(options: ScanOptions, io: Io): Promise<ExitCode> {
   const policy = loadConfig(options.config);
   const namespaces = checkNames(options.namespace ?? []);
@@ -28,10 +28,7 @@ export async function scan(options: ScanOptions, io: Io): Promise<ExitCode> {
   try {
     const result = await scanCluster({ api, policy, secrets: options.secrets, namespaces, progress });
     progress.clear();
-    const text =
-      options.output === 'json'
-        ? formatScanJson(result)
-        : formatScanTable(result, { color: useColor(io), width: findWidth(io.stdout) });
+    const text = options.output === 'json' ? formatScanJson(result) : formatScanText(result, useColor(io));
     io.stdout.write(text);
     if (result.errors.length > 0) return 2;
     return result.groups.some((group) => group.result === 'denied') ? 1 : 0;
@@ -43,12 +40,12 @@ export async function scan(options: ScanOptions, io: Io): Promise<ExitCode> {
   }
 }
 
-/** What no namespace can be called would lead to another place in the API. */
+/** A name that is not valid for a namespace could lead to another path of the API. */
 function checkNames(names: readonly string[]): readonly string[] {
   for (const name of names) {
     if (!isLabel(name)) {
       throw new UsageError(
-        `--namespace ${JSON.stringify(name)} is no name of a namespace: lower-case letters, digits and "-" between them, at most 63 in all`,
+        `--namespace ${JSON.stringify(name)} is not a valid namespace name: use at most 63 lowercase letters, digits and "-"`,
       );
     }
   }

@@ -1,20 +1,4 @@
-import type { Decision, Finding, Lack } from '../engine/evaluate.ts';
-
-/** More at once are not read; each finding has its own in `-o json`. */
-const MOST_REMEDIES = 10;
-
-/** What to do about findings, each remedy once: `remedy (reference-valid): Write the address as …`. */
-export function listRemedies(findings: readonly Finding[]): readonly string[] {
-  const remedies = [
-    ...new Set(
-      findings
-        .filter(({ action, severity }) => action !== 'audit' && severity !== 'notice')
-        .map(({ rule, remedy }) => `remedy (${rule}): ${remedy}`),
-    ),
-  ];
-  const left = remedies.length - MOST_REMEDIES;
-  return [...remedies.slice(0, MOST_REMEDIES), ...(left > 0 ? [`${left} more remedies: -o json has them`] : [])];
-}
+import type { Decision, Lack } from '../engine/evaluate.ts';
 
 /** Rules that did not run, and why. */
 export function listSkipped(skipped: Decision['skipped']): readonly string[] {

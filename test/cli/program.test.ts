@@ -61,10 +61,10 @@ describe('help', () => {
   });
 
   test.each([
-    ['check', 'Exit codes: 0 fine, 1 something would be denied, 2 misuse or input that cannot be read'],
-    ['image', 'Exit codes: 0 fine, 1 something would be denied, 2 misuse or input that cannot be read'],
-    ['scan', 'read in full'],
-    ['scan', '(choices: "table", "json", default: "table")'],
+    ['check', 'Exit codes: 0 nothing would be denied, 1 something would be denied, 2 wrong usage or unreadable input'],
+    ['image', 'Exit codes: 0 nothing would be denied, 1 something would be denied, 2 wrong usage or unreadable input'],
+    ['scan', 'read completely'],
+    ['scan', '(choices: "text", "json", default: "text")'],
     ['serve', '(choices: "default-secret-only", "all", "none", default: "default-secret-only")'],
   ])('of %s says: %s', async (command, text) => {
     expect((await run(command, '--help')).stdout.replaceAll(/\s+/g, ' ')).toContain(text);
@@ -81,9 +81,9 @@ test('the version is that of the package', async () => {
 describe('misuse is exit code 2, with one line that says what is wrong and where to read on', () => {
   const invalid = (option: string, value: string, why: string): string =>
     `option '${option}' argument '${value}' is invalid. ${why}`;
-  const PORT = 'A port is a number from 0 to 65535.';
-  const SECONDS = 'A time is a number of seconds from 0 to 3600.';
-  const LIFE = 'A duration is a number and s, m, h or d, such as 12h.';
+  const PORT = 'Use a number from 0 to 65535.';
+  const SECONDS = 'Use a number of seconds from 0 to 3600.';
+  const LIFE = 'Use a number with s, m, h or d, such as 12h.';
 
   test.each<[args: string, message: string]>([
     ['chekc a.yaml', "unknown command 'chekc'\n(Did you mean check?)"],
@@ -113,7 +113,7 @@ describe('misuse is exit code 2, with one line that says what is wrong and where
     expect(await run(...args.split(' '))).toEqual({
       code: 2,
       stdout: '',
-      stderr: `error: ${message}\n(--help says more)\n`,
+      stderr: `error: ${message}\n(run with --help for usage)\n`,
     });
   });
 
@@ -169,11 +169,11 @@ describe('pullguard rules', () => {
   });
 
   test.each([
-    ['mirror-usde', 'there is no rule "mirror-usde"; did you mean "mirror-used"?'],
-    ['pull-secret', 'there is no rule "pull-secret"; did you mean "pull-secrets-valid"?'],
-    ['TEMPLATE', `there is no rule "TEMPLATE"; known are ${RULE_IDS}`],
-    ['../../package.json', `there is no rule "../../package.json"; known are ${RULE_IDS}`],
-    ['', `there is no rule ""; known are ${RULE_IDS}`],
+    ['mirror-usde', 'unknown rule "mirror-usde"; did you mean "mirror-used"?'],
+    ['pull-secret', 'unknown rule "pull-secret"; did you mean "pull-secrets-valid"?'],
+    ['TEMPLATE', `unknown rule "TEMPLATE"; known are ${RULE_IDS}`],
+    ['../../package.json', `unknown rule "../../package.json"; known are ${RULE_IDS}`],
+    ['', `unknown rule ""; known are ${RULE_IDS}`],
   ])('an id that is none, %j, is told with the ones there are', async (id, message) => {
     await expect(run('rules', id)).rejects.toThrow(new UsageError(message));
   });

@@ -40,7 +40,7 @@ async function judge(file: string, policy?: string): Promise<{ code: number; std
   const kubeconfig = writeKubeconfig(server, folder.at('kubeconfig'));
   const io = capturedIo({});
   const config = policy === undefined ? {} : { config: new URL(policy, TRIALS).pathname };
-  const code = await scan({ ...config, kubeconfig, secrets: 'all', output: 'table' }, io);
+  const code = await scan({ ...config, kubeconfig, secrets: 'all', output: 'text' }, io);
   return { code, stdout: io.printed.stdout };
 }
 
@@ -61,5 +61,7 @@ test.each<[file: string, told: RegExp]>([
 test('three pods with an image without a key are denied, whatever else they run', async () => {
   const { code, stdout } = await judge('second-image-without-key.yaml', 'second-image-without-key.policy.yaml');
   expect(code).toBe(1);
-  expect(stdout).toMatch(/Pod\/one .*other\/app:1[^]*Pod\/three .*private\/app:1[^]*Pod\/two .*other\/app:1/);
+  expect(stdout).toMatch(
+    /Pod\/one .*\n.*other\/app:1[^]*Pod\/three .*\n.*private\/app:1[^]*Pod\/two .*\n.*other\/app:1/,
+  );
 });

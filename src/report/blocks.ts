@@ -1,0 +1,102 @@
+import { styleText } from 'node:util';
+import type { Finding } from '../engine/evaluate.ts';
+import { escapeUnprintable } from '../text/quote.ts';
+
+/** The first word of a line, most urgent first. `unfixed`: a Pod that lacks a fix; `audit`: only written to the audit log. */
+export const MARKS = ['error', 'unfixed', 'warning', 'notice', 'audit'] as const;
+export type Mark = (typeof MARKS)[number];
+
+type Style = Parameters<typeof styleText>[0];
+const STYLES: Readonly<Record<Mark, Style>> = {
+  error: 'red',
+  unfixed: 'yellow',
+  warning: 'yellow',
+  notice: 'gray',
+  audit: 'gray',
+};
+
+/** One finding in one line. `place`: `shop.yaml:11:33`; `remedy`: what to do about it, if the line does not say it. */
+export type BlockLine = Readonly<{ place?: string; mark: Mark; text: string; remedy?: string | undefined }>;
+
+/** The findings of one object. */
+export type Block = Readonly<{ title: string; lines: readonly BlockLine[] }>;
+
+export type BlockLook = Readonly<{
+  color: boolean;
+  /** Whether a remedy is repeated in each block that needs it. */
+  repeatRemedies: boolean;
+}>;
+
+/** Blocks with an empty line after each: the title, the findings from the most urgent down, and each remedy once. */
+export function formatBlocks(blocks: readonly Block[], { color, repeatRemedies }: BlockLook): string {
+  const shown = new Set<string>();
+  return blocks
+    .map(({ title, lines }) => {
+      if (repeatRemedies) shown.clear();
+      return `${escapeUnprintable(title)}\n${formatLines(lines, shown, color)}\n`;
+    })
+    .join('');
+}
+
+export function paintMark(mark: Mark, color: boolean): string {
+  return color ? styleText(STYLES[mark], mark, { validateStream: false }) : mark;
+}
+
+/** What the line of a finding says first, and what to do: nothing about what is fixed or harmless. */
+export function markFinding({ action, severity, remedy }: Finding): Pick<BlockLine, 'mark' | 'remedy'> {
+  if (action === 'audit') return { mark: 'audit' };
+  return severity === 'notice' ? { mark: 'notice' } : { mark: severity, remedy };
+}
+
+/** `2 errors, 1 notice`: the marks that occur, most urgent first; empty if there are none. */
+export function countMarks(marks: readonly Mark[]): string {
+  return MARKS.map((mark) => [mark, marks.filter((each) => each === mark).length] as const)
+    .filter(([, count]) => count > 0)
+    .map(([mark, count]) => formatCount(count, NOUNS[mark]))
+    .join(', ');
+}
+
+const NOUNS: Readonly<Record<Mark, string>> = {
+  error: 'error',
+  unfixed: 'unfixed finding',
+  warning: 'warning',
+  notice: 'notice',
+  audit: 'audit finding',
+};
+
+/** `1 workload`, `2 workloads`. */
+export function formatCount(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}
+
+const MARK_WIDTH = Math.max(...MARKS.map((mark) => mark.length));
+
+function formatLines(lines: readonly BlockLine[], shown: Set<string>, color: boolean): string {
+  const placeWidth = Math.max(...lines.map(({ place = '' }) => place.length));
+  return groupLines(lines)
+    .map((group) => {
+      const rows = group.map(({ place, mark, text }) => {
+        const before = place === undefined ? '' : `${place.padEnd(placeWidth)}  `;
+        const padding = ' '.repeat(MARK_WIDTH - mark.length);
+        return `  ${before}${paintMark(mark, color)}${padding}  ${escapeUnprintable(text)}\n`;
+      });
+      const remedy = group[0]?.remedy;
+      if (remedy === undefined || shown.has(remedy)) return rows.join('');
+      shown.add(remedy);
+      return `${rows.join('')}    Fix: ${escapeUnprintable(remedy)}\n`;
+    })
+    .join('');
+}
+
+/** Lines with one mark and one remedy together, the most urgent mark first; otherwise in the order in which they are given. */
+function groupLines(lines: readonly BlockLine[]): readonly (readonly BlockLine[])[] {
+  const sorted = [...lines].sort((left, right) => MARKS.indexOf(left.mark) - MARKS.indexOf(right.mark));
+  const groups = new Map<string, BlockLine[]>();
+  for (const line of sorted) {
+    const key = `${line.mark} ${line.remedy ?? ''}`;
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [line]);
+    else group.push(line);
+  }
+  return [...groups.values()];
+}
