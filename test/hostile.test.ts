@@ -108,7 +108,7 @@ beforeAll(async () => {
   for await (const line of createInterface({ input: server.stdout! })) {
     const told = JSON.parse(line) as { msg: string; port: number };
     if (told.msg === 'listening') port = told.port;
-    isKnown ||= told.msg === 'cluster known';
+    isKnown ||= told.msg === 'cluster state loaded';
     if (isKnown && port > 0) break;
   }
   server.stdout!.resume();

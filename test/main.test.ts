@@ -301,7 +301,7 @@ describe.concurrent('serve', () => {
     expect(await reloads(served)).toBe('0 failure, 1 success');
 
     change('rules: { tag-explicit: dney }\n');
-    const told = await waitForLog(served.log, 'the changed policy cannot be used, the last good one stays');
+    const told = await waitForLog(served.log, 'policy reload failed, keeping the last valid policy');
     expect(told['problem']).toBe(
       `${policy}:3:24: must be one of off, audit, warn, deny, is "dney"; did you mean "deny"?`,
     );

@@ -7,13 +7,13 @@ import { readServingCertificate } from '../tls/source.ts';
 import { quoteForShell } from './terminal.ts';
 
 export type CertsOptions = Readonly<{
-  /** DNS names and IP addresses the webhook is called by. */
+  /** DNS names and IP addresses of the webhook. */
   dnsName: readonly string[];
-  /** Folder to write to, made if missing; `certs` unless told otherwise. */
+  /** Folder to write to, created if missing; `certs` by default. */
   out?: string;
-  /** Life in days, as typed; 365 unless told otherwise. */
+  /** Validity in days, as typed; 365 by default. */
   days?: string | number;
-  /** Replace files that exist. */
+  /** Replace existing files. */
   force?: boolean;
 }>;
 
@@ -21,8 +21,8 @@ export type CertsIo = Readonly<{ stdout: TextSink; stderr: TextSink }>;
 type TextSink = Readonly<{ write: (text: string) => unknown }>;
 
 /**
- * `pullguard certs`: makes a CA and a serving certificate and writes `ca.crt`, `tls.crt` and `tls.key` (mode 0600).
- * Returns the exit code: 0 written, 2 bad names or days, files in the way, or a folder that cannot be written.
+ * `pullguard certs`: creates a CA and a serving certificate and writes `ca.crt`, `tls.crt` and `tls.key` (mode 0600).
+ * Returns the exit code: 0 written, 2 bad names or days, existing files, or a folder that cannot be written.
  */
 export async function certs(options: CertsOptions, io: CertsIo): Promise<number> {
   const { dnsName: names, out = 'certs', force = false } = options;
@@ -62,7 +62,7 @@ function overwriteProblem(out: string): string | undefined {
   return `${there.join(', ')} ${there.length === 1 ? 'exists' : 'exist'}: add --force to replace, or choose another folder with --out`;
 }
 
-/** A link that points nowhere is in the way too. What cannot be looked at cannot be written either, which says why. */
+/** A dangling link counts as existing too. Other errors show up, with their reason, when the file is written. */
 function exists(path: string): boolean {
   try {
     lstatSync(path);
@@ -72,7 +72,7 @@ function exists(path: string): boolean {
   }
 }
 
-/** All files whole under other names first, then renamed: a server that watches them never reads half of one. */
+/** Writes all files under temporary names, then renames them, so that a server that watches them never reads half a file. */
 function writeTogether(folder: string, files: readonly OutputFile[]): void {
   const temporary = `.tmp-${randomBytes(6).toString('hex')}`;
   mkdirSync(folder, { recursive: true });
@@ -86,15 +86,15 @@ function writeTogether(folder: string, files: readonly OutputFile[]): void {
 
 function summary(out: string, names: readonly string[], notAfter: Date): string {
   const [ca, cert, key] = FILE_NAMES.map((name) => quoteForShell(join(out, name)));
-  return `Wrote ${ca}   the CA; its key was not kept, so it can sign nothing else
-Wrote ${cert}  the serving certificate
-Wrote ${key}  its private key, readable by you alone
+  return `Wrote ${ca}   CA certificate; its private key was not saved, so it cannot sign anything else
+Wrote ${cert}  serving certificate
+Wrote ${key}  private key of the serving certificate, readable only by you
 Valid until: ${notAfter.toISOString().replace('.000Z', 'Z')}
 Names: ${names.join(', ')}
 
 Next:
   pullguard serve --tls-cert ${cert} --tls-key ${key}
-  and in the webhook configurations, as caBundle, what this prints:
+  Set caBundle of the webhook configurations to the output of:
   base64 -w0 ${ca}
 `;
 }

@@ -18,7 +18,7 @@ import type { Facts } from '../pull/facts.ts';
 
 export type CheckOptions = Readonly<{ config?: string; output: 'text' | 'json' }>;
 
-/** `pullguard check`: checks manifests by the rules that check them in the cluster. What cannot be read hides nothing else. */
+/** `pullguard check`: checks manifests with the rules of the webhook. A file that cannot be read does not hide the others. */
 export async function check(paths: readonly string[], { config, output }: CheckOptions, io: Io): Promise<ExitCode> {
   const policy = loadConfig(config);
   const stdin = paths.includes('-') ? [sortOut(await readStdin(io), policy)] : [];
@@ -59,8 +59,8 @@ const NOTHING: CheckResult = {
   unchecked: [],
 };
 
-/** Somebody may have taken this for the command that explains an image address, password and all. */
-function unreadable(file: string, problem = 'unknown cause'): CheckResult {
+/** The path may be an image reference with a password, meant for `pullguard image`. */
+function unreadable(file: string, problem = 'unknown error'): CheckResult {
   return { ...NOTHING, errors: [{ file: redact(file), message: `cannot be read: ${problem}` }] };
 }
 
@@ -100,12 +100,12 @@ function sortOut({ file, text, problem }: ReadText, policy: Policy): SortedFile 
   };
 }
 
-/** Whoever can locate something in a document keeps the whole of it. */
+/** A function that locates fields holds on to the whole document. */
 function stripPlaces({ apiVersion, kind, object }: ManifestObject): Told {
   return { apiVersion, kind, object };
 }
 
-/** What manifests are checked by. */
+/** What manifests are checked with. */
 type Terms = Readonly<{ policy: Policy; facts: Facts }>;
 
 function checkFile({ file, workloads, said }: SortedFile, terms: Terms): CheckResult {
@@ -125,11 +125,11 @@ function describeNoText({ apiVersion, kind, object, locate }: ManifestObject, po
   const found = known === undefined ? [] : findNoText(object, known);
   return found.map(({ at, what }) => ({
     ...locate(at),
-    message: `${kind}/${redact(readName(object))} ${formatFieldPath(at)}: the image is ${what}, and has to be a text: write it in quotes, as "registry/repository:tag"`,
+    message: `${kind}/${redact(readName(object))} ${formatFieldPath(at)}: the image is ${what}, but has to be a string: write it in quotes, as in "registry/repository:tag"`,
   }));
 }
 
-/** What is said of an object with images that are not read; undefined when there are none. */
+/** An object with images that are not checked; undefined if there are none. */
 function describeUnchecked(manifest: ManifestObject, file: string, policy: Policy): Unchecked | undefined {
   const { apiVersion, kind, object, locate } = manifest;
   const known = findKind(policy.kinds, groupOf(apiVersion), kind);
@@ -150,7 +150,7 @@ const BUILT_IN = new Map(WORKLOAD_KINDS.map(({ kind, group }) => [kind, group]))
 
 type CheckedManifest = Pick<Decision, 'skipped'> & Readonly<{ findings: readonly (Finding & Position)[] }>;
 
-/** Undefined for an object of a kind that names no images, as far as is known. */
+/** Undefined for an object of a kind without images, as far as is known. */
 function checkManifest(manifest: ManifestObject, { policy, facts }: Terms): CheckedManifest | undefined {
   const { apiVersion, object } = manifest;
   const kind = findKind(policy.kinds, groupOf(apiVersion), manifest.kind);
@@ -164,7 +164,7 @@ function checkManifest(manifest: ManifestObject, { policy, facts }: Terms): Chec
   return { findings, skipped: checked.decision.skipped };
 }
 
-/** `ko://…` in a file is what `ko` builds, and replaces by the image as it applies the file; in a cluster nothing would. */
+/** In a file `ko` builds `ko://…` and replaces it by the image. In a cluster nothing does. */
 function spareSource(finding: Finding): Finding {
   const isBuilt = finding.value?.startsWith('ko://') === true;
   return isBuilt && finding.action === 'deny' ? { ...finding, action: 'warn', severity: 'warning' } : finding;

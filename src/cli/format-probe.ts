@@ -14,29 +14,29 @@ import type { ImageReference } from '../image/reference.ts';
 import type { ProbeResult } from '../registry/client/probe-image.ts';
 import type { RateLimit } from '../registry/client/rate-limit.ts';
 
-/** What came of asking the registry of an image. */
+/** The result of asking the registry of an image. */
 export type ProbeReport = Readonly<{
   /** What was asked about: the image on its mirror, if it has one. */
   reference: ImageReference;
   result: ProbeResult;
-  /** The key of the docker config with whose user it was asked; undefined when nobody logged in. */
+  /** The key in the docker config of the credentials that were used; undefined if asked anonymously. */
   login: string | undefined;
   /** The pull secret that the policy gives to such images. */
   pullSecret: string | undefined;
-  /** Why nobody logged in, where that may have helped, and how to; or what is wrong with the login. Without a full stop. */
+  /** Why no credentials were used where they may have helped, and how to; or what is wrong with them. Without a full stop. */
   note: string | undefined;
   /** Milliseconds since 1970. */
   answeredAt: number;
 }>;
 
-/** A name, and what stands beside it. One without a name goes on with what the row above it says. */
+/** A name and its value. A row without a name continues the row above. */
 export type Row = readonly [name: string, value: string];
 
 export function isPullable({ result }: ProbeReport): boolean {
   return 'answer' in result && result.answer.outcome === 'ok';
 }
 
-/** A probe for people. `isMirror`: what was asked is not where the address itself leads. */
+/** A probe for people. `isMirror`: the mirror was asked, not the registry of the image itself. */
 export function listProbe(report: ProbeReport, isMirror: boolean): readonly Row[] {
   const { result } = report;
   const note = findNote(report);
@@ -44,29 +44,27 @@ export function listProbe(report: ProbeReport, isMirror: boolean): readonly Row[
   return note === undefined ? rows : [...rows, ...listText('note', note)];
 }
 
-/** Why nobody logged in, and which platforms are missing: notes, as others may well be pulled. */
+/** Why no credentials were used, and which platforms are missing: only notes, as other platforms can be pulled. */
 function findNote({ result, note }: ProbeReport): string | undefined {
   const { missing = [] } = 'answer' in result && result.answer.outcome === 'ok' ? result.answer : {};
   if (missing.length === 0) return note;
-  const tell = `the index names ${listSome(missing, 'and')} as well, but the manifest is not there: nodes of that platform cannot pull it`;
-  return note === undefined ? tell : `${tell}; ${note}`;
+  const text = `the index lists ${listSome(missing, 'and')} too, but the registry does not have that manifest: nodes of that platform cannot pull it`;
+  return note === undefined ? text : `${text}; ${note}`;
 }
 
 function listNotAsked(why: NotAsked): readonly Row[] {
   const remedy = adviseNotAsked(why);
-  return [['pullable', `not known: ${describeNotAsked(why)}`], ...(remedy === null ? [] : listText('remedy', remedy))];
+  return [['pullable', `unknown: ${describeNotAsked(why)}`], ...(remedy === null ? [] : listText('remedy', remedy))];
 }
 
-/** It may be a person's own policy, and it may be that there is none yet. */
+/** The policy of the user, if there is one yet. */
 function adviseNotAsked(why: NotAsked): string | null {
   return isForPolicy(why)
-    ? 'Allow it in the policy that --config names; docs/policy.md shows how, under "Asking registries".'
+    ? 'Allow it in the policy that --config names: see "Asking registries" in docs/policy.md.'
     : null;
 }
 
-/**
- * A text as rows: a sentence a line, and a command a line, as commands are copied. No line is broken, whatever its length.
- */
+/** A text as rows: one line per sentence, and one line per command, so that a command can be copied. */
 function listText(name: string, text: string): readonly Row[] {
   const lines = text.split(/(?<=\.) (?=\p{Lu})|(?<=:) (?=(?:curl|kubectl|nslookup|openssl|skopeo) )/u);
   return lines.map((line, at): Row => [at === 0 ? name : '', line]);
@@ -75,7 +73,7 @@ function listText(name: string, text: string): readonly Row[] {
 type Answered = Exclude<ProbeResult, Readonly<{ notAsked: NotAsked }>>;
 
 function listAnswer(report: ProbeReport, { answer, rateLimit }: Answered, isMirror: boolean): readonly Row[] {
-  const asked = tellAsked(answer, report, isMirror);
+  const asked = describeAsked(answer, report, isMirror);
   const limit: readonly Row[] = rateLimit === undefined ? [] : [['rate limit', describeRateLimit(rateLimit)]];
   return answer.outcome === 'ok'
     ? [['pullable', 'yes'], asked, ...listImage(answer, report), ...limit]
@@ -84,7 +82,7 @@ function listAnswer(report: ProbeReport, { answer, rateLimit }: Answered, isMirr
 
 function listFailure(answer: FailedAnswer, report: ProbeReport): readonly Row[] {
   const { message, remedy } = describe(answer, report);
-  const says: readonly Row[] = answer.says === undefined ? [] : [['it says', `"${answer.says}"`]];
+  const says: readonly Row[] = answer.says === undefined ? [] : [['returned', `"${answer.says}"`]];
   return [['pullable', `no: ${message}`], ...says, ...listText('remedy', remedy)];
 }
 
@@ -93,26 +91,26 @@ function describe(answer: FailedAnswer, report: ProbeReport): { message: string;
   return describeFailure(answer, reference, { secrets: [], usualSecret: pullSecret, now: answeredAt });
 }
 
-function tellAsked(answer: ImageAnswer, { login }: ProbeReport, isMirror: boolean): Row {
+function describeAsked(answer: ImageAnswer, { login }: ProbeReport, isMirror: boolean): Row {
   const { endpoint } = answer;
-  const who = isMirror ? `${endpoint}, the mirror` : endpoint;
-  const how = login === undefined ? 'anonymously' : `with the user of ${quote(login)}`;
-  // Who cannot be reached has answered nothing.
+  const where = isMirror ? `${endpoint} (mirror)` : endpoint;
+  const how = login === undefined ? 'anonymously' : `with credentials for ${quote(login)}`;
+  // A registry that cannot be reached has not answered.
   return answer.outcome === 'failed' && causeOf(answer.cause).about === 'way'
-    ? ['asked', `${who}, ${how}`]
-    : ['answered', `${who}, asked ${how}`];
+    ? ['asked', `${where}, ${how}`]
+    : ['answered', `${where}, asked ${how}`];
 }
 
 function listImage({ digest, sizes }: PullableImage, { reference }: ProbeReport): readonly Row[] {
   const size = `${sizes.map((each) => describeSize(each)).join(', ')} (compressed)`;
   return [
-    // The address has it already.
+    // The image reference shows it already.
     ...(digest === reference.digest ? [] : [['digest', digest] as const]),
     ...(sizes.length === 0 ? [] : [['size', size] as const]),
   ];
 }
 
-/** An image for one platform does not say which that is. */
+/** An image for a single platform does not say which one. */
 function describeSize({ platform, bytes }: PlatformSize): string {
   const [unit, of] = UNITS.find(([, each]) => bytes >= each) ?? SMALLEST;
   const size = `${(bytes / of).toFixed(1)} ${unit}`;
@@ -122,7 +120,7 @@ function describeSize({ platform, bytes }: PlatformSize): string {
 const SMALLEST = ['KiB', 2 ** 10] as const;
 const UNITS = [['GiB', 2 ** 30], ['MiB', 2 ** 20], SMALLEST] as const;
 
-/** `97 of 100 pulls left in 6 h`, or as much of it as the registry says. */
+/** `97 of 100 pulls left in 6 h`, or the parts of it that the registry returns. */
 function describeRateLimit({ limit, remaining, windowSeconds }: RateLimit): string {
   const count = limit === undefined ? String(remaining) : `${remaining} of ${limit}`;
   return `${count} pulls left${windowSeconds === undefined ? '' : ` in ${describeSeconds(windowSeconds)}`}`;
@@ -133,7 +131,7 @@ function describeSeconds(seconds: number): string {
   return seconds % 60 === 0 ? `${seconds / 60} min` : `${seconds} s`;
 }
 
-/** A probe for machines, as docs/image.md has it; what there is nothing to say about is null. */
+/** A probe for programs, as documented in docs/image.md; null for what is unknown. */
 export type ProbeJson = Readonly<{
   pullable: boolean | null;
   outcome: 'ok' | Outcome | 'not-asked';

@@ -17,14 +17,14 @@ import { loadLogins, type Logins } from './load-logins.ts';
 
 export type ImageProbeOptions = Readonly<{
   policy: Policy;
-  /** A docker `config.json` with logins; undefined to log in nowhere. */
+  /** A docker `config.json` with credentials; undefined to ask anonymously. */
   dockerConfig: string | undefined;
 }>;
 
 /** Asks the registry of an image as kubelet would. Never rejects. */
 export type AskRegistry = (reference: ImageReference) => Promise<ProbeReport>;
 
-/** Asks each registry by what the policy says of it. @throws UsageError for logins that cannot be read */
+/** Asks each registry as the policy says. @throws UsageError if the docker config cannot be read */
 export function openImageProbe(
   { policy, dockerConfig }: ImageProbeOptions,
   probeImage: ProbeImage = createProbeImage(createExchange()),
@@ -33,7 +33,7 @@ export function openImageProbe(
   const { timeoutMs } = policy.probe;
   return async (reference) => {
     const { probe: registry = UNNAMED, pullSecret } = findRegistry(policy, reference) ?? {};
-    // Without a login there is nothing to lose, and it is a person who typed the address.
+    // Safe, as no credentials are sent, and the image reference was typed by a person.
     const anyTokenHost = registry === UNNAMED ? 'as-registry' : 'public';
     const ask = async (login: Login): Promise<ProbeResult> =>
       probeImage({
@@ -58,17 +58,17 @@ export function openImageProbe(
 }
 
 /**
- * A registry that the policy does not have asked. Whoever types its name wants to know, wherever it is. The webhook asks no
- * such registry: there the name comes from whoever may create a pod.
+ * A registry that the policy does not allow to ask. On the command line it is asked anyway, at any address, as the user typed its name.
+ * The webhook never asks such a registry: its name may come from any user with the right to create Pods.
  */
 const UNNAMED: RegistryProbe = { plainHttp: false, tokenHosts: [], addresses: ['0.0.0.0/0', '::/0'], mirrors: [] };
 
-/** What to ask with; undefined to ask anonymously. */
+/** The credentials to use; undefined to ask anonymously. */
 type Login = KeyringEntry | undefined;
 
 type Asked = Attempt<Login, ProbeResult>;
 
-/** Mirrors of nodes are asked anonymously, and nobody logs in without a password. */
+/** Mirrors of nodes are asked anonymously, and credentials without a password are not sent. */
 function hasLoggedIn(
   { identity: login, told: result }: Asked,
   { registry: host }: ImageReference,
@@ -79,51 +79,51 @@ function hasLoggedIn(
   return outcome !== 'ok' || endpoint === registryAddressOf(host, plainHttp)?.endpoint;
 }
 
-/** Why nobody logged in where that may have helped, and how to; or what is wrong with the login that was refused. */
+/** Why no credentials were used where they may have helped, and how to; or what is wrong with credentials that were refused. */
 function adviseOnLogin(
   { identity: login, told }: Asked,
   logins: Logins | undefined,
   { reference, pullSecret = 'NAME' }: Pick<ProbeReport, 'reference' | 'pullSecret'>,
 ): string | undefined {
-  const trouble = mayDifferForOthers(told) ? describeTrouble(login, logins, reference) : undefined;
-  if (login !== undefined) return trouble;
-  const take = `--docker-config takes what is in a pull secret: kubectl -n NAMESPACE get secret ${pullSecret} -o jsonpath='{.data.\\.dockerconfigjson}' | base64 -d > config.json`;
+  const problem = mayDifferForOthers(told) ? describeProblem(login, logins, reference) : undefined;
+  if (login !== undefined) return problem;
+  const take = `pass the content of a pull secret with --docker-config: kubectl -n NAMESPACE get secret ${pullSecret} -o jsonpath='{.data.\\.dockerconfigjson}' | base64 -d > config.json`;
   if (logins?.hasHelper(reference) === true) {
-    return `the docker config leaves this login to a credential helper, which is not run here, nor by kubelet; ${take}`;
+    return `the docker config uses a credential helper for this registry, which neither pullguard nor kubelet runs; ${take}`;
   }
   if (!mayDifferForOthers(told)) return undefined;
-  if (logins === undefined) return `nobody logged in; ${take}`;
-  if (trouble !== undefined) return `nobody logged in: ${trouble}; ${take}`;
+  if (logins === undefined) return `asked without credentials; ${take}`;
+  if (problem !== undefined) return `asked without credentials: ${problem}; ${take}`;
   const keys = logins.entries.map(({ key }) => key.text);
   const image = quote(`${reference.registry}/${reference.repository}`);
   return keys.length === 0
-    ? `nobody logged in, as the docker config has no login at all; ${take}`
-    : `nobody logged in, as the docker config has no login for ${image}; it has one for ${quoteFirst(keys, MOST_KEYS)}`;
+    ? `asked without credentials, as the docker config has none; ${take}`
+    : `asked without credentials, as the docker config has none for ${image}, only for ${quoteFirst(keys, MOST_KEYS)}`;
 }
 
-/** What the docker config itself shows to keep a login from working; nothing of what stands in it. */
-function describeTrouble(login: Login, logins: Logins | undefined, reference: ImageReference): string | undefined {
+/** Why credentials in the docker config cannot work, without showing any of them. */
+function describeProblem(login: Login, logins: Logins | undefined, reference: ImageReference): string | undefined {
   if (logins === undefined) return undefined;
   const { entries, unused = [] } = logins.judged;
   const matching = indexKeys(entries)(reference);
   const entry = login === undefined ? matching[0] : matching.find(({ key }) => key.text === login.key.text);
-  const what = entry === undefined ? undefined : describeDoubt(entry);
+  const what = entry === undefined ? undefined : describeFlaw(entry);
   if (entry !== undefined && what !== undefined) {
-    return `the login for ${quote(entry.key.text)} in the docker config cannot work: ${what}`;
+    return `the credentials for ${quote(entry.key.text)} in the docker config cannot work: ${what}`;
   }
   const dropped = unused.find(({ what: kind }) => kind === 'invalid-key');
   if (entry === undefined && dropped !== undefined) {
-    return `kubelet drops the entry ${quote(dropped.name)} of the docker config, as that is no address`;
+    return `kubelet ignores the entry ${quote(dropped.name)} of the docker config, as it is not a registry`;
   }
   return entry === undefined && unused.some(({ what: kind }) => kind === 'older-form')
-    ? 'the docker config is in the form of a .dockercfg, and kubelet reads what is under "auths"'
+    ? 'the docker config has the format of a .dockercfg, and kubelet only reads entries under "auths"'
     : undefined;
 }
 
-function describeDoubt({ flaw, tokenEndsAt = Infinity }: CredentialEntry): string | undefined {
+function describeFlaw({ flaw, tokenEndsAt = Infinity }: CredentialEntry): string | undefined {
   if (flaw !== undefined) return FLAW_WORDS[flaw];
   return tokenEndsAt <= Date.now() ? `its token expired at ${formatMinute(tokenEndsAt)}` : undefined;
 }
 
-/** Enough to see that a port or a path is not as it should be. */
+/** Enough to notice a wrong port or path. */
 const MOST_KEYS = 5;

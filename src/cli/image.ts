@@ -10,50 +10,50 @@ import { loadConfig } from './load-config.ts';
 
 export type ImageOptions = Readonly<{
   config?: string;
-  /** Whether registries are asked. */
+  /** Whether to ask registries. */
   probe?: boolean;
-  /** A docker `config.json` with logins to ask them with. */
+  /** A docker `config.json` with credentials for them. */
   dockerConfig?: string;
   output: 'text' | 'json';
 }>;
 
-/** @throws UsageError for logins that cannot be read */
+/** @throws UsageError if the docker config cannot be read */
 type OpenProbe = (policy: Policy, dockerConfig: string | undefined) => Promise<AskRegistry>;
 
 /**
- * `pullguard image`: says what addresses mean, and with `probe` what their registries say; exit code 1 if a container
- * runtime would refuse one of them, or if it is not certain that it can be pulled.
+ * `pullguard image`: explains image references, and with `probe` whether they can be pulled. Exit code 1 if a container runtime would
+ * refuse one of them, or with `probe` if one cannot be pulled for certain.
  */
 export async function image(
-  addresses: readonly string[],
+  images: readonly string[],
   options: ImageOptions,
   io: Io,
   openProbe: OpenProbe = loadProbe,
 ): Promise<ExitCode> {
-  checkUse(addresses, options);
+  checkUse(images, options);
   const policy = loadConfig(options.config);
   const ask = options.probe === true ? await openProbe(policy, options.dockerConfig) : undefined;
-  const written = addresses[0] === '-' ? readLines(await readStdin(io)) : addresses;
+  const written = images[0] === '-' ? readLines(await readStdin(io)) : images;
   const format = options.output === 'json' ? formatJson : formatText;
   let isFine = true;
-  for await (const told of inTurn(written, async (address) => tell(address, policy, ask))) {
-    io.stdout.write(format(told));
-    isFine &&= told.isFine;
+  for await (const explained of inTurn(written, async (each) => explain(each, policy, ask))) {
+    io.stdout.write(format(explained));
+    isFine &&= explained.isFine;
   }
   return isFine ? 0 : 1;
 }
 
-/** Loaded only here: who asks no registry need not wait for what does. */
+/** Loaded only here, so that a call without --probe does not load an HTTP client. */
 const loadProbe: OpenProbe = async (policy, dockerConfig) => {
   const { openImageProbe } = await import('./image-probe.ts');
   return openImageProbe({ policy, dockerConfig });
 };
 
-function checkUse(addresses: readonly string[], { probe, dockerConfig }: ImageOptions): void {
-  if (addresses.includes('-') && addresses.length > 1)
-    throw new UsageError('"-" reads addresses from standard input and stands alone');
+function checkUse(images: readonly string[], { probe, dockerConfig }: ImageOptions): void {
+  if (images.includes('-') && images.length > 1)
+    throw new UsageError('"-" reads image references from standard input: give it alone');
   if (dockerConfig !== undefined && probe !== true)
-    throw new UsageError('--docker-config has logins for registries, which only --probe asks: give both, or neither');
+    throw new UsageError('--docker-config is only used with --probe: add --probe, or leave out --docker-config');
 }
 
 async function readStdin(io: Io): Promise<string> {
@@ -64,15 +64,15 @@ async function readStdin(io: Io): Promise<string> {
   }
 }
 
-/** One address a line, exactly as it stands there: white space around it is one of the things that can be wrong. */
+/** One image reference per line, exactly as written: white space around it is one of the things that can be wrong. */
 function readLines(text: string): readonly string[] {
   return text.split(/\r?\n/).filter((line) => line !== '');
 }
 
-/** Addresses worked on at a time: one registry that does not answer should not hold up all the others. */
+/** How many images are asked about at a time: one registry that does not answer should not delay all the others. */
 const AT_ONCE = 4;
 
-/** What comes of each, in the order of the list, as soon as all before it are done. */
+/** The result for each item, in the order of the list, as soon as all before it are done. */
 async function* inTurn<Item, Result>(
   items: readonly Item[],
   work: (item: Item) => Promise<Result>,
@@ -86,31 +86,31 @@ async function* inTurn<Item, Result>(
   for (const rest of begun) yield await rest;
 }
 
-/** `report` is null for an address that leads to no registry, and undefined where none is asked. */
-type Told = Readonly<{ explanation: ImageExplanation; report: ProbeReport | null | undefined; isFine: boolean }>;
+/** `report` is null for an invalid image reference, and undefined if registries are not asked. */
+type Explained = Readonly<{ explanation: ImageExplanation; report: ProbeReport | null | undefined; isFine: boolean }>;
 
-async function tell(address: string, policy: Policy, ask: AskRegistry | undefined): Promise<Told> {
-  const explanation = explainImage(address, policy);
+async function explain(written: string, policy: Policy, ask: AskRegistry | undefined): Promise<Explained> {
+  const explanation = explainImage(written, policy);
   const { valid, mirror } = explanation;
   if (ask === undefined) return { explanation, report: undefined, isFine: valid };
-  const reference = readReference(mirror ?? address);
+  const reference = readReference(mirror ?? written);
   const report = reference === undefined ? null : await ask(reference);
   return { explanation, report, isFine: report !== null && isPullable(report) };
 }
 
-function formatJson({ explanation, report }: Told): string {
+function formatJson({ explanation, report }: Explained): string {
   const probe = report === undefined ? {} : { probe: report === null ? null : toProbeJson(report) };
   return `${JSON.stringify({ ...explanation, ...probe })}\n`;
 }
 
-function formatText({ explanation, report }: Told): string {
-  const { image: address, problem, mirror } = explanation;
+function formatText({ explanation, report }: Explained): string {
+  const { image: written, problem, mirror } = explanation;
   const rows = [
     ...(problem === undefined ? listParts(explanation) : listProblem(problem)),
     ...(report === undefined || report === null ? [] : listProbe(report, mirror !== null)),
   ];
   const body = rows.map(([name, value]) => `  ${name.padEnd(12)}${value}\n`).join('');
-  return `${quote(address, address.length)}\n${body}`;
+  return `${quote(written, written.length)}\n${body}`;
 }
 
 function listProblem({ code, message, suggestion }: NonNullable<ImageExplanation['problem']>): readonly Row[] {
@@ -125,7 +125,7 @@ function listParts(explanation: ImageExplanation): readonly Row[] {
   const optional: readonly (readonly [string, string | null | undefined])[] = [
     ['registry', dockerHub ? `${registry ?? ''} (Docker Hub)` : registry],
     ['repository', repository],
-    ['tag', tag ?? (digest === null ? 'latest (as none is written)' : null)],
+    ['tag', tag ?? (digest === null ? 'latest (default)' : null)],
     ['digest', digest],
     ['mirror', mirror],
     ['pull secret', pullSecret],

@@ -5,7 +5,7 @@ import type { Policy } from '../engine/rule.ts';
 import { describeError } from '../text/error.ts';
 import { UsageError } from './io.ts';
 
-/** The policy of `--config`, or the default one. @throws UsageError that names every mistake in the file. */
+/** The policy of `--config`, or the default policy. @throws UsageError that names every mistake in the file. */
 export function loadConfig(file: string | undefined): Policy {
   try {
     return file === undefined ? defaultPolicy() : loadPolicy(readPolicyFile(file), file);
@@ -14,7 +14,7 @@ export function loadConfig(file: string | undefined): Policy {
   }
 }
 
-/** Makes of what is wrong with an argument, or with the policy, what a person at a terminal should read. */
+/** Converts an error in an argument or in the policy to the message that a person at a terminal reads. */
 export function toUsageError(error: unknown): UsageError {
   const message = error instanceof PolicyError ? `the policy cannot be used:\n${error.message}` : describeError(error);
   return new UsageError(message, { cause: error });

@@ -5,14 +5,14 @@ import type { ImageReference } from '../image/reference.ts';
 import { isRecord } from '../text/json.ts';
 import { UsageError } from './io.ts';
 
-/** What a docker `config.json` has to log in with. */
+/** The credentials in a docker `config.json`. */
 export type Logins = DockerLogins &
   Readonly<{
-    /** Whether docker would ask a program for the login to the registry of an image. */
+    /** Whether docker would ask a credential helper for the registry of an image. */
     hasHelper: (reference: ImageReference) => boolean;
   }>;
 
-/** Reads a docker `config.json` as kubelet does. @throws UsageError that shows nothing of what is in it. */
+/** Reads a docker `config.json` as kubelet does. @throws UsageError that shows nothing of its content. */
 export function loadLogins(file: string): Logins {
   const json = readConfig(file);
   const logins = readDockerLogins(json);
@@ -30,12 +30,12 @@ function readConfig(file: string): string {
 
 function explain(file: string, cause: string, error?: unknown): UsageError {
   return new UsageError(
-    `--docker-config ${file} cannot be used: ${cause}; give a config.json as docker login writes it`,
+    `--docker-config ${file} cannot be used: ${cause}; give a config.json as written by docker login`,
     { cause: error },
   );
 }
 
-/** `credsStore` is asked about every registry, those of `credHelpers` about the one that each is for. */
+/** `credsStore` is for every registry, each entry of `credHelpers` for one registry. */
 function findHelpers(json: string): Logins['hasHelper'] {
   const config: unknown = JSON.parse(json);
   const { credsStore, credHelpers } = isRecord(config) ? config : {};

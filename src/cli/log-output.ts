@@ -2,56 +2,56 @@ import { write, writeSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
 import { MOST_LOG_BYTES } from '../text/bounds.ts';
 
-/** Where log lines go; a destination of pino's. */
+/** Where log lines go, as a destination for pino. */
 export type LogOutput = Readonly<{
   write: (line: string) => void;
-  /** Writes what is left, for a second at most, and then takes no more. False when something is left. */
+  /** Writes the remaining lines for at most a second, and then accepts no more. False if some are left. */
   end: () => Promise<boolean>;
 }>;
 
 export type LogOutputOptions = Readonly<{
   fd: number;
-  /** Told of each line that found no room. */
+  /** Called for each dropped line. */
   onDropped: () => void;
 }>;
 
-/** A page of memory, or a tenth of a second, whichever comes first, is written at a time. */
+/** Lines are written when a page of memory is full, or after a tenth of a second. */
 const FLUSH_BYTES = 4096;
 const FLUSH_MS = 100;
-/** The most in one write: what a pipe holds. */
+/** The most in one write: the size of a pipe's buffer. */
 const LARGEST_WRITE = 64 * 1024;
-/** When a pipe that was full is tried again, and an output that failed, as a disk has room again or a pipe a reader. */
+/** When to try again after a full pipe, and after an error such as a full disk or a pipe without a reader. */
 const FULL_RETRY_MS = 10;
 const FAILED_RETRY_MS = 1000;
 const END_MS = 1000;
 
 /**
- * Writes log lines in the background and several at a time, and never waits for them: neither a slow disk nor a pipe that nobody
- * reads delays an admission or a stop. What finds no room meanwhile is dropped and counted.
+ * Writes log lines in the background, several at a time, and never waits for them: neither a slow disk nor a pipe without a reader
+ * delays an admission or the shutdown. Lines that do not fit into the buffer are dropped and counted.
  *
- * In the place of pino's own destination, which flushes at the end with writes that it repeats until they succeed: on a full disk,
- * and on a pipe that nobody reads, never.
+ * Replaces pino's own destination, which at exit repeats its last write until it succeeds: never, on a full disk or a pipe without a
+ * reader.
  */
 export function createLogOutput({ fd, onDropped }: LogOutputOptions): LogOutput {
   let lines: string[] = [];
   /** Of lines and of `rest`. */
   let bytes = 0;
-  /** What of the last write has not been written. */
+  /** The part of the last write that has not been written. */
   let rest: Buffer = EMPTY;
   let isWriting = false;
-  /** Set while an output that failed is given time. */
+  /** Set while waiting to try again. */
   let retry: NodeJS.Timeout | undefined;
   let hasEnded = false;
   let timer: NodeJS.Timeout | undefined;
   let onIdle: (() => void) | undefined;
 
-  // After a bug, for which there is no `end`: only what finds room at once.
+  // After a crash, which does not call `end`: one attempt.
   const flushAtExit = (): void => {
     if (isWriting || hasEnded) return;
     try {
       writeSync(fd, Buffer.concat([rest, Buffer.from(lines.join(''))]));
     } catch {
-      // It cannot be told anywhere.
+      // There is nowhere left to report it.
     }
   };
   process.once('exit', flushAtExit);

@@ -12,8 +12,8 @@ export function tellsOfCluster({ apiVersion, kind }: Told): boolean {
 }
 
 /**
- * What manifests tell of the cluster that they are for: the Secrets and ServiceAccounts that stand in them are known, and of all
- * others nothing is, as they may well be in the cluster. A fact of which nothing is known is absent.
+ * What manifests show of their cluster: the Secrets and ServiceAccounts in them are known. All others are unknown, as they may exist in
+ * the cluster. A fact of which nothing is known is absent.
  */
 export function readFacts(objects: readonly Told[]): Facts {
   const secrets = new Map<string, PullSecret | undefined>();
@@ -42,12 +42,12 @@ function toKey(namespace: string, name: string): string {
   return `${namespace}/${name}`;
 }
 
-/** Of two with one name, as in the overlays of two clusters, nobody knows which is meant. */
+/** Of two with the same name, as in overlays for two clusters, it is unknown which one counts. */
 function add<Value>(found: Map<string, Value | undefined>, key: string, value: Value): void {
   found.set(key, found.has(key) ? undefined : value);
 }
 
-/** What is beyond a bound is not known. */
+/** An object beyond a bound is unknown. */
 function orUnknown<Value>(read: () => Value): Value | undefined {
   try {
     return read();
@@ -58,21 +58,21 @@ function orUnknown<Value>(read: () => Value): Value | undefined {
 
 const DATA_KEYS = ['.dockerconfigjson', '.dockercfg'] as const;
 
-/** A pull secret as the API server will have it; undefined where something else is to fill it in before, as with encrypted files. */
+/** A pull secret as the API server will store it; undefined if another tool fills it in first, as with encrypted files. */
 function readSecret(object: Readonly<Record<string, unknown>>): PullSecret | undefined {
   if (Object.hasOwn(object, 'sops')) return undefined;
   const { data, stringData } = object;
   const encoded = Object.entries(isRecord(stringData) ? stringData : {}).map(
     ([key, text]) => [key, typeof text === 'string' ? Buffer.from(text).toString('base64') : text] as const,
   );
-  // A type that is left out is filled in.
+  // The API server's default.
   const type = readString(object, 'type') || 'Opaque';
   const secret = { ...object, type, data: { ...(isRecord(data) ? data : {}), ...Object.fromEntries(encoded) } };
   const isFilled = DATA_KEYS.every((key) => isFilledIn(readPath(secret, 'data', key)));
   return isFilled ? orUnknown(() => readPullSecret(secret)) : undefined;
 }
 
-/** Variables of envsubst, Flux, Helm and the like, and what SOPS and the vault plugin of Argo CD put in. */
+/** Variables of envsubst, Flux or Helm, and placeholders of SOPS and the vault plugin of Argo CD. */
 const TO_BE_FILLED_IN = /\$\{|\$\(|\{\{|ENC\[|<path:/;
 
 function isFilledIn(encoded: unknown): boolean {

@@ -4,24 +4,23 @@ import { findWidth } from './terminal.ts';
 
 export type Progress = Shown &
   Readonly<{
-    /** Takes the line away, as whatever is printed next would go on in it. */
+    /** Clears the line, as the next output would continue on it. */
     clear: () => void;
   }>;
 
 const WIDTH = 24;
 
-/** To the start of the line, and away with what is in it. */
+/** Moves to the start of the line and erases it. */
 const CLEAR = '\r\u001b[K';
 
-/** One line that says how far a command is: `[########----------------] 500 of 1500 deployments`. Only on a terminal. */
+/** Shows the progress of a command in one line: `[########----------------] 500 of 1500 deployments`. Only on a terminal. */
 export function createProgress(stderr: Io['stderr']): Progress {
   const width = findWidth(stderr);
   if (width === undefined || process.env['TERM'] === 'dumb') return { show: () => undefined, clear: () => undefined };
   let isShown = false;
   return {
     show: (what, done = 0, remaining) => {
-      // Without a count, or while what remains is not known, there is no bar.
-      // Of a line that goes on below itself only the last part could be taken away.
+      // A line that wraps could not be cleared as a whole.
       stderr.write(CLEAR + formatLine(what, done, remaining).slice(0, width - 1));
       isShown = true;
     },

@@ -3,7 +3,7 @@ import { connectToCluster } from '../cluster/connection/connect.ts';
 import { UsageError } from './io.ts';
 import type { ConnectionOptions } from './options.ts';
 
-/** @throws UsageError when nothing says which cluster. */
+/** @throws UsageError if there is no usable kubeconfig */
 export function reachCluster({ kubeconfig, context }: ConnectionOptions): ApiServer {
   try {
     return connectToCluster({
@@ -15,15 +15,15 @@ export function reachCluster({ kubeconfig, context }: ConnectionOptions): ApiSer
   }
 }
 
-/** What went wrong, and what to do about it. `access` is what the command needs to be allowed: `get of secrets`. */
+/** What went wrong, and what to do about it. `access` is what the command needs: `get of secrets`. */
 export function describeRefusal({ message, status }: ApiError, access: string): string {
   switch (status) {
     case undefined:
-      return `${message}; check that the cluster runs, and the kubeconfig and its context`;
+      return `${message}: check that the cluster is running, and that the kubeconfig and its context are right`;
     case 401:
-      return `${message}; log in to the cluster again, or choose another --context`;
+      return `${message}: log in to the cluster again, or choose another --context`;
     case 403:
-      return `${message}; this takes ${access}: ask for it, or choose another --context`;
+      return `${message}: ask the cluster admin for ${access}, or choose another --context`;
     default:
       return message;
   }

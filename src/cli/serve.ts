@@ -8,24 +8,24 @@ import { createLogOutput } from './log-output.ts';
 
 export type ServeOptions = Omit<ServiceOptions, 'isConnected'> &
   Readonly<{
-    /** How long to serve on after SIGTERM, in seconds. */
+    /** How long to keep serving after SIGTERM, in seconds. */
     drainSeconds: number;
     logLevel: string;
   }>;
 
-/** How long what is still under way after a stop, such as a call to an API server that hangs, may keep the process alive. */
+/** How long unfinished work, such as a call to an API server that hangs, may keep the process alive after a stop. */
 const LEFTOVERS_MS = 1000;
 
-/** `pullguard serve`: runs the webhook until it is told to stop. */
+/** `pullguard serve`: runs the webhook until it receives a signal. */
 export async function serve(options: ServeOptions): Promise<ExitCode> {
   checkCertificateOptions(options);
   if (options.clientName !== undefined && options.clientCa === undefined) {
-    throw new UsageError('--client-name needs the CA of these clients: give --client-ca as well');
+    throw new UsageError('--client-name needs --client-ca: add the file with the CA of these clients');
   }
   const isConnected = asksCluster(options);
   const metrics = createMetrics();
   const output = createLogOutput({
-    // Asked for by its stream, as Node then makes a pipe non-blocking. Otherwise a write would block a thread until it is read.
+    // Read from process.stdout, as Node.js then makes a pipe non-blocking. Otherwise a write would block a thread until it is read.
     fd: process.stdout.fd,
     onDropped: () => {
       metrics.logLinesDropped.inc();
@@ -48,28 +48,32 @@ export async function serve(options: ServeOptions): Promise<ExitCode> {
   }
 }
 
-/** @throws UsageError when the options do not go together. */
+/** @throws UsageError if the options contradict each other */
 function checkCertificateOptions({ tlsCert, tlsKey, caOut, dnsName }: CertificateOptions): void {
   if ((tlsCert === undefined) !== (tlsKey === undefined)) {
-    throw new UsageError('--tls-cert and --tls-key go together: give both, or neither to have a certificate made');
+    throw new UsageError(
+      '--tls-cert and --tls-key belong together: give both, or neither to have a certificate created',
+    );
   }
   const useless = caOut !== undefined ? '--ca-out' : dnsName.length > 0 ? '--dns-name' : undefined;
   if (tlsCert !== undefined && useless !== undefined) {
-    throw new UsageError(`${useless} is for the certificate that pullguard makes itself; leave it out with --tls-cert`);
+    throw new UsageError(
+      `${useless} is for a certificate that pullguard creates: leave it out, or leave out --tls-cert`,
+    );
   }
 }
 
-/** Whether there is a cluster to ask: the one it is told of, or the one it runs in. */
+/** Whether there is a cluster to connect to: the one of the options, or the one that pullguard runs in. */
 function asksCluster({ offline, kubeconfig, context, tlsSecret }: ServeOptions): boolean {
   if (offline) return false;
   if (kubeconfig !== undefined || context !== undefined || isInCluster()) return true;
   if (tlsSecret === undefined) return false;
   throw new UsageError(
-    '--tls-secret needs a cluster and this is no pod with a token: mount its service account token, or give --kubeconfig',
+    '--tls-secret needs a cluster, and no service account token was found: mount the token in the Pod, or give --kubeconfig',
   );
 }
 
-/** Resolves at the first signal: SIGHUP, which a terminal sends as it closes, is as good as SIGTERM; a second one ends the process at once, as people expect of Ctrl-C twice. */
+/** Resolves at the first signal. SIGHUP, sent by a terminal as it closes, counts as SIGTERM. A second signal, such as Ctrl-C, ends the process at once. */
 async function receiveSignal(): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
     const signals = ['SIGTERM', 'SIGHUP', 'SIGINT'] as const;

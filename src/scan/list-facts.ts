@@ -17,14 +17,11 @@ import { listPages, type ListPage } from '../cluster/connection/list.ts';
 export type ListFactsOptions = FactScope &
   Readonly<{
     api: ApiServer;
-    /** Asks for these alone, as far as that goes: an account may be allowed no more. All unless told otherwise. */
+    /** Reads only these where possible, as the user may not be allowed more; all by default. */
     namespaces?: readonly string[];
   }>;
 
-/**
- * The facts of a cluster as they are now, read once. What cannot be listed stays absent; `problems` says why, and without a
- * full stop.
- */
+/** The current facts of a cluster, read once. A fact that cannot be listed is absent; `problems` says why, without a full stop. */
 export async function listFacts({
   api,
   secrets: mode,
@@ -33,7 +30,7 @@ export async function listFacts({
   namespaces: only,
 }: ListFactsOptions): Promise<Readonly<{ facts: Facts; problems: readonly string[] }>> {
   const problems: string[] = [];
-  // One after the other: the API server has others to serve as well.
+  // One after the other, to spare the API server.
   const serviceAccounts = await list(SERVICE_ACCOUNTS);
   const namespaces = await list(NAMESPACES);
   const nodes = asksForNodes ? await list(NODES) : undefined;
@@ -85,7 +82,7 @@ async function* listAll(api: ApiServer, queries: readonly ListQuery[]): AsyncGen
 
 type ListQuery = Readonly<{ path: string; fieldSelector?: string | undefined }>;
 
-/** A namespace is in no other, and is asked for by its name. Nodes are in none, and run the pods of all. */
+/** Namespaces are selected by name. Nodes belong to no namespace. */
 function listQueries(collection: ObjectSelection, namespaces: readonly string[] | undefined): readonly ListQuery[] {
   const { fieldSelector, resource } = collection;
   if (namespaces === undefined || resource === NODES.resource) return [{ path: pathOf(collection), fieldSelector }];
@@ -100,6 +97,6 @@ function describeFailure({ resource, fieldSelector, objectName }: ObjectSelectio
   const which = fieldSelector === undefined ? '' : ` where ${fieldSelector}`;
   const message = `${resource}${which} cannot be listed: ${error.message}`;
   if (error.status !== 403) return message;
-  const limit = objectName === undefined ? '' : `, which may be for the name ${objectName} alone`;
-  return `${message}; it takes the verb "list" on ${resource}${limit}`;
+  const limit = objectName === undefined ? '' : `, at least with resourceNames ["${objectName}"]`;
+  return `${message}: ask the cluster admin for the verb "list" on ${resource}${limit}`;
 }

@@ -3,7 +3,7 @@ import { listPages } from '../cluster/connection/list.ts';
 import { tabulateKinds, type KindTable, type WorkloadKind } from '../workload/kinds.ts';
 import { readPath, readString } from '../text/json.ts';
 
-/** Where the API has the objects of a kind. */
+/** Where the API serves the objects of a kind. */
 export type Resource = Readonly<{
   kind: WorkloadKind;
   /** `/api/v1`, `/apis/apps/v1`. */
@@ -15,15 +15,15 @@ export type Resource = Readonly<{
 
 export type FoundResources = Readonly<{
   resources: readonly Resource[];
-  /** Kinds that this cluster does not know. */
+  /** Kinds that this cluster does not serve. */
   notServed: readonly WorkloadKind[];
-  /** Why a kind could not be looked up; with a cause, and without a full stop. */
+  /** Why a kind could not be discovered, without a full stop. */
   problems: readonly string[];
 }>;
 
 /**
- * Finds where the API has the kinds of a policy. Those of Kubernetes itself are known; of those that a policy adds the
- * cluster is asked for version and plural. Never rejects for what the cluster answers, or does not.
+ * Finds where the API serves the kinds of a policy. Built-in kinds are known; version and plural of kinds that a policy adds are
+ * discovered. Never rejects for an answer of the cluster, or for a missing one.
  */
 export async function findResources(api: ApiServer, kinds: KindTable): Promise<FoundResources> {
   const resources: Resource[] = [];
@@ -42,7 +42,7 @@ export async function findResources(api: ApiServer, kinds: KindTable): Promise<F
   return { resources, notServed, problems };
 }
 
-/** Built in without a plural are only kinds in a group of old: manifests still say it, no API server serves it. */
+/** Built-in kinds without a plural are in a removed API group, which manifests may still have but no API server serves. */
 const BUILT_IN = tabulateKinds([]);
 
 /** `deployments.apps`, `pods`: as RBAC's messages and `kubectl get` name a collection. */
@@ -56,7 +56,7 @@ export function collectionPath({ base, plural }: Resource, namespace: string | u
   return `${base}${scope}/${encodeURIComponent(plural)}`;
 }
 
-/** Undefined when the cluster does not serve the kind, a text when it did not say. */
+/** Undefined if the cluster does not serve the kind, a message if that is unknown. */
 async function discover(api: ApiServer, kind: WorkloadKind): Promise<Resource | string | undefined> {
   try {
     for (const base of await listVersions(api, kind.group)) {
@@ -69,11 +69,11 @@ async function discover(api: ApiServer, kind: WorkloadKind): Promise<Resource | 
     return undefined;
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
-    return `where the API has ${kind.kind} of ${kind.group || 'the core group'} could not be asked: ${error.message}`;
+    return `cannot discover the resource of ${kind.kind} in ${kind.group || 'the core group'}: ${error.message}`;
   }
 }
 
-/** The paths of a group's versions, the one that the cluster prefers first: a kind need not be in that one. */
+/** The paths of the versions of a group, the preferred version first: a kind may exist only in another one. */
 async function listVersions(api: ApiServer, group: string): Promise<readonly string[]> {
   if (group === '') return [basePath('', 'v1')];
   const answer = await callOrNothing(api, `/apis/${encodeURIComponent(group)}`);
@@ -175,7 +175,7 @@ export async function checkNamespaces(api: ApiServer, names: readonly string[]):
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       if (error.status === 404) {
-        problems.push(`there is no namespace "${name}"; "kubectl get namespaces" lists those that there are`);
+        problems.push(`namespace "${name}" does not exist: list namespaces with "kubectl get namespaces"`);
       } else {
         namespaces.push(name);
         unsure.push(name);

@@ -19,26 +19,26 @@ export type ScanInput = Readonly<{
   api: ApiServer;
   policy: Policy;
   secrets: SecretsMode;
-  /** All when there are none. */
+  /** All if there are none. */
   namespaces: readonly string[];
   progress: Progress;
 }>;
 
-/** Shown how far a scan is: `done` and `remaining` count objects; `remaining` may not be known. */
+/** Shows the progress of a scan. `done` and `remaining` count objects; `remaining` may be unknown. */
 export type Progress = Readonly<{ show: (what: string, done?: number, remaining?: number) => void }>;
 
-/** All that was learned from the cluster. Messages say what, why and what to do, and end without a full stop. */
+/** The result of a scan. Messages end without a full stop. */
 export type ScanResult = Findings &
   Readonly<{
     /** What could not be listed. */
     errors: readonly string[];
-    /** Kinds that the cluster does not have: `Rollout.argoproj.io`. */
+    /** Kinds that the cluster does not serve: `Rollout.argoproj.io`. */
     notServed: readonly string[];
     /** Why facts are missing. */
     unknown: readonly string[];
   }>;
 
-/** Checks what is in a cluster, a page at a time. @throws ApiError when the cluster cannot be asked at all. */
+/** Audits a cluster, a page at a time. @throws ApiError if the cluster cannot be reached at all. */
 export async function scanCluster({ api, policy, secrets, namespaces, progress }: ScanInput): Promise<ScanResult> {
   const refusal = await findRefusal(api);
   if (refusal !== undefined) throw refusal;
@@ -64,7 +64,7 @@ export async function scanCluster({ api, policy, secrets, namespaces, progress }
   };
 }
 
-/** Why no list can be had, as nobody answers or we are not let in: rather than to find out with each of them. */
+/** The error if the cluster cannot be reached or denies the user, so that this is not repeated for each list. */
 async function findRefusal(api: ApiServer): Promise<ApiError | undefined> {
   try {
     await api.call('GET', '/version');
@@ -76,7 +76,7 @@ async function findRefusal(api: ApiServer): Promise<ApiError | undefined> {
 }
 
 function describeDoubt(namespace: string): string {
-  return `namespace "${namespace}" has no workloads or is not there; which of the two, this account may not ask`;
+  return `namespace "${namespace}" has no workloads or does not exist: to tell which, ask the cluster admin for the verb "get" on namespaces`;
 }
 
 function nameKind({ group, kind }: WorkloadKind): string {
@@ -86,7 +86,7 @@ function nameKind({ group, kind }: WorkloadKind): string {
 /** Objects of a kind, in one namespace or in all. */
 type Collection = Readonly<{ resource: Resource; namespace: string | undefined }>;
 
-/** Pods come last: what made them has to be known by then. */
+/** Pods come last, as their owners have to be known by then. */
 function listCollections(
   resources: readonly Resource[],
   namespaces: readonly string[] | undefined,
@@ -100,7 +100,7 @@ function listCollections(
 
 type Missed = Readonly<{ errors: readonly string[]; notServed: readonly WorkloadKind[] }>;
 
-/** Reads one collection after the other, as the API server has others to serve as well. What fails is left out and told. */
+/** Reads one collection after the other, to spare the API server. What fails is left out and reported. */
 async function readAll(
   collections: readonly Collection[],
   api: ApiServer,
@@ -112,10 +112,10 @@ async function readAll(
   for (const [at, collection] of collections.entries()) {
     const { kind } = collection.resource;
     const error = await readCollection(collection, api, { tally, progress, errors });
-    // Where there are no pods, there is something else than an API server.
+    // A server without Pods is not an API server, so 404 for Pods is an error.
     if (error?.status === 404 && !isPod(kind)) notServed.push(kind);
     else if (error !== undefined) errors.push(describeError(collection, error));
-    // An answer may have been too long or too late; only where there is none at all, the others would wait as long.
+    // One answer may be too long or too late. Only if the server does not answer at all, the other lists would fail as well.
     if (error !== undefined && error.status === undefined && (await findRefusal(api)) !== undefined) {
       errors.push(...describeRest(collections.slice(at + 1)));
       break;
@@ -153,17 +153,17 @@ function nameCollection({ resource, namespace }: Collection): string {
 
 function describeError(collection: Collection, error: ApiError): string {
   const what = `${nameCollection(collection)} cannot be listed`;
-  // Says who and what at length, once for each kind.
+  // The message of the API server would repeat user and verb for each kind.
   if (error.reason !== 'Forbidden') return `${what}: ${error.message}`;
   const role = collection.namespace === undefined ? 'a ClusterRole' : 'a Role in that namespace';
-  return `${what}: this account lacks the verb "list" on ${nameResource(collection.resource)}; give it that in ${role}`;
+  return `${what} (Forbidden): ask the cluster admin for the verb "list" on ${nameResource(collection.resource)} in ${role}`;
 }
 
 function describeTooLarge(collection: Collection, { metadata: { namespace, name } }: ObjectHead): string {
-  return `${namespace}/${name} of ${nameCollection(collection)} is not checked: it is larger than ${BOUND}`;
+  return `${namespace}/${name} of ${nameCollection(collection)} was not checked: it is larger than ${BOUND}`;
 }
 
 function describeRest(collections: readonly Collection[]): readonly string[] {
   if (collections.length === 0) return [];
-  return [`not tried after that: ${collections.map((collection) => nameCollection(collection)).join(', ')}`];
+  return [`not read after that: ${collections.map((collection) => nameCollection(collection)).join(', ')}`];
 }

@@ -6,17 +6,17 @@ import type { Facts } from '../pull/facts.ts';
 import { readString } from '../text/json.ts';
 import { findController, isPod, type Controller, type WorkloadKind } from '../workload/kinds.ts';
 
-/** What there is to say of the objects seen. */
+/** What was found in the objects of a cluster. */
 export type Findings = Readonly<{
   groups: readonly FindingGroup[];
-  /** Rules that were not asked, and the facts they missed. */
+  /** Rules that did not run, and the facts that they lacked. */
   skipped: readonly Readonly<{ rule: string; missing: readonly Lack[] }>[];
-  /** Templates and pods judged; pods that lack a fix; objects in namespaces that the policy or a label leaves out. */
+  /** Templates and Pods checked; Pods that lack a fix; objects in namespaces that the policy or a label exempts. */
   counts: Readonly<{ workloads: number; pods: number; unfixedPods: number; leftOut: number }>;
 }>;
 
 export type Tally = Readonly<{
-  /** Judges an object and lets it go. ReplicaSets and Jobs have to come before pods. */
+  /** Checks an object and keeps only the findings. ReplicaSets and Jobs have to come before Pods. */
   add: (object: unknown, kind: WorkloadKind) => void;
   /** Whether anything was seen in a namespace. */
   hasSeen: (namespace: string) => boolean;
@@ -25,7 +25,7 @@ export type Tally = Readonly<{
 
 const LEFT_OUT: readonly ExemptReason[] = ['exempt-namespace', 'namespace-off'];
 
-/** Keeps of the objects of a cluster what was found in them, and not the objects. `now` in milliseconds since 1970. */
+/** Collects the findings of the objects of a cluster, without the objects. `now` in milliseconds since 1970. */
 export function createTally(policy: Policy, facts: Facts, now: number): Tally {
   const owners = createOwners();
   const groups = groupFindings();
@@ -59,33 +59,33 @@ export function createTally(policy: Policy, facts: Facts, now: number): Tally {
 }
 
 /**
- * What would come of an object if it were applied today. `fixed`: its pods get what they lack. `unfixed`: a pod that was
- * let in without the fix it would get today.
+ * What would happen if an object were applied today. `fixed`: its Pods get what they lack. `unfixed`: a running Pod that was admitted
+ * without the fix that it would get today.
  */
 export const RESULTS = ['denied', 'unfixed', 'warned', 'fixed', 'audited'] as const;
 export type Result = (typeof RESULTS)[number];
 
-/** The object that was judged: `owner` is what it is shown under, itself or what made it. */
+/** The object that was checked. `owner`: what it is shown under, itself or the object that created it. */
 export type Subject = Readonly<{ namespace: string; owner: Owner; isPod: boolean }>;
 
-/** The same finding in all the pods of one owner, or in the owner itself. */
+/** The same finding in all Pods of one owner, or in the owner itself. */
 export type FindingGroup = Readonly<{
   namespace: string;
   owner: Owner;
   result: Result;
-  /** One of them; the others differ in nothing that is said of them. */
+  /** One of them; all have the same message. */
   finding: Finding;
-  /** How many pods have it; absent when it is in a template. */
+  /** How many Pods have it; absent if it is in a template. */
   pods?: number;
 }>;
 
 export type FindingGroups = Readonly<{
   add: (subject: Subject, findings: readonly Finding[]) => void;
-  /** By namespace and owner, the worst of each first. */
+  /** By namespace and owner, the worst first. */
   list: () => readonly FindingGroup[];
 }>;
 
-/** Gathers findings under the owners of the pods that have them, so that a hundred replicas are told of once. */
+/** Groups findings by the owners of the Pods that have them, so that a hundred replicas are reported once. */
 export function groupFindings(): FindingGroups {
   const groups = new Map<string, FindingGroup & { pods?: number }>();
   return {
@@ -109,16 +109,16 @@ export function groupFindings(): FindingGroups {
 }
 
 function createGroup({ namespace, owner, isPod }: Subject, finding: Finding): FindingGroup & { pods?: number } {
-  return { namespace, owner, result: judgeResult(finding), finding, ...(isPod && { pods: 1 }) };
+  return { namespace, owner, result: resultOf(finding), finding, ...(isPod && { pods: 1 }) };
 }
 
-function judgeResult({ fixed, action }: Finding): Result {
+function resultOf({ fixed, action }: Finding): Result {
   if (fixed === 'no') return action === 'deny' ? 'denied' : action === 'warn' ? 'warned' : 'audited';
-  // A fix that could be made now, in a pod that is there already, is one that was not made.
+  // In a Pod that already exists, a fix that could be made now is one that was not made.
   return fixed === 'now' ? 'unfixed' : 'fixed';
 }
 
-/** Containers that others inject stand in a different place from pod to pod, so there the field does not count. */
+/** Injected containers can have a different index in each Pod, so the field of a Pod does not count. */
 function identify({ namespace, owner, isPod }: Subject, finding: Finding): string {
   const { rule, action, fixed, label, value, message, fix, at } = finding;
   const place = [namespace, owner.group, owner.kind, owner.name, isPod ? 'pod' : at];
@@ -130,23 +130,23 @@ function sortKey({ namespace, owner, result, finding }: FindingGroup): string {
   return [namespace, owner.kind, owner.name, RESULTS.indexOf(result), rule, label, at].join('\0');
 }
 
-/** An object that the pods it makes are shown under. */
+/** The object that Pods are shown under. */
 export type Owner = Readonly<{ group: string; kind: string; name: string }>;
 
 export type Owners = Readonly<{
-  /** Keeps who controls an object, so that the pods it makes are found to be its controller's. */
+  /** Keeps the controller of an object, so that Pods created by the object are attributed to that controller. */
   remember: (object: unknown, kind: WorkloadKind) => void;
-  /** The top-most controller that is known, or the object itself: of a pod its ReplicaSet's Deployment. */
+  /** The topmost known controller, or the object itself: for a Pod the Deployment of its ReplicaSet. */
   findTop: (object: unknown, kind: WorkloadKind) => Owner;
 }>;
 
 /**
- * These stand between pods and what people write. Other objects with a controller are where people look and what they can
- * restart: of a StatefulSet that an operator keeps, not the operator's own object.
+ * Kinds between Pods and the objects that people write. Any other object with a controller is shown itself, as people can restart it: a
+ * StatefulSet created by an operator, not the custom resource of the operator.
  */
 const BETWEEN: ReadonlySet<string> = new Set(['apps/ReplicaSet', 'batch/Job']);
 
-/** Who owns whom, learned from objects as they are listed; ReplicaSets and Jobs have to come before pods. */
+/** Owners, learned from objects as they are listed; ReplicaSets and Jobs have to come before Pods. */
 export function createOwners(): Owners {
   const controllers = new Map<string, Controller>();
   return {
@@ -157,7 +157,7 @@ export function createOwners(): Owners {
     findTop: (object, { group, kind }) => {
       let top: Owner = { group, kind, name: readString(object, 'metadata', 'name') };
       let next = findController(object);
-      // Nobody stops two objects from naming each other as their controllers.
+      // Two objects may name each other as their controllers.
       for (const passed = new Set<string>(); next !== undefined && !passed.has(next.uid);) {
         passed.add(next.uid);
         top = { group: next.group, kind: next.kind, name: next.name };

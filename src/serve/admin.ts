@@ -3,7 +3,7 @@ import type { Metrics } from './metrics.ts';
 
 type Page = Readonly<{ status: number; type: string; text: string }>;
 
-/** The admin port's side: health for kubelet, metrics for Prometheus. `readiness` says why it is not ready, if it is not. */
+/** The admin port: health for kubelet, metrics for Prometheus. `readiness` returns the reason if it is not ready. */
 export function createAdminApp({ registry }: Metrics, readiness: () => string | undefined): RequestListener {
   return (request, response) => {
     const [path = ''] = (request.url ?? '').split('?');
@@ -27,7 +27,7 @@ export function createAdminApp({ registry }: Metrics, readiness: () => string | 
           () => plain(500, 'the metrics cannot be read'),
         );
       default:
-        return plain(404, 'try /healthz, /readyz or /metrics');
+        return plain(404, 'not found: use /healthz, /readyz or /metrics');
     }
   }
 }

@@ -74,7 +74,7 @@ function createAnswerOther(
   return (request, response) => {
     if (findEndpoint(pathOf(request)) !== undefined) {
       response.setHeader('Allow', 'POST');
-      send(response, 405, formatProblem(405, 'AdmissionReviews are taken by POST'));
+      send(response, 405, formatProblem(405, 'send AdmissionReviews by POST'));
       return;
     }
     // Should an API server call here, then objects are admitted unchecked.
@@ -86,7 +86,7 @@ function createAnswerOther(
   };
 }
 
-const NOT_SERVED = 'nothing is served at this path: call where the webhook configurations say';
+const NOT_SERVED = 'not found: use the path in the webhook configurations';
 
 type Exchange = Readonly<{ request: IncomingMessage; response: ServerResponse; send: Send }>;
 
@@ -94,5 +94,5 @@ type Exchange = Readonly<{ request: IncomingMessage; response: ServerResponse; s
 function answerBug(error: unknown, { response, send }: Exchange, { logger, metrics }: AppOptions): void {
   metrics.errors.inc({ where: 'admission' });
   logger.error({ err: error }, 'request failed');
-  send(response, 500, formatProblem(500, 'pullguard failed; see its log'));
+  send(response, 500, formatProblem(500, 'pullguard internal error: see its log'));
 }

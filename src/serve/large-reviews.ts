@@ -84,11 +84,16 @@ export function createLargeReviews({ policyText, gathered, onFailure }: LargeRev
       };
       const onExit = (): void => {
         if (isOutOfMemory(failure)) {
-          finish({ problem: new HttpProblem(413, 'checking it needs more memory than one object may use') });
+          finish({
+            problem: new HttpProblem(
+              413,
+              'checking the object needs more memory than one object may use: split it into smaller ones',
+            ),
+          });
           return;
         }
         onFailure(failure);
-        finish({ problem: new HttpProblem(500, 'pullguard failed; see its log') });
+        finish({ problem: new HttpProblem(500, 'pullguard internal error: see its log') });
       };
       running.on('message', onMessage).on('error', onError).on('exit', onExit);
       const transferred = body.map(({ buffer }) => buffer as ArrayBuffer);
@@ -123,5 +128,5 @@ function isOutOfMemory(error: unknown): boolean {
 }
 
 function overloaded(): HttpProblem {
-  return new HttpProblem(503, 'too many large requests at once; try again in a second');
+  return new HttpProblem(503, 'too many large requests at once: try again in a second');
 }

@@ -9,13 +9,13 @@ import type { Outcome } from './metrics.ts';
 /** Container runtimes cut lines at 16 KiB: twenty findings of some 500 characters, and the texts of the request, stay below. */
 const MAX_FINDINGS = 20;
 
-/** They are up to a thousand characters. */
+/** Each is up to a thousand characters long. */
 const MAX_REMEDIES = 3;
 
 /** Names in Kubernetes are no longer than 253 characters. */
 const MAX_TEXT = 256;
 
-/** One line per review. Nothing of the object is in it but its name and, in findings, images without their credentials. */
+/** One line per review. Of the object it contains only the name and, in findings, images without credentials. */
 export function logDecision(
   logger: Logger,
   decision: Readonly<{
@@ -29,7 +29,7 @@ export function logDecision(
 ): void {
   const { endpoint, request, outcome, seconds, admission, error } = decision;
   const { exempt, mode, findings = [], skipped = [], waived = [] } = admission ?? {};
-  // What is undefined is left out: only what there is to say.
+  // Undefined fields are left out of the line.
   const line = {
     uid: cutText(request.uid),
     endpoint,
@@ -51,7 +51,7 @@ export function logDecision(
     err: error,
   };
   if (error === undefined) logger.info(line, 'decided');
-  else logger.error(line, 'failed, and let the object pass');
+  else logger.error(line, 'internal error, admitted unchecked');
 }
 
 /** What registries answered too late for the review: a line of its own, with the uid of the other one. */
@@ -67,18 +67,18 @@ export function logLate(logger: Logger, request: AdmissionRequest, findings: Adm
   logger.info(line, 'found after the answer');
 }
 
-/** A text of a request as log lines have it. */
+/** A text of a request, shortened for a log line. */
 export function cutText(text: string): string {
   return shorten(text, MAX_TEXT);
 }
 
-/** What to do about one is logged where it is more than its rule's page says: once, and for the first few. */
+/** Logs a remedy only if there is a cause, each once, and at most three of them. The others are in the page of the rule. */
 function describeFindings(findings: Admission['findings']): readonly object[] {
   const remedies = new Set<string>();
   return findings.map((finding) => {
     const { rule, action, fixed, severity, at, cause, remedy } = finding;
-    const isTold = cause === undefined || remedies.has(remedy) || remedies.size >= MAX_REMEDIES;
-    if (!isTold) remedies.add(remedy);
+    const isLeftOut = cause === undefined || remedies.has(remedy) || remedies.size >= MAX_REMEDIES;
+    if (!isLeftOut) remedies.add(remedy);
     return {
       rule,
       action,
@@ -87,7 +87,7 @@ function describeFindings(findings: Admission['findings']): readonly object[] {
       at: formatFieldPath(at),
       message: describeFinding(finding),
       cause,
-      remedy: isTold ? undefined : remedy,
+      remedy: isLeftOut ? undefined : remedy,
     };
   });
 }

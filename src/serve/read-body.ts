@@ -49,15 +49,15 @@ function inspectHead({ headers }: IncomingMessage): HttpProblem | undefined {
   if (type !== 'application/json') {
     const [mediaType = '', ...parameters] = type.toLowerCase().split(';');
     if (mediaType.trim() !== 'application/json') {
-      return new HttpProblem(415, 'an AdmissionReview is sent with the content type application/json');
+      return new HttpProblem(415, 'unsupported content type: send an AdmissionReview as application/json');
     }
     const charset = /^\s*charset\s*=\s*"?([^\s"]*)/;
     if (!parameters.every((parameter) => /^utf-?8$/.test(charset.exec(parameter)?.[1] ?? 'utf-8'))) {
-      return new HttpProblem(415, 'the charset is not supported; JSON is sent in UTF-8');
+      return new HttpProblem(415, 'unsupported charset: send JSON in UTF-8');
     }
   }
   if ((headers['content-encoding']?.toLowerCase() ?? 'identity') !== 'identity') {
-    return new HttpProblem(415, 'the content encoding is not supported; send the body uncompressed, as API servers do');
+    return new HttpProblem(415, 'unsupported content encoding: send the body uncompressed, as API servers do');
   }
   return undefined;
 }
@@ -91,7 +91,7 @@ function collectBody(request: IncomingMessage, held: Held, deliver: (outcome: Bo
       settle(() => (blocks.length > 1 ? { large: takeBlocks(), letGo } : parseBody(first.subarray(0, reading.length))));
   });
   request.on('error', () => {
-    settle(() => ({ problem: new HttpProblem(400, 'the body ended early') }));
+    settle(() => ({ problem: new HttpProblem(400, 'the body ended before its Content-Length') }));
   });
 
   /** Copies it and does not keep it: a chunk of one byte, of which there can be millions, takes hundreds. */
@@ -136,7 +136,7 @@ function collectBody(request: IncomingMessage, held: Held, deliver: (outcome: Bo
 
 function refuseLargest({ large }: Held, last: Reading): void {
   const largest = [...large].reduce((most, reading) => (reading.length > most.length ? reading : most), last);
-  largest.refuse(new HttpProblem(503, 'too many large requests at once; try again in a second'));
+  largest.refuse(new HttpProblem(503, 'too many large requests at once: try again in a second'));
 }
 
 /** What a body says, or what is wrong with it. */

@@ -6,7 +6,7 @@ import { formatProblem, sendEarly, type Send } from './http.ts';
 import { cutText } from './log-decision.ts';
 import type { Outcome } from './metrics.ts';
 
-/** What there is no room for may be a review all the same. */
+/** HTTP errors that can concern a valid review. */
 const UNREAD: Readonly<Record<number, UnreadReason>> = {
   413: 'too-large',
   500: 'internal',
@@ -16,8 +16,8 @@ const UNREAD: Readonly<Record<number, UnreadReason>> = {
 const OUTCOMES: Readonly<Record<number, Outcome>> = { 500: 'error', 503: 'overloaded' };
 
 /**
- * Answers what is no AdmissionReview with an HTTP error. To a review that is too large, or comes when there are too many, that would be
- * no answer: with `failurePolicy: Ignore` the API server lets pass what it gets an error for. Such a review is answered as one.
+ * Answers a request that is not an AdmissionReview with an HTTP error. With `failurePolicy: Ignore` the API server admits a request if the
+ * webhook returns an error, so a review that is too large, or arrives when there are too many, gets an AdmissionReview instead.
  */
 export function createRefuse(
   { policy, facts, logger, metrics }: ReviewOptions,
@@ -58,10 +58,10 @@ export function createRefuse(
   };
 }
 
-/** Lines about refused calls in a second: enough to see what is wrong, while whoever sends thousands cannot fill a disk. */
+/** Log lines about rejected calls per second: enough to see the problem, and few enough not to fill a disk. */
 const MOST_LINES = 5;
 
-/** Logs that a call was refused. Beyond some lines in a second they are counted, as `unlogged` of the next line. */
+/** Logs a rejected call. Beyond some lines per second they are only counted, as `unlogged` of the next line. */
 export function createRefusalLog(logger: Logger): (fields: object) => void {
   let secondEnds = 0;
   let left = 0;
@@ -77,7 +77,7 @@ export function createRefusalLog(logger: Logger): (fields: object) => void {
       return;
     }
     left--;
-    logger.warn(unlogged > 0 ? { ...fields, unlogged } : fields, 'refused');
+    logger.warn(unlogged > 0 ? { ...fields, unlogged } : fields, 'call rejected');
     unlogged = 0;
   };
 }

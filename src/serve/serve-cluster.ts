@@ -18,7 +18,7 @@ import type { ServerSettings } from './start-server.ts';
 export type ClusterOptions = Readonly<{
   secrets: SecretsMode;
   watchNodes: boolean;
-  /** Name of the Secret with the certificates to manage; undefined leaves certificates to somebody else. */
+  /** Name of the Secret with the certificates to manage; undefined if pullguard does not manage them. */
   tlsSecret?: string;
   webhookConfiguration: string;
   service: string;
@@ -27,19 +27,19 @@ export type ClusterOptions = Readonly<{
   caLife?: number;
   certificateLife?: number;
   /**
-   * Whether the server lets none but API servers call, whatever they know. Only where they alone can have a review answered, for that
-   * reason or as nobody else knows the path, are its words good enough for Events.
+   * Whether client certificates restrict callers to API servers. Events are only written about reviews that an API server sent for
+   * certain: for that reason, or because the path is secret.
    */
   callersAreProven?: boolean;
 }>;
 
-/** What a server takes from a cluster, and gives it. */
+/** The connection of the server to a cluster. */
 export type JoinedCluster = Readonly<{
   url: string;
   settings: Pick<ServerSettings, 'facts' | 'now' | 'readiness' | 'onDecided' | 'late' | 'findEndpoint'>;
-  /** Reads the pull secrets of pods whose images registries are asked about. */
+  /** Reads the pull secrets of Pods, to ask registries about their images. */
   readKeyring: ReadKeyring;
-  /** Undefined where somebody else makes the certificates. */
+  /** Undefined if pullguard does not manage the certificates. */
   certificate?: CertificateSource;
   onPolicyChange: () => void;
   close: () => Promise<void>;
@@ -49,27 +49,27 @@ type Surroundings = Readonly<{
   policy: () => Policy;
   metrics: Metrics;
   logger: Logger;
-  /** Told of trouble that may pass. */
-  reportTrouble: (about: 'certificate' | 'cluster', problem: string) => void;
+  /** Called for problems that may go away by themselves. */
+  reportProblem: (about: 'certificate' | 'cluster', problem: string) => void;
 }>;
 
 /**
- * Joins a cluster: watches what rules ask for, writes Events, and manages certificates if it is to. Goes on in the background;
- * an API server that cannot be reached is waited for.
+ * Joins a cluster: watches the facts that rules need, writes Events, and manages certificates if so configured. Runs in the background,
+ * and retries while the API server cannot be reached.
  */
 export async function joinCluster(
   options: ClusterOptions,
   api: ApiServer,
-  { policy, metrics, logger, reportTrouble }: Surroundings,
+  { policy, metrics, logger, reportProblem }: Surroundings,
 ): Promise<JoinedCluster> {
   const onError = (problem: string): void => {
-    reportTrouble('cluster', problem);
+    reportProblem('cluster', problem);
   };
   const names = (): readonly string[] => listPullSecrets(policy());
   const { secrets, watchNodes: nodes } = options;
   const facts = watchFacts({ api, secrets, pullSecretNames: names(), nodes, onError });
   void facts.synced.then(() => {
-    logger.info({ facts: facts.ages().map(({ fact, objects }) => ({ fact, objects })) }, 'cluster known');
+    logger.info({ facts: facts.ages().map(({ fact, objects }) => ({ fact, objects })) }, 'cluster state loaded');
   });
   const events = createEventRecorder({
     api,
@@ -78,7 +78,7 @@ export async function joinCluster(
       metrics.events.inc({ result });
     },
   });
-  const certificate = await manage(options, api, { logger, reportTrouble });
+  const certificate = await manage(options, api, { logger, reportProblem });
   const isProven = (): boolean => options.callersAreProven === true || certificate?.paths.areSecret() === true;
   metrics.measureCluster({ facts: facts.ages, isLeader: () => certificate?.isLeader() });
   return {
@@ -94,7 +94,7 @@ export async function joinCluster(
           if (isProven()) events.record(() => readLateNotices(request, findings));
         },
       },
-      // What it makes is judged by the API server's clock; what others made, by this machine's as well.
+      // The clock of the API server, as the managed certificates are issued by it.
       now: api.now,
       ...(certificate !== undefined && { readiness: certificate.readiness, findEndpoint: certificate.paths.find }),
     },
@@ -113,10 +113,10 @@ export async function joinCluster(
 async function manage(
   { tlsSecret, webhookConfiguration, service, dnsName, caLife, certificateLife }: ClusterOptions,
   api: ApiServer,
-  { logger, reportTrouble }: Pick<Surroundings, 'logger' | 'reportTrouble'>,
+  { logger, reportProblem }: Pick<Surroundings, 'logger' | 'reportProblem'>,
 ): Promise<ManagedCertificate | undefined> {
   if (tlsSecret === undefined) return undefined;
-  // Loaded only here: what makes certificates is of no use to who is given them.
+  // Loaded only here: not needed with certificates from files.
   const { manageCertificate } = await import('../cluster/certificates/managed-certificate.ts');
   const host = `${service}.${api.namespace}.svc`;
   return manageCertificate({
@@ -126,14 +126,14 @@ async function manage(
     webhookConfigurationName: webhookConfiguration,
     service: { namespace: api.namespace, name: service },
     dnsNames: dnsName.length > 0 ? dnsName : [host, `${host}.cluster.local`],
-    // In a pod the host name is the pod's; what follows tells this process from the one before it.
+    // In a Pod the host name is that of the Pod; the rest distinguishes this process from an earlier one.
     identity: `${hostname()}_${randomBytes(4).toString('hex')}`,
     lives: {
       ...(caLife !== undefined && { authorityMs: caLife }),
       ...(certificateLife !== undefined && { servingMs: certificateLife }),
     },
     onError: (problem) => {
-      reportTrouble('certificate', problem);
+      reportProblem('certificate', problem);
     },
     onInfo: (message) => {
       logger.info({ certificates: message }, 'certificates');

@@ -13,12 +13,12 @@ import { createProbeImage } from '../registry/client/probe-image.ts';
 import { createProber, type ProbeEvent } from '../registry/prober/prober.ts';
 import { countProbe, type Metrics } from './metrics.ts';
 
-/** What a server takes from registries. */
+/** The connection of the server to registries. */
 export type Registries = Readonly<{
-  /** Undefined where the policy has nobody asked. */
+  /** Undefined if the policy does not allow to ask any registry. */
   current: () => Asked | undefined;
   onPolicyChange: () => void;
-  /** Asks nobody any more; those who are being asked may still answer. */
+  /** Starts no further requests; those in flight may still be answered. */
   close: () => void;
 }>;
 
@@ -30,7 +30,7 @@ type Surroundings = Readonly<{
   logger: Logger;
 }>;
 
-/** Asks registries in the background, as far as the policy names them; which it may begin to do while this runs. */
+/** Asks registries in the background, as far as the current policy allows. */
 export function openRegistries({ policy, facts, readKeyring, metrics, logger }: Surroundings): Registries {
   const report = reportProbes(logger);
   const prober = createProber({
@@ -52,17 +52,17 @@ export function openRegistries({ policy, facts, readKeyring, metrics, logger }: 
   };
 }
 
-/** What of the policy's asking comes to nothing as this runs, for whoever wonders why nothing is said; undefined for nothing. */
-export function explainSilence(policy: Policy, { offline, isConnected }: RunsAs): string | undefined {
+/** Why `probe` in the policy has no or little effect with these options; undefined if it has. */
+export function explainIgnoredProbe(policy: Policy, { offline, isConnected }: RunsAs): string | undefined {
   if (!probesAny(policy) || isConnected) return undefined;
   return offline
-    ? 'the policy has registries asked, but with --offline nobody is'
-    : 'there is no cluster to read pull secrets in: that an image is denied is not told, and that it is missing is at most a warning';
+    ? 'the policy enables probe, but --offline disables it: remove --offline to ask registries'
+    : 'no cluster to read pull secrets from, so denied images are not reported, and missing images at most as a warning';
 }
 
 type RunsAs = Readonly<{ offline: boolean; isConnected: boolean }>;
 
-/** Where the nodes are not known: what nearly all are. */
+/** Used if the nodes are unknown. */
 const USUAL_PLATFORMS = ['linux/amd64'];
 
 function listPlatforms({ nodes }: Facts): readonly string[] {
@@ -70,18 +70,18 @@ function listPlatforms({ nodes }: Facts): readonly string[] {
   return platforms.length === 0 ? USUAL_PLATFORMS : platforms;
 }
 
-/** A node that has only just come may not say what it is. */
+/** A new node may not have its platform yet. */
 const platformsOf = memoizeByObject((nodes: readonly Readonly<{ platform: string }>[]) =>
   [...new Set(nodes.map(({ platform }) => platform))].filter((platform) => platform !== ''),
 );
 
-/** Enough for what is wrong with the registries of a policy. The names of more are made up by whoever names images. */
+/** Enough for the registries of a policy. Users can invent any number of other registry names. */
 const LINES_A_MINUTE = 20;
 const MINUTE_MS = 60_000;
 
 /**
- * Logs what keeps registries from being asked, which is for operators to mend, once a minute for each cause. What they say when
- * they are asked is for the authors of workloads.
+ * Logs why registries were not asked, which the operator can fix, once a minute for each cause. The answers of registries are reported to
+ * the authors of workloads instead.
  */
 function reportProbes(logger: Logger): (event: ProbeEvent) => void {
   const told = new Set<string>();

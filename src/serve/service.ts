@@ -13,7 +13,7 @@ import { authoritySource, fileSource } from '../tls/files.ts';
 import { validityProblem, type CertificateSource } from '../tls/source.ts';
 import type { Metrics } from './metrics.ts';
 import type { ClusterOptions, JoinedCluster } from './serve-cluster.ts';
-import { explainSilence, openRegistries, type Registries } from './serve-registries.ts';
+import { explainIgnoredProbe, openRegistries, type Registries } from './serve-registries.ts';
 import { createLargeReviews } from './large-reviews.ts';
 import { startServer, type RunningServer } from './start-server.ts';
 
@@ -21,18 +21,18 @@ export type ServiceOptions = CertificateOptions &
   ClusterOptions &
   ConnectOptions &
   Readonly<{
-    /** Policy file; the default policy without one. */
+    /** Policy file; the built-in policy by default. */
     config?: string;
     host: string;
     port: number;
     adminPort: number;
-    /** File with the CAs that may call, read again when it changes. */
+    /** File with the CAs of permitted clients, reloaded when it changes. */
     clientCa?: string;
-    /** Names of which the certificate of a caller must have one. */
+    /** The certificate of a client must have one of these names. */
     clientName?: readonly string[];
-    /** Asks no registry. */
+    /** Whether to ask no registry. */
     offline: boolean;
-    /** Whether there is a cluster to ask. */
+    /** Whether to connect to a cluster. */
     isConnected: boolean;
   }>;
 
@@ -43,20 +43,20 @@ export type CertificateOptions = Readonly<{
   dnsName: readonly string[];
 }>;
 
-/** Why a server cannot start, as `cause`: for whoever starts it to mend. */
+/** A server cannot start because of its options or environment; `cause` says why. */
 export class StartError extends Error {
   override readonly name = 'StartError';
 }
 
 type Outputs = Readonly<{ logger: Logger; metrics: Metrics }>;
 
-/** What was opened, to be closed at the end, the last first. */
+/** Resources to close at the end, the last first. */
 type Closers = (() => unknown)[];
 
 /**
- * Puts a server together, and starts it.
+ * Assembles a server and starts it.
  *
- * @throws StartError, and leaves nothing open that would keep the process alive.
+ * @throws StartError after closing everything that would keep the process alive.
  */
 export async function startService(options: ServiceOptions, outputs: Outputs): Promise<Pick<RunningServer, 'stop'>> {
   const closers: Closers = [];
@@ -82,8 +82,11 @@ export async function startService(options: ServiceOptions, outputs: Outputs): P
   }
 }
 
-/** What an API server that does not answer may cost a stop. */
+/** The longest that an API server without an answer may delay a stop. */
 const CLOSE_MS = 5000;
+
+/** Log messages by where a problem occurred. */
+const PROBLEMS = { certificate: 'certificate error', cluster: 'cluster error' } as const;
 
 async function openService(
   options: ServiceOptions,
@@ -91,12 +94,12 @@ async function openService(
   closers: Closers,
 ): Promise<Pick<RunningServer, 'stop'>> {
   const { host, config, offline, isConnected } = options;
-  const reportTrouble = (about: 'certificate' | 'cluster', problem: string): void => {
+  const reportProblem = (about: 'certificate' | 'cluster', problem: string): void => {
     metrics.errors.inc({ where: about });
-    logger.error({ problem }, `${about} trouble`);
+    logger.error({ problem }, PROBLEMS[about]);
   };
   const reportCertificate = (problem: string): void => {
-    reportTrouble('certificate', problem);
+    reportProblem('certificate', problem);
   };
   const { clientCa: clientCaFile, clientName: clientNames = [] } = options;
   const clientCa = await orExplain(() =>
@@ -107,8 +110,8 @@ async function openService(
   let registries: Registries | undefined;
   const gathered = listGathered(options);
   const adapt = (policy: Policy): Policy => {
-    const problem = explainSilence(policy, { offline, isConnected });
-    if (problem !== undefined) logger.warn({ problem }, 'registries are not asked as the policy says');
+    const problem = explainIgnoredProbe(policy, { offline, isConnected });
+    if (problem !== undefined) logger.warn({ problem }, 'probe in the policy has no full effect');
     return keepAnswerable(policy, gathered);
   };
   const policy = await orExplain(() =>
@@ -116,7 +119,7 @@ async function openService(
       metrics.policyReloads.inc({ result: problem === undefined ? 'success' : 'failure' });
       if (problem !== undefined) {
         metrics.errors.inc({ where: 'policy' });
-        logger.error({ file: config, problem }, 'the changed policy cannot be used, the last good one stays');
+        logger.error({ file: config, problem }, 'policy reload failed, keeping the last valid policy');
         return;
       }
       logger.info({ file: config }, 'policy reloaded');
@@ -134,7 +137,7 @@ async function openService(
     ]);
     const api = await orExplain(() => connectToCluster(options));
     const callersAreProven = clientNames.length > 0;
-    cluster = await joinCluster({ ...options, callersAreProven }, api, { ...surroundings, reportTrouble });
+    cluster = await joinCluster({ ...options, callersAreProven }, api, { ...surroundings, reportProblem });
     closers.push(cluster.close);
   }
   const { settings, readKeyring } = cluster;
@@ -147,7 +150,7 @@ async function openService(
     gathered,
     onFailure: (error) => {
       metrics.errors.inc({ where: 'admission' });
-      logger.error({ err: error }, 'a large review failed');
+      logger.error({ err: error }, 'large review failed');
     },
   });
   closers.push(large.close);
@@ -186,7 +189,7 @@ async function orExplain<T>(step: () => T | Promise<T>): Promise<T> {
   }
 }
 
-/** What rules can be told with these options: of a cluster, and of the registries that the policy has asked. */
+/** The facts that rules can get with these options. */
 function listGathered({ secrets, watchNodes, offline, isConnected }: ServiceOptions): readonly FactName[] {
   return [
     ...(isConnected ? (['namespaces', 'serviceAccounts'] as const) : []),
@@ -196,11 +199,11 @@ function listGathered({ secrets, watchNodes, offline, isConnected }: ServiceOpti
   ];
 }
 
-/** Where no cluster is asked nothing is known, and nobody is told. */
+/** Without a cluster no facts are known, and no Events are written. */
 const NO_CLUSTER: JoinedCluster = {
   url: 'none',
   settings: { facts: (): Facts => ({}) },
-  // Nobody can say what is in the pull secrets that a pod names.
+  // The content of pull secrets is unknown.
   readKeyring: async (_namespace, names) => Promise.resolve({ entries: [], isComplete: names.length === 0 }),
   onPolicyChange: () => undefined,
   close: async () => Promise.resolve(),
@@ -222,7 +225,7 @@ function watchPolicy(
   });
 }
 
-/** Under these names a webhook is called from the same machine, and by an API server through its Service. */
+/** The names of the webhook on its own machine, and behind its Service. */
 const DEFAULT_NAMES = [
   'localhost',
   '127.0.0.1',
@@ -231,7 +234,7 @@ const DEFAULT_NAMES = [
   'pullguard.pullguard.svc.cluster.local',
 ];
 
-/** The certificate in the files given, or one that is made. */
+/** The certificate in the given files, or a new one. */
 async function openCertificate(
   { tlsCert, tlsKey, caOut, dnsName }: CertificateOptions,
   onError: (problem: string) => void,
@@ -239,7 +242,7 @@ async function openCertificate(
   if (tlsCert !== undefined && tlsKey !== undefined) {
     return fileSource({ certFile: tlsCert, keyFile: tlsKey, onError });
   }
-  // Loaded only here: node-forge is of no use to a server that is given its certificate.
+  // Loaded only here: not needed with certificates from files.
   const { selfSignedSource } = await import('../tls/self-signed.ts');
   const source = await selfSignedSource({ names: dnsName.length > 0 ? dnsName : DEFAULT_NAMES, onError });
   if (caOut !== undefined) writeCa(caOut, source.ca);
@@ -257,13 +260,13 @@ function writeCa(file: string, pem: string): void {
 function explainListenError(error: unknown, host: string): string {
   const { code, port, message } = error as NodeJS.ErrnoException & { port?: number };
   if (code === 'EADDRINUSE') {
-    return `port ${port ?? ''} on ${host} is taken: stop what listens there, or choose with --port and --admin-port`;
+    return `port ${port ?? ''} on ${host} is in use (EADDRINUSE): stop the process that uses it, or choose another with --port or --admin-port`;
   }
   if (code === 'EACCES') {
-    return `port ${port ?? ''} may not be opened without more rights: choose one above 1023 with --port and --admin-port`;
+    return `port ${port ?? ''} cannot be opened (permission denied): choose one above 1023 with --port or --admin-port`;
   }
   if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') {
-    return `${host} is no address of this machine: choose another with --host`;
+    return `${host} is not an address of this machine: choose another with --host`;
   }
   return `cannot listen on ${host}: ${message}`;
 }

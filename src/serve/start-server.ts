@@ -16,20 +16,20 @@ import { createRefusalLog } from './refuse.ts';
 
 /** Go's HTTP client, which the API server uses, keeps idle connections for 90 s: closing one earlier kills a call on its way. */
 const KEEP_ALIVE_MS = 120_000;
-/** The head of a request, and a TLS handshake, are a few packets: who needs longer is not an API server. */
+/** The head of a request, and a TLS handshake, are a few packets, so an API server never needs longer. */
 const HEAD_TIMEOUT_MS = 10_000;
 /** The longest that an API server waits for a webhook. */
 const LONGEST_WAIT_MS = 30_000;
-/** How often Node looks for requests that are over these times; its own 30 s would add as much to each. */
+/** How often Node.js checks these timeouts; its default of 30 s would add up to that to each. */
 const CHECK_INTERVAL_MS = 2000;
-/** How Node reads HTTP. It would answer a call without a host by itself, and however many of them come at once. */
+/** Node.js would answer a request without a Host header itself, without our limits. */
 const HTTP_OPTIONS = { connectionsCheckingInterval: CHECK_INTERVAL_MS, requireHostHeader: false };
 /**
- * How long a server that stops waits for its last calls: as long as an API server does unless its webhook configuration says
- * otherwise. With 10 s of drain before it and a moment after it, a stop fits into the 30 s that kubelet gives a pod.
+ * How long a stop waits for the last calls: the default timeout of an API server for a webhook. Together with 10 s of drain a stop
+ * fits into the 30 s that kubelet gives a Pod.
  */
 const LAST_CALLS_MS = 10_000;
-/** How often we look whether the last call is answered. */
+/** How often a stop checks whether the last call is answered. */
 const LAST_CALL_INTERVAL_MS = 20;
 
 export type ServerSettings = Omit<AppOptions, 'draining'> &
@@ -38,15 +38,15 @@ export type ServerSettings = Omit<AppOptions, 'draining'> &
     /** 0 for any free port; the same for `adminPort`. */
     port: number;
     adminPort: number;
-    /** May have none yet: then every handshake fails, and the server is not ready. */
+    /** May not have one yet: then every handshake fails, and the server is not ready. */
     certificate: CertificateSource;
-    /** PEM certificates of the CAs that may call the webhook; undefined lets anybody. */
+    /** PEM certificates of the CAs of permitted clients; undefined permits every client. */
     clientCa?: Pick<FileSource<string>, 'current' | 'onChange'> | undefined;
-    /** Names of which the certificate of a caller must have one; all of `clientCa` may call when there are none. */
+    /** The certificate of a client must have one of these names; without any, all clients of `clientCa` are permitted. */
     clientNames?: readonly string[] | undefined;
-    /** Why calls should not come here yet, besides what the server knows itself; undefined when they may. */
+    /** A reason why the server is not ready, besides its own; undefined if there is none. */
     readiness?: () => string | undefined;
-    /** How long a request may take to arrive; as long as an API server waits for an answer at most, unless told otherwise. */
+    /** How long a request may take to arrive; by default as long as an API server waits at most. */
     requestTimeoutMs?: number;
   }>;
 
@@ -54,14 +54,13 @@ export type RunningServer = Readonly<{
   port: number;
   adminPort: number;
   /**
-   * Ends gracefully: not ready at once, every answer asks its client to reconnect elsewhere; after `drainMs` no new
-   * connections; resolves when the last call is answered, or some seconds later if there are clients that see to it that
-   * none is the last.
+   * Stops gracefully: not ready at once, and every answer asks its client to reconnect elsewhere; after `drainMs` no new connections;
+   * resolves when the last call is answered, or after some seconds.
    */
   stop: (drainMs: number) => Promise<void>;
 }>;
 
-/** @throws Error when a port cannot be had. */
+/** @throws Error if a port cannot be opened */
 export async function startServer(settings: ServerSettings): Promise<RunningServer> {
   const {
     certificate,
@@ -79,7 +78,7 @@ export async function startServer(settings: ServerSettings): Promise<RunningServ
     if (draining) return 'shutting down';
     const serving = certificate.current();
     const problem = serving === undefined ? undefined : validityProblem(serving, now());
-    return problem ?? settings.readiness?.() ?? (serving === undefined ? 'there is no certificate yet' : undefined);
+    return problem ?? settings.readiness?.() ?? (serving === undefined ? 'no serving certificate yet' : undefined);
   };
   const admin = createHttpServer(HTTP_OPTIONS);
   for (const server of [webhook, admin]) {
@@ -94,7 +93,7 @@ export async function startServer(settings: ServerSettings): Promise<RunningServ
   const app = createApp({ ...settings, draining: () => draining });
   const calls = serveConnections(
     webhook,
-    clientNames.length === 0 ? app : letNamed(clientNames, app, settings, webhook),
+    clientNames.length === 0 ? app : requireName(clientNames, app, settings, webhook),
     {
       most: MOST_CONNECTIONS,
       onRefused: onRefused('webhook'),
@@ -116,7 +115,7 @@ export async function startServer(settings: ServerSettings): Promise<RunningServ
   });
   clientCa?.onChange(() => {
     webhook.setSecureContext(readTlsOptions());
-    // Those that are open were let in by the CAs from before.
+    // Open connections were accepted with the earlier CAs.
     calls.retire();
     logger.info('client CA reloaded');
   });
@@ -142,9 +141,8 @@ export async function startServer(settings: ServerSettings): Promise<RunningServ
       const until = performance.now() + Math.min(requestTimeoutMs, LAST_CALLS_MS);
       while (calls.unanswered() > 0 && performance.now() < until) await wait(LAST_CALL_INTERVAL_MS);
       const unanswered = calls.unanswered();
-      if (unanswered > 0) logger.warn({ unanswered }, 'stopping without an answer to the last calls');
-      // Node closes the idle ones, but takes one on which no call has come yet for busy, does not see one in its TLS handshake
-      // at all, and waits for both without end.
+      if (unanswered > 0) logger.warn({ unanswered }, 'stopped before all calls were answered');
+      // Node.js closes idle connections, but waits for ever for those without a request yet and for those in their TLS handshake.
       calls.destroy();
       adminCalls.destroy();
       await closed;
@@ -152,15 +150,15 @@ export async function startServer(settings: ServerSettings): Promise<RunningServ
   };
 }
 
-/** Has `listener` take the calls of clients whose certificate has one of these names, and refuses those of others. */
-function letNamed(
+/** Passes calls to `listener` if the client certificate has one of these names, and rejects the others. */
+function requireName(
   names: readonly string[],
   listener: RequestListener,
   { metrics, logger }: Pick<ServerSettings, 'metrics' | 'logger'>,
   server: Server,
 ): RequestListener {
   const logRefusal = createRefusalLog(logger);
-  // Once for a connection, as reading a certificate costs as much as deciding a review.
+  // Checked once per connection, as reading a certificate takes as long as a review.
   const named = new WeakSet<Socket>();
   server.on('secureConnection', (socket: TLSSocket) => {
     if (isNamedCaller(socket, names)) named.add(socket);
@@ -176,8 +174,7 @@ function letNamed(
   };
 }
 
-const NOT_NAMED =
-  'the client certificate has none of the names in --client-name: call with the certificate of an API server';
+const NOT_NAMED = 'the client certificate has none of the names in --client-name: use the certificate of an API server';
 
 /** Without a certificate every handshake fails, until there is one. */
 function toTlsOptions(serving: ServingCertificate | undefined, clientCa: string | undefined): ServerOptions {
@@ -201,7 +198,7 @@ async function listen(server: Server, port: number, host: string): Promise<void>
   });
 }
 
-/** Takes no more connections, and closes those that wait for another call. Resolves when none is left. */
+/** Accepts no more connections, and closes idle ones. Resolves when none is left. */
 async function close(server: Server): Promise<void> {
   await new Promise<void>((resolve) => {
     server.close(() => {
@@ -213,12 +210,12 @@ async function close(server: Server): Promise<void> {
 const CODES: Readonly<Record<string, number>> = { HPE_HEADER_OVERFLOW: 431, ERR_HTTP_REQUEST_TIMEOUT: 408 };
 
 const MALFORMED: Readonly<Record<number, string>> = {
-  400: 'this is not HTTP as RFC 9112 has it',
+  400: 'not valid HTTP (RFC 9112)',
   408: 'the request did not arrive in time',
-  431: 'the address and headers of the request are too long',
+  431: 'the URL and headers of the request are too long',
 };
 
-/** Answers what is not even a request, as `sendProblem` does those that are. Failed TLS handshakes come here as well. */
+/** Answers malformed requests. Failed TLS handshakes come here as well. */
 function refuseMalformed(error: NodeJS.ErrnoException, socket: Duplex): void {
   const { code: cause = '' } = error;
   if (!socket.writable || !/^HPE_|^ERR_HTTP_/.test(cause)) {

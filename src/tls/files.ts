@@ -54,7 +54,7 @@ export function authoritySource(file: string, options: WatchOptions): FileSource
     ...options,
     read: () => readAuthorities(file),
     isSame: (one, other) => one === other,
-    describeKept: () => 'the CAs from before may still call',
+    describeKept: () => 'still accepting clients of the earlier CAs',
   });
 }
 
@@ -131,7 +131,7 @@ function readPair(certFile: string, keyFile: string): ServingCertificate {
   }
 }
 
-/** Each of them parsed, as OpenSSL would leave out without a word what it cannot read, and shut out whom it stands for. */
+/** Parses each of them, as OpenSSL would silently ignore an unreadable one, and then reject its clients. */
 function readAuthorities(file: string): string {
   try {
     const text = readUtf8(file);
@@ -142,7 +142,7 @@ function readAuthorities(file: string): string {
     if (blocks.length < begun) throw new Error('a "BEGIN CERTIFICATE" line has no END line');
     return blocks.map((block, index) => readAuthority(block, index + 1)).join('');
   } catch (error) {
-    const advice = 'give PEM certificates of the CAs that may call';
+    const advice = 'give PEM certificates of the CAs of permitted clients';
     throw new Error(`--client-ca ${file} cannot be used: ${describeCause(error)}; ${advice}`, { cause: error });
   }
 }

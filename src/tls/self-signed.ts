@@ -6,10 +6,10 @@ import { readServingCertificate, type CertificateSource, type ServingCertificate
 /** `names`: DNS names, wildcards such as `*.example.com` too, and IP addresses. `days`: life from now, default 365. */
 export type CertificateRequest = Readonly<{ names: readonly string[]; days?: number; now?: Date }>;
 
-/** PEM texts. `ca` is what clients trust (`caBundle`); `cert` and `key` (PKCS#8) are what the server shows. */
+/** PEM texts. `ca` is what clients trust (`caBundle`); `cert` and `key` (PKCS#8) are for the server. */
 export type Certificates = Readonly<{ ca: string; cert: string; key: string }>;
 
-/** How long certificates live, in milliseconds. */
+/** The validity of certificates, in milliseconds. */
 export type Lives = Readonly<{ authorityMs: number; servingMs: number }>;
 
 export type IssueRequest = Readonly<{ names: readonly string[]; lives: Lives; now: () => Date }>;
@@ -19,27 +19,27 @@ export type CertificatePairs = Readonly<{ authority: ServingCertificate; serving
 
 export type SelfSignedOptions = Readonly<{
   names: readonly string[];
-  /** Life of one serving certificate; it is replaced at two thirds of it. */
+  /** Validity of a serving certificate; it is renewed after two thirds of it. */
   days?: number;
   /** Called when a renewal failed; it is tried again. */
   onError: (message: string) => void;
 }>;
 
-/** `ca` stays the same for as long as the source lives, so a caBundle once handed out stays right. */
+/** `ca` never changes, so a caBundle stays valid. */
 export type SelfSignedSource = CertificateSource & Readonly<{ ca: string }>;
 
 const DEFAULT_DAYS = 365;
 
-/** Ten years: what lives longer than the people who know about it is better made again. */
+/** Ten years: longer is hardly ever intended. */
 const MAX_DAYS = 3650;
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
-/** What is wrong with a request, in words that name the value, or undefined. */
+/** What is wrong with a request, with its value, or undefined. */
 export function requestProblem({ names, days = DEFAULT_DAYS }: CertificateRequest): string | undefined {
   if (names.length === 0) return 'a certificate needs at least one DNS name or IP address';
   if (!(days > 0 && days <= MAX_DAYS))
-    return `a certificate lives more than 0 and at most ${MAX_DAYS} days, not ${days}`;
+    return `a certificate cannot be valid for ${days} days: use more than 0 and at most ${MAX_DAYS}`;
   return names.map(nameProblem).find((problem) => problem !== undefined);
 }
 
@@ -63,10 +63,10 @@ function issue(authority: ServingCertificate, keys: KeyPair, { names, lives, now
 }
 
 /**
- * Makes a CA and one serving certificate for `names`, both ending after `days`. The CA's key is forgotten, so it can never
- * sign anything else.
+ * Creates a CA and one serving certificate for `names`, both valid for `days`. The key of the CA is not kept, so it can never sign
+ * anything else.
  *
- * @throws Error when `requestProblem` has something to say.
+ * @throws Error if `requestProblem` returns one
  */
 export async function makeCertificates(request: CertificateRequest): Promise<Certificates> {
   checkRequest(request);
@@ -77,15 +77,15 @@ export async function makeCertificates(request: CertificateRequest): Promise<Cer
 }
 
 /**
- * A CA and serving certificate made at start and kept in memory, for development and for a first try in a cluster.
+ * A CA and serving certificate created at start and kept in memory, for development and for a first try in a cluster.
  *
- * @throws Error when `requestProblem` has something to say.
+ * @throws Error if `requestProblem` returns one
  */
 export async function selfSignedSource(options: SelfSignedOptions): Promise<SelfSignedSource> {
   checkRequest(options);
   const { names, days = DEFAULT_DAYS, onError } = options;
   const servingMs = days * DAY_MS;
-  // The CA for as long as is allowed: it must never be what expires first.
+  // The CA gets the longest validity: it must never expire first.
   const request = { names, lives: { authorityMs: MAX_DAYS * DAY_MS, servingMs }, now: () => new Date() };
   const listeners = new Set<(certificate: ServingCertificate) => void>();
   const { authority, ...first } = await makePairs(request);
@@ -93,12 +93,12 @@ export async function selfSignedSource(options: SelfSignedOptions): Promise<Self
   let renewAt = Date.now() + (servingMs * 2) / 3;
   let closed = false;
 
-  // Asked for the time again and again, not set once for the day: a timer holds 24 days at most and stops in a suspend.
+  // Checked at intervals: a single timer can wait for at most 24 days, and stops while the machine is suspended.
   const lookEveryMs = Math.min(60 * 60 * 1000, servingMs / 10);
   const timer = setInterval(() => {
     if (Date.now() < renewAt) return;
     renew().catch((error: unknown) => {
-      onError(`cannot renew the self-signed certificate: ${String(error)}`);
+      onError(`renewing the self-signed certificate failed: ${String(error)}`);
     });
   }, lookEveryMs).unref();
 
@@ -131,19 +131,19 @@ function checkRequest(request: CertificateRequest): void {
 function nameProblem(name: string): string | undefined {
   const quoted = JSON.stringify(name);
   if (name.includes('%') && isIP(name) === 6)
-    return `${quoted} has a zone, which a certificate cannot hold: leave out the "%" and what follows`;
+    return `${quoted} has a zone, which a certificate cannot contain: remove the "%" and everything after it`;
   if (isIP(name) !== 0) return undefined;
 
   const labels = name.split('.');
   const [first, ...rest] = labels;
   const plain = first === '*' ? rest : labels;
   if (name.length > 253 || !plain.every((label) => isLabel(label.toLowerCase()))) {
-    return `${quoted} is not a DNS name or IP address: write it as in api.example.com, *.example.com, 10.0.0.1 or fd00::1, without scheme, port, path or brackets`;
+    return `${quoted} is not a DNS name or IP address: use the form api.example.com, *.example.com, 10.0.0.1 or fd00::1, without scheme, port, path or brackets`;
   }
-  // Clients take "10.0.0.256" for an address, so it would never match as a DNS name.
+  // Clients read "10.0.0.256" as an IP address, so it would never match as a DNS name.
   if (/^[0-9]+$/.test(plain.at(-1) ?? ''))
-    return `${quoted} is neither an IP address nor, ending in a number, a DNS name`;
+    return `${quoted} is neither an IP address nor a DNS name, which cannot end in a number: correct it`;
   if (first === '*' && plain.length < 2)
-    return `${quoted} is too wide: clients accept a wildcard before two labels or more, as in *.example.com`;
+    return `${quoted} is too wide: use a wildcard before at least two labels, as in *.example.com`;
   return undefined;
 }

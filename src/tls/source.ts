@@ -22,7 +22,7 @@ export type CertificateSource = Readonly<{
 /** Why a certificate and its key cannot be used. Never holds key material. */
 export class CertificateError extends Error {
   override readonly name = 'CertificateError';
-  /** What is wrong, for those who need no advice. */
+  /** What is wrong, without advice. */
   readonly problem: string;
 
   constructor(problem: string, advice: string) {
@@ -54,13 +54,13 @@ export function readServingCertificate(certPem: string, keyPem: string): Serving
 export function readTerm(certificate: X509Certificate): Term {
   const [notBefore, notAfter] = [new Date(certificate.validFrom), new Date(certificate.validTo)];
   if (Number.isNaN(notBefore.getTime()) || Number.isNaN(notAfter.getTime()))
-    throw new CertificateError('the certificate has a date that cannot be read', 'issue it again');
+    throw new CertificateError('the certificate has an invalid date', 'issue it again');
   return { notBefore, notAfter };
 }
 
 /** Why a certificate is no good at `now`, or undefined. `what` names it. */
 export function termProblem(what: string, { notBefore, notAfter }: Term, now: Date): string | undefined {
-  if (now > notAfter) return `the ${what} expired on ${formatSecond(notAfter)}`;
+  if (now > notAfter) return `the ${what} expired at ${formatSecond(notAfter)}`;
   if (now < notBefore) return `the ${what} is not valid before ${formatSecond(notBefore)}`;
   return undefined;
 }
@@ -77,11 +77,11 @@ export function validityProblem(certificate: ServingCertificate, now: Date): str
   const problem = termProblem('certificate', certificate, now);
   if (problem !== undefined) {
     const advice =
-      now > certificate.notAfter ? 'put a new certificate and key in place' : "wait, or check this machine's clock";
+      now > certificate.notAfter ? 'install a new certificate and key' : 'wait, or check the clock of this machine';
     return `${problem}: ${advice}`;
   }
   if (new X509Certificate(certificate.cert).subjectAltName === undefined) {
-    return 'the certificate has no subject alternative names, and an API server does not look at its common name: issue it again with the DNS names that the webhook is called by';
+    return 'the certificate has no subject alternative names, and API servers ignore the common name: issue it again with the DNS names of the webhook';
   }
   return undefined;
 }
@@ -94,7 +94,7 @@ function readChain(pem: string): Chain {
   const blocks = splitCertificates(pem);
 
   if (pem.trim() === '')
-    throw new CertificateError('the certificate is empty', 'write the PEM certificate chain there');
+    throw new CertificateError('the certificate is empty', 'write the PEM certificate chain to it');
   if (opened === 0 && kinds.some(isKeyKind)) throw new CertificateError('the certificate is a private key', SWAPPED);
   if (opened === 0) {
     throw new CertificateError(
@@ -114,7 +114,7 @@ function readCertificate(block: string, index: number, blocks: readonly string[]
     return new X509Certificate(block);
   } catch {
     const which = blocks.length === 1 ? 'the certificate' : `certificate ${index + 1} of ${blocks.length} in the chain`;
-    throw new CertificateError(`${which} cannot be parsed`, 'copy it again from where it was issued');
+    throw new CertificateError(`${which} cannot be parsed`, 'copy it again');
   }
 }
 
@@ -131,23 +131,21 @@ function explainKey(pem: string): CertificateError {
   const kinds = blockKinds(pem);
   const because = (problem: string, advice: string): CertificateError =>
     new CertificateError(`the private key ${problem}`, advice);
-  if (pem.trim() === '') return because('is empty', 'write the PEM private key there');
+  if (pem.trim() === '') return because('is empty', 'write the PEM private key to it');
   if (kinds.includes('ENCRYPTED PRIVATE KEY') || pem.includes('Proc-Type: 4,ENCRYPTED'))
-    return because('is encrypted and nobody is here to type its passphrase', 'decrypt it with "openssl pkey"');
+    return because('is encrypted with a passphrase', 'decrypt it with "openssl pkey"');
   if (kinds.some(isKeyKind)) {
     const isWhole = /-----END [A-Z0-9 ]{0,64}PRIVATE KEY-----/.test(pem);
-    return isWhole
-      ? because('cannot be parsed', 'copy it again from where it was made')
-      : because('is cut off', HALF_WRITTEN);
+    return isWhole ? because('cannot be parsed', 'copy it again') : because('is cut off', HALF_WRITTEN);
   }
   if (kinds.includes('CERTIFICATE')) return because('is a certificate', SWAPPED);
-  const advice = 'give it in PEM form (a DER file is converted by "openssl pkey -inform der")';
+  const advice = 'use PEM format (convert DER with "openssl pkey -inform der")';
   return because('has no "BEGIN PRIVATE KEY" line', advice);
 }
 
 const SWAPPED = 'are the certificate and the key swapped?';
 const HALF_WRITTEN =
-  'a BEGIN line has no END line; is it still being written? Write it whole, or under another name and rename it';
+  'a BEGIN line has no END line, perhaps it is still being written: write it under another name and rename it';
 
 function blockKinds(pem: string): readonly string[] {
   return [...pem.matchAll(/-----BEGIN ([A-Z0-9 ]{1,64})-----/g)].map(([, kind = '']) => kind);
@@ -167,7 +165,7 @@ function checkBelongsTogether(leaf: X509Certificate, issuers: readonly X509Certi
   }
   throw new CertificateError(
     'the private key does not belong to the certificate',
-    'give the two that were made together',
+    'use the key that the certificate was issued for',
   );
 }
 
@@ -176,9 +174,9 @@ function checkUsable(pair: Readonly<{ cert: string; key: string }>): void {
   try {
     createSecureContext(pair);
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown cause';
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
     throw new CertificateError(
-      `TLS refuses this certificate and key (${code})`,
+      `TLS rejects this certificate and key (${code})`,
       'issue them again, with RSA 2048 or EC P-256',
     );
   }

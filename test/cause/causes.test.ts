@@ -137,7 +137,7 @@ describe('a message names what it is about', () => {
     [
       NO_TLS,
       {},
-      'does not work as a registry should (it does not speak TLS): check the port, or have plain HTTP allowed',
+      'does not work as a registry should (it TLS handshake failed): check the port, or have plain HTTP allowed',
     ],
     [limited(), {}, 'limits pulls now: push the image to SWR and pull it from there'],
   ])('%j with %j', (failure, options, text) => {

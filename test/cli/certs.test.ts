@@ -48,7 +48,7 @@ describe('making certificates', () => {
     // With a space and a quote in it, and still to be pasted.
     const quoted = (file: string): string => `'${folder}/it'\\''s here/${file}'`;
     expect(stdout).toContain(`Wrote ${quoted('ca.crt')}`);
-    expect(stdout).toContain('its key was not kept');
+    expect(stdout).toContain('its private key was not saved');
     expect(stdout).toContain(`Valid until: ${notAfter.toISOString().slice(0, 19)}Z\n`);
     expect(stdout).toContain('Names: web.test, 127.0.0.1\n');
     expect(stdout).toContain(`pullguard serve --tls-cert ${quoted('tls.crt')} --tls-key ${quoted('tls.key')}\n`);
@@ -97,7 +97,7 @@ describe('misuse is one clear line and exit code 2, with nothing written', () =>
       /^error: "https:\/\/web\.test:8443" is not a DNS name.*\n$/,
     ],
     ['days in words', { days: 'a year' }, /^error: --days "a year" is not a number\n$/],
-    ['too many days', { days: '36500' }, /^error: .* at most 3650 days.*\n$/],
+    ['too many days', { days: '36500' }, /^error: .* 36500 days: use .* at most 3650\n$/],
     ['no days', { days: '0' }, /^error: .* more than 0 .*\n$/],
     ['empty days', { days: '' }, /^error: .* more than 0 .*\n$/],
   ])('%s', async (_why, options, message) => {

@@ -37,7 +37,7 @@ describe('for people', () => {
     const sizes = [AMD64, { platform: 'linux/arm64', bytes: 5_600_000_000 }];
     expect(print(reportOf(ok({ sizes }), { login: 'harbor.example.com/team', rateLimit: RATE_LIMIT }))).toBe(
       `pullable    yes
-answered    harbor.example.com:443, asked with the user of "harbor.example.com/team"
+answered    harbor.example.com:443, asked with credentials for "harbor.example.com/team"
 digest      ${DIGEST}
 size        linux/amd64 12.3 MiB, linux/arm64 5.2 GiB (compressed)
 rate limit  97 of 100 pulls left in 6 h`,
@@ -47,13 +47,13 @@ rate limit  97 of 100 pulls left in 6 h`,
   test('what nobody asked or knows has no row; that a mirror was asked is said', () => {
     const report = reportOf(OK, { reference: { ...REFERENCE, digest: DIGEST } });
     expect(print(report)).toBe('pullable    yes\nanswered    harbor.example.com:443, asked anonymously');
-    expect(print(report, true)).toContain('answered    harbor.example.com:443, the mirror, asked anonymously');
+    expect(print(report, true)).toContain('answered    harbor.example.com:443 (mirror), asked anonymously');
   });
 
   test('a platform that is missing is a note, as others can be pulled', () => {
     const report = reportOf(ok({ sizes: [AMD64], platforms: ['linux/amd64'], missing: ['linux/arm64'] }));
     const note =
-      'the index names linux/arm64 as well, but the manifest is not there: nodes of that platform cannot pull it';
+      'the index lists linux/arm64 too, but the registry does not have that manifest: nodes of that platform cannot pull it';
     expect(print(report)).toMatch(/^pullable {4}yes$/m);
     expect(print(report)).toContain(`note        ${note}`);
     expect(toProbeJson(report)).toMatchObject({ pullable: true, outcome: 'ok', platforms: ['linux/amd64'], note });
@@ -88,7 +88,7 @@ rate limit  97 of 100 pulls left in 6 h`,
 
   test('what the registry says of it has a row of its own, in quotes', () => {
     const report = reportOf(failed({ outcome: 'failed', cause: 'access-denied', says: 'ask \\"ops\\"' }));
-    expect(print(report).split('\n')[1]).toBe('it says     "ask \\"ops\\""');
+    expect(print(report).split('\n')[1]).toBe('returned    "ask \\"ops\\""');
     expect(toProbeJson(report)).toMatchObject({ says: 'ask \\"ops\\"' });
   });
 
@@ -121,7 +121,7 @@ describe('what was not asked', () => {
   test('is neither a yes nor a no, and says why', () => {
     const report = { ...reportOf(OK), result: NOT_ASKED, note: 'look at the policy' };
     expect(print(report)).toBe(
-      'pullable    not known: pullguard failed while it asked (TypeError)\nnote        look at the policy',
+      'pullable    unknown: pullguard failed while it asked (TypeError)\nnote        look at the policy',
     );
     expect(toProbeJson(report)).toEqual({
       ...toProbeJson(reportOf(OK)),
@@ -137,7 +137,7 @@ describe('what was not asked', () => {
 
   test('because the policy does not allow it is put right there, also by who has none yet', () => {
     const report = { ...reportOf(OK), result: { notAsked: { why: 'token-host-not-named', host: 't' } } as const };
-    expect(print(report)).toMatch(/^remedy {6}Allow it in the policy that --config names; docs\/policy\.md/m);
+    expect(print(report)).toMatch(/^remedy {6}Allow it in the policy that --config names: .* docs\/policy\.md/m);
     expect(toProbeJson(report).remedy).toMatch(/^Allow it in the policy/);
   });
 });

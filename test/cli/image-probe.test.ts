@@ -158,25 +158,41 @@ describe('nobody is said to have logged in', () => {
   });
 });
 
-describe('a note says why nobody logged in', () => {
+describe('a note says why no credentials were used', () => {
   const anonymous = { '': denied('anonymously') };
 
   test.each<[what: string, config: object | null | undefined, note: RegExp]>([
-    ['no docker config', undefined, /^nobody logged in; --docker-config takes .* get secret NAME -o jsonpath=/],
-    ['no login in it', { auths: {} }, /has no login at all; --docker-config takes .* > config\.json$/],
+    [
+      'no docker config',
+      undefined,
+      /^asked without credentials; pass the content of a pull secret with --docker-config: .* get secret NAME -o jsonpath=/,
+    ],
+    [
+      'no login in it',
+      { auths: {} },
+      /as the docker config has none; pass the content of a pull secret with --docker-config: .* > config\.json$/,
+    ],
     // Somebody has saved the Secret itself.
-    ['nothing of a docker config', { kind: 'Secret', data: { '.dockerconfigjson': 'e30=' } }, /has no login at all; /],
+    [
+      'nothing of a docker config',
+      { kind: 'Secret', data: { '.dockerconfigjson': 'e30=' } },
+      /as the docker config has none; /,
+    ],
     [
       'a login for another port',
       { auths: { [`${HOST}:8443`]: login('host'), 'ghcr.io': login('ghcr') } },
-      /^nobody logged in, as the docker config has no login for "harbor\.example\.com\/team\/app"; it has one for "harbor\.example\.com:8443", "ghcr\.io"$/,
+      /^asked without credentials, as the docker config has none for "harbor\.example\.com\/team\/app", only for "harbor\.example\.com:8443", "ghcr\.io"$/,
     ],
-    ['null, as to kubelet', null, /has no login at all; /],
-    ['a credential helper', { credHelpers: { [HOST]: 'pass' } }, /credential helper, which is not run here/],
-    ['one for another registry', { credHelpers: { 'ghcr.io': 'pass' } }, /has no login at all; /],
+    ['null, as to kubelet', null, /as the docker config has none; /],
+    [
+      'a credential helper',
+      { credHelpers: { [HOST]: 'pass' } },
+      /credential helper .*, which neither pullguard nor kubelet runs/,
+    ],
+    ['one for another registry', { credHelpers: { 'ghcr.io': 'pass' } }, /as the docker config has none; /],
     ['a store that docker left an empty entry for', { auths: { [HOST]: {} }, credsStore: 'x' }, /credential helper/],
-    ['no store', { credsStore: '' }, /has no login at all; /],
-    ['neither as docker writes it', { credsStore: 7, credHelpers: [HOST] }, /has no login at all; /],
+    ['no store', { credsStore: '' }, /as the docker config has none; /],
+    ['neither as docker writes it', { credsStore: 7, credHelpers: [HOST] }, /as the docker config has none; /],
   ])('%s', async (_what, config, note) => {
     const { report } = await ask(IMAGE, { ...(config !== undefined && { config }), answers: anonymous });
     expect(report.note).toMatch(note);
@@ -223,17 +239,17 @@ describe('a note says what the docker config shows to be wrong with a login that
     [
       'one alone',
       { auths: { [HOST]: { identitytoken: TOKEN } } },
-      /^nobody logged in: .*identitytoken and no password/,
+      /^asked without credentials: .*identitytoken and no password/,
     ],
-    ['no user', { auths: { [HOST]: { password: 's3cret' } } }, /^nobody logged in: .*no user/],
+    ['no user', { auths: { [HOST]: { password: 's3cret' } } }, /^asked without credentials: .*no user/],
     ['a placeholder', { auths: { [HOST]: login('host', '<your-pword>') } }, /placeholder/],
     ['a token that is over', { auths: { [HOST]: login('host', past) } }, /token expired at 2020-09-13T12:26Z/],
     [
       'a key that is no address',
       { auths: { [` ${HOST}`]: login('host') } },
-      /^nobody logged in: kubelet drops the entry " harbor/,
+      /^asked without credentials: kubelet ignores the entry " harbor/,
     ],
-    ['the older form', { [HOST]: login('host') }, /^nobody logged in: .*form of a \.dockercfg/],
+    ['the older form', { [HOST]: login('host') }, /^asked without credentials: .*format of a \.dockercfg/],
   ])('%s', async (_what, config, note) => {
     const answers = { '': denied('anonymously'), host: denied() };
     const { report } = await ask(IMAGE, { config, answers });
@@ -258,7 +274,7 @@ describe('a docker config that cannot be used is misuse, which names it and the 
     expect(open(file)).toThrow(UsageError);
     expect(open(file)).toThrow(`--docker-config ${file} cannot be used: `);
     expect(open(file)).toThrow(cause);
-    expect(open(file)).toThrow(/; give a config\.json as docker login writes it$/);
+    expect(open(file)).toThrow(/; give a config\.json as written by docker login$/);
     expect(open(file)).not.toThrow(/s3cret|53173117/);
   });
 
@@ -266,7 +282,7 @@ describe('a docker config that cannot be used is misuse, which names it and the 
     const file = tempFolder().at('none.json');
     expect(open(file)).toThrow(
       new UsageError(
-        `--docker-config ${file} cannot be used: ENOENT: no such file or directory; give a config.json as docker login writes it`,
+        `--docker-config ${file} cannot be used: ENOENT: no such file or directory; give a config.json as written by docker login`,
       ),
     );
   });

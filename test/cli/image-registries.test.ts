@@ -71,7 +71,7 @@ describe.skipIf(!hasDockerRegistry())('a real registry with a certificate of its
   repository  team/app
   tag         1.4
   pullable    yes
-  answered    ${registry.host}, asked with the user of "${registry.host}"
+  answered    ${registry.host}, asked with credentials for "${registry.host}"
   digest      ${index.digest}
   size        linux/amd64 2.0 MiB, linux/arm64 1.0 MiB (compressed)
 `);
@@ -104,7 +104,7 @@ describe.skipIf(!hasDockerRegistry())('a real registry with a certificate of its
     [
       'the wrong password',
       async () => probe([address], login('wr0ng-s3cret')),
-      [/^ {2}pullable {4}no: .* refuses the user and password/m, /asked with the user of/],
+      [/^ {2}pullable {4}no: .* refuses the user and password/m, /asked with credentials for/],
     ],
     [
       'no login',
@@ -118,7 +118,7 @@ describe.skipIf(!hasDockerRegistry())('a real registry with a certificate of its
     [
       'a login for another registry',
       async () => probe([address], { config: trusting(), dockerConfig: writeLogin('ghcr.io', USER.password) }),
-      [/^ {2}pullable {4}no: /m, /asked anonymously$/m, /note .* no login for/],
+      [/^ {2}pullable {4}no: /m, /asked anonymously$/m, /note .* has none for/],
     ],
     [
       'a tag that is not there',
@@ -133,7 +133,7 @@ describe.skipIf(!hasDockerRegistry())('a real registry with a certificate of its
     [
       'an address in a network that the policy does not allow',
       async () => probe([address], { config: writePolicy(registry.host, { ca: registry.ca, addresses: [] }) }),
-      [/^ {2}pullable {4}not known: .*registries\[\]\.probe\.addresses/m],
+      [/^ {2}pullable {4}unknown: .*registries\[\]\.probe\.addresses/m],
     ],
   ];
 

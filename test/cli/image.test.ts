@@ -28,7 +28,7 @@ describe('for people', () => {
     expect(stdout).toBe(`"nginx"
   registry    docker.io (Docker Hub)
   repository  library/nginx
-  tag         latest (as none is written)
+  tag         latest (default)
   mirror      swr.eu-de.otc.t-systems.com/hub/library/nginx
   pull secret default-secret
 "ghcr.io/a/b:1@${DIGEST}"
@@ -103,7 +103,7 @@ describe('standard input', () => {
 
   test('does not mix with addresses, as nobody would know which come first', async () => {
     await expect(run(['nginx', '-'])).rejects.toThrow(
-      new UsageError('"-" reads addresses from standard input and stands alone'),
+      new UsageError('"-" reads image references from standard input: give it alone'),
     );
   });
 
@@ -171,7 +171,7 @@ describe('--probe', () => {
   test('the address that pods would get is asked about, and the output says so', async () => {
     const { asked, stdout } = await probe(['nginx:1', 'r.example.com/app:1'], () => OK, { config: mirrored() });
     expect(asked).toEqual(['mirror.example.com/hub/library/nginx:1', 'r.example.com/app:1']);
-    expect(stdout.match(/answered .*, the mirror, asked anonymously/g)).toHaveLength(1);
+    expect(stdout.match(/answered .* \(mirror\), asked anonymously/g)).toHaveLength(1);
   });
 
   test('nobody is asked about an address that is wrong', async () => {
@@ -226,7 +226,7 @@ describe('--probe', () => {
   test('the docker config is handed on; without --probe it would do nothing, which is misuse', async () => {
     expect((await probe(['nginx'], () => OK, { dockerConfig: 'config.json' })).opened).toEqual(['config.json']);
     await expect(run(['nginx'], { dockerConfig: 'config.json' })).rejects.toThrow(
-      new UsageError('--docker-config has logins for registries, which only --probe asks: give both, or neither'),
+      new UsageError('--docker-config is only used with --probe: add --probe, or leave out --docker-config'),
     );
   });
 });

@@ -23,9 +23,9 @@ test.each<[why: string, options: { context?: string }, file: string]>([
 });
 
 test.each<[status: number | undefined, advice: RegExp]>([
-  [undefined, /^refused; check that the cluster runs, and the kubeconfig/],
-  [401, /^refused; log in/],
-  [403, /^refused; this takes get of pods: ask for it/],
+  [undefined, /^refused: check that the cluster is running, and that the kubeconfig/],
+  [401, /^refused: log in/],
+  [403, /^refused: ask the cluster admin for get of pods, or/],
   [422, /^refused$/],
 ])('a call that ended with %s is told with the next step', (status, advice) => {
   expect(describeRefusal(new ApiError('refused', { status }), 'get of pods')).toMatch(advice);

@@ -37,12 +37,12 @@ test.each<[what: string, options: (folder: TempFolder) => Options, message: RegE
   [
     'a certificate without a key',
     ({ at }) => ({ tlsCert: at('a') }),
-    /--tls-cert and --tls-key go together: give both, or neither/,
+    /--tls-cert and --tls-key belong together: give both, or neither/,
   ],
   [
     'a key without a certificate',
     ({ at }) => ({ tlsKey: at('a') }),
-    /--tls-cert and --tls-key go together: give both, or neither/,
+    /--tls-cert and --tls-key belong together: give both, or neither/,
   ],
   [
     'a missing certificate',
@@ -57,12 +57,12 @@ test.each<[what: string, options: (folder: TempFolder) => Options, message: RegE
   [
     '--ca-out for a certificate that it did not make',
     (folder) => ({ ...servable(folder), caOut: folder.at('ca') }),
-    /--ca-out is for the certificate that pullguard makes itself/,
+    /--ca-out is for a certificate that pullguard creates/,
   ],
   [
     '--dns-name for a certificate that it did not make',
     (folder) => ({ ...servable(folder), dnsName: ['a.example'] }),
-    /--dns-name is for the certificate that pullguard makes itself/,
+    /--dns-name is for a certificate that pullguard creates/,
   ],
   [
     'a CA file that cannot be written',
@@ -96,17 +96,17 @@ test.each<[what: string, options: (folder: TempFolder) => Options, message: RegE
   [
     'names of clients without a CA of theirs',
     (folder) => ({ ...servable(folder), clientName: ['kube-apiserver'] }),
-    /--client-name needs the CA of these clients: give --client-ca as well/,
+    /--client-name needs --client-ca: add the file/,
   ],
   [
     'a host that is none of this machine',
     (folder) => ({ ...servable(folder), host: '192.0.2.1' }),
-    /192\.0\.2\.1 is no address of this machine: choose another with --host/,
+    /192\.0\.2\.1 is not an address of this machine: choose another with --host/,
   ],
   [
     '--tls-secret without a cluster',
     () => ({ tlsSecret: 'pullguard-tls' }),
-    /--tls-secret needs a cluster and this is no pod with a token/,
+    /--tls-secret needs a cluster, and no service account token was found/,
   ],
   ['a kubeconfig that is not there', ({ at }) => ({ kubeconfig: at('none') }), /\/none/],
 ])('%s is a mistake of the caller', async (_what, options, message) => {
@@ -123,6 +123,6 @@ test.each(['port', 'adminPort'] as const)('so is a port that is taken, as %s', a
   await once(other, 'listening');
   const { port } = other.address() as AddressInfo;
   await expect(serve({ ...DEFAULTS, ...servable(tempFolder()), [option]: port })).rejects.toThrow(
-    `port ${port} on 127.0.0.1 is taken: stop what listens there, or choose with --port and --admin-port`,
+    `port ${port} on 127.0.0.1 is in use (EADDRINUSE): stop the process that uses it, or choose another with --port or --admin-port`,
   );
 });

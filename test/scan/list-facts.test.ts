@@ -62,10 +62,14 @@ describe('what cannot be listed is told, and the rest is known', () => {
     [
       '/api/v1/serviceaccounts',
       'serviceAccounts',
-      ['serviceaccounts cannot be listed', 'it takes the verb "list" on serviceaccounts'],
+      ['serviceaccounts cannot be listed', 'ask the cluster admin for the verb "list" on serviceaccounts'],
     ],
     ['/api/v1/namespaces', 'namespaces', ['namespaces cannot be listed', 'the verb "list" on namespaces']],
-    ['/api/v1/secrets', 'pullSecrets', ['secrets where metadata.name=default-secret', 'the name default-secret alone']],
+    [
+      '/api/v1/secrets',
+      'pullSecrets',
+      ['secrets where metadata.name=default-secret', 'resourceNames ["default-secret"]'],
+    ],
   ])('%s', async (path, fact, says) => {
     const server = await startCluster();
     server.failNext({ path, status: 403, message: 'no role for that' });
@@ -120,7 +124,7 @@ describe('nodes, if they are to be known', () => {
     const server = await startCluster();
     server.failNext({ path: '/api/v1/nodes', status: 403 });
     const { facts, problems } = await listFacts({ api: connectTo(server), ...scope });
-    expect(problems).toEqual([expect.stringContaining('it takes the verb "list" on nodes')]);
+    expect(problems).toEqual([expect.stringContaining('ask the cluster admin for the verb "list" on nodes')]);
     expect(facts).not.toHaveProperty('nodes');
   });
 });

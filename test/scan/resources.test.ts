@@ -128,7 +128,7 @@ describe('a kind that the policy adds is found by asking', () => {
     expect(await find(failing, ROLLOUT, BOX)).toMatchObject({
       paths: ['/api/v1/namespaces/shop/boxes'],
       notServed: [],
-      problems: [`where the API has Rollout of argoproj.io could not be asked: ${message}`],
+      problems: [`cannot discover the resource of Rollout in argoproj.io: ${message}`],
     });
   });
 });
@@ -146,7 +146,7 @@ test('a namespace that is not there is told of, as its empty list would pass for
   expect(await checkNamespaces(api, ['shop', 'shpo', 'secret'])).toEqual({
     namespaces: ['shop', 'secret'],
     unsure: ['secret'],
-    problems: ['there is no namespace "shpo"; "kubectl get namespaces" lists those that there are'],
+    problems: ['namespace "shpo" does not exist: list namespaces with "kubectl get namespaces"'],
   });
   const bug = answering({ '/api/v1/namespaces/shop': new TypeError('bug') });
   await expect(checkNamespaces(bug.api, ['shop'])).rejects.toThrow('bug');

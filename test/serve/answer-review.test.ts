@@ -214,7 +214,7 @@ describe('a failure of our own after registries have answered', () => {
     isAnswered = true;
     answer(REFUSED);
     expect(await sent).toMatchObject({ response: { allowed: true, auditAnnotations: { error: 'internal' } } });
-    expect(lines).toMatchObject([{ level: 50, msg: 'failed, and let the object pass', outcome: 'error' }]);
+    expect(lines).toMatchObject([{ level: 50, msg: 'internal error, admitted unchecked', outcome: 'error' }]);
     expect(await readCounter(metrics, 'pullguard_errors_total', { where: 'admission' })).toBe(1);
   });
 

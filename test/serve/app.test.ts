@@ -215,7 +215,7 @@ describe('what is no review is refused in one clear JSON, and the next request w
     refusal: problemOf(
       415,
       'UnsupportedMediaType',
-      'an AdmissionReview is sent with the content type application/json',
+      'unsupported content type: send an AdmissionReview as application/json',
     ),
   }));
 
@@ -223,7 +223,7 @@ describe('what is no review is refused in one clear JSON, and the next request w
     name: `the charset ${charset}`,
     body: review,
     headers: { 'Content-Type': `application/json; charset=${charset}` },
-    refusal: problemOf(415, 'UnsupportedMediaType', 'the charset is not supported; JSON is sent in UTF-8'),
+    refusal: problemOf(415, 'UnsupportedMediaType', 'unsupported charset: send JSON in UTF-8'),
   }));
 
   test.each([...badRequests, ...wrongTypes, ...wrongCharsets])('$name', async ({ body, headers, refusal }) => {
@@ -236,8 +236,8 @@ describe('what is no review is refused in one clear JSON, and the next request w
     expect(next.body).toEqual(FINE_ANSWER);
     const { code, message } = refusal;
     expect(lines).toMatchObject([
-      { level: 40, msg: 'refused', endpoint: 'mutate', code, problem: message },
-      { level: 40, msg: 'refused', endpoint: 'validate', code, problem: message },
+      { level: 40, msg: 'call rejected', endpoint: 'mutate', code, problem: message },
+      { level: 40, msg: 'call rejected', endpoint: 'validate', code, problem: message },
       { level: 30, msg: 'decided' },
     ]);
     expect(JSON.stringify(lines)).not.toContain(SECRET);
@@ -261,7 +261,7 @@ describe('what is no review is refused in one clear JSON, and the next request w
     const { url } = await serveApp();
     for (const path of ['/mutate', '/validate']) {
       const answer = await request(url)[method.toLowerCase() as 'get'](path);
-      const refusal = problemOf(405, 'MethodNotAllowed', 'AdmissionReviews are taken by POST');
+      const refusal = problemOf(405, 'MethodNotAllowed', 'send AdmissionReviews by POST');
       expect([answer.status, answer.get('Allow')]).toEqual([405, 'POST']);
       if (method !== 'HEAD') expect(answer.body).toEqual(refusal);
     }
@@ -274,7 +274,7 @@ describe('what is no review is refused in one clear JSON, and the next request w
       const { url } = await serveApp();
       for (const answer of [await request(url).get(path), await request(url).post(path).send(FINE)]) {
         expect(answer.body).toEqual(
-          problemOf(404, 'NotFound', 'nothing is served at this path: call where the webhook configurations say'),
+          problemOf(404, 'NotFound', 'not found: use the path in the webhook configurations'),
         );
         expect([answer.status, answer.get('X-Powered-By')]).toEqual([404, undefined]);
       }
@@ -367,7 +367,7 @@ describe('a failure of our own lets the object pass, and is not hidden', () => {
       }),
     );
     expect(lines).toMatchObject([
-      { level: 50, msg: 'failed, and let the object pass', uid: 'u-1', outcome: 'error', endpoint: 'validate' },
+      { level: 50, msg: 'internal error, admitted unchecked', uid: 'u-1', outcome: 'error', endpoint: 'validate' },
     ]);
     expect(JSON.stringify(lines[0]?.['err'])).toContain(logged);
     expect(await readCounter(metrics, 'pullguard_errors_total', { where: 'admission' })).toBe(1);
@@ -380,7 +380,7 @@ describe('a failure of our own lets the object pass, and is not hidden', () => {
     const answer = await request(url).post('/mutate').send(FINE);
     expect([answer.status, answer.body]).toEqual([
       500,
-      problemOf(500, 'InternalError', 'pullguard failed; see its log'),
+      problemOf(500, 'InternalError', 'pullguard internal error: see its log'),
     ]);
     expect(lines).toMatchObject([{ level: 50, msg: 'request failed' }]);
     expect(await readCounter(metrics, 'pullguard_errors_total', { where: 'admission' })).toBe(1);
@@ -439,7 +439,7 @@ async function sendRaw(
 }
 
 test('a large review that we fail to check passes, and says so', async () => {
-  const failed = { problem: new HttpProblem(500, 'pullguard failed; see its log') };
+  const failed = { problem: new HttpProblem(500, 'pullguard internal error: see its log') };
   const large = { decide: async () => Promise.resolve(failed), close: async () => Promise.resolve() };
   const { url, metrics } = await serveApp({ large });
   const review = { ...FINE, filling: 'x'.repeat(70_000) };

@@ -65,7 +65,7 @@ test('an error is a line of level error with its stack, and the same fields', ()
     error,
   });
   expect(lines).toMatchObject([
-    { level: 50, msg: 'failed, and let the object pass', uid: 'b3f1', err: { type: 'Error', message: 'a bug' } },
+    { level: 50, msg: 'internal error, admitted unchecked', uid: 'b3f1', err: { type: 'Error', message: 'a bug' } },
   ]);
 });
 

@@ -36,7 +36,7 @@ describe('size', () => {
     const body = fill(LONGEST_BODY);
     expect((await post(url, body)).body).toEqual(FINE_ANSWER);
     expect((await post(url, `${body} `)).body).toEqual(unread('too-large', TOO_LARGE));
-    expect(lines.at(-1)).toMatchObject({ msg: 'refused', uid: 'b3f1', code: 413, allowed: true });
+    expect(lines.at(-1)).toMatchObject({ msg: 'call rejected', uid: 'b3f1', code: 413, allowed: true });
     expect((await post(url, REVIEW)).body).toEqual(FINE_ANSWER);
   });
 
@@ -97,7 +97,7 @@ describe('content encoding', () => {
   const UNSUPPORTED = problemOf(
     415,
     'UnsupportedMediaType',
-    'the content encoding is not supported; send the body uncompressed, as API servers do',
+    'unsupported content encoding: send the body uncompressed, as API servers do',
   );
 
   test.each(['gzip', 'BR', 'gzip, gzip', ''])('%j is refused', async (encoding) => {
@@ -122,8 +122,11 @@ test('a client that goes away in the middle of its body is noted, and harms nobo
     await ended;
   }
   await expect
-    .poll(() => lines.filter(({ msg }) => msg === 'refused'))
-    .toMatchObject([{ problem: 'the body ended early' }, { problem: 'the body ended early' }]);
+    .poll(() => lines.filter(({ msg }) => msg === 'call rejected'))
+    .toMatchObject([
+      { problem: 'the body ended before its Content-Length' },
+      { problem: 'the body ended before its Content-Length' },
+    ]);
 });
 
 describe('memory', () => {
@@ -136,7 +139,7 @@ describe('memory', () => {
     const last = await connectRaw(port);
     last.socket.write(rawPost('/mutate', ' '.repeat(0.6 * LONGEST_BODY), { 'Content-Length': LONGEST_BODY }));
     const refused = await largest!.until(/\}$/);
-    const body = unread('overloaded', 'too many large requests at once; try again in a second');
+    const body = unread('overloaded', 'too many large requests at once: try again in a second');
     expect(parseAnswer(refused)).toEqual({ code: 200, body });
     expect((await post(url, REVIEW)).body).toEqual(FINE_ANSWER);
     expect(last.socket.bytesRead).toBe(0);

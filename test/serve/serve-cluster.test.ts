@@ -31,14 +31,14 @@ async function joinStandIn(
   const kubeconfig = writeKubeconfig(api, tempFolder().at('kubeconfig'), 'pullguard');
   const names = { webhookConfiguration: 'pullguard', service: 'pullguard' };
   const defaults = { secrets: 'default-secret-only', watchNodes: false, ...names } as const;
-  const surroundings = { policy, metrics, logger, reportTrouble: () => undefined };
+  const surroundings = { policy, metrics, logger, reportProblem: () => undefined };
   const all = { dnsName: [], ...defaults, ...options };
   const cluster = await joinCluster(all, connectToCluster({ kubeconfig }), surroundings);
   onTestFinished(async () => {
     await cluster.close();
     await api.stop();
   });
-  await expect.poll(() => lines.map(({ msg }) => msg)).toContain('cluster known');
+  await expect.poll(() => lines.map(({ msg }) => msg)).toContain('cluster state loaded');
   return { cluster, api, lines, readMetrics: async () => metrics.registry.metrics() };
 }
 

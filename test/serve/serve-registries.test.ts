@@ -1,6 +1,6 @@
 import { pino } from 'pino';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { explainSilence, openRegistries, type Registries } from '../../src/serve/serve-registries.ts';
+import { explainIgnoredProbe, openRegistries, type Registries } from '../../src/serve/serve-registries.ts';
 import type { Facts, ImageQuestion } from '../../src/pull/facts.ts';
 import type { ImageAnswer } from '../../src/cause/answer.ts';
 import type { Policy } from '../../src/engine/rule.ts';
@@ -99,11 +99,11 @@ test('a policy that changes is heeded from the next review on', async () => {
 // Somebody tries a policy on their own machine, and nothing is said of an image that nobody may pull.
 test.each([
   ['in a cluster', { offline: false, isConnected: true }, undefined],
-  ['without one', { offline: false, isConnected: false }, /no cluster to read pull secrets in/],
+  ['without one', { offline: false, isConnected: false }, /no cluster to read pull secrets from/],
   ['offline', { offline: true, isConnected: false }, /--offline/],
 ])('who has registries asked is told what comes of it: %s', (_, runsAs, said) => {
-  expect(explainSilence(naming(''), runsAs)).toBeUndefined();
-  const told = explainSilence(naming(ASKED), runsAs);
+  expect(explainIgnoredProbe(naming(''), runsAs)).toBeUndefined();
+  const told = explainIgnoredProbe(naming(ASKED), runsAs);
   if (said === undefined) expect(told).toBeUndefined();
   else expect(told).toMatch(said);
 });

@@ -112,7 +112,7 @@ describe('the admin port', () => {
     source.change({ ...read(others), notAfter: new Date('2020-01-01T00:00:00Z') });
     const { status, text } = await request(`http://127.0.0.1:${adminPort}`).get('/readyz');
     expect(status).toBe(503);
-    expect(text).toBe('the certificate expired on 2020-01-01T00:00:00Z: put a new certificate and key in place\n');
+    expect(text).toBe('the certificate expired at 2020-01-01T00:00:00Z: install a new certificate and key\n');
   });
 
   test('/metrics is in the text format of Prometheus', async () => {
@@ -128,7 +128,7 @@ describe('the admin port', () => {
     ['get', '/%'],
   ] as const)('%s %s leads to the right addresses, and gives nothing away', async (method, path) => {
     const answer = await (await serveAdmin())[method](path);
-    expect([answer.status, answer.text]).toEqual([404, 'try /healthz, /readyz or /metrics\n']);
+    expect([answer.status, answer.text]).toEqual([404, 'not found: use /healthz, /readyz or /metrics\n']);
     expect(answer.get('X-Powered-By')).toBeUndefined();
   });
 });
@@ -204,11 +204,11 @@ describe('with --client-name only those of these names are served', () => {
     const refused = problemOf(
       403,
       'Forbidden',
-      'the client certificate has none of the names in --client-name: call with the certificate of an API server',
+      'the client certificate has none of the names in --client-name: use the certificate of an API server',
     );
     expect(answer).toEqual(isServed ? FINE_ANSWER : refused);
     const counted = await readCounter(metrics, 'pullguard_calls_refused_total', { reason: 'client-name' });
-    expect([counted, lines.filter(({ msg }) => msg === 'refused').length]).toEqual(isServed ? [0, 0] : [1, 1]);
+    expect([counted, lines.filter(({ msg }) => msg === 'call rejected').length]).toEqual(isServed ? [0, 0] : [1, 1]);
   });
 });
 
@@ -220,8 +220,8 @@ describe('HTTP', () => {
     expect(await until(/\}$/)).toMatch(/\r\nConnection: keep-alive\r\nKeep-Alive: timeout=120\r\n/);
   });
 
-  const NO_HTTP = problemOf(400, 'BadRequest', 'this is not HTTP as RFC 9112 has it');
-  const TOO_LONG = problemOf(431, 'RequestHeaderFieldsTooLarge', 'the address and headers of the request are too long');
+  const NO_HTTP = problemOf(400, 'BadRequest', 'not valid HTTP (RFC 9112)');
+  const TOO_LONG = problemOf(431, 'RequestHeaderFieldsTooLarge', 'the URL and headers of the request are too long');
   const head = 'POST /mutate HTTP/1.1\r\nHost: x\r\n';
   test.each([
     ['no HTTP', 'hello\r\n\r\n', NO_HTTP],
@@ -245,7 +245,9 @@ describe('HTTP', () => {
     socket.write(rawPost('/mutate', '{', { 'Content-Length': 100 }));
     const refusal = problemOf(408, 'Timeout', 'the request did not arrive in time');
     expect(parseAnswer(await ended)).toEqual({ code: 408, body: refusal });
-    await expect.poll(() => lines).toMatchObject([{ msg: 'refused', problem: 'the body ended early' }]);
+    await expect
+      .poll(() => lines)
+      .toMatchObject([{ msg: 'call rejected', problem: 'the body ended before its Content-Length' }]);
   });
 
   test('chunks that are none end a request in the middle of its body', async () => {

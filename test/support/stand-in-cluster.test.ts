@@ -175,7 +175,7 @@ describe.each(['over HTTP', 'in memory'])('%s', (how) => {
     await expect.poll(() => server.hungRequests()).toBe(0);
     await expect(api.call('GET', ONE, { signal: AbortSignal.abort() })).rejects.toThrow('was given up before');
     const watching = api.watch(SECRETS, { signal: new AbortController().signal, idleMs: 20 })[Symbol.asyncIterator]();
-    await expect(watching.next()).rejects.toThrow(/is dead: nothing came from .* for 0.02 s/);
+    await expect(watching.next()).rejects.toThrow(/is broken: nothing received from .* for 0.02 s/);
   });
 
   test('a watch that is cut off has failed', async () => {
@@ -185,7 +185,7 @@ describe.each(['over HTTP', 'in memory'])('%s', (how) => {
     };
     const query = { resourceVersion: versionOf('/api/v1/namespaces/shop/secrets/one') };
     const watching = api.watch(SECRETS, { signal, onOpen, query })[Symbol.asyncIterator]();
-    await expect(watching.next()).rejects.toThrow('the connection was cut');
+    await expect(watching.next()).rejects.toThrow('the connection was closed');
     expect(server.openWatches()).toBe(0);
   });
 

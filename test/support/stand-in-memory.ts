@@ -51,7 +51,7 @@ export function createMemoryCluster({ clockAheadMs = 0 } = {}): MemoryCluster {
           const { code, body: answered } = await new Promise<Answer>((resolve, reject) => {
             const giveUp = (): void => {
               const late = unreachable(`no answer to ${name} within ${timeoutMs / 1000} s`);
-              reject(limit.ranOut() ? late : new ApiError(`${name} was given up before its answer came`));
+              reject(limit.ranOut() ? late : new ApiError(`${name} was cancelled`));
             };
             ask(seen, limit.signal, { answer: resolve, fail: reject, giveUp });
           });
@@ -87,7 +87,7 @@ export function createMemoryCluster({ clockAheadMs = 0 } = {}): MemoryCluster {
       giveUp: () => {
         end(
           limit.ranOut()
-            ? new ApiError(`the watch of ${path} is dead: nothing came from ${URL} for ${idleMs / 1000} s`)
+            ? new ApiError(`the watch of ${path} is broken: nothing received from ${URL} for ${idleMs / 1000} s`)
             : undefined,
         );
       },
@@ -132,7 +132,7 @@ export function createMemoryCluster({ clockAheadMs = 0 } = {}): MemoryCluster {
     };
     const cut = (): void => {
       close();
-      fail(unreachable('the connection was cut'));
+      fail(unreachable('the connection was closed'));
     };
     const connection: Connection = {
       answer: (given) => {
@@ -146,7 +146,7 @@ export function createMemoryCluster({ clockAheadMs = 0 } = {}): MemoryCluster {
           send: (event) => send?.(event),
           end: (how) => {
             close();
-            fail(how === 'end' ? undefined : unreachable('the connection was cut'));
+            fail(how === 'end' ? undefined : unreachable('the connection was closed'));
           },
         };
       },
@@ -159,7 +159,7 @@ export function createMemoryCluster({ clockAheadMs = 0 } = {}): MemoryCluster {
       giveUp();
     };
     if (signal.aborted) leave();
-    else if (isDown) fail(unreachable('nothing listens there'));
+    else if (isDown) fail(unreachable('connection refused'));
     else {
       cuts.add(cut);
       signal.addEventListener('abort', leave);

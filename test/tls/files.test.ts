@@ -182,7 +182,7 @@ describe('the CAs of clients', () => {
     }, WAIT);
     writeFileSync(file, second.ca + first.ca.replace(/\n[^-\n]{20}/, `\n${'A'.repeat(20)}`));
     await untilReported(
-      /ca\.crt cannot be used: certificate 2 in it cannot be parsed; .*; the CAs from before may still call/,
+      /ca\.crt cannot be used: certificate 2 in it cannot be parsed; .*; still accepting clients of the earlier CAs/,
     );
     rmSync(file);
     await untilReported(/cannot be used: ENOENT/);

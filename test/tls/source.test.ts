@@ -96,7 +96,7 @@ describe('what is refused says why and what to do', () => {
       'an RSA key too short for TLS',
       () => makeShortPair().cert,
       () => makeShortPair().key,
-      /^TLS refuses .*KEY_TOO_SMALL/,
+      /^TLS rejects .*KEY_TOO_SMALL/,
     ],
   ])('%s', (_why, cert, key, message) => {
     const error = errorOf(() => readServingCertificate(cert(), key()));
@@ -119,7 +119,7 @@ describe('validity', () => {
   test.each<[why: string, at: string, problem: RegExp | undefined]>([
     ['good in its first second', '2026-01-15T11:55:00Z', undefined],
     ['good in its last', '2026-02-14T12:00:00Z', undefined],
-    ['expired', '2026-02-14T12:00:01Z', /^the certificate expired on 2026-02-14T12:00:00Z: /],
+    ['expired', '2026-02-14T12:00:01Z', /^the certificate expired at 2026-02-14T12:00:00Z: /],
     ['from the future', '2026-01-15T11:54:59Z', /not valid before 2026-01-15T11:55:00Z: .*clock/],
   ])('one that is %s is served, and why clients refuse it is said', (_why, at, problem) => {
     const found = validityProblem(readServingCertificate(pair.cert, pair.key), new Date(at));

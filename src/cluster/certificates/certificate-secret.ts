@@ -73,13 +73,13 @@ export function openCertificateStore(options: CertificateStoreOptions): Certific
       await write(current, pairs, canIssue ? authority.pair.token : makeToken());
       lastWrite = performance.now();
       reporter.clear(title);
-      const made = plan.do === 'make-all' ? 'a new CA and serving certificate' : 'a new serving certificate';
-      onInfo(`made ${made} in ${title}: ${plan.reason}`);
+      const made = plan.do === 'make-all' ? 'a CA and a serving certificate' : 'a serving certificate';
+      onInfo(`created ${made} in ${title}: ${plan.reason}`);
       return true;
     } catch (error) {
       if (!wasOvertaken(error, current)) {
         const cause = describeError(error);
-        reporter.report(title, `${title} cannot be given new certificates, which it needs as ${plan.reason}: ${cause}`);
+        reporter.report(title, `cannot write new certificates to ${title}: ${cause} (needed because ${plan.reason})`);
       }
       return false;
     }
@@ -149,7 +149,7 @@ function readAuthorityPair(secret: KubernetesObject | undefined): Stored<StoredA
   const certificate = new X509Certificate(stored.pair.cert);
   if (!certificate.ca) return { ok: false, problem: 'ca.crt is not the certificate of a CA' };
   if (certificate.publicKey.asymmetricKeyType !== 'rsa')
-    return { ok: false, problem: 'ca.key is not an RSA key, the only kind that pullguard can issue with' };
+    return { ok: false, problem: 'ca.key is not an RSA key, the only kind that pullguard supports' };
   const token = readToken(secret);
   if (token === undefined) return { ok: false, problem: 'token is not 64 hexadecimal digits' };
   // Only the first: others would be trusted without anybody here having their keys.
@@ -188,7 +188,7 @@ function readPair(
     return { ok: true, pair: readServingCertificate(cert, key) };
   } catch (error) {
     // Without the advice, which is for people: here it is just made again.
-    const cause = error instanceof CertificateError ? error.problem : 'unknown cause';
+    const cause = error instanceof CertificateError ? error.problem : 'unknown error';
     return { ok: false, problem: `${certKey} and ${keyKey} cannot be used: ${cause}` };
   }
 }

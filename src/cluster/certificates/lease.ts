@@ -156,7 +156,7 @@ export function electLeader(options: ElectionOptions): Election {
   function report(what: string, error: unknown): void {
     // Somebody else was faster, which is no trouble: the next look shows who.
     if (error instanceof ApiError && error.status === 409) return;
-    const problem = `the Lease ${namespace}/${name}, which says who leads, cannot be ${what}: ${describeError(error)}`;
+    const problem = `the Lease ${namespace}/${name} for leader election cannot be ${what}: ${describeError(error)}`;
     reporter.report('lease', problem);
   }
 }

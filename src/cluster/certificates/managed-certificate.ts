@@ -67,7 +67,7 @@ const FIRST_RETRY_MS = 500;
 const MAX_RETRY_MS = 30_000;
 
 const NOT_CALLED_HERE =
-  'a webhook configuration does not say where to call us yet: the replica that leads writes the path there, and says in its log if it cannot';
+  'a webhook configuration does not have the path of this webhook yet: the leader writes it; if it cannot, see its log';
 
 /**
  * Makes a CA and a serving certificate, keeps both in a Secret for all replicas and their CA in the webhook configurations,
@@ -98,7 +98,7 @@ export function manageCertificate(options: ManageOptions): ManagedCertificate {
     options.api.call(method, path, { ...settings, signal: ending.signal });
   const api: ApiServer = { ...options.api, call };
   const listeners = new Set<(certificate: ServingCertificate) => void>();
-  let lastProblem = 'the API server has not answered yet';
+  let lastProblem = 'no answer from the API server yet';
   let serving: ServingCertificate | undefined;
   /** Since when, by our own clock, all webhooks have had the CA that the Secret holds. */
   let held: Readonly<{ authority: string; since: number }> | undefined;
@@ -117,7 +117,7 @@ export function manageCertificate(options: ManageOptions): ManagedCertificate {
     name: LEASE_NAME,
     identity: options.identity,
     onChange: (isLeader) => {
-      onInfo(isLeader ? 'this replica leads now' : 'this replica does not lead any more');
+      onInfo(isLeader ? 'this replica is now the leader' : 'this replica is no longer the leader');
       look();
     },
     onError,
@@ -128,7 +128,7 @@ export function manageCertificate(options: ManageOptions): ManagedCertificate {
     current: () => serving,
     onChange: (listener) => listeners.add(listener),
     readiness: () => {
-      if (serving === undefined) return `there is no certificate yet: ${lastProblem}`;
+      if (serving === undefined) return `no serving certificate yet: ${lastProblem}`;
       const problem = termProblem('serving certificate', serving, api.now()) ?? trust.problemWith(serving.cert);
       if (problem !== undefined) return problem;
       const areServed = trust.namedPaths().every(({ path }) => paths.find(path) !== undefined);
@@ -179,7 +179,7 @@ export function manageCertificate(options: ManageOptions): ManagedCertificate {
         if (stored !== undefined) await lookAt(stored);
       } catch (error) {
         // A listener that could not take the new pair, for one. Without another look nothing would be renewed any more.
-        onError(`the certificate could not be looked after: ${describeError(error)}`);
+        onError(`managing the certificate failed: ${describeError(error)}`);
         timer = setTimeout(look, maxRetryMs).unref();
       }
     }
@@ -254,5 +254,5 @@ export function manageCertificate(options: ManageOptions): ManagedCertificate {
 
 function livesProblem({ authorityMs, servingMs }: Lives): string | undefined {
   if (servingMs >= MIN_LIFE_MS && authorityMs >= servingMs) return undefined;
-  return `a serving certificate for ${servingMs} ms and a CA for ${authorityMs} ms cannot be managed: the first must live for ${MIN_LIFE_MS} ms or more, and the CA no less than that`;
+  return `--certificate-life is ${servingMs} ms and --ca-life is ${authorityMs} ms: use at least ${MIN_LIFE_MS} ms for the certificate, and at least as much for the CA`;
 }

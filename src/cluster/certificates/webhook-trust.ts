@@ -72,9 +72,9 @@ export function watchWebhookTrust(options: WebhookTrustOptions): WebhookTrust {
     problemWith: (cert) => {
       const now = api.now();
       for (const { title, found } of watched) {
-        if (!found.hasSynced()) return `it is not known yet whether ${title} trusts our certificate`;
+        if (!found.hasSynced()) return `not known yet whether ${title} trusts this certificate`;
         if (!webhooksOf(found).every(({ authorities }) => isTrusted(cert, authorities, now))) {
-          return `${title} does not trust our certificate yet: the replica that leads writes the CA there, and says in its log if it cannot`;
+          return `${title} does not have the CA of this certificate in caBundle yet: the leader writes it; if it cannot, see its log`;
         }
       }
       return undefined;
@@ -104,7 +104,9 @@ export function watchWebhookTrust(options: WebhookTrustOptions): WebhookTrust {
     const title = `the ${kind} webhook configuration "${name}"`;
     const path = `/apis/admissionregistration.k8s.io/v1/${kind}webhookconfigurations`;
     const tellMissing = (): void => {
-      onInfo(`${title} does not exist, so nothing is asked of us through it; apply the manifests if it should`);
+      onInfo(
+        `${title} does not exist, so the API server does not call pullguard through it: apply the manifests if it should`,
+      );
     };
     const found = startReflector({
       api,
@@ -139,7 +141,7 @@ export function watchWebhookTrust(options: WebhookTrustOptions): WebhookTrust {
     } catch (error) {
       reporter.report(
         'namespace',
-        `the Namespace ${namespace} cannot be read, so the webhook configurations "${name}" stay behind if it is deleted: ${describeError(error)}`,
+        `the Namespace ${namespace} cannot be read, so the webhook configurations "${name}" remain if it is deleted: ${describeError(error)}`,
       );
       return undefined;
     }
@@ -157,7 +159,7 @@ export function watchWebhookTrust(options: WebhookTrustOptions): WebhookTrust {
     one.lastWrite = performance.now();
     try {
       await api.call('PATCH', `${path}/${name}`, { body: patch, contentType: 'application/json-patch+json' });
-      onInfo(`brought ${title} up to date: whom API servers trust, and where they call`);
+      onInfo(`updated caBundle and path of ${title}`);
       return true;
     } catch (error) {
       if (error instanceof ApiError && error.status === 403 && change.owner !== undefined) {
@@ -170,7 +172,7 @@ export function watchWebhookTrust(options: WebhookTrustOptions): WebhookTrust {
         reporter.report(
           title,
           // An API server that takes exception to the path would quote it.
-          `${title} cannot be given the CA of our certificate: ${describeError(error).replaceAll(/[0-9a-f]{16,}/g, '…')}`,
+          `cannot write the CA of the certificate to ${title}: ${describeError(error).replaceAll(/[0-9a-f]{16,}/g, '…')}`,
         );
       return false;
     }
@@ -185,7 +187,7 @@ export function watchWebhookTrust(options: WebhookTrustOptions): WebhookTrust {
     mayOwn = false;
     owner = undefined;
     onError(
-      `the webhook configurations "${name}" cannot be given the Namespace ${namespace} as their owner, so they stay behind if it is deleted: ${error.message}; delete them before it, or allow pullguard to delete them`,
+      `the webhook configurations "${name}" cannot get the Namespace ${namespace} as their owner, so they remain if it is deleted: ${error.message}: delete them before the Namespace, or allow pullguard to delete them`,
     );
   }
 

@@ -3,29 +3,29 @@ import { escapeUnprintable } from '../../text/quote.ts';
 import { shorten } from '../../text/quote.ts';
 import { ApiError } from './api-server.ts';
 
-/** Longest text from outside in a message, in characters: what an API server says of a field fits. */
+/** Longest external text in a message, in characters: long enough for the field errors of an API server. */
 const MAX_TEXT = 1024;
 
-/** The error for an answer other than 2xx, with what the API server says of it. `call` names it: `GET /api/v1/secrets`. */
+/** The error for a status other than 2xx, with the message of the API server. `call`: `GET /api/v1/secrets`. */
 export function toRefusal(call: string, status: number, text: string): ApiError {
   const said = readStatus(text);
   const words =
     said?.message ??
-    `${STATUS_CODES[status] ?? 'no reason given'}; these are not an API server's words, perhaps those of a proxy on the way to it`;
-  return new ApiError(`the API server answers ${call} with ${status}: ${boundText(words)}`, {
+    `${STATUS_CODES[status] ?? 'no reason given'} (not a message of an API server, perhaps of a proxy)`;
+  return new ApiError(`the API server returned ${status} for ${call}: ${boundText(words)}`, {
     status,
     reason: boundText(said?.reason ?? ''),
   });
 }
 
-/** The JSON of an answer. @throws ApiError without a word of what it holds, as that may be a secret. */
+/** The JSON of an answer. @throws ApiError without the content, which may be secret. */
 export function parseAnswer(call: string, status: number, text: string): unknown {
   if (text.trim() === '') return undefined;
   try {
     return JSON.parse(text);
   } catch {
     throw new ApiError(
-      `the answer to ${call} is not JSON: no API server answers like that, check the address and the proxies on the way to it`,
+      `the answer to ${call} is not JSON, so it is not from an API server: check the server address and proxies`,
       { status },
     );
   }
@@ -35,46 +35,46 @@ export function parseAnswer(call: string, status: number, text: string): unknown
 export function describeNetworkFailure(error: unknown): string {
   const { code = '', message } = error instanceof Error ? (error as NodeJS.ErrnoException) : { message: String(error) };
   const known = Object.entries(FAILURES).find(([codes]) => codes.split(' ').some((each) => code.startsWith(each)));
-  return known?.[1] ?? boundText(message.replace(/^request to \S+ failed, reason: /, '') || code || 'unknown cause');
+  return known?.[1] ?? boundText(message.replace(/^request to \S+ failed, reason: /, '') || code || 'unknown error');
 }
 
-/** By how the codes of Node and OpenSSL begin. */
+/** By the beginning of the error codes of Node.js and OpenSSL. */
 const FAILURES: Readonly<Record<string, string>> = {
-  ECONNREFUSED: 'nothing listens there',
-  ENOTFOUND: 'no address is known for this name',
-  EAI_AGAIN: 'its name cannot be looked up at the moment',
-  'EHOSTUNREACH ENETUNREACH': 'no network leads there',
-  ETIMEDOUT: 'no answer came',
-  'ECONNRESET EPIPE ERR_STREAM_PREMATURE_CLOSE': 'the connection was cut',
+  ECONNREFUSED: 'connection refused',
+  ENOTFOUND: 'no such host',
+  EAI_AGAIN: 'temporary failure in name resolution',
+  'EHOSTUNREACH ENETUNREACH': 'no route to host',
+  ETIMEDOUT: 'timed out',
+  'ECONNRESET EPIPE ERR_STREAM_PREMATURE_CLOSE': 'the connection was closed',
   'UNABLE_TO_ SELF_SIGNED_ DEPTH_ZERO_SELF_SIGNED_':
-    'its certificate is signed by an unknown authority; check the certificate-authority of the kubeconfig',
-  CERT_HAS_EXPIRED: 'its certificate has expired',
-  CERT_NOT_YET_VALID: 'its certificate is not valid yet; check the clocks',
-  ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is for another name',
-  'EPROTO ERR_SSL_WRONG_VERSION_NUMBER': 'it does not speak TLS as we do',
+    'x509: certificate signed by unknown authority: check certificate-authority in the kubeconfig',
+  CERT_HAS_EXPIRED: 'its certificate has expired: renew it',
+  CERT_NOT_YET_VALID: 'its certificate is not valid yet: check the clocks',
+  ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is for another host name: check the server in the kubeconfig',
+  'EPROTO ERR_SSL_WRONG_VERSION_NUMBER': 'TLS handshake failed: check that the server uses https',
   'ERR_OSSL_PEM ERR_OSSL_X509 ERR_OSSL_ASN1 ERR_OSSL_EVP ERR_OSSL_RSA':
-    'the certificate authority, client certificate or client key of the kubeconfig is not valid PEM, or the two do not belong together',
-  HPE_: 'it does not speak HTTP',
+    'the CA, client certificate or client key in the kubeconfig is not valid PEM, or certificate and key do not match',
+  HPE_: 'the answer is not HTTP',
 };
 
-/** Why we have nothing to log in with, to stand after `cannot log in to <address>: `. */
+/** Why there are no credentials, to stand after `cannot log in to <address>: `. */
 export function describeLoginFailure(error: unknown): string {
-  // The text of these two begins with what they were given, which is a credential.
-  if (error instanceof SyntaxError) return 'the program that the kubeconfig names for it did not print JSON';
+  // The messages of these two errors begin with a credential.
+  if (error instanceof SyntaxError) return 'the credential plugin in the kubeconfig did not print JSON';
   if (error instanceof TypeError)
-    return 'the token is missing, or holds characters that none has, such as a line break; check the kubeconfig';
+    return 'the token is missing, or has invalid characters such as a line break: check the kubeconfig';
   const { code, syscall, path, message } = error instanceof Error ? (error as NodeJS.ErrnoException) : { message: '' };
   if (code === 'ENOENT' && syscall?.startsWith('spawn') === true)
-    return `the program ${boundText(path ?? '')} that the kubeconfig names for it is not installed`;
-  return boundText(message.trim()) || 'the program that the kubeconfig names for it failed without a word';
+    return `the credential plugin ${boundText(path ?? '')} in the kubeconfig is not installed`;
+  return boundText(message.trim()) || 'the credential plugin in the kubeconfig failed without a message';
 }
 
-/** Text from outside as one line of bounded length. */
+/** An external text as one line of bounded length. */
 export function boundText(text: string): string {
   return shorten(escapeUnprintable(text), MAX_TEXT);
 }
 
-/** The Status object of a refusal, where it is one. */
+/** The Status object of an error response, if it is one. */
 function readStatus(text: string): Readonly<{ message: string; reason: string }> | undefined {
   try {
     const { kind, message, reason } = (JSON.parse(text) ?? {}) as Readonly<Record<string, unknown>>;

@@ -8,21 +8,21 @@ import { isInCluster, type ApiServer } from './api-server.ts';
 import { createApiServer } from './fetch-api-server.ts';
 
 export type ConnectOptions = Readonly<{
-  /** A kubeconfig file; without one, the pod's own service account, `$KUBECONFIG` or `~/.kube/config`, in this order. */
+  /** A kubeconfig file; otherwise the Pod's own ServiceAccount, `$KUBECONFIG` or `~/.kube/config`, in this order. */
   kubeconfig?: string | undefined;
-  /** A context of the kubeconfig; its current one unless told otherwise. A service account has none. */
+  /** A context of the kubeconfig; its current one by default. A service account has none. */
   context?: string | undefined;
 }>;
 
 /**
- * The API server to work with. Nothing is asked of it yet.
+ * The API server to work with. Sends no request yet.
  *
  * @throws Error that says which kubeconfig and why.
  */
 export function connectToCluster({ kubeconfig, context }: ConnectOptions = {}): ApiServer {
   if (kubeconfig === undefined && context === undefined && isInCluster()) {
     const config = new KubeConfig();
-    // It reads the token again as it rotates.
+    // Reads the token again when it is rotated.
     config.loadFromCluster();
     return createApiServer(config);
   }
@@ -30,7 +30,7 @@ export function connectToCluster({ kubeconfig, context }: ConnectOptions = {}): 
   return createApiServer(loadKubeconfig(files, context));
 }
 
-/** As kubectl finds them: of several in `$KUBECONFIG` those that exist. client-node would try http://localhost:8080 at last. */
+/** As kubectl finds them: those files of `$KUBECONFIG` that exist. client-node would fall back to http://localhost:8080. */
 function findKubeconfigs(): readonly string[] {
   const named = (process.env['KUBECONFIG'] ?? '').split(delimiter).filter((file) => file !== '');
   const wanted = named.length > 0 ? named : [join(homedir(), '.kube', 'config')];
@@ -38,16 +38,16 @@ function findKubeconfigs(): readonly string[] {
   if (found.length > 0) return found;
   const missing =
     named.length > 0
-      ? `KUBECONFIG names ${named.join(', ')}, where there is no file`
-      : `KUBECONFIG is not set, there is no ${wanted.join()}`;
+      ? `no file of KUBECONFIG exists (${named.join(', ')})`
+      : `KUBECONFIG is not set, and ${wanted.join()} does not exist`;
   throw new Error(
-    `cannot find a cluster: ${missing}, and this is no pod with a service account token; name a kubeconfig with --kubeconfig`,
+    `no cluster configured: ${missing}, and no service account token was found: give a file with --kubeconfig`,
   );
 }
 
 /**
- * One configuration of one or more kubeconfig files, with a context to use. Of two things of one name the first counts, as
- * kubectl has it; so does the first current context.
+ * One configuration of one or more kubeconfig files, with a context to use. Of two entries with the same name the first counts, as
+ * in kubectl, and so does the first current context.
  *
  * @throws Error naming the file, the cause and what to do.
  */
@@ -56,7 +56,7 @@ export function loadKubeconfig(files: readonly string[], context?: string): Kube
   const config = new KubeConfig();
   config.loadFromOptions({
     clusters: firstOfEachName(parts.flatMap(({ clusters }) => clusters)),
-    users: firstOfEachName([...parts.flatMap(({ users }) => users), NOBODY]),
+    users: firstOfEachName([...parts.flatMap(({ users }) => users), ANONYMOUS]),
     contexts: firstOfEachName(parts.flatMap(({ contexts }) => contexts)).map(giveUser),
     currentContext: context ?? parts.map(({ currentContext }) => currentContext).find(Boolean),
   });
@@ -66,11 +66,11 @@ export function loadKubeconfig(files: readonly string[], context?: string): Kube
   return config;
 }
 
-/** Whom a context without a user logs in as. Without any, client-node would forget the CA of the cluster as well. */
-const NOBODY: User = { name: '' };
+/** The user of a context without one. Without any user, client-node would ignore the CA of the cluster as well. */
+const ANONYMOUS: User = { name: '' };
 
 function giveUser(context: Context): Context {
-  return { ...context, user: (context.user as unknown) === undefined ? NOBODY.name : context.user };
+  return { ...context, user: (context.user as unknown) === undefined ? ANONYMOUS.name : context.user };
 }
 
 function firstOfEachName<Named extends { name: string }>(all: readonly Named[]): readonly Named[] {
@@ -87,12 +87,12 @@ function readKubeconfig(file: string): KubeConfig {
   }
 }
 
-/** Never with the text of the file in it: a YAML parser shows the lines around its complaint, and a token may be on them. */
+/** Never with the content of the file: a YAML parser shows the lines around an error, which may contain a token. */
 function describeCause(error: unknown): string {
-  if (!(error instanceof Error) || error instanceof TypeError) return 'it holds no kubeconfig';
+  if (!(error instanceof Error) || error instanceof TypeError) return 'it is not a kubeconfig';
   if (error.name === 'YAMLException') {
     const line = readPath(error, 'mark', 'line');
-    return typeof line === 'number' ? `it is not YAML, see line ${line + 1}` : 'it is not YAML';
+    return typeof line === 'number' ? `it is not valid YAML, see line ${line + 1}` : 'it is not valid YAML';
   }
   return escapeUnprintable(error.message);
 }
@@ -101,14 +101,18 @@ function checkContext(config: KubeConfig, where: string): void {
   const wanted = config.getCurrentContext() as string | undefined;
   const contexts = config.getContexts();
   const choice = contexts.length === 0 ? 'it has none' : `it has ${contexts.map(({ name }) => show(name)).join(', ')}`;
-  if (wanted === undefined) throw new Error(`${where} has no current context; name one with --context: ${choice}`);
+  if (wanted === undefined) throw new Error(`${where} has no current context (${choice}): choose one with --context`);
   const context = config.getContextObject(wanted);
   if (context === null)
-    throw new Error(`${where} has no context ${show(wanted)}; name another with --context: ${choice}`);
+    throw new Error(`${where} has no context ${show(wanted)} (${choice}): choose another with --context`);
   if (config.getUser(context.user) === null)
-    throw new Error(`context ${show(wanted)} of ${where} names user ${show(context.user)}, which is not in it`);
+    throw new Error(
+      `context ${show(wanted)} of ${where} uses the user ${show(context.user)}, which does not exist there: correct the kubeconfig`,
+    );
   if (config.getCluster(context.cluster) === null)
-    throw new Error(`context ${show(wanted)} of ${where} names cluster ${show(context.cluster)}, which is not in it`);
+    throw new Error(
+      `context ${show(wanted)} of ${where} uses the cluster ${show(context.cluster)}, which does not exist there: correct the kubeconfig`,
+    );
 }
 
 function checkCluster(config: KubeConfig, where: string): void {
@@ -117,16 +121,18 @@ function checkCluster(config: KubeConfig, where: string): void {
   if (problem !== undefined) throw new Error(`cluster ${show(cluster?.name)} of ${where} cannot be used: ${problem}`);
 }
 
-/** What is wrong with the addresses of a cluster. Nothing is shown of a proxy's, as there may be a password in it. */
+/** What is wrong with the URLs of a cluster. The URL of a proxy is not shown, as it may contain a password. */
 function describeAddress({ server, skipTLSVerify, proxyUrl }: Cluster): string | undefined {
   if (!/^https?:\/\/[^/]/.test(server) || !URL.canParse(server))
-    return `its server is ${quote(server)}, but should be an address such as https://10.0.0.1:6443`;
+    return `its server ${quote(server)} is not a URL: use one such as https://10.0.0.1:6443`;
   if (server.startsWith('http:') && !skipTLSVerify)
-    return `its server ${quote(server)} is not encrypted; use https, or set insecure-skip-tls-verify: true if that is meant`;
-  return URL.canParse(proxyUrl ?? server) ? undefined : 'its proxy-url is no address, such as http://10.0.0.1:3128';
+    return `its server ${quote(server)} is not encrypted: use https, or set insecure-skip-tls-verify: true to allow that`;
+  return URL.canParse(proxyUrl ?? server)
+    ? undefined
+    : 'its proxy-url is not a URL: use one such as http://10.0.0.1:3128';
 }
 
-/** Names are texts by the types of client-node, and whatever YAML makes of them in truth. */
+/** Names are strings in the types of client-node, but may be any YAML value. */
 function show(name: unknown): string {
   return quote(String(name));
 }

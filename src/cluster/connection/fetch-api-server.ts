@@ -57,7 +57,7 @@ export function createApiServer(config: KubeConfig): ApiServer {
       return parseAnswer(name, response.status, text);
     } catch (error) {
       if (limit.ranOut()) throw unreachable(`no answer to ${name} within ${timeoutMs / 1000} s`);
-      if (signal?.aborted === true) throw new ApiError(`${name} was given up before its answer came`);
+      if (signal?.aborted === true) throw new ApiError(`${name} was cancelled`);
       throw toApiError(error);
     } finally {
       limit.close();
@@ -81,7 +81,7 @@ export function createApiServer(config: KubeConfig): ApiServer {
         limit.start(idleMs);
       }
     } catch (error) {
-      if (limit.ranOut()) throw new ApiError(`${name} is dead: nothing came from ${url} for ${idleMs / 1000} s`);
+      if (limit.ranOut()) throw new ApiError(`${name} is broken: nothing received from ${url} for ${idleMs / 1000} s`);
       if (!limit.signal.aborted) throw toApiError(error);
     } finally {
       limit.close();
@@ -104,7 +104,7 @@ export function createApiServer(config: KubeConfig): ApiServer {
       ...(body !== undefined && { body: JSON.stringify(body) }),
       // Its types describe an older AbortSignal.
       signal: limit.signal as RequestInit['signal'],
-      // An API server sends nobody elsewhere, and what we log in with is for it alone.
+      // An API server does not redirect, and its credentials must not be sent elsewhere.
       redirect: 'manual',
     });
     clock.learn(response.headers.get('date'));
@@ -134,7 +134,7 @@ function namespaceOf(config: KubeConfig): string {
   return namespace === '' ? 'default' : namespace;
 }
 
-/** Who we are, for one call, and the connections it may use. */
+/** The credentials for one call, and the connections that it may use. */
 type Login = Readonly<{ headers: Headers; agent: RequestInit['agent'] }>;
 
 /**
@@ -175,7 +175,7 @@ function createServerClock(): Readonly<{ learn: (dateHeader: string | null) => v
 async function until<Value>(signal: AbortSignal, promise: Promise<Value>): Promise<Value> {
   const aborted = new Promise<never>((_resolve, reject) => {
     const giveUp = (): void => {
-      reject(new Error('given up'));
+      reject(new Error('cancelled'));
     };
     if (signal.aborted) giveUp();
     signal.addEventListener('abort', giveUp);
@@ -191,7 +191,7 @@ function isEventType(type: unknown): type is WatchEvent['type'] {
 
 function parseEvent(name: string, line: string): WatchEvent {
   const event = parseAnswer(name, 200, line) as Partial<WatchEvent> | null | undefined;
-  if (!isEventType(event?.type)) throw new ApiError(`${name} brought something that is no event`, { status: 200 });
+  if (!isEventType(event?.type)) throw new ApiError(`${name} returned something other than an event`, { status: 200 });
   return event as WatchEvent;
 }
 
@@ -204,11 +204,11 @@ async function readText(name: string, response: Response): Promise<string> {
   throw new TooLargeError(`the answer to ${name} is larger than ${BOUND}`, readListHead(read.head));
 }
 
-/** @throws TooLargeError when nobody can tell which object it is about */
+/** @throws TooLargeError if it is unknown which object it is about */
 function toLargeEvent(name: string, { head }: Cut): WatchEvent {
   const event = readEventHead(head);
   if (event === undefined || !isEventType(event.type))
-    throw new TooLargeError(`${name} brought an event larger than ${BOUND}`);
+    throw new TooLargeError(`${name} returned an event larger than ${BOUND}`);
   return { type: event.type, object: event.object, isTooLarge: true };
 }
 
@@ -236,5 +236,5 @@ export async function* readLines(
     if (start < chunk.length) line.add(chunk.subarray(start));
   }
   // As good as a whole line it may look, what came of a number or a text is another one.
-  if (!line.isEmpty()) throw new ApiError('the answer broke off in the middle of a line');
+  if (!line.isEmpty()) throw new ApiError('the response ended in the middle of a line');
 }

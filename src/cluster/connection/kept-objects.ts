@@ -9,24 +9,24 @@ import { createShelf, type Shelf } from './shelf.ts';
 export type KeptObjectsOptions<Kept> = Readonly<{
   /** The collection in all namespaces or in one: `/api/v1/secrets`, `/api/v1/namespaces/pullguard/secrets`. */
   path: string;
-  /** What is kept of an object; the object itself is let go. An object for which it throws is not known. */
+  /** What is kept of an object. If it throws, nothing is known of the object. */
   keep: (object: KubernetesObject) => Kept;
-  /** Whether nothing of what is kept has changed: then what was kept before stays. */
+  /** Whether nothing that is kept has changed: then the earlier value stays. */
   isSame?: ((before: Kept, after: Kept) => boolean) | undefined;
-  /** Called after an object came or changed (`kept`) or went (undefined). */
+  /** Called after an object was added or changed (`kept`) or removed (undefined). */
   onChange?: ((kept: Kept | undefined) => void) | undefined;
   /** Called once for each object that cannot be read, until it can, and for each namespace that is full. */
   onError: (message: string) => void;
 }>;
 
-/** What is kept of the objects of a collection, within bounds. Objects without a name are passed over: there is no such thing. */
+/** What is kept of the objects of a collection, within bounds. Objects without a name are ignored. */
 export type KeptObjects<Kept> = Pick<Shelf<Kept>, 'find' | 'mayHold' | 'isWhole' | 'values' | 'size' | 'hasRoomAgain'> &
   Readonly<{
     put: (object: KubernetesObject) => void;
-    /** It is there, and is too large to be read. */
+    /** The object exists, but is too large to be read. */
     passOver: (object: KubernetesObject) => void;
     drop: (object: KubernetesObject) => void;
-    /** A new list. Until it ends all stays as it was; then what was not in it is gone. */
+    /** Begins a new list. At its end objects that are not in it are removed; until then all stay. */
     beginList: () => Readonly<Record<'add' | 'passOver', (object: KubernetesObject) => void> & { end: () => void }>;
   }>;
 
@@ -98,7 +98,7 @@ export function createKeptObjects<Kept>(options: KeptObjectsOptions<Kept>): Kept
     else if (lost.size > 0) onChange(undefined);
   }
 
-  /** One object that is not as objects should be must not cost us the others. */
+  /** One malformed object must not hide the others. */
   function tryToKeep(object: KubernetesObject): Kept | undefined {
     const { namespace, name } = placeOf(object);
     if (name === '') return undefined;
@@ -119,14 +119,14 @@ export function createKeptObjects<Kept>(options: KeptObjectsOptions<Kept>): Kept
 
   function report(object: KubernetesObject, problem: string): void {
     const name = nameOf(object);
-    reporter.report(name, `cannot read ${name} of ${path}, and goes on without it: ${problem}`);
+    reporter.report(name, `ignored ${name} of ${path}: ${problem}`);
   }
 
   function reportFull(namespace: string): void {
     full.add(namespace);
     const [where, most] = namespace === '' ? ['', MOST_KEPT] : [` in namespace ${namespace}`, MOST_KEPT_OF_NAMESPACE];
-    const more = `more than ${most / 1024 / 1024} MiB to keep of ${path}${where}, or than all namespaces leave room for`;
-    reporter.report(`${namespace}/`, `${more}: the last ones by name are not known; delete what is not needed`);
+    const more = `${path}${where} has more than ${most / 1024 / 1024} MiB to keep, or more than other namespaces leave room for`;
+    reporter.report(`${namespace}/`, `${more}, so the last ones by name are ignored: delete what is not needed`);
   }
 }
 
@@ -137,7 +137,7 @@ function placeOf(object: KubernetesObject): Readonly<{ namespace: string; name: 
   };
 }
 
-/** `web/default-secret`; `web` for what is in no namespace. Neither namespaces nor names have a "/" in them. */
+/** `web/default-secret`, or `web` for an object without a namespace. Neither has a "/" in its name. */
 function nameOf(object: KubernetesObject): string {
   const { namespace, name } = placeOf(object);
   return namespace === '' ? name : `${namespace}/${name}`;

@@ -100,7 +100,7 @@ function parsePage(path: string, answer: unknown): LinkedPage {
   const { metadata, items } = (answer ?? {}) as List;
   // Go writes a list that was never filled as null.
   if (metadata === undefined || (items !== null && !Array.isArray(items)))
-    throw new ApiError(`the answer to GET ${path} is no list`, { status: 200 });
+    throw new ApiError(`the answer to GET ${path} is not a list`, { status: 200 });
   const { resourceVersion = '', continue: next = '', remainingItemCount: remaining } = metadata;
   return {
     items: items ?? [],

@@ -143,7 +143,7 @@ export function startReflector<Kept>(options: ReflectorOptions<Kept>): Reflector
     if (openedAt === undefined && status !== undefined) fruitless += 1;
     // That a version expires is normal.
     const isExpired = step === 'watch' && status === 410;
-    // And nobody can tell which object was too large: a list passes over it.
+    // It is unknown which object was too large; a list skips it.
     if (isExpired || error instanceof TooLargeError) version = undefined;
     // So is a lost connection, as long as there is another one: the next attempt shows that.
     const isLost = error instanceof ApiError && status === undefined && openedAt !== undefined;
@@ -161,7 +161,7 @@ export function startReflector<Kept>(options: ReflectorOptions<Kept>): Reflector
 
   function describe(step: 'list' | 'watch', error: unknown): string {
     const where = fieldSelector === undefined ? path : `${path} where ${fieldSelector}`;
-    const role = error instanceof ApiError && error.status === 403 ? `no role grants the verb ${step} on it; ` : '';
+    const role = error instanceof ApiError && error.status === 403 ? `missing permission for ${step}: ` : '';
     return `cannot ${step} ${where}: ${role}${describeError(error)}`;
   }
 }
@@ -170,7 +170,7 @@ export function startReflector<Kept>(options: ReflectorOptions<Kept>): Reflector
 function toApiError(object: unknown): ApiError {
   const code = readPath(object, 'code');
   const said = boundText(readString(object, 'message'));
-  return new ApiError(`the API server ended it with ${said === '' ? 'an error that it does not name' : said}`, {
+  return new ApiError(`the API server ended it with ${said === '' ? 'an error without a message' : said}`, {
     status: typeof code === 'number' ? code : 500,
     reason: boundText(readString(object, 'reason')),
   });

@@ -1,15 +1,15 @@
 import { MOST_TOLD } from '../../text/bounds.ts';
 
-/** The longest that is waited after the first failure, which doubles with each further one, and the longest ever. */
+/** The longest wait after the first failure, doubled with each further failure up to the longest of all. */
 const FIRST_MS = 500;
 const MAX_MS = 30_000;
 
-/** An attempt that went well for so long has nothing to do with those before it. */
+/** An attempt that lasted so long counts as a success. */
 const LASTED_MS = 10_000;
 
 /**
- * How many milliseconds to wait before the next attempt, after one that went well for so long: longer after each failure, and
- * any time up to that, so that all who lost the same server do not come back to it at once.
+ * How many milliseconds to wait before the next attempt, after one that lasted so long: exponential backoff with jitter, so that not all
+ * clients of a failed server return at once.
  */
 export function createBackoff(): (wentWellMs: number) => number {
   let limitMs = FIRST_MS;
@@ -21,7 +21,7 @@ export function createBackoff(): (wentWellMs: number) => number {
   };
 }
 
-/** Waits, but not when the signal fires, and keeps no process alive for it. */
+/** Waits until the time is over or the signal fires, without keeping the process alive. */
 export async function pause(ms: number, signal: AbortSignal): Promise<void> {
   if (signal.aborted) return;
   await new Promise<void>((resolve) => {
@@ -35,15 +35,15 @@ export async function pause(ms: number, signal: AbortSignal): Promise<void> {
   });
 }
 
-/** Reports problems, each once until it is over, however often it is met on the way. */
+/** Reports each problem once until it is solved. */
 export type Reporter = Readonly<{
-  /** `about` names the thing that is tried: another problem with it is reported too. */
+  /** `about` names what was tried: a different problem with it is reported too. */
   report: (about: string, problem: string) => void;
-  /** It went well: from now on a problem with it is news again. */
+  /** It succeeded: from now on its problems are reported again. */
   clear: (about: string) => void;
 }>;
 
-/** Beyond `MOST_TOLD` problems at a time others are not reported, and that is. */
+/** With more than `MOST_TOLD` problems at a time, one line says that the others are not reported. */
 export function reportOnce(onError: (problem: string) => void): Reporter {
   const reported = new Map<string, Set<string>>();
   let count = 0;
@@ -54,7 +54,11 @@ export function reportOnce(onError: (problem: string) => void): Reporter {
       count += 1;
       if (problems === undefined) reported.set(about, new Set([problem]));
       else problems.add(problem);
-      onError(count > MOST_TOLD ? `more than ${MOST_TOLD} problems at a time, like this one: ${problem}` : problem);
+      onError(
+        count > MOST_TOLD
+          ? `more than ${MOST_TOLD} problems at a time, further ones are not logged: ${problem}`
+          : problem,
+      );
     },
     clear: (about) => {
       count -= reported.get(about)?.size ?? 0;

@@ -11,7 +11,7 @@ export type EventResult = 'written' | 'dropped' | 'failed';
 
 export type EventRecorderOptions = Readonly<{
   api: ApiServer;
-  /** Told once of each distinct trouble; what was to be written is dropped. */
+  /** Called once for each distinct problem; the Event is dropped. */
   onError: (message: string) => void;
   /** Told what came of each Event, for counting. */
   onResult: (result: EventResult) => void;
@@ -56,7 +56,7 @@ export function createEventRecorder({ api, onError, onResult }: EventRecorderOpt
         for (const notice of read()) book.note(notice, api.now(), performance.now());
         plan();
       } catch (error) {
-        tell(`an admission could not be told of by an Event: ${String(error)}`);
+        tell(`creating an Event failed: ${String(error)}`);
       }
     },
     close: async () => {
@@ -91,7 +91,7 @@ export function createEventRecorder({ api, onError, onResult }: EventRecorderOpt
         onResult('written');
       } catch (error) {
         onResult('failed');
-        tell(`an Event could not be written: ${describeError(error)}`);
+        tell(`cannot write an Event: ${describeError(error)}`);
         if (!(error instanceof ApiError) || error.status === undefined) return;
       }
     }

@@ -21,9 +21,9 @@ export type FactStores = Readonly<{
   mode: SecretsMode;
   secrets: readonly SecretStore[];
   serviceAccounts: Store<ServiceAccount>;
-  /** Undefined where nobody goes on asking for them: then no namespace has limits. */
+  /** Undefined if they are not watched: then no namespace has limits. */
   namespaces: Store<NamespaceLabels> | undefined;
-  /** Undefined where nobody asks for them. */
+  /** Undefined if they are not read. */
   nodes: NodeStore | undefined;
 }>;
 

@@ -14,7 +14,7 @@ export type KeyringReaderOptions = Readonly<{
   pullSecretNames: () => readonly string[];
 }>;
 
-/** For all of them. An admission waits for it; an API server that takes longer has other troubles than ours. */
+/** For all of them together, as an admission waits for it. */
 const TIMEOUT_MS = 2000;
 
 /**
@@ -78,7 +78,7 @@ async function fetchSecret(
 }
 
 function describeFailure(error: unknown, name: string): string {
-  if (!(error instanceof ApiError)) return error instanceof Error ? error.name : 'unknown cause';
+  if (!(error instanceof ApiError)) return error instanceof Error ? error.name : 'unknown error';
   if (error.status !== 403) return error.message;
-  return `${error.message}; it takes the verb "list" on secrets, which may be for the name ${name} alone`;
+  return `${error.message}: grant the verb "list" on secrets, at least with resourceNames ["${name}"]`;
 }

@@ -15,7 +15,7 @@ import {
 export type WatchFactsOptions = FactScope &
   Readonly<{
     api: ApiServer;
-    /** Told once of each distinct trouble until it is over. */
+    /** Called once for each distinct problem until it is solved. */
     onError: (message: string) => void;
   }>;
 

@@ -17,13 +17,13 @@ const DAY_MS = 24 * 60 * 60 * SECOND_MS;
 const START = Date.parse('2026-01-01T00:00:00Z');
 const CA_END = '2026-10-28T00:00:00Z';
 const EARLY = 'the CA is not valid before 2026-01-01T00:00:00Z';
-const EXPIRED = 'the serving certificate expired on 2026-04-01T00:00:00Z';
+const EXPIRED = 'the serving certificate expired at 2026-04-01T00:00:00Z';
 
 describe('the plan over the life of a CA for 300 days and a certificate for 90', () => {
   const stored = { authority: good(0, 300), serving: good(0, 90) };
 
   const due = (what: string, until: string): string =>
-    `the ${what}, valid until ${until}, is through two thirds of its life`;
+    `two thirds of the lifetime of the ${what} have passed, it expires at ${until}`;
   const servingDue = due('serving certificate', '2026-04-01T00:00:00Z');
   const younger = { ...stored, serving: good(180, 270) };
   const typo = { ...stored, serving: bad('a typo') };

@@ -166,7 +166,7 @@ describe('the Secret in the cluster', () => {
     });
     // As other tools know it.
     expect(server.get(PATH)).toMatchObject({ kind: 'Secret', type: 'kubernetes.io/tls' });
-    expect(infos).toEqual(['made a new CA and serving certificate in the Secret pullguard/certificates: of a test']);
+    expect(infos).toEqual(['created a CA and a serving certificate in the Secret pullguard/certificates: of a test']);
   });
 
   test('is given another certificate of the CA that is there', async () => {
@@ -226,7 +226,7 @@ describe('the Secret in the cluster', () => {
     for (let time = 0; time < 2; time++) expect(await store.renew(MAKE_ALL)).toBe(false);
     expect(told).toEqual([
       expect.stringMatching(
-        `^the Secret pullguard/certificates cannot be given new certificates, which it needs as of a test: .*${status}`,
+        `^cannot write new certificates to the Secret pullguard/certificates: .*${status}.* \\(needed because of a test\\)`,
       ),
     ]);
     const written = JSON.stringify(server.requests.filter((each) => each.method === method).map(({ body }) => body));

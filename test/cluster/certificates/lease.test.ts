@@ -164,7 +164,7 @@ describe('a leader', () => {
       await pass(10);
     }
     expect(told).toEqual(
-      Array(2).fill('the Lease pullguard/pullguard, which says who leads, cannot be renewed: nothing listens there'),
+      Array(2).fill('the Lease pullguard/pullguard for leader election cannot be renewed: connection refused'),
     );
   });
 });
@@ -227,7 +227,7 @@ describe('the end', () => {
 function start(identity: string): Election {
   const api = server.connect();
   const call: ApiServer['call'] = async (...options) => {
-    if (cut.has(identity)) throw new ApiError('nothing listens there');
+    if (cut.has(identity)) throw new ApiError('connection refused');
     return api.call(...options);
   };
   return electLeader({

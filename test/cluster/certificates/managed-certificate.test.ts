@@ -72,8 +72,8 @@ describe('in a cluster where there is nothing yet', () => {
     await untilReady(one, two);
     expect(one.current()).toEqual(two.current());
     expect(keyLines(...server.requests.flatMap(({ body }) => keysIn(body))).length).toBeGreaterThan(20);
-    expect(infos.filter((each) => each.startsWith('made '))).toEqual([
-      'made a new CA and serving certificate in the Secret pullguard/certificates: it does not exist',
+    expect(infos.filter((each) => each.startsWith('created '))).toEqual([
+      'created a CA and a serving certificate in the Secret pullguard/certificates: it does not exist',
     ]);
     expect([one.isLeader(), two.isLeader()].filter(Boolean)).toHaveLength(1);
     expect(told).toEqual([]);
@@ -92,14 +92,14 @@ describe('in a cluster where there is nothing yet', () => {
     });
     await untilReady(one);
     expect(heard).toEqual([one.current()]);
-    expect(told).toEqual(['the certificate could not be looked after: no room for it']);
+    expect(told).toEqual(['managing the certificate failed: no room for it']);
   });
 
   test('an API server that is away is waited for, and /readyz says so meanwhile', async () => {
     server.stop();
     const one = start('one');
     await pass(5000);
-    expect(one.readiness()).toMatch(/^there is no certificate yet: .*nothing listens there/);
+    expect(one.readiness()).toMatch(/^no serving certificate yet: .*connection refused/);
     expect(one.current()).toBeUndefined();
     server.restart();
     await untilReady(one);
@@ -117,7 +117,7 @@ describe('in a cluster where there is nothing yet', () => {
     server.failNext({ status: 403, path: SECRETS, method: 'POST', times: 2 });
     const one = start('one');
     await until(() => told.length > 0);
-    expect(one.readiness()).toMatch(/^there is no certificate yet: the Secret .* cannot be given .*403/);
+    expect(one.readiness()).toMatch(/^no serving certificate yet: cannot write new certificates to the Secret .*403/);
     await untilReady(one);
     expect(told).toHaveLength(1);
   });
@@ -129,7 +129,7 @@ describe('what is wrong with the Secret at the start is put right', () => {
 
   test.each<[what: string, data: () => Promise<Json>, keepsAuthority: boolean, why: string]>([
     ['an expired pair', async () => toData(await made(30_000)), true, 'the serving certificate expired'],
-    ['an expired CA', async () => toData(await made(90_000)), false, 'the CA expired on'],
+    ['an expired CA', async () => toData(await made(90_000)), false, 'the CA expired at'],
     [
       'a key that does not fit',
       async () => toData(await made(0), { 'tls.key': toBase64((await made(0)).serving.key) }),
@@ -180,8 +180,8 @@ describe('without a single refused call', () => {
     const before = secretNow()['ca.crt']!;
     await until(() => [MUTATING, VALIDATING].every((each) => !bundlesOf(each)[0]!.includes(before)));
     expect(refusals()).toEqual([]);
-    expect(infos.filter((each) => each.startsWith('made a new serving certificate')).length).toBeGreaterThan(0);
-    expect(infos.filter((each) => each.startsWith('made a new CA')).length).toBe(2);
+    expect(infos.filter((each) => each.startsWith('created a serving certificate')).length).toBeGreaterThan(0);
+    expect(infos.filter((each) => each.startsWith('created a CA')).length).toBe(2);
     expect(issuedBy(both[0]!, bundlesOf(MUTATING)[0]!)).toBe(true);
   });
 });
@@ -204,8 +204,10 @@ describe('a cluster in which others meddle', () => {
     server.failNext({ status: 403, path: `${VALIDATING}/pullguard`, method: 'PATCH', times: 99 });
     const one = start('one');
     await pass(5000);
-    expect(told).toEqual([expect.stringMatching(/^the validating webhook configuration .* cannot be given .*403/)]);
-    expect(one.readiness()).toMatch(/^the validating webhook configuration "pullguard" does not trust/);
+    expect(told).toEqual([
+      expect.stringMatching(/^cannot write the CA of the certificate to the validating webhook configuration .*403/),
+    ]);
+    expect(one.readiness()).toMatch(/^the validating webhook configuration "pullguard" does not have the CA/);
   });
 
   test('a replica that is ready stays so when the API server is lost, and serves on', async () => {
@@ -299,7 +301,7 @@ describe('API servers alone are told where to call', () => {
     server.failNext({ status: 403, path: `${MUTATING}/pullguard`, method: 'PATCH' });
     writePath(MUTATING, undefined);
     await pass(0);
-    expect(one.readiness()).toMatch(/^a webhook configuration does not say where to call us yet: /);
+    expect(one.readiness()).toMatch(/^a webhook configuration does not have the path of this webhook yet: /);
     await untilReady(one);
   });
 });
@@ -345,9 +347,9 @@ test.each<[why: string, options: Partial<ManageOptions>, message: RegExp]>([
   [
     'a life too short to be renewed in',
     { lives: { servingMs: 9999 } },
-    /for 9999 ms .* must live for 10000 ms or more/,
+    /--certificate-life is 9999 ms .* at least 10000 ms/,
   ],
-  ['a CA that ends before what it issues', { lives: { authorityMs: 10_000 } }, /the CA no less than that/],
+  ['a CA that ends before what it issues', { lives: { authorityMs: 10_000 } }, /at least as much for the CA/],
   ['a life that is no number', { lives: { servingMs: Number.NaN } }, /NaN ms/],
 ])('%s is refused at the start', (_why, options, message) => {
   expect(() => manageCertificate({ ...optionsOf('one'), ...options })).toThrow(message);

@@ -22,7 +22,7 @@ vi.mock('../../../src/tls/authority.ts', async (importOriginal) =>
 );
 
 const OURS = [`${MUTATING}/pullguard`, `${VALIDATING}/pullguard`] as const;
-const WAITING = `the validating webhook configuration "pullguard" does not trust our certificate yet: the replica that leads writes the CA there, and says in its log if it cannot`;
+const WAITING = `the validating webhook configuration "pullguard" does not have the CA of this certificate in caBundle yet: the leader writes it; if it cannot, see its log`;
 
 let old: CertificatePairs;
 let ours: CertificatePairs;
@@ -52,14 +52,14 @@ describe('whether the API server trusts a certificate', () => {
   test('is not known at first, which is no reason to call us ready', async () => {
     server.hang();
     await start();
-    expect(problem()).toMatch(/^it is not known yet whether the mutating webhook configuration "pullguard" trusts/);
+    expect(problem()).toMatch(/^not known yet whether the mutating webhook configuration "pullguard" trusts/);
     expect(trust.holds(ours.authority.cert)).toBe(false);
   });
 
   test('goes by every webhook of ours in both configurations', async () => {
     await startWith([ours.authority.cert, old.authority.cert + ours.authority.cert], [ours.authority.cert]);
     expect([problem(), trust.holds(ours.authority.cert)]).toEqual([undefined, true]);
-    expect(trust.problemWith(old.serving.cert)).toMatch(/^the mutating webhook configuration .* does not trust/);
+    expect(trust.problemWith(old.serving.cert)).toMatch(/^the mutating webhook configuration .* does not have the CA/);
     expect(trust.holds(old.authority.cert)).toBe(false);
   });
 
@@ -78,7 +78,7 @@ describe('whether the API server trusts a certificate', () => {
   test('ends with the CA', async () => {
     await startWith([ours.authority.cert], [ours.authority.cert]);
     vi.setSystemTime(ours.authority.notAfter.getTime() + 1);
-    expect(problem()).toMatch(/does not trust/);
+    expect(problem()).toMatch(/does not have the CA/);
   });
 
   test('does not depend on a configuration that was deleted, to switch us off; that is told', async () => {
@@ -88,7 +88,7 @@ describe('whether the API server trusts a certificate', () => {
     await pass(0);
     expect(problem()).toBeUndefined();
     expect(infos).toEqual([
-      'the validating webhook configuration "pullguard" does not exist, so nothing is asked of us through it; apply the manifests if it should',
+      'the validating webhook configuration "pullguard" does not exist, so the API server does not call pullguard through it: apply the manifests if it should',
     ]);
   });
 
@@ -160,7 +160,9 @@ describe('the CA is given to the webhooks', () => {
     await startWith([undefined], [undefined]);
     expect([await update(), problem()]).toEqual([true, undefined]);
     expect(told).toEqual([
-      expect.stringMatching(/^the Namespace pullguard cannot be read, so the webhook configurations "pullguard" stay/),
+      expect.stringMatching(
+        /^the Namespace pullguard cannot be read, so the webhook configurations "pullguard" remain/,
+      ),
     ]);
   });
 
@@ -168,9 +170,7 @@ describe('the CA is given to the webhooks', () => {
     for (const path of OURS) server.failNext({ status: 403, path, method: 'PATCH' });
     await startWith([undefined], [undefined]);
     expect([await update(), problem()]).toEqual([true, undefined]);
-    expect(told).toEqual([
-      expect.stringMatching(/^the webhook configurations "pullguard" cannot be given the Namespace/),
-    ]);
+    expect(told).toEqual([expect.stringMatching(/^the webhook configurations "pullguard" cannot get the Namespace/)]);
     for (const path of OURS) expect(server.get(path)?.metadata['ownerReferences']).toBeUndefined();
     expect([await update(), patches()]).toEqual([true, 4]);
   });
@@ -185,7 +185,7 @@ describe('the CA is given to the webhooks', () => {
     expect(bundlesAt(OURS[1])).toEqual([ours.authority.cert]);
     expect(told).toEqual([
       expect.stringMatching(
-        /^the mutating webhook configuration "pullguard" cannot be given the CA of our certificate: .*403/,
+        /^cannot write the CA of the certificate to the mutating webhook configuration "pullguard": .*403/,
       ),
     ]);
   });

@@ -21,7 +21,7 @@ describe('a refusal', () => {
     'of %j says that it is not from an API server',
     (text) => {
       const { message, reason } = toRefusal(CALL, 502, text);
-      expect(message).toMatch(/with 502: Bad Gateway; .*proxy/);
+      expect(message).toMatch(/returned 502 .*: Bad Gateway .*proxy/);
       expect(message).not.toContain('no"');
       expect(reason).toBe('');
     },
@@ -30,16 +30,16 @@ describe('a refusal', () => {
 
 describe('a network failure', () => {
   test.each([
-    ['ECONNREFUSED', 'nothing listens there'],
-    ['ENOTFOUND', 'no address is known for this name'],
-    ['EAI_AGAIN', 'cannot be looked up'],
-    ['EHOSTUNREACH', 'no network leads there'],
-    ['ETIMEDOUT', 'no answer came'],
-    ['ECONNRESET', 'the connection was cut'],
+    ['ECONNREFUSED', 'connection refused'],
+    ['ENOTFOUND', 'no such host'],
+    ['EAI_AGAIN', 'temporary failure in name resolution'],
+    ['EHOSTUNREACH', 'no route to host'],
+    ['ETIMEDOUT', 'timed out'],
+    ['ECONNRESET', 'the connection was closed'],
     ['SELF_SIGNED_CERT_IN_CHAIN', 'unknown authority'],
     ['UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'unknown authority'],
-    ['ERR_SSL_WRONG_VERSION_NUMBER', 'does not speak TLS'],
-    ['HPE_INVALID_CONSTANT', 'does not speak HTTP'],
+    ['ERR_SSL_WRONG_VERSION_NUMBER', 'TLS handshake failed'],
+    ['HPE_INVALID_CONSTANT', 'the answer is not HTTP'],
     ['', 'something new'],
   ])('%s is told in plain words', (code, says) => {
     const error = new FetchError('request to https://a/b?c=d failed, reason: something new', 'system');
@@ -48,7 +48,7 @@ describe('a network failure', () => {
 
   test.each<[error: unknown, says: string]>([
     [Object.assign(new Error(''), { code: 'ENEW' }), 'ENEW'],
-    [new Error(''), 'unknown cause'],
+    [new Error(''), 'unknown error'],
     ['text', 'text'],
   ])('another one is told as it is: %s', (error, says) => {
     expect(describeNetworkFailure(error)).toBe(says);
@@ -59,10 +59,10 @@ describe('a failed login', () => {
   test.each<[error: unknown, says: string]>([
     [
       Object.assign(new Error('spawn aws ENOENT'), { code: 'ENOENT', syscall: 'spawn aws', path: 'aws' }),
-      'the program aws that the kubeconfig names for it is not installed',
+      'the credential plugin aws in the kubeconfig is not installed',
     ],
     [new Error('session expired,\nlog in again\n'), 'session expired,\\nlog in again'],
-    [new Error(''), 'failed without a word'],
+    [new Error(''), 'failed without a message'],
     [new Error("ENOENT: no such file or directory, open '/token'"), "open '/token'"],
   ])('%s', (error, says) => {
     expect(describeLoginFailure(error)).toContain(says);

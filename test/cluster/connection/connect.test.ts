@@ -66,16 +66,16 @@ test('the home folder comes last', () => {
 
 // client-node would ask http://localhost:8080, and people would look for the fault there.
 test.each([
-  ['neither variable nor file', '', /KUBECONFIG is not set, there is no \S+\/\.kube\/config, and this/],
+  ['neither variable nor file', '', /KUBECONFIG is not set, and \S+\/\.kube\/config does not exist/],
   [
     'a variable that leads nowhere',
     '/nowhere/a:/nowhere/b',
-    /KUBECONFIG names \/nowhere\/a, \/nowhere\/b, where there is no file/,
+    /no file of KUBECONFIG exists \(\/nowhere\/a, \/nowhere\/b\)/,
   ],
 ])('with %s it is said where was looked, and what to do', (_what, variable, says) => {
   vi.stubEnv('KUBECONFIG', variable);
   expect(() => connectToCluster()).toThrow(says);
-  expect(() => connectToCluster()).toThrow('name a kubeconfig with --kubeconfig');
+  expect(() => connectToCluster()).toThrow('give a file with --kubeconfig');
 });
 
 const CLUSTER = { server: 'https://10.0.0.1:6443', 'certificate-authority': 'ca.crt' };
@@ -130,33 +130,42 @@ test('a context without a user keeps what its cluster is known by', async () => 
 
 describe('what cannot be used is refused by file, cause and next step', () => {
   test.each<[what: string, text: string, says: RegExp, context?: string]>([
-    ['nothing', '', /^cannot read kubeconfig \S+config: it holds no kubeconfig$/],
-    ['no YAML', 'users:\n  - user:\n      token: "c2VjcmV0\nclusters: [', /config: it is not YAML, see line 5$/],
+    ['nothing', '', /^cannot read kubeconfig \S+config: it is not a kubeconfig$/],
+    ['no YAML', 'users:\n  - user:\n      token: "c2VjcmV0\nclusters: [', /config: it is not valid YAML, see line 5$/],
     ['no server', kubeconfig({ cluster: {} }), /config: clusters\[0\]\.cluster\.server is missing$/],
-    ['no context at all', '{}', /has no current context; name one with --context: it has none$/],
-    ['no current context', kubeconfig({ 'current-context': '' as never }), /no current context; .*: it has "one"$/],
-    ['an unknown context', kubeconfig(), /has no context "two"; name another with --context: it has "one"$/, 'two'],
+    ['no context at all', '{}', /has no current context \(it has none\): choose one with --context$/],
+    ['no current context', kubeconfig({ 'current-context': '' as never }), /no current context \(it has "one"\): /],
+    [
+      'an unknown context',
+      kubeconfig(),
+      /has no context "two" \(it has "one"\): choose another with --context$/,
+      'two',
+    ],
     ['a number for a name', kubeconfig({ 'current-context': 5 as never }), /has no context "5"/],
     [
       'an unknown cluster',
       kubeconfig({ context: { cluster: 'gone' } }),
-      /context "one" .* names cluster "gone", which is not in it$/,
+      /context "one" .* uses the cluster "gone", which does not exist there: correct the kubeconfig$/,
     ],
-    ['an unknown user', kubeconfig({ context: { user: 'gone' } }), /"one" .* names user "gone", which is not in it$/],
+    [
+      'an unknown user',
+      kubeconfig({ context: { user: 'gone' } }),
+      /"one" .* uses the user "gone", which does not exist there: correct the kubeconfig$/,
+    ],
     [
       'no address',
       kubeconfig({ cluster: { server: '10.0.0.1:6443' } }),
-      /its server is "10\.0\.0\.1:6443", but should be an address such as https/,
+      /its server "10\.0\.0\.1:6443" is not a URL: use one such as https/,
     ],
     [
       'an address without TLS',
       kubeconfig({ cluster: { server: 'http://10.0.0.1' } }),
-      /is not encrypted; use https, or set insecure-skip-tls-verify: true/,
+      /is not encrypted: use https, or set insecure-skip-tls-verify: true/,
     ],
     [
       'a proxy that is none',
       kubeconfig({ cluster: { ...CLUSTER, 'proxy-url': 'c2VjcmV0@proxy' } }),
-      /its proxy-url is no address/,
+      /its proxy-url is not a URL/,
     ],
   ])('%s', (_what, text, says, context) => {
     const loading = (): unknown => load(text, context);

@@ -96,7 +96,7 @@ describe('a call', () => {
   test('says what the API server says of a refusal', async () => {
     const { api } = await standIn();
     expect(await failureOf(api.call('GET', ONE))).toMatchObject({
-      message: `the API server answers GET ${ONE} with 404: secrets "one" not found`,
+      message: `the API server returned 404 for GET ${ONE}: secrets "one" not found`,
       status: 404,
       reason: 'NotFound',
     });
@@ -110,8 +110,8 @@ describe('a call', () => {
   test.each<[what: string, answer: RequestListener, says: string, status?: number]>([
     ['a login page', (_, response) => response.end('<html>c2VjcmV0'), 'is not JSON', 200],
     ['a redirect', (_, response) => response.writeHead(302, { location: 'http://127.0.0.1:1/' }).end(), '302', 302],
-    ['half an answer', (_, response) => response.write('{"a":', () => response.destroy()), 'was cut'],
-    ['no HTTP', (_, response) => response.socket?.end('220 mail.example.com ESMTP\r\n'), 'speak HTTP'],
+    ['half an answer', (_, response) => response.write('{"a":', () => response.destroy()), 'was closed'],
+    ['no HTTP', (_, response) => response.socket?.end('220 mail.example.com ESMTP\r\n'), 'the answer is not HTTP'],
   ])('%s is told for what it is, without a word of it', async (_what, answer, says, status) => {
     const error = await failureOf((await oddServer(answer)).call('GET', '/version'));
     expect(error.message).toContain(says);
@@ -147,7 +147,7 @@ describe('a call', () => {
     if (isBefore) caller.abort();
     const call = failureOf(api.call('GET', SECRETS, { signal: caller.signal }));
     caller.abort();
-    expect((await call).message).toBe(`GET ${SECRETS} was given up before its answer came`);
+    expect((await call).message).toBe(`GET ${SECRETS} was cancelled`);
   });
 
   // That signal may live for months, with a call every few seconds.
@@ -158,11 +158,11 @@ describe('a call', () => {
     expect(getEventListeners(caller.signal, 'abort')).toEqual([]);
   });
 
-  test('to a server that is gone says that nothing listens there', async () => {
+  test('to a server that is gone says that connection refused', async () => {
     const { server, api } = await standIn();
     await server.stop();
     const error = await failureOf(api.call('GET', SECRETS));
-    expect(error).toMatchObject({ message: `cannot reach ${server.url}: nothing listens there`, status: undefined });
+    expect(error).toMatchObject({ message: `cannot reach ${server.url}: connection refused`, status: undefined });
   });
 
   // A leader renews its Lease every few seconds, for ever: a TLS handshake each time would be most of its work.
@@ -237,7 +237,7 @@ test('over TLS only a certificate of the right authority, for the right name and
   };
   const cases: readonly [api: ApiServer, says: string][] = [
     [await connect(made.unknown), 'unknown authority'],
-    [await connect(made.wrongName), 'is for another name'],
+    [await connect(made.wrongName), 'is for another host name'],
     [await connect(made.expired), 'has expired'],
     [await connect(made.notYetValid), 'is not valid yet'],
     [await connect(made.valid, { certData: notPem, keyData: notPem }), 'not valid PEM'],
@@ -281,7 +281,7 @@ describe('a watch', () => {
     server.failNext({ status: 403, message: 'may not' });
     const error = await failureOf(collect(api.watch(SECRETS, { signal: forever() })));
     expect(error).toMatchObject({
-      message: `the API server answers the watch of ${SECRETS} with 403: may not`,
+      message: `the API server returned 403 for the watch of ${SECRETS}: may not`,
       status: 403,
     });
   });
@@ -292,13 +292,13 @@ describe('a watch', () => {
       server.disconnectWatches('cut');
     };
     const error = await failureOf(collect(api.watch(SECRETS, { signal: forever(), onOpen })));
-    expect(error.message).toBe(`cannot reach ${server.url}: the connection was cut`);
+    expect(error.message).toBe(`cannot reach ${server.url}: the connection was closed`);
   });
 
   test.each<[what: string, text: string, says: string]>([
     ['a line that is no JSON', 'c2VjcmV0\n', 'is not JSON'],
-    ['a line that is no event', '{"type":"c2VjcmV0"}\n', 'no event'],
-    ['half an event', '{"type":"ADDED","object":', 'broke off'],
+    ['a line that is no event', '{"type":"c2VjcmV0"}\n', 'other than an event'],
+    ['half an event', '{"type":"ADDED","object":', 'ended in the middle'],
   ])('with %s is broken, and nothing of it is shown', async (_what, text, says) => {
     const api = await oddServer((_request, response) => response.end(text));
     const error = await failureOf(collect(api.watch(SECRETS, { signal: forever() })));
@@ -314,7 +314,7 @@ describe('a watch', () => {
     const { server, api } = await standIn();
     if (hangs) server.hang();
     const error = await failureOf(collect(api.watch(SECRETS, { signal: forever(), idleMs: 50 })));
-    expect(error.message).toBe(`the watch of ${SECRETS} is dead: nothing came from ${server.url} for 0.05 s`);
+    expect(error.message).toBe(`the watch of ${SECRETS} is broken: nothing received from ${server.url} for 0.05 s`);
   });
 
   test('is not dead while its events are being dealt with', async () => {
@@ -398,8 +398,8 @@ describe('the lines of a watch', () => {
   // Half an event may be valid JSON with another meaning: `1` of `12`. Without end, one would fill the memory of the pod.
   test('that were cut off, or are without end, are none', async () => {
     const part = 'x'.repeat(LIMIT);
-    await expect(linesOf('{"a":1}\n', '{"a"')).rejects.toThrow('the answer broke off in the middle of a line');
-    await expect(linesOf(part)).rejects.toThrow('broke off');
+    await expect(linesOf('{"a":1}\n', '{"a"')).rejects.toThrow('the response ended in the middle of a line');
+    await expect(linesOf(part)).rejects.toThrow('ended in the middle');
     expect(await linesOf(part, 'x', 'y', 'z\n{}\n')).toEqual([{ head: `${part}x` }, '{}']);
   });
 });

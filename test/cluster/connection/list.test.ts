@@ -54,8 +54,8 @@ test.each([[[]], [null]])('an empty collection is one page, also when it was nev
   expect(await pagesOf(api)).toEqual([{ items: [], resourceVersion: '7' }]);
 });
 
-test.each([undefined, { metadata: { name: 'web' } }, { items: [] }])('%j is no list', async (answer) => {
-  await expect(pagesOf(answering(answer))).rejects.toThrow(`the answer to GET ${PATH} is no list`);
+test.each([undefined, { metadata: { name: 'web' } }, { items: [] }])('%j is not a list', async (answer) => {
+  await expect(pagesOf(answering(answer))).rejects.toThrow(`the answer to GET ${PATH} is not a list`);
 });
 
 describe('pages that are too large', () => {

@@ -143,7 +143,7 @@ describe('trouble', () => {
     server.stop();
     for (let at = 0; at < 10; at++) record(`web-${at}`);
     await pass(MINUTE);
-    expect(errors).toEqual(['an Event could not be written: cannot reach https://stand-in: nothing listens there']);
+    expect(errors).toEqual(['cannot write an Event: cannot reach https://stand-in: connection refused']);
     expect(results).toEqual(Array.from({ length: 10 }, () => 'failed'));
     expect(vi.getTimerCount()).toBe(0);
     server.restart();
@@ -164,7 +164,7 @@ describe('trouble', () => {
     server.failNext({ status: 404, message: 'namespaces "default" not found' });
     record('web');
     await pass(10 * MINUTE);
-    expect(errors).toEqual([expect.stringMatching(/^an Event could not be .*: namespaces "default" not found$/)]);
+    expect(errors).toEqual([expect.stringMatching(/^cannot write an Event: .*namespaces "default" not found$/)]);
     expect(calls()).toEqual(['POST']);
   });
 
@@ -192,7 +192,7 @@ describe('trouble', () => {
     recorder.record(() => {
       throw new Error('broken');
     });
-    expect(errors).toEqual(['an admission could not be told of by an Event: Error: broken']);
+    expect(errors).toEqual(['creating an Event failed: Error: broken']);
   });
 
   test('of ever new kinds is told, and not remembered for ever', async () => {

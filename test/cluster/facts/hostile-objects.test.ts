@@ -50,14 +50,14 @@ describe.each<[what: string, path: string, objects: () => readonly Json[], notKn
     SECRETS,
     () => many(11, (at) => largeSecret(`s${at}`)),
     ['s0', 's10'],
-    'cannot read hostile/s0 of /api/v1/secrets, and goes on without it: its docker config is larger than 256 KiB',
+    'ignored hostile/s0 of /api/v1/secrets: its docker config is larger than 256 KiB',
   ],
   [
     'one of 12 MiB',
     SECRETS,
     () => [padded(pullSecret('hostile/a', []), 12 * MIB)],
     ['a'],
-    'cannot read hostile/a of /api/v1/secrets, and goes on without it: it is larger than 8 MiB or 400,000 values',
+    'ignored hostile/a of /api/v1/secrets: it is larger than 8 MiB or 400,000 values',
   ],
   [
     'a page of 40 MiB',
@@ -77,7 +77,7 @@ describe.each<[what: string, path: string, objects: () => readonly Json[], notKn
         ),
       ),
     ['a0', 'a24'],
-    'cannot read hostile/a0 of /api/v1/serviceaccounts, and goes on without it: it',
+    'ignored hostile/a0 of /api/v1/serviceaccounts: it',
   ],
   [
     'one of 300,000 empty names',
@@ -91,7 +91,7 @@ describe.each<[what: string, path: string, objects: () => readonly Json[], notKn
     SECRETS,
     () => many(10_000, (at) => pullSecret(`hostile/s${String(at).padStart(5, '0')}`, [`r${at}.example.com`])),
     ['s09999'],
-    'more than 1 MiB to keep of /api/v1/secrets in namespace hostile',
+    '/api/v1/secrets in namespace hostile has more than 1 MiB to keep',
   ],
 ])('%s', (...[, path, objects, notKnown, says]) => {
   test('cost the others nothing', { timeout: 60_000 }, async () => {
@@ -148,7 +148,7 @@ test('an event that is too large passes its object over, and the watch goes on',
   server.seed(SECRETS, [padded(pullSecret('web/default-secret', []), 9 * MIB), pullSecret('web/new', ['new.example'])]);
   await expect.poll(() => source.current().pullSecrets?.find('web', 'new')).toHaveProperty('entries');
   expect(source.current().pullSecrets?.find('web', 'default-secret')).toBeUndefined();
-  expect(errors).toEqual([expect.stringMatching(/^cannot read web\/default-secret of .*: it is larger than 8 MiB/)]);
+  expect(errors).toEqual([expect.stringMatching(/^ignored web\/default-secret of .*: it is larger than 8 MiB/)]);
   server.seed(SECRETS, [pullSecret('web/default-secret', ['small.example'])]);
   await expect.poll(() => source.current().pullSecrets?.find('web', 'default-secret')).toHaveProperty('entries');
   expect(server.requests).toHaveLength(asked);

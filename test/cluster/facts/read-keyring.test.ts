@@ -183,7 +183,12 @@ describe('when nobody can say what is in it', () => {
   test.each<[status: number, says: readonly string[]]>([
     [
       403,
-      ['"web/third"', 'GET /api/v1/namespaces/web/secrets', 'it takes the verb "list" on secrets', 'the name third'],
+      [
+        '"web/third"',
+        'GET /api/v1/namespaces/web/secrets',
+        'grant the verb "list" on secrets',
+        'resourceNames ["third"]',
+      ],
     ],
     [503, ['"web/third"', '503']],
   ])('the API server answers %i: it rejects, and says so', async (status, says) => {
@@ -204,7 +209,7 @@ describe('when nobody can say what is in it', () => {
   });
 
   test.each<[what: string, answer: () => Promise<unknown>]>([
-    ['an answer that is no list', async () => Promise.resolve({ kind: 'Secret', data: { password: 'hidden' } })],
+    ['an answer that is not a list', async () => Promise.resolve({ kind: 'Secret', data: { password: 'hidden' } })],
     [
       'an error of a parser, which shows what it was given',
       async () => Promise.reject(new SyntaxError('"hidden" is not JSON')),

@@ -449,7 +449,7 @@ function socketOf({ socket }: ServerResponse): Socket {
   return socket;
 }
 
-/** A port until the end of the test, with a server that does not speak HTTP. */
+/** A port until the end of the test, with a server that the answer is not HTTP. */
 async function listen(act: (socket: Socket) => void): Promise<number> {
   const sockets: Socket[] = [];
   const server = createServer((socket) => {
