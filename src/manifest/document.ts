@@ -56,10 +56,33 @@ export function readDocument(text: string): YamlDocument {
 
 /** The same for a text of any number of them, in which keys may be there twice. */
 export function readDocuments(text: string): readonly LenientDocument[] {
+  const read = parseAll(text);
+  if (!read.documents.some(({ errors: [error] }) => error !== undefined && UNCLOSED.test(error.message)))
+    return toDocuments(read);
+  const indented = parseAll(text.replaceAll(QUOTED, (quoted) => quoted.replaceAll('\n', `\n${DEEPER}`)));
+  return toDocuments(indented.documents.some(({ errors }) => errors.length > 0) ? read : indented);
+}
+
+type Parsed = Readonly<{ documents: readonly Document.Parsed[]; text: string; lines: LineCounter }>;
+
+function parseAll(text: string): Parsed {
   const lines = new LineCounter();
   const parsed = parseAllDocuments(text, { ...OPTIONS, lineCounter: lines });
-  return Array.isArray(parsed) ? parsed.map((document) => toYamlDocument(document, text, lines)) : [];
+  return { documents: Array.isArray(parsed) ? parsed : [], text, lines };
 }
+
+function toDocuments({ documents, text, lines }: Parsed): readonly LenientDocument[] {
+  return documents.map((document) => toYamlDocument(document, text, lines));
+}
+
+/**
+ * Where a quoted value may begin, and the whole of it. kubectl lets its further lines begin anywhere, as many generated files have
+ * them; the parser wants them deeper than the key. What stands before them is no part of the value.
+ */
+const QUOTED = /(?<=(?:[:,-][ \n]|\[) *)(?:"(?:[^"\\]|\\[^])*"|'(?:[^']|'')*')/g;
+
+/** Deeper than keys are. */
+const DEEPER = ' '.repeat(100);
 
 /** Where things stand in a text that is read already, as JSON is without this parser. */
 export function locateIn(text: string): Locate {

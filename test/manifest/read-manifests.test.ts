@@ -136,6 +136,18 @@ describe('a broken document is told at its place and hides no other', () => {
     expect(read(text).errors).toEqual([expect.stringMatching(`^${place} JSON has no comments`)]);
   });
 
+  // Files of controller-gen, and commands in a list of Argo's samples. kubectl reads them.
+  test.each([
+    ['at the indentation of its key', "metadata:\n  name: b\n  note: \"a\n  b\"\nspec:\n  other: 'c\n\n  it''s: d'\n"],
+    ['before that of its key', 'metadata:\n  name: b\n  list: ["\n a\n"]\n'],
+  ])('a quoted text that goes on %s', (_where, rest) => {
+    expect(read(`${A}---\napiVersion: v1\nkind: Pod\n${rest}`)).toEqual({
+      objects: ['Pod a', 'Pod b'],
+      foreign: 0,
+      errors: [],
+    });
+  });
+
   test('JSON with comments that is no object of Kubernetes, such as tsconfig.json', () => {
     expect(read('{ // web\n"compilerOptions": {}, }')).toEqual({ objects: [], foreign: 1, errors: [] });
   });
