@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { admit, type Endpoint } from '../../src/admission/admit.ts';
 import { readReview, type AdmissionRequest } from '../../src/admission/review.ts';
-import { readNotices } from '../../src/admission/notices.ts';
+import { readLateNotices, readNotices } from '../../src/admission/notices.ts';
 import type { Finding } from '../../src/engine/evaluate.ts';
 import { requestFor } from '../support/admission-request.ts';
 import { NOW } from '../support/facts.ts';
@@ -155,6 +155,28 @@ describe('what is told', () => {
         },
       ),
     );
+  });
+});
+
+describe('what is found too late for the answer', () => {
+  const missing = finding({ action: 'warn', rule: 'image-pullable', message: 'has no tag "9"' });
+
+  test('is one notice a rule, whatever its action, with the uid and name that an admitted object keeps', () => {
+    const metadata = { name: 'web-x7k2p', generateName: 'web-', namespace: 'default', uid: 'u1' };
+    const notices = readLateNotices(requestFor({ ...pod('a'), metadata }), [missing, missing, finding()]);
+    const involved = { apiVersion: 'v1', kind: 'Pod', namespace: 'default', name: 'web-x7k2p', uid: 'u1' };
+    expect(notices.map(({ outcome, rule, involved: about }) => [outcome, rule, about])).toEqual([
+      ['late', 'image-pullable', involved],
+      ['late', 'reference-valid', involved],
+    ]);
+    expect(notices[0]?.message).toContain('has no tag "9" (image-pullable, and 1 more)');
+  });
+
+  test('of a Pod with a controller is told of that', () => {
+    const owner = { apiVersion: 'apps/v1', kind: 'ReplicaSet', name: 'web-1', uid: 'u2', controller: true };
+    const request = requestFor({ ...pod('a'), metadata: { namespace: 'default', ownerReferences: [owner] } });
+    const [notice] = readLateNotices(request, [missing]);
+    expect(notice?.involved).toMatchObject({ kind: 'ReplicaSet', name: 'web-1', uid: 'u2' });
   });
 });
 

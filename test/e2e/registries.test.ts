@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { hasDockerRegistry, startDockerRegistry, USER, type DockerRegistry } from '../support/docker-registry.ts';
+import { startFaultRegistry, type FaultRegistry } from '../support/fault-registry.ts';
 import { makeImage } from '../support/registry-images.ts';
 import { unregister, useCluster } from './fixture.ts';
 import { installManifests, readMetrics, startInCluster } from './in-cluster.ts';
@@ -19,6 +20,8 @@ const SECRET = 'default-secret';
 describe.skipIf(!hasDockerRegistry())('images on a real registry, with TLS and a login', () => {
   let registry: DockerRegistry;
   let stranger: DockerRegistry;
+  /** Answers when kubectl has its answer, that there is no such image. */
+  let slow: FaultRegistry;
   let nobody: string;
   let pullguard: Pullguard;
 
@@ -26,6 +29,12 @@ describe.skipIf(!hasDockerRegistry())('images on a real registry, with TLS and a
     registry = await startDockerRegistry({ login: true });
     // Its CA is in no policy.
     stranger = await startDockerRegistry();
+    slow = await startFaultRegistry((_request, response) => {
+      setTimeout(() => {
+        response.writeHead(404, { 'Content-Type': 'application/json' });
+        response.end('{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown"}]}');
+      }, 4000);
+    });
     const [freePort = 0] = await findFreePorts(1);
     nobody = `127.0.0.1:${freePort}`;
     await registry.push('team/app', '1.4', makeImage([1000]));
@@ -41,6 +50,7 @@ describe.skipIf(!hasDockerRegistry())('images on a real registry, with TLS and a
     await pullguard.stop();
     await registry.stop();
     await stranger.stop();
+    await slow.close();
     const log = pullguard.readLog();
     expect(
       log.filter(({ level }) => level >= 50),
@@ -57,6 +67,7 @@ describe.skipIf(!hasDockerRegistry())('images on a real registry, with TLS and a
       registries: [
         { hosts: [registry.host], pullSecret: SECRET, probe: { ca: registry.ca, addresses } },
         { hosts: [stranger.host, nobody], probe: { addresses } },
+        { hosts: [slow.host], probe: { addresses, plainHttp: true } },
       ],
       mirrors: [{ from: 'docker.io', to: `${registry.host}/hub` }],
       rules: { 'image-pullable': 'deny', 'image-fits': { limitMiB: 1 }, 'mirror-used': { verify: true } },
@@ -135,6 +146,20 @@ describe.skipIf(!hasDockerRegistry())('images on a real registry, with TLS and a
     await expectWarnings(`${nobody}/team/app:1.4`, [
       / pullguard cannot reach .*\(connection refused\).*\(image-pullable\)$/,
     ]);
+  });
+
+  test('a registry that is late is named at once, and what it answers is an Event that kubectl describe shows', async () => {
+    const applied = await apply(
+      make('Deployment', 'late', { containers: [{ name: 'app', image: `${slow.host}/team/app:1` }] }),
+    );
+    expect(warningsIn(applied)).toEqual([
+      `notice: Deployment/late container "app": "${slow.host}/team/app:1": registry ${slow.host} has not answered within 2 s; if the image cannot be pulled, the result will be an Event on this Deployment (image-pullable)`,
+    ]);
+    const { metadata } = await get('deployment late');
+    const fields = `involvedObject.uid=${String(metadata['uid'])},reason=ImagePullMayFail`;
+    await waitFor(async () => (await kubectl(`get events --field-selector ${fields} -o name`)).stdout !== '', 15);
+    const { stdout } = await kubectl('describe deployment late');
+    expect(stdout).toMatch(/Warning +ImagePullMayFail .*\/team\/app.*\(image-pullable\)/);
   });
 
   test('an image that is larger than the limit', async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Finding } from '../../src/engine/evaluate.ts';
-import type { Facts, NodeFacts } from '../../src/pull/facts.ts';
+import type { Facts, KnownAnswer, LateAnswers, NodeFacts, RegistryFacts } from '../../src/pull/facts.ts';
 import { outcomeOf, type ImageAnswer } from '../../src/cause/answer.ts';
 import type { Action } from '../../src/policy/policy.ts';
 import { formatWarnings } from '../../src/report/finding.ts';
@@ -181,5 +181,41 @@ describe('an image that is for other platforms than the nodes', () => {
     ['a node has not said what it is', ['linux/amd64'], ''],
   ])('is not found where %s', (_, platforms, platform) => {
     expect(judge({ [APP]: pullable({ platforms }) }, { nodes: nodesOf({ platform }) })).toEqual([]);
+  });
+});
+
+describe('a registry that is late', () => {
+  const quay = 'quay.io/team/app:1';
+  const spec = {
+    containers: [container(), container('Always', 'harbor.example.com/team/other:1'), container('Always', quay)],
+  };
+  const findLate = (
+    late: LateAnswers | undefined,
+    answer: KnownAnswer = 'late',
+    name: keyof typeof POLICIES = 'deny',
+  ) => {
+    const registries: RegistryFacts = { get: () => answer, ...(late !== undefined && { late }) };
+    const { findings } = judgeIn({ ...factsOf({}), registries }, deployment(APP, spec), { policy: POLICIES[name] });
+    return formatWarnings(findings.filter(({ rule }) => rule === 'image-pullable'));
+  };
+  const WAITED = 'has not answered within 1.5 s';
+
+  test('is told of once, by a notice that says where the result will be', () => {
+    expect(findLate({ waitedMs: 1500, isToldLater: true })).toEqual([
+      `notice: Deployment/web container "app": "${APP}": registry harbor.example.com ${WAITED}; if the image cannot be pulled, the result will be an Event on this Deployment (image-pullable)`,
+      `notice: Deployment/web container "app": "${quay}": registry quay.io ${WAITED}; if the image cannot be pulled, the result will be an Event on this Deployment (image-pullable)`,
+    ]);
+  });
+
+  test('is said to be unchecked where no Event will say so', () => {
+    expect(findLate({ waitedMs: 1500, isToldLater: false })[0]).toContain(`${WAITED}, so this image was not checked (`);
+  });
+
+  test.each<[what: string, late: LateAnswers | undefined, answer?: KnownAnswer, action?: 'audit']>([
+    ['where a controller asks, which reads nothing', undefined],
+    ['of one that nobody can ask now', { waitedMs: 1500, isToldLater: true }, 'no-answer'],
+    ['where the policy only audits', { waitedMs: 1500, isToldLater: true }, 'late', 'audit'],
+  ])('is not told %s', (_what, late, answer, action) => {
+    expect(findLate(late, answer, action)).toEqual([]);
   });
 });

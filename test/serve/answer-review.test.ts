@@ -3,7 +3,10 @@ import request from 'supertest';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { Registries } from '../../src/admission/answer-later.ts';
 import { pod, type Json } from '../support/objects.ts';
-import { MIRRORED } from '../support/policies.ts';
+import type { ImageAnswer } from '../../src/cause/answer.ts';
+import type { Finding } from '../../src/engine/evaluate.ts';
+import { failed, pullable } from '../support/answers.ts';
+import { MIRRORED, policyOf } from '../support/policies.ts';
 import { askingPolicy, FOREVER_MS, holdRegistries, REFUSED } from './asking.ts';
 import {
   answerOf,
@@ -96,6 +99,76 @@ describe('a review about whose images registries are asked', () => {
     socket.write(body);
     expect(parseAnswer(await until(/\}$/)).body).toEqual(FINE_ANSWER);
     expect(registries.asked()).toBe(1);
+  });
+});
+
+describe('a registry that answers too late', () => {
+  const POLICY = policyOf(
+    'rules: { image-pullable: warn, pull-secret-present: off }',
+    'registries: [{ hosts: [registry.example.com], probe: true }]',
+    'probe: { wait: 30ms, waitForControllers: 30ms }',
+  );
+  const MISSING = failed({ outcome: 'failed', cause: 'image-not-found' }, 'registry.example.com:443');
+
+  async function serveLate(isTelling = true) {
+    const registries = holdRegistries();
+    const told: string[] = [];
+    const late = {
+      isTelling: () => isTelling,
+      tell: ({ name }: Readonly<{ name: string }>, findings: readonly Finding[]) =>
+        void told.push(`${name} ${findings.map(({ rule, messageId }) => `${rule} ${messageId}`).join()}`),
+    };
+    const app = await serveApp({ policy: () => POLICY, registries: registries.registries, late });
+    return { ...app, registries, told };
+  }
+
+  const named = (fields: Json = {}): Json => reviewOf(pod('registry.example.com/app:1'), { name: 'web', ...fields });
+  const byController = { userInfo: { username: 'system:serviceaccount:kube-system:replicaset-controller' } };
+
+  test.each([
+    [true, 'if the image cannot be pulled, the result will be an Event on this Pod'],
+    [false, 'so this image was not checked'],
+  ])('is a notice to a person, who reads whether there will be an Event: %s', async (isTelling, words) => {
+    const { url, registries } = await serveLate(isTelling);
+    const answer = await send(url, '/validate', named());
+    expect(answer).toMatchObject({
+      response: { allowed: true, warnings: [expect.stringMatching(new RegExp(`^notice: .*not answered.*${words}`))] },
+    });
+    expect(registries.asked()).toBe(1);
+  });
+
+  test.each<[who: string, review: Json]>([
+    ['a person', named()],
+    ['a controller, which is told nothing else', named(byController)],
+  ])('is told later, once, with what was not said before: %s', async (_who, review) => {
+    const { url, registries, told, lines } = await serveLate();
+    await send(url, '/validate', review);
+    expect(told).toEqual([]);
+    registries.answer(MISSING);
+    await expect.poll(() => told).toEqual(['web image-pullable refused']);
+    expect(lines.at(-1)).toMatchObject({
+      msg: 'found after the answer',
+      uid: 'b3f1',
+      findings: [{ severity: 'warning' }],
+    });
+  });
+
+  test('says nothing to a controller that it would only log', async () => {
+    const { url } = await serveLate();
+    const { response } = (await send(url, '/validate', named(byController))) as { response: Json };
+    expect(response).not.toHaveProperty('warnings');
+  });
+
+  test.each<[what: string, review: Json, answer: ImageAnswer, path: string]>([
+    ['that all is well', named(), pullable(), '/validate'],
+    ['of a dry run, which asks nobody', named({ dryRun: true }), MISSING, '/validate'],
+    ['at /mutate', named(), MISSING, '/mutate'],
+  ])('is not told later %s', async (_what, review, answer, path) => {
+    const { url, registries, told } = await serveLate();
+    await send(url, path, review);
+    registries.answer(answer);
+    await wait(50);
+    expect(told).toEqual([]);
   });
 });
 

@@ -7,6 +7,7 @@ import type { Policy } from '../../src/engine/rule.ts';
 import { createMetrics } from '../../src/serve/metrics.ts';
 import { collectLog, FINE, FINE_ANSWER, readCounter, serveApp, type LogLine } from './helpers.ts';
 import { requestFor } from '../support/admission-request.ts';
+import { finding } from '../support/finding.ts';
 import { pod } from '../support/objects.ts';
 import { MIRRORED, policyOf } from '../support/policies.ts';
 import { startStandIn, type StandInApiServer } from '../support/stand-in-api-server.ts';
@@ -73,6 +74,25 @@ describe('a server in a cluster', () => {
     // Counted once the answer has come.
     await expect.poll(readMetrics).toContain('pullguard_events_total{result="written"} 2');
     expect(api.list('/api/v1/namespaces/default/events')).toHaveLength(2);
+  });
+
+  test('tells of what a registry answered too late by an Event on the object, for people to look at', async () => {
+    const { cluster, api } = await joinStandIn({ callersAreProven: true });
+    const { late } = cluster.settings;
+    expect(late?.isTelling()).toBe(true);
+    late?.tell(requestFor(pod('nginx'), { namespace: 'default' }), [finding({ action: 'warn' })]);
+    await expect.poll(() => api.list('/api/v1/namespaces/default/events')).toHaveLength(1);
+    const [event] = api.list('/api/v1/namespaces/default/events');
+    expect(event).toMatchObject({ type: 'Warning', reason: 'ImagePullMayFail', involvedObject: { name: 'web' } });
+  });
+
+  test('does not say that it will where callers may be anybody, and does not', async () => {
+    const { cluster, api } = await joinStandIn();
+    const { late } = cluster.settings;
+    expect(late?.isTelling()).toBe(false);
+    late?.tell(requestFor(pod('nginx'), { namespace: 'default' }), [finding({ action: 'warn' })]);
+    await cluster.close();
+    expect(api.list('/api/v1/namespaces/default/events')).toEqual([]);
   });
 
   // Any pod may send a review, about any object and with any text.
