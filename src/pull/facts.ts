@@ -128,4 +128,6 @@ export type ClusterNode = Readonly<{
   ephemeralStorageBytes: number | undefined;
   /** Names of the images that are on it, as `formatReference` writes them. Kubelet names 50 images, of more than 200 names the first are kept. */
   images: ReadonlySet<string>;
+  /** Whether these are surely all: it lists fewer than kubelet would, and none of them without a name. */
+  listsAllImages: boolean;
 }>;

@@ -1,5 +1,6 @@
 import type { Rule } from '../engine/rule.ts';
 import { imageFits } from './image-fits.ts';
+import { imageOnNode } from './image-on-node.ts';
 import { imagePullable } from './image-pullable.ts';
 import { mirrorUsed } from './mirror-used.ts';
 import { pullSecretPresent } from './pull-secret-present.ts';
@@ -25,6 +26,7 @@ export const RULES: readonly Rule[] = [
   serviceAccountSecretsKept,
   pullSecretPresent,
   pullSecretUsable,
+  imageOnNode,
   imagePullable,
   imageFits,
 ];

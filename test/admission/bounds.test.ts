@@ -66,6 +66,7 @@ const NODES: readonly ClusterNode[] = many(1000, (at) => ({
   hasDiskPressure: at % 2 === 0,
   ephemeralStorageBytes: 2 ** 30,
   images: new Set(['docker.io/library/nginx:1']),
+  listsAllImages: true,
 }));
 const CLUSTER: Facts = {
   ...factsOf(SECRETS),

@@ -150,6 +150,7 @@ test('what a policy leaves out keeps its default', () => {
     'service-account-secrets-kept warn true {}',
     'pull-secret-present warn true {}',
     'pull-secret-usable warn true {"expiresWithinHours":24,"denyMissing":false}',
+    'image-on-node warn true {}',
   ]);
   const commentedOut = `${HEAD}metadata:\nregistries:\n  # - hosts: []\nmirrors:\nrules:\n  mirror-used:\nexempt:\n  namespaces:\nworkloads:\n`;
   for (const text of [HEAD, commentedOut])
@@ -187,6 +188,7 @@ probe: { wait: 1s, cache: { positive: 10m } }
       ['pull-secrets-valid', 'deny', true, {}],
       ['service-account-secrets-kept', 'warn', true, {}],
       ['pull-secret-present', 'warn', true, {}],
+      ['image-on-node', 'warn', true, {}],
       ['image-pullable', 'warn', true, {}],
       ['image-fits', 'warn', true, { limitMiB: 4096, alwaysLimitMiB: 1024 }],
     ],

@@ -77,6 +77,7 @@ export function nodesOf(...special: readonly Partial<ClusterNode>[]): NodeFacts 
     hasDiskPressure: false,
     ephemeralStorageBytes: undefined,
     images: new Set(),
+    listsAllImages: true,
     ...each,
   }));
   return { list: () => nodes };

@@ -59,22 +59,31 @@ export function readNode(object: KubernetesObject): ClusterNode {
       (condition) => readString(condition, 'type') === 'DiskPressure' && readString(condition, 'status') === 'True',
     ),
     ephemeralStorageBytes: readQuantity(readString(object, 'status', 'allocatable', 'ephemeral-storage')),
-    images: readImages(object),
+    ...readImages(object),
   };
 }
 
 /** An image has its tags and its digests for names, and `<none>@<none>` where it has lost them. Kubelet leaves some out as well. */
-function readImages(object: KubernetesObject): ReadonlySet<string> {
+function readImages(object: KubernetesObject): Pick<ClusterNode, 'images' | 'listsAllImages'> {
+  const listed = listAt(object, 'status', 'images');
   const names = new Set<string>();
-  for (const image of listAt(object, 'status', 'images')) {
-    for (const name of listAt(image, 'names')) {
-      if (names.size >= MOST_NODE_IMAGES) return names;
+  // One that lists none at all is no kubelet, which has an image for every pod's sandbox.
+  let listsAllImages = listed.length > 0 && listed.length < MOST_LISTED_BY_KUBELET;
+  for (const image of listed) {
+    const its = listAt(image, 'names');
+    if (its.length >= MOST_NAMED_BY_KUBELET) listsAllImages = false;
+    for (const name of its) {
+      if (names.size >= MOST_NODE_IMAGES) return { images: names, listsAllImages: false };
       const read = typeof name === 'string' ? normalizeOnce(name) : undefined;
       if (read !== undefined) names.add(read);
     }
   }
-  return names;
+  return { images: names, listsAllImages };
 }
+
+/** The largest images, unless a node is told otherwise (`nodeStatusMaxImages`), and of each so many names. */
+const MOST_LISTED_BY_KUBELET = 50;
+const MOST_NAMED_BY_KUBELET = 5;
 
 /** As kubelet says it, or failing that as it labels the node; empty where neither is there. What is no kubelet may write `Linux`. */
 function readPlatform(object: KubernetesObject, labels: ClusterNode['labels']): string {

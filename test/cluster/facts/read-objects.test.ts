@@ -109,6 +109,7 @@ describe('a node', () => {
       hasDiskPressure: true,
       ephemeralStorageBytes: 48_293_841_104,
       images: new Set([`docker.io/library/nginx@${DIGEST}`, 'docker.io/library/nginx:1.27', 'quay.io/a/b:1']),
+      listsAllImages: true,
     });
   });
 
@@ -121,6 +122,7 @@ describe('a node', () => {
       hasDiskPressure: false,
       ephemeralStorageBytes: undefined,
       images: new Set(),
+      listsAllImages: false,
     });
   });
 
@@ -210,4 +212,18 @@ test('of a list without end as much is kept as people write', () => {
   expect(Object.keys(readNamespace({ metadata: { labels } }))).toHaveLength(20);
   expect(readNamespace({ metadata: { labels } })).toMatchObject({ 'pullguard.dev/mode': 'warn' });
   expect(readNode({ status: { images: [{ names }] } }).images.size).toBe(200);
+});
+
+test.each<[what: string, images: unknown, listsAll: boolean]>([
+  ['a node with a few images', [{ names: ['a:1'] }, { names: ['b:1'] }], true],
+  [
+    'one that lists as many as kubelet does at most',
+    Array.from({ length: 50 }, (_, at) => ({ names: [`a:${at}`] })),
+    false,
+  ],
+  ['an image with as many names as kubelet gives at most', [{ names: ['a:1', 'a:2', 'a:3', 'a:4', 'a:5'] }], false],
+  ['one that lists none, which is no kubelet', [], false],
+  ['one that says nothing of images', undefined, false],
+])('whether a node may have an image that it does not list: %s', (_what, images, listsAll) => {
+  expect(readNode({ status: { images } }).listsAllImages).toBe(listsAll);
 });
