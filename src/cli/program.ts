@@ -94,7 +94,7 @@ function addServe(program: Command, finish: Finish): void {
     .addOption(secretsOption())
     .option(
       '--watch-nodes',
-      'also watch nodes, for image-fits: disk pressure, disk size, and images already present',
+      'also watch nodes, for image-fits and image-on-node: disk pressure, disk size, and images already present',
       false,
     )
     .addOption(

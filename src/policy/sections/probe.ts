@@ -150,7 +150,7 @@ const CACHE = {
 const PROBE = {
   wait: time(
     ['1500ms', '0ms', '30s'],
-    "the longest that an admission of what people apply waits for answers, and never past the end of the API server's patience. Later ones are for the next",
+    "the longest that an admission of what people apply waits for answers, and never past the end of the API server's patience. What comes later is told on the object",
   ),
   waitForControllers: time(
     ['250ms', '0ms', '30s'],
