@@ -11,7 +11,7 @@ export type Scenario = Readonly<{
   done: string;
   /** A remark on the command. */
   note?: string;
-  /** The pod that a controller makes of it. Its warnings go to the controller, nobody sees them. */
+  /** The Pod that a controller creates from it. Its warnings go to the controller, not to a user. */
   pod?: Readonly<{ name: string; review: Review; maker: string }>;
 }>;
 
@@ -48,13 +48,13 @@ export const CHAPTERS: readonly Chapter[] = [
         name: 'pod-create-sa-pull-secret',
         review: readRecorded('pod-create-sa-pull-secret'),
         command: 'kubectl apply -f pod.yaml',
-        note: "its service account's own secret, third, stays",
+        note: 'the pull secret of its ServiceAccount, third, is kept',
         done: 'pod/sapod created',
       },
     ],
   },
   {
-    title: 'Templates are never changed: their author is told what the pods will get',
+    title: 'Templates are never changed: a notice shows what the Pods get',
     scenarios: [
       {
         name: 'cronjob-create',
@@ -77,7 +77,7 @@ export const CHAPTERS: readonly Chapter[] = [
     ],
   },
   {
-    title: 'Denied: no runtime can pull these, so better now than as ImagePullBackOff',
+    title: 'Denied: no container runtime can pull these, so better now than as ImagePullBackOff',
     scenarios: [
       {
         name: 'statefulset-create-uppercase-image',
@@ -96,7 +96,7 @@ export const CHAPTERS: readonly Chapter[] = [
     ],
   },
   {
-    title: 'Told only: a running pod cannot be fixed',
+    title: 'Only reported: a running Pod cannot be fixed',
     scenarios: [
       {
         name: 'pod-update-ephemeralcontainers',
@@ -108,18 +108,18 @@ export const CHAPTERS: readonly Chapter[] = [
   },
 ];
 
-/** Requests of which users never notice that pullguard saw them, by their names. */
+/** Requests without any message for the user, by name. */
 export const UNTOUCHED: Readonly<Record<string, string>> = {
   'deployment-create': 'create a Deployment: image on SWR, its pull secret named',
-  'replicaset-create-owned': 'its ReplicaSet: the Deployment was judged',
-  'pod-create-from-replicaset': "the ReplicaSet's pod: nothing is left to fix",
+  'replicaset-create-owned': 'its ReplicaSet: the Deployment was checked',
+  'pod-create-from-replicaset': 'the Pod of the ReplicaSet: nothing to fix',
   'deployment-update-image': 'change the image to another tag',
   'deployment-scale': 'scale it',
   'deployment-update-status': 'report its status',
   'daemonset-create': 'create a DaemonSet: image on quay.io',
   'replicationcontroller-create-ip-port': 'create a ReplicationController: image on 100.125.7.25:20202',
-  'pod-update-label-only': 'label a pod whose image is from Docker Hub: it runs already',
+  'pod-update-label-only': 'label a Pod with an image from Docker Hub: it is already running',
   'pod-update-image': 'change another image of that pod',
-  'pod-delete': 'delete a pod whose image address is wrong',
+  'pod-delete': 'delete a Pod with an invalid image',
   'cronjob-delete': 'delete a CronJob',
 };

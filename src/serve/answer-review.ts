@@ -64,7 +64,7 @@ export type Refusal = Readonly<{ problem: HttpProblem; head?: string }>;
 const SPARE_MS = 200;
 
 /**
- * The most bytes of bodies whose reviews wait for registries at a time; who finds no room is answered by what is known.
+ * The most bytes of bodies whose reviews wait for registries at a time; beyond that a review is answered with what is known.
  * Parsed, a body is up to fifty times its size, and with the largest that may come meanwhile that still fits into 256 MiB.
  * Reviews of the usual 4 kB are 250 of them.
  */
@@ -111,7 +111,7 @@ export function createAnswerReview(options: ReviewOptions, send: Send): AnswerRe
         now: now().getTime(),
         timeLeft: startBudget(TIME_BUDGET_MS),
       }));
-    // A dry run is told what is known, and asks nobody: it has no effects on others, not even on what they may pull.
+    // A dry run uses known answers and asks no registry: it has no effects, not even on rate limits.
     const decided =
       registries === undefined || request.dryRun
         ? { decided: decideBy(registries?.known), later: undefined }

@@ -11,7 +11,7 @@ export type AppOptions = ReviewOptions &
   Readonly<{
     /** Once true, every answer asks its client to come back on a new connection, which will lead elsewhere. */
     draining: () => boolean;
-    /** What is served at a path; `/mutate` and `/validate` unless told otherwise. Never print a path: it may be a secret. */
+    /** What is served at a path; `/mutate` and `/validate` by default. Never print a path: it may be a secret. */
     findEndpoint?: FindEndpoint | undefined;
   }>;
 

@@ -41,7 +41,7 @@ export function listAskable({ namespaces, serviceAccounts, registries, pullSecre
   };
 }
 
-/** Facts of what was told. What was not is not known, and is put down to be asked for. */
+/** The facts received so far. Missing ones are unknown, and are recorded to be requested. */
 export function createAskedFacts(askable: Askable, told: Told, open: Map<string, LookUp>): Facts {
   const get = (lookUp: LookUp): unknown => {
     const key = keyOf(lookUp);

@@ -52,7 +52,7 @@ export async function judge(
   }
 }
 
-/** What is told of a request afterwards is who asked for what, and whose object it is. */
+/** Afterwards only user, operation and owner of the object are needed. */
 function withoutObject(request: AdmissionRequest): AdmissionRequest {
   return { ...request, object: keepNames(request.object), oldObject: undefined };
 }

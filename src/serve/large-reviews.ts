@@ -17,7 +17,7 @@ export type JudgedLarge = Readonly<{ problem: HttpProblem }> | Exclude<Judged, R
 
 export type LargeReview = Readonly<{
   endpoint: Endpoint;
-  /** Its parts. They are given away: whoever sends them has them no more. */
+  /** Its parts. They are transferred to the thread, and no longer usable by the sender. */
   body: readonly Buffer[];
   /** When its caller has given up, by `performance.now()`. */
   until: number;
@@ -41,7 +41,7 @@ export type LargeReviewsOptions = Readonly<{
 /** A parsed body is up to ten times its size. With the heap of the thread that serves it fits into 512 MiB. */
 const HEAP_MB = 160;
 
-/** A review takes two seconds at most; who takes longer hangs. */
+/** A review takes at most two seconds; a thread that takes longer hangs. */
 const LONGEST_MS = 5000;
 
 export function createLargeReviews({ policyText, gathered, onFailure }: LargeReviewsOptions): LargeReviews {
@@ -111,7 +111,7 @@ export function createLargeReviews({ policyText, gathered, onFailure }: LargeRev
       if (worker === started) worker = undefined;
     });
     started.on('error', () => undefined);
-    // A server that is told to stop does not wait for it.
+    // A stop does not wait for it.
     started.unref();
     return started;
   }

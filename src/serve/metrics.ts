@@ -9,7 +9,7 @@ import { RULES } from '../rules/index.ts';
 import { LONGEST_SMALL_BODY } from '../text/bounds.ts';
 import { WORKLOAD_KINDS } from '../workload/kinds.ts';
 
-/** What came of a request: `passed` was not judged, `invalid` was no AdmissionReview, `overloaded` found no room for its body. */
+/** The outcome of a request. `passed`: not checked; `invalid`: not an AdmissionReview; `overloaded`: no room for its body. */
 export type Outcome = 'allowed' | 'patched' | 'denied' | 'passed' | 'error' | 'invalid' | 'overloaded';
 
 /** Labels must stay few whatever is sent: kinds of other people's making count as one. */
@@ -53,25 +53,25 @@ export function createMetrics() {
   });
   const findings = new Counter({
     name: 'pullguard_findings_total',
-    help: 'What rules found, by rule, the action taken, and severity: error, warning, or notice (fixed or harmless).',
+    help: 'Findings, by rule, the action taken, and severity: error, warning, or notice (fixed or harmless).',
     labelNames: ['rule', 'action', 'severity'] as const,
     registers,
   });
   const fixes = new Counter({
     name: 'pullguard_fixes_total',
-    help: 'Problems fixed in pods, by rule.',
+    help: 'Problems fixed in Pods, by rule.',
     labelNames: ['rule'] as const,
     registers,
   });
   const skips = new Counter({
     name: 'pullguard_rules_skipped_total',
-    help: 'Rules that did not judge a review, by rule and reason: a fact that is not known, budget (time was up), or annotation.',
+    help: 'Rules that did not run for a review, by rule and reason: a missing fact, budget (time limit), or annotation.',
     labelNames: ['rule', 'reason'] as const,
     registers,
   });
   const errors = new Counter({
     name: 'pullguard_errors_total',
-    help: 'Failures of pullguard itself, by where: admission (the object passed), certificate, cluster, policy, tls (handshakes).',
+    help: 'Errors of pullguard itself, by where: admission (admitted unchecked), certificate, cluster, policy, tls (handshakes).',
     labelNames: ['where'] as const,
     registers,
   });
@@ -82,29 +82,29 @@ export function createMetrics() {
   });
   const policyReloads = new Counter({
     name: 'pullguard_policy_reloads_total',
-    help: 'Changes of the policy file noticed, by result: success, or failure (the last good policy stays).',
+    help: 'Reloads of the policy file, by result: success, or failure (the last valid policy is kept).',
     labelNames: ['result'] as const,
     registers,
   });
   const connectionsRefused = new Counter({
     name: 'pullguard_connections_refused_total',
-    help: 'Connections that pullguard closed, by port and reason: limit (too many), pipelined (a call before the last was answered).',
+    help: 'Connections that pullguard closed, by port and reason: limit (too many), pipelined (a call before the answer to the last one).',
     labelNames: ['port', 'reason'] as const,
     registers,
   });
   const callsRefused = new Counter({
     name: 'pullguard_calls_refused_total',
-    help: 'Calls that reached no endpoint, by reason: path (no API server is told to call there), client-name (not in --client-name).',
+    help: 'Rejected calls, by reason: path (not the path of an endpoint), client-name (certificate without a name of --client-name).',
     labelNames: ['reason'] as const,
     registers,
   });
   const logLinesDropped = new Counter({
     name: 'pullguard_log_lines_dropped_total',
-    help: 'Log lines that were not written, as standard output was full, failed, or was not read for too long.',
+    help: 'Log lines that were dropped, as standard output was full, failed, or was not read.',
     registers,
   });
   let connections = (): ConnectionCounts => ({ webhook: 0, admin: 0 });
-  /** Has open connections counted whenever somebody looks. */
+  /** Counts open connections at each scrape. */
   const measureConnections = (count: () => ConnectionCounts): void => {
     connections = count;
   };
@@ -120,13 +120,13 @@ export function createMetrics() {
     },
   });
   let cluster: ClusterState = { facts: () => [], isLeader: () => undefined };
-  /** Has what is known of a cluster measured whenever somebody looks. */
+  /** Measures the cluster state at each scrape. */
   const measureCluster = (state: ClusterState): void => {
     cluster = state;
   };
   const age = new Gauge({
     name: 'pullguard_facts_age_seconds',
-    help: 'Time since the API server last confirmed what is known of the cluster, by fact, in seconds; none before the first list.',
+    help: 'Time since the API server last confirmed the cluster state, by fact, in seconds; absent before the first list.',
     labelNames: ['fact'] as const,
     registers,
     collect: () => {
@@ -135,7 +135,7 @@ export function createMetrics() {
   });
   const objects = new Gauge({
     name: 'pullguard_facts_objects',
-    help: 'Objects of the cluster that are known, by fact.',
+    help: 'Known objects of the cluster, by fact.',
     labelNames: ['fact'] as const,
     registers,
     collect: () => {
@@ -144,7 +144,7 @@ export function createMetrics() {
   });
   const leader = new Gauge({
     name: 'pullguard_leader',
-    help: '1 in the replica that renews the certificates, 0 in the others, and where somebody else does.',
+    help: '1 in the replica that renews the certificates, 0 in the others, and with a mounted certificate.',
     registers,
     collect: () => {
       leader.set(cluster.isLeader() === true ? 1 : 0);
@@ -158,24 +158,24 @@ export function createMetrics() {
   });
   const probes = new Counter({
     name: 'pullguard_probes_total',
-    help: 'Questions to registries about images, by outcome; not-asked where the policy does not allow it.',
+    help: 'Questions to registries about images, by outcome; not-asked if the policy does not allow it.',
     labelNames: ['outcome'] as const,
     registers,
   });
   const probeDuration = new Histogram({
     name: 'pullguard_probe_duration_seconds',
-    help: 'Time taken to ask a registry about an image, however many requests it took, in seconds.',
+    help: 'Time taken to ask a registry about an image, with all requests for it, in seconds.',
     buckets: PROBE_BUCKETS,
     registers,
   });
   let registries = (): ProberState => ({ answers: 0, inFlight: 0 });
-  /** Has what is known of registries measured whenever somebody looks. */
+  /** Measures the known answers of registries at each scrape. */
   const measureRegistries = (state: () => ProberState): void => {
     registries = state;
   };
   const answers = new Gauge({
     name: 'pullguard_registry_answers',
-    help: 'Answers of registries that are kept.',
+    help: 'Cached answers of registries.',
     registers,
     collect: () => {
       answers.set(registries().answers);
@@ -183,7 +183,7 @@ export function createMetrics() {
   });
   const inFlight = new Gauge({
     name: 'pullguard_probes_in_flight',
-    help: 'Questions to registries that are not answered yet.',
+    help: 'Unanswered questions to registries.',
     registers,
     collect: () => {
       inFlight.set(registries().inFlight);
@@ -191,7 +191,7 @@ export function createMetrics() {
   });
   const hubPulls = new Gauge({
     name: 'pullguard_docker_hub_pulls_remaining',
-    help: 'Pulls that Docker Hub last said it still allows; none before it said so.',
+    help: 'Remaining pulls by the last answer of Docker Hub; absent before that.',
     registers,
   });
   // Nothing is not zero, which would be an alarm.
@@ -230,7 +230,7 @@ export function createMetrics() {
   };
 }
 
-/** Measures how long a review took. What registries take is their time, and is told apart. */
+/** Measures how long a review took. Reviews that waited for registries are counted separately. */
 export function observeDuration(
   { duration }: Metrics,
   {

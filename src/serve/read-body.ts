@@ -65,7 +65,7 @@ function inspectHead({ headers }: IncomingMessage): HttpProblem | undefined {
 /** Delivers once. What comes after a problem is thrown away. */
 function collectBody(request: IncomingMessage, held: Held, deliver: (outcome: BodyOutcome) => void): void {
   const declared = Number(request.headers['content-length'] ?? FIRST_BYTES);
-  // Of what is too large only the beginning is wanted, to answer whoever sends it.
+  // Of a body that is too large only the beginning is kept, to answer its sender.
   const most = declared > LONGEST_BODY ? LONGEST_REVIEW_HEAD : LONGEST_BODY;
   const first = Buffer.allocUnsafe(Math.min(declared, FIRST_BYTES));
   let blocks = [first];

@@ -1,10 +1,10 @@
 /**
- * The most that is read of each list and text that somebody else writes, all in one place. An API server bounds bytes: 3 MiB of
+ * The limits for each list and text of external input, all in one place. An API server bounds bytes: 3 MiB of
  * a request, 1.5 MiB of an object in etcd, 1 MiB of a Secret, 256 KiB of all annotations. What is made of an entry, and how often a
  * list is gone through, only we can bound. What is beyond a bound is counted and said, never left out without a word.
  *
  * A bound is some times what the largest object of 12,207 from real repositories needs, and small enough that an object at all of
- * its bounds is judged in a tenth of a second.
+ * its bounds is checked in a tenth of a second.
  */
 
 /** Names of pull secrets that a pod or a service account lists. People name one or two; kubelet reads each from the API server. */
@@ -56,7 +56,7 @@ export const MOST_COLLECTIONS = 250_000;
 /** Bytes of a body that is decided where all others wait for it. Reviews have 2 to 20 kB; larger ones have a thread of their own. */
 export const LONGEST_SMALL_BODY = 64 * 1024;
 
-/** Bytes of a body in which everything stands that comes before its object: who asks, and for what. */
+/** Bytes of a body that contain everything before the object: the user and the operation. */
 export const LONGEST_REVIEW_HEAD = 64 * 1024;
 
 /**
@@ -118,7 +118,7 @@ export const MOST_KEPT = 24 * 1024 * 1024;
 /** The same for the objects of one namespace: thousands of pull secrets. It takes 24 namespaces like that to reach the total. */
 export const MOST_KEPT_OF_NAMESPACE = 1024 * 1024;
 
-/** Problems that are remembered as told, so that each is told once: 200 kB. */
+/** Problems that are remembered, so that each is reported once: 200 kB. */
 export const MOST_TOLD = 1000;
 
 /**

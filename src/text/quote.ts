@@ -52,7 +52,7 @@ export function shorten(text: string, limit: number): string {
   return text.length <= limit ? text : `${text.slice(0, limit - 1).replace(/[\uD800-\uDBFF]$/, '')}…`;
 }
 
-/** Both ends of it: a port and the last part of a path tell what a long name is. */
+/** Both ends of it, as the port and the last part of a path identify a long name. */
 export function shortenMiddle(text: string, limit: number): string {
   return text.length <= limit ? text : `${text.slice(0, limit / 2 - 1)}…${text.slice(-limit / 2)}`;
 }

@@ -16,7 +16,7 @@ const UNFINISHED_DIGEST = /^(?:md5|sha-?(?:1|256|384|512)?(?:[-=_][0-9a-f]*)?|(?
 const HOST_LIKE = /\.|:\d+$/;
 
 /**
- * Where the credentials that somebody wrote into an address end: the index of the "@" in `user:password@host/app`, or
+ * Where the credentials in an image reference end: the index of the "@" in `user:password@host/app`, or
  * -1. Generous on purpose: calling a stray "@" a credential costs a less exact message, missing one leaks a password.
  */
 export function findUserinfo(written: string): number {
@@ -121,7 +121,7 @@ function findQuery(text: string): number {
   return text.search(/(?<!\})[?#](?![{…]|$)/);
 }
 
-/** Behind a scheme credentials are so likely that only a digest is told apart from them. */
+/** After a scheme credentials are so likely that only a digest is excluded. */
 function isVersion(text: string, hasScheme: boolean): boolean {
   return DIGEST_LIKE.test(text) || (!hasScheme && (TAG_LIKE.test(text) || UNFINISHED_DIGEST.test(text)));
 }

@@ -56,7 +56,7 @@ export function holdsSecret(placeholder: string): boolean {
 export const COMMAND =
   /(?:^|\s)(?:docker|podman|nerdctl|helm|oras|crane|skopeo|buildah)\s.{0,80}\blogin\b|--password-stdin|<<<|(?:^|[\s("'`$])(?:echo|printf)\s|(?:^|\s)--?(?:p(?!\s*\d+(?::\d+)?(?:\s|$))|u(?:ser(?:name)?)?|(?:\w+-)?creds?|auth|pass(?:word|wd)?|token)(?:[\s=]+|(?<=\s-[pu]))["']?[^\s-]/i;
 
-/** Tokens that tell by their start what they are, in lower case too: of GitHub, GitLab, Docker Hub, Slack and npm. */
+/** Tokens with a known prefix, in lower case too: of GitHub, GitLab, Docker Hub, Slack and npm. */
 const TOKEN_STARTS =
   'gh[pousr]_|github_pat_|gl(?:pat|dt|rt|ptt|cbt|oas|soat|ft|imt|agent)-|dckr_(?:pat|oat)_|xox[a-z]-|npm_|hvs\\.|dop_v1_|sk_live_';
 export const LOWER_TOKEN = new RegExp(`(?<![a-z\\d])(?:${TOKEN_STARTS})[\\w-]{8}`);

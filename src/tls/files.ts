@@ -9,7 +9,7 @@ import { readServingCertificate, type CertificateSource, type ServingCertificate
 type WatchOptions = Readonly<{
   /** Told once of each distinct problem while the last good content stays in use; never with key material. */
   onError: (message: string) => void;
-  /** Milliseconds between two looks at the files; 1000 unless told otherwise. */
+  /** Milliseconds between two looks at the files; 1000 by default. */
   intervalMs?: number;
 }>;
 
@@ -136,7 +136,7 @@ function readAuthorities(file: string): string {
   try {
     const text = readUtf8(file);
     const begun = text.split('-----BEGIN CERTIFICATE-----').length - 1;
-    // Node takes a text that holds no certificate for "no CA at all", and would then refuse everybody without a word.
+    // Node.js treats a text without a certificate as "no CA", and would then silently reject all clients.
     if (begun === 0) throw new Error('it holds no "BEGIN CERTIFICATE" line');
     const blocks = splitCertificates(text);
     if (blocks.length < begun) throw new Error('a "BEGIN CERTIFICATE" line has no END line');

@@ -71,7 +71,7 @@ export function isIssuedBy(certificate: X509Certificate, issuer: X509Certificate
 
 /**
  * Why clients refuse this certificate at `now`, in words, or undefined when they have no such reason. Serving it all
- * the same is right: a webhook that does not start helps nobody, but whoever runs it must hear of it.
+ * the same is right: a webhook that does not start does not help, but its operator must notice it.
  */
 export function validityProblem(certificate: ServingCertificate, now: Date): string | undefined {
   const problem = termProblem('certificate', certificate, now);

@@ -76,7 +76,7 @@ export function patchConfiguration(configuration: KubernetesObject, change: Bund
 
 /**
  * The CAs to trust in place of `current`: ours, and those that a replica may still serve a certificate of. A younger one than
- * ours is never taken out: then it is we who have not heard the news yet.
+ * ours is never taken out: then our own state may be the outdated one.
  */
 export function planBundle<Authority extends TrustedAuthority>(
   current: readonly Authority[],
@@ -90,7 +90,7 @@ export function planBundle<Authority extends TrustedAuthority>(
 }
 
 /**
- * Whether webhooks are to call `path` in place of `current`. One that anybody may guess is replaced at once; one with another token not
+ * Whether webhooks are to call `path` in place of `current`. A path that can be guessed is replaced at once; one with another token not
  * before every replica has heard of ours, as one that has not would answer 404, and the object would be admitted unchecked.
  */
 export function shouldMove(current: string, { path, dropOlder }: Pick<BundleChange, 'path' | 'dropOlder'>): boolean {
@@ -102,7 +102,7 @@ const MAX_AUTHORITIES = 10;
 
 function changeBundle({ index, authorities }: OwnWebhook, change: BundleChange): readonly PatchOperation[] {
   const planned = planBundle(authorities, toAuthority(change.authority), change);
-  // The order does not matter to anybody, so it is no reason to write.
+  // The order does not matter, so it is no reason to write.
   if (planned.length === authorities.length && planned.every(({ pem }) => holdsAuthority(authorities, pem))) return [];
   const value = Buffer.from(planned.map(({ pem }) => pem).join('')).toString('base64');
   return [{ op: 'add', path: `/webhooks/${index}/clientConfig/caBundle`, value }];
@@ -145,6 +145,6 @@ function readAuthorities(caBundle: string): readonly TrustedAuthority[] {
 
 function toAuthority(pem: string): TrustedAuthority {
   const certificate = new X509Certificate(pem);
-  // In one spelling, whoever wrote it.
+  // Normalised, as other tools may format it differently.
   return { pem: certificate.toString(), ...readTerm(certificate) };
 }

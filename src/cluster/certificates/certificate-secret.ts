@@ -36,7 +36,7 @@ export type CertificateStore = Readonly<{
   close: () => void;
 }>;
 
-/** Between two writes by one replica: somebody else may undo them as fast as we write. */
+/** Between two writes by one replica, as another tool may undo each of them. */
 const WRITE_PAUSE_MS = 1000;
 
 export function openCertificateStore(options: CertificateStoreOptions): CertificateStore {
@@ -92,7 +92,7 @@ export function openCertificateStore(options: CertificateStoreOptions): Certific
     else await api.call('PUT', `${path}/${secret.name}`, { body });
   }
 
-  /** Another replica was faster, or the Secret is gone: the watch will tell, and there will be another plan. */
+  /** Another replica was faster, or the Secret was deleted: the watch notices it, and leads to another plan. */
   function wasOvertaken(error: unknown, current: KubernetesObject | undefined): boolean {
     return error instanceof ApiError && (error.status === 409 || (error.status === 404 && current !== undefined));
   }
@@ -152,7 +152,7 @@ function readAuthorityPair(secret: KubernetesObject | undefined): Stored<StoredA
     return { ok: false, problem: 'ca.key is not an RSA key, the only kind that pullguard supports' };
   const token = readToken(secret);
   if (token === undefined) return { ok: false, problem: 'token is not 64 hexadecimal digits' };
-  // Only the first: others would be trusted without anybody here having their keys.
+  // Only the first: there are no keys here for the others.
   return { ok: true, pair: { ...stored.pair, cert: certificate.toString(), token } };
 }
 

@@ -14,7 +14,7 @@ export type ElectionOptions = Readonly<{
   onChange: (isLeader: boolean) => void;
   /** Called once for each distinct problem until it is over; it is tried again by itself. */
   onError: (message: string) => void;
-  /** How long the others wait for a leader of whom they hear nothing. */
+  /** How long the others wait for a leader that does not renew the Lease. */
   durationMs: number;
 }>;
 
@@ -24,7 +24,7 @@ export type Election = Readonly<{
   close: () => Promise<void>;
 }>;
 
-/** For each of the two calls that give the leadership away: nobody's end is to wait long for them. */
+/** For each of the two calls that release the Lease: a shutdown must not wait long for them. */
 const LAST_WORD_MS = 2000;
 
 /**
@@ -154,7 +154,7 @@ export function electLeader(options: ElectionOptions): Election {
   }
 
   function report(what: string, error: unknown): void {
-    // Somebody else was faster, which is no trouble: the next look shows who.
+    // Another replica was faster, which is not an error: the next read shows it.
     if (error instanceof ApiError && error.status === 409) return;
     const problem = `the Lease ${namespace}/${name} for leader election cannot be ${what}: ${describeError(error)}`;
     reporter.report('lease', problem);

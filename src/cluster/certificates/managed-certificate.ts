@@ -28,11 +28,11 @@ export type ManageOptions = Readonly<{
   dnsNames: readonly string[];
   /** Ours, and of no other process, not even of the one before us in the same pod. */
   identity: string;
-  /** `DEFAULT_LIVES` unless told otherwise. Everything that waits or repeats goes by them. */
+  /** `DEFAULT_LIVES` by default. All intervals depend on them. */
   lives?: Partial<Lives>;
   /** Called once for each distinct problem until it is over, never with key material; it is tried again by itself. */
   onError: (message: string) => void;
-  /** Called with what was made, why, and who leads. */
+  /** Called with what was created, why, and changes of the leader. */
   onInfo: (message: string) => void;
 }>;
 
@@ -77,7 +77,7 @@ const NOT_CALLED_HERE =
  * into the webhooks; every replica goes on with the certificate that it has in memory until the webhooks have held the new CA
  * for `settleMs`; after `overlapMs` the old one leaves the webhooks. To get a new CA, delete the Secret.
  *
- * With each CA there is a token, for paths that only API servers are told: see `trackPaths`. The webhooks turn to those of a new one
+ * With each CA there is a token, for paths that only API servers know: see `trackPaths`. The webhooks turn to those of a new one
  * when the old CA leaves them.
  *
  * Everything is decided from what the API server has, and written only over the version that was read. What is broken is put
@@ -170,7 +170,7 @@ export function manageCertificate(options: ManageOptions): ManagedCertificate {
   }
 
   async function lookAll(): Promise<void> {
-    // Not within the call that tells of a change: who tells may not be ready for questions yet.
+    // Not within the callback: its caller may not be ready to be read yet.
     await Promise.resolve();
     while (isWanted && !isClosed()) {
       isWanted = false;

@@ -18,7 +18,7 @@ export function toPath(token: string, endpoint: Endpoint): string {
   return `/${token}/${endpoint}`;
 }
 
-/** Whether nobody can guess it. */
+/** Whether it cannot be guessed. */
 export function hasToken(path: string): boolean {
   const [, token = '', ...rest] = path.split('/');
   return isToken(token) && rest.length === 1;
@@ -38,7 +38,7 @@ export type WebhookPaths = Readonly<{
  * configurations name, whoever wrote it there, for `graceMs` longer than they do. So API servers find an answer wherever they are told
  * to call, and who is not told finds none.
  *
- * Looked up by the hash of the whole path, which has a random seed: how long that takes tells nothing of a path that is served.
+ * Looked up by the hash of the whole path, which has a random seed: the time that takes reveals nothing about a valid path.
  */
 export function trackPaths(graceMs: number, clock = (): number => performance.now()): WebhookPaths {
   const served = new Map<string, Readonly<{ endpoint: Endpoint; until: number }>>();

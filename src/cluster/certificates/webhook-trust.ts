@@ -25,7 +25,7 @@ export type WebhookTrustOptions = PartOptions &
     namespace: string;
   }>;
 
-/** Whom the API server trusts when it calls our Service, and where it calls, as far as is known: the last known is kept when it is away. */
+/** Which CA the API server trusts for our Service, and which path it calls. Without the API server the last known values are kept. */
 export type WebhookTrust = Readonly<{
   /** Why the API server would refuse this serving certificate (PEM), in words, or undefined. */
   problemWith: (cert: string) => string | undefined;
@@ -51,7 +51,7 @@ type Found = Reflector<KubernetesObject>;
 
 /** Which configuration has its webhooks call which endpoint. */
 const KINDS: Readonly<Record<Endpoint, string>> = { mutate: 'mutating', validate: 'validating' };
-/** Between two writes of one configuration: somebody else may put back what we change, as fast as we do. */
+/** Between two writes of one configuration, as another tool may revert each of them. */
 const WRITE_PAUSE_MS = 1000;
 /** The CA must not wait long for what is only tidiness. */
 const OWNER_TIMEOUT_MS = 2000;
@@ -191,7 +191,7 @@ export function watchWebhookTrust(options: WebhookTrustOptions): WebhookTrust {
     );
   }
 
-  /** Somebody was faster, which is no trouble; the API server has no better word for a failed `test` than 422. */
+  /** Another replica was faster, which is not an error; the API server returns 422 for a failed `test`. */
   function wasChanged(error: unknown, before: unknown, found: Found): boolean {
     if (!(error instanceof ApiError) || ![404, 409, 422].includes(error.status ?? 0)) return false;
     const [old, now] = [before, found.find('', name)].map((each) => readString(each, 'metadata', 'resourceVersion'));

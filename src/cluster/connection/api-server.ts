@@ -8,10 +8,10 @@ export type Query = Readonly<Record<string, string | number | boolean | undefine
 export type CallOptions = Readonly<{
   query?: Query | undefined;
   body?: unknown;
-  /** Of the body; `application/json` unless told otherwise. */
+  /** Of the body; `application/json` by default. */
   contentType?: string | undefined;
   signal?: AbortSignal | undefined;
-  /** For the whole call; 10,000 unless told otherwise. */
+  /** For the whole call; 10,000 by default. */
   timeoutMs?: number | undefined;
   /** Asks for a list of what objects are called and labelled, without the rest of them. */
   metadataOnly?: boolean | undefined;
@@ -55,7 +55,7 @@ export type ApiServer = Readonly<{
   call: (method: Method, path: string, options?: CallOptions) => Promise<unknown>;
   /** The events of a watch, in order. Ends when the API server ends it. @throws ApiError */
   watch: (path: string, options: WatchOptions) => AsyncIterable<WatchEvent>;
-  /** The API server's clock, by its latest answer; ours until there is one. It is what judges our certificates. */
+  /** The clock of the API server, by its latest answer; the local one until then. The API server checks our certificates by it. */
   now: () => Date;
 }>;
 

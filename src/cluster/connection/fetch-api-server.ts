@@ -25,7 +25,7 @@ const METADATA_TYPE = `${JSON_TYPE};as=PartialObjectMetadataList;g=meta.k8s.io;v
 
 /** Shorter than load balancers (60 s) and API servers (90 s) keep idle connections: a call on its way at that moment fails. */
 const IDLE_CONNECTION_MS = 15_000;
-/** Below it lies what a `Date` header cannot tell: it has whole seconds, and an answer is on its way for a moment. */
+/** Smaller differences are not significant: a `Date` header has whole seconds, and an answer takes a moment. */
 const NOTICEABLE_MS = 2000;
 
 /** One request: what is asked, and for how long. */

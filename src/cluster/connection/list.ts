@@ -12,9 +12,9 @@ import { toObjectHead } from './read-head.ts';
 export type ListOptions = Readonly<{
   /** `metadata.name=default-secret`, `type=kubernetes.io/dockerconfigjson`. */
   fieldSelector?: string | undefined;
-  /** For one page; 30,000 unless told otherwise, as an API server reads pages of a busy collection from etcd. */
+  /** For one page; 30,000 by default, as an API server reads pages of a busy collection from etcd. */
   timeoutMs?: number | undefined;
-  /** Objects a page at most; 500 unless told otherwise, as kubectl has it. */
+  /** Objects a page at most; 500 by default, as in kubectl. */
   pageSize?: number | undefined;
   signal?: AbortSignal;
 }>;
@@ -84,7 +84,7 @@ function toPage({ resourceVersion, next, object }: ListHead): LinkedPage {
   return { items: [], resourceVersion, tooLarge: object, ...(next !== '' && { next }) };
 }
 
-/** The page without what the object holds, where nothing can be told of the one that was cut off. */
+/** The page without the object, if the one that was cut off is unknown. */
 async function readMetadataPage(api: ApiServer, path: string, options: PageOptions): Promise<LinkedPage> {
   const { items, ...page } = parsePage(path, await api.call('GET', path, { ...options, metadataOnly: true }));
   const tooLarge = toObjectHead(readPath(items[0], 'metadata'));

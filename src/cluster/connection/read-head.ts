@@ -2,7 +2,7 @@ import { isRecord, readString } from '../../text/json.ts';
 import type { ListHead, ObjectHead } from './api-server.ts';
 
 /**
- * What can be told of a list that was cut off. API servers write the metadata of a list before its items, that of an object before
+ * What is known of a list that was cut off. API servers write the metadata of a list before its items, that of an object before
  * the rest, and names before all that has no bound. Undefined where it is not so, as for custom resources.
  */
 export function readListHead(head: string): ListHead | undefined {

@@ -82,7 +82,7 @@ export function startReflector<Kept>(options: ReflectorOptions<Kept>): Reflector
       openedAt = undefined;
       const isDone = await attempt(step);
       if (isDone && step === 'list') continue;
-      // A watch does not tell again of what was let go.
+      // A watch does not repeat what was dropped.
       if (objects.hasRoomAgain()) version = undefined;
       await pause(nextWaitMs(openForMs()), signal);
     }

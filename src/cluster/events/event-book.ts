@@ -1,9 +1,9 @@
 import type { Notice } from '../../admission/notices.ts';
 
-/** An Event as the API server has it, as far as it matters to the next one who changes it. */
+/** The fields of an existing Event that matter for its next update. */
 export type WrittenEvent = Readonly<{ count: number; lastTimestamp: string; resourceVersion: string }>;
 
-/** An Event to be written now. `count` admissions are not told yet, seen from `firstAt` to `lastAt`. */
+/** An Event to be written now, for `count` admissions that are not reported yet, from `firstAt` to `lastAt`. */
 export type DueEvent = Readonly<{
   key: string;
   notice: Notice;
@@ -14,15 +14,15 @@ export type DueEvent = Readonly<{
   written: WrittenEvent | undefined;
 }>;
 
-/** What is to be told of, and when. Its times are milliseconds of a clock that never goes back. */
+/** What to report, and when. Times are milliseconds of a monotonic clock. */
 export type EventBook = Readonly<{
   /** Takes a notice down that was seen at `seenAt`. */
   note: (notice: Notice, seenAt: Date, now: number) => void;
-  /** The Event to write next; undefined when none may be written now. It counts as told, whatever becomes of it. */
+  /** The Event to write next; undefined if none may be written now. It counts as reported, even if writing fails. */
   take: (now: number) => DueEvent | undefined;
   /** Keeps what was written for a key, to go on from there. */
   keep: (key: string, written: WrittenEvent) => void;
-  /** Whether anything is not told yet. */
+  /** Whether anything is not reported yet. */
   hasUntold: () => boolean;
 }>;
 
@@ -113,7 +113,7 @@ function addTo(known: Entry | undefined, notice: Notice, seenAt: Date, now: numb
   };
 }
 
-/** What has waited longest of what is new, or if nothing is, of what was told before. */
+/** The new notice that has waited longest, or without new ones the one reported before. */
 function findDue(entries: ReadonlyMap<string, Entry>, now: number): readonly [key: string, entry: Entry] | undefined {
   let found: readonly [string, Entry] | undefined;
   for (const each of entries) {

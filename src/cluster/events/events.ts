@@ -18,7 +18,7 @@ export type EventRecorderOptions = Readonly<{
 }>;
 
 export type EventRecorder = Readonly<{
-  /** Notes what an admission has to tell. Never throws, whatever `read` does, and never waits: it is called between two answers. */
+  /** Records the notices of an admission. Never throws, even if `read` does, and never waits: it is called between two answers. */
   record: (read: () => readonly Notice[]) => void;
   /** Writes what may be written now, and ends: after five seconds at the latest. Never rejects. */
   close: () => Promise<void>;
@@ -33,7 +33,7 @@ const TIMEOUT_MS = 5000;
 /** Tries to write one Event, when another replica writes the same one. */
 const MAX_ATTEMPTS = 4;
 
-/** Troubles that are remembered as told. */
+/** Problems that are remembered as reported. */
 const MOST_TOLD = 100;
 
 /** Tells of what was denied and fixed by Kubernetes Events: few, with counts, and never one for each admission. */

@@ -18,7 +18,7 @@ export type KeyringReaderOptions = Readonly<{
 const TIMEOUT_MS = 2000;
 
 /**
- * Reads pull secrets each time that somebody asks, and keeps nothing of them. Those that the mode does not allow are not read, and the
+ * Reads pull secrets for each question, and keeps nothing of them. Those that the mode does not allow are not read, and the
  * keyring is then not complete; nor is it with one that kubelet cannot read, as it then pulls none of the pod's images, or with more
  * than is read of any.
  *
@@ -57,7 +57,7 @@ export function createKeyringReader({ api, secrets, pullSecretNames }: KeyringRe
 const NOTHING: Keyring = { entries: [], isComplete: true };
 const UNKNOWN: Keyring = { entries: [], isComplete: false };
 
-/** A list by name, as that is what the watch has the right to: who is granted it by name may not `get`. */
+/** A list by name, like the watch: the role grants list and watch by name, but not `get`. */
 async function fetchSecret(
   api: ApiServer,
   { namespace, name, timeoutMs }: Readonly<{ namespace: string; name: string; timeoutMs: number }>,

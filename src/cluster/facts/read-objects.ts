@@ -7,7 +7,7 @@ import { MAX_SUBDOMAIN } from '../../text/kubernetes-name.ts';
 import { memoize } from '../../text/memoize.ts';
 import type { KubernetesObject } from '../connection/api-server.ts';
 
-// What is kept of objects that everybody may read. What has not the shape it should have is passed over; they throw for nothing but
+// What is kept of objects. Malformed parts are ignored; the functions only throw for
 // what is beyond a bound, so that nothing is known of the object.
 
 /** The labels of a Namespace that are for pullguard. */

@@ -14,7 +14,7 @@ import {
 } from './outcome.ts';
 import { followRedirects } from './redirects.ts';
 
-/** Whom a login is for, and where. */
+/** The credentials for a registry, and where they may be sent. */
 export type LoginOptions = Readonly<{
   exchange: Exchange;
   address: RegistryAddress;
@@ -29,7 +29,7 @@ export type LoginOptions = Readonly<{
   /** Milliseconds since 1970. */
   now: () => number;
   /**
-   * Whether the registry may name any token service, over HTTPS, where nobody logs in. Its address is a public one; `as-registry`:
+   * Whether the registry may name any token service, over HTTPS, if no credentials are used. Its address is a public one; `as-registry`:
    * where the registry's own is not, it may have any that the registry may have.
    */
   anyTokenHost?: 'public' | 'as-registry';
@@ -85,7 +85,7 @@ async function askTokenService(
   return fetchToken({ realm: url, service, authorization }, allowed);
 }
 
-/** What nobody may be shown of what a registry is sent: it might repeat it. */
+/** Secrets in a request, which a registry might repeat in its answer. */
 export function listSecrets(
   credentials: Credentials | undefined,
   authorization: string | undefined,
@@ -129,7 +129,7 @@ function isForOtherRepositories(scope: string | undefined, repository: string): 
 
 /**
  * Where a registry says that its tokens come from, if we may go there. With a user and a password that would be sent along, this
- * is what stands between them and whoever writes the name of a host into a challenge.
+ * protects them from a registry that names any host in a challenge.
  */
 function checkRealm(realm: string, options: LoginOptions): URL | ProbeFailure {
   const url = /^https?:\/\//i.test(realm) && URL.canParse(realm) ? new URL(realm) : undefined;
@@ -156,7 +156,7 @@ function mayBeNamed({ protocol }: URL, { anyTokenHost, credentials }: LoginOptio
   return anyTokenHost !== undefined && credentials === undefined && protocol === 'https:';
 }
 
-/** A registry of the internet leads nobody into a private network; one within it has its token service there as well. */
+/** A registry on the internet must not lead into a private network; a private one may have its token service there. */
 function limitToOthers(options: LoginOptions, isPrivate: boolean): LoginOptions {
   const keeps = options.anyTokenHost === 'as-registry' && isPrivate;
   return keeps ? options : { ...options, registry: { ...options.registry, addresses: [] } };
@@ -210,7 +210,7 @@ type Challenge = Readonly<{ scheme: string; parameters: ReadonlyMap<string, stri
 
 /**
  * Reads all challenges of a header (RFC 9110, 11.6.1). What is malformed is passed over, never guessed: a name without a value
- * reads as a scheme, which then is none that anybody knows. Of a parameter that stands twice the first counts.
+ * reads as a scheme, which then is an unknown one. Of a parameter that stands twice the first counts.
  */
 export function parseChallenges(header: string): readonly Challenge[] {
   const challenges: { scheme: string; parameters: Map<string, string> }[] = [];

@@ -31,7 +31,7 @@ const KINDS: ReadonlyMap<string, Kind> = new Map([
   ['application/vnd.docker.distribution.manifest.v2+json', 'image'],
 ]);
 
-/** What a `Content-Type` shows to be nothing that containerd takes; without one nobody knows. */
+/** A `Content-Type` that containerd does not accept; without one this is unknown. */
 export function refuseKind({ headers, body, status }: ExchangeResponse): ProbeFailure | undefined {
   const contentType = headers['content-type'];
   if (contentType === undefined || readKind(contentType) !== undefined) return undefined;
@@ -123,7 +123,7 @@ function readEntry({ mediaType, digest, platform }: Members): IndexEntry | undef
   return readKind(mediaType) === 'image' && read !== undefined ? { platform: read, digest } : undefined;
 }
 
-/** What tells of an image how it was built; no machine runs it. */
+/** An attestation about the build of an image; not runnable. */
 function isAttestation({ platform, annotations }: Members): boolean {
   if (isRecord(annotations) && 'vnd.docker.reference.type' in annotations) return true;
   return isRecord(platform) && platform['os'] === 'unknown' && platform['architecture'] === 'unknown';
@@ -283,7 +283,7 @@ async function addUp(client: RegistryClient, choices: readonly Choice[]): Promis
     } else if (isNotThere(found)) missing.add(chosen);
     else {
       failure ??= found;
-      // Whoever limits pulls, or cannot be reached, is not asked for the rest.
+      // A registry that limits pulls, or cannot be reached, is not asked for the rest.
       if (!isOfManifest(found)) break;
     }
   }

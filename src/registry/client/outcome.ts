@@ -11,7 +11,7 @@ import { readRetryAfter } from './rate-limit.ts';
 
 /** Why there is no image: it cannot be pulled, or the policy does not allow to ask on. */
 export type ProbeFailure =
-  /** `endpoint` is who was asked, where that is not the registry itself. */
+  /** `endpoint`: the host that was asked, if not the registry itself. */
   Readonly<{ failure: FailedPull; endpoint?: string }> | Readonly<{ notAsked: NotAsked }>;
 
 export function isFailure(result: object): result is ProbeFailure {
@@ -42,10 +42,10 @@ export function classifyNoResponse(failure: ExchangeFailure, url: URL, isElsewhe
   return broken(outcome === 'unreachable' ? 'elsewhere-unreachable' : 'elsewhere-nonsense');
 }
 
-/** A response that sends nobody on. `isElsewhere`: it is of another host than the one that was asked. */
+/** A response that is not a redirect. `isElsewhere`: it comes from another host than the one that was asked. */
 export type Reply = Readonly<{ response: ExchangeResponse; isElsewhere: boolean }>;
 
-/** As whom a registry was asked. */
+/** The identity with which a registry was asked. */
 export type Asker = Readonly<{
   hasCredentials: boolean;
   /** How it was logged in to; undefined when it was not. */
@@ -99,7 +99,7 @@ function classifyNoToken(
   reason: RefusalReason | undefined,
   { hasCredentials }: Pick<Asker, 'hasCredentials'>,
 ): FailedPull {
-  // It knows who asks, and gives no token for this: what the registry itself would say was never asked.
+  // The token service denies a token for this image; the registry itself was not asked.
   if (status === 403 && reason !== 'login') return failWith(hasCredentials ? 'token-denied' : 'token-denied-anonymous');
   const isRefused = status === 401 || reason === 'login' || reason === 'denied';
   // Some services call a wrong password a bad request.
@@ -109,7 +109,7 @@ function classifyNoToken(
   return failBy('token-status', status);
 }
 
-/** Some registries do nothing but redirect, and what is not there is not there. Who is denied was never told who asks. */
+/** Some registries only redirect. 404 elsewhere means not found; a denial there was without credentials. */
 function classifyElsewhere(status: number, reason: RefusalReason | undefined): FailedPull {
   if (status === 404) return notFound(reason === 'no-repository' ? 'repository-not-found' : 'image-not-found');
   return failBy('elsewhere-status', status);
@@ -117,7 +117,7 @@ function classifyElsewhere(status: number, reason: RefusalReason | undefined): F
 
 function classifyStatus(response: ExchangeResponse, asker: Asker): FailedPull {
   const { status } = response;
-  // Who was given a token is who they say, or anybody; it just does not let them pull this.
+  // With a valid token, so the identity is known, or anonymous; it may not pull this image.
   if (status === 401) return deny(asker, asker.login === 'bearer' ? 'access' : 'login');
   const isPage = isWebPage(response);
   // Any body may come with a 404, and containerd does not look at it.
@@ -148,17 +148,17 @@ function notFound(cause: 'repository-not-found' | 'image-not-found' | 'web-page-
 
 /** What the body of an error says, where it says it in a way that we know. */
 type RefusalReason =
-  /** Nobody is logged in, or the user and password are wrong. */
+  /** No credentials, or wrong ones. */
   | 'login'
   /** Not allowed, for whatever reason. */
   | 'denied'
   | 'no-repository'
   | 'no-image'
   | 'rate-limited'
-  /** By a rule that goes neither by who asks nor by what is there. */
+  /** By a rule that depends neither on the user nor on the content. */
   | 'blocked';
 
-/** A longer body is not an error that anybody wrote for clients. */
+/** A longer body is not an error message for clients. */
 export const MAX_ERROR_BYTES = 64 * 1024;
 
 /** Of a long list of errors the first ones are looked at. */
@@ -179,7 +179,7 @@ function readErrorBody(body: Buffer): RefusalReason | undefined {
   return undefined;
 }
 
-/** Whether somebody wrote this for people and not for clients of a registry: a web page, a line of text. */
+/** Whether this is for people and not for clients of a registry: a web page, a line of text. */
 export function isOtherThanJson(body: Buffer): boolean {
   return body.length > 0 && parseJson(body) === undefined;
 }
@@ -205,7 +205,7 @@ function readError(error: unknown): RefusalReason | undefined {
   const code = error['code'] ?? error['errorCode'] ?? error['error_code'];
   const message = error['message'] ?? error['errorMessage'] ?? error['error_msg'];
   const known = readCode(code);
-  // SWR says DENIED for everything, and 400 for much, and only the message tells why.
+  // SWR returns DENIED for everything, and 400 for much; only the message has the reason.
   const isExact = known !== undefined && known !== 'denied';
   return isExact || typeof message !== 'string' ? known : (readMessage(message) ?? known);
 }

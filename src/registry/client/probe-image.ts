@@ -24,7 +24,7 @@ export type ProbeRequest = Readonly<{
   platforms: readonly string[] | 'all';
   /** For everything together, in milliseconds. */
   timeoutMs: number;
-  /** Only where a person typed the address, and nobody logs in; see `LoginOptions`. */
+  /** Only if a person typed the image and no credentials are used; see `LoginOptions`. */
   anyTokenHost?: LoginOptions['anyTokenHost'];
 }>;
 
@@ -37,7 +37,7 @@ export type ProbeImage = (request: ProbeRequest) => Promise<ProbeResult>;
 /**
  * Asks over this exchange.
  *
- * @param now milliseconds since 1970, to tell when a limit ends
+ * @param now milliseconds since 1970, for the end of a rate limit
  */
 export function createProbeImage(exchange: Exchange, now: () => number = Date.now): ProbeImage {
   return async (request) => {
@@ -76,7 +76,7 @@ async function askAll(exchange: Exchange, request: ProbeRequest, now: () => numb
       },
       request,
     );
-    // Of the limit of a mirror nobody wants to know.
+    // The rate limit of a mirror is not interesting.
     if ('answer' in result && result.answer.outcome === 'ok') {
       if (result.answer.missing === undefined) return { answer: result.answer };
       incomplete ??= result.answer;

@@ -48,7 +48,7 @@ export async function sendOnce(
   }
 }
 
-/** Where it is sent to, or why nobody goes there; where containerd would go, nobody may say that the image cannot be pulled. */
+/** The target of a redirect, or why it is not followed. If containerd would follow it, the image may be pullable. */
 function readLocation({ headers: { location } }: ExchangeResponse, from: URL, plainHttp: boolean): URL | ProbeFailure {
   if (location === undefined || !URL.canParse(location, from.href)) return NOWHERE;
   const url = new URL(location, from);

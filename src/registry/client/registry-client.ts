@@ -18,7 +18,7 @@ export type RegistryClient = Readonly<{
   rateLimit: () => RateLimit | undefined;
 }>;
 
-/** `method`: GET unless told otherwise. */
+/** `method`: GET by default. */
 export type ManifestRequest = Readonly<{ method?: 'HEAD'; maxBytes?: number }>;
 
 export type ClientOptions = LoginOptions &
@@ -90,7 +90,7 @@ export function createRegistryClient(options: ClientOptions): RegistryClient {
     }
     const asker = { hasCredentials: credentials !== undefined, login: login?.scheme, now: now() };
     const failure = classifyRefusal(reply, asker);
-    // Whoever the registry sends us to says nothing to users.
+    // Messages of a redirect target are not shown to users.
     if (reply.isElsewhere) return { failure };
     return { failure: withWords(failure, reply.response.body, listSecrets(credentials, login?.authorization)) };
   }

@@ -76,7 +76,7 @@ function isWebServer(head: Reply, { response }: Reply): boolean {
   return !saysItself && isOtherThanJson(response.body);
 }
 
-/** Registries answer there with 200, or want a login. Without an answer nobody knows, and what was said before stands. */
+/** Registries answer there with 200, or require authentication. Without an answer the earlier result stands. */
 async function isRegistry(client: RegistryClient): Promise<boolean> {
   const status = await client.askForRegistry();
   return typeof status !== 'number' || status === 200 || status === 401;

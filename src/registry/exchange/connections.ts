@@ -11,7 +11,7 @@ import {
 import type { RegistryProbe } from '../../policy/policy.ts';
 import { guardLookup, type ResolveHost } from './addresses.ts';
 
-/** What decides where a connection may lead and whom it trusts. */
+/** What decides where a connection may lead and which CAs it trusts. */
 export type Permission = Pick<RegistryProbe, 'ca' | 'addresses'>;
 
 /** `kept` uses a connection again while it is idle; `fresh` makes one for each request. */
@@ -68,7 +68,7 @@ function openConnections(
   return { kept: new HttpsAgent({ ...kept, ...tls }), fresh: new HttpsAgent({ ...fresh, ...tls }) };
 }
 
-/** How a server has to show who it is. */
+/** How a server is authenticated. */
 export type Trust = Readonly<{
   secureContext: SecureContext;
   checkServerIdentity: typeof checkServerIdentity;
@@ -87,12 +87,12 @@ export function createTrust(ca: string | undefined): Trust {
       ...(ca !== undefined && { ca: [...rootCertificates, ...readExtraRoots(), ca], allowPartialTrustChain: true }),
     }),
     checkServerIdentity: checkIdentity,
-    // Whatever NODE_TLS_REJECT_UNAUTHORIZED says: credentials are sent to who is found to be the registry.
+    // Regardless of NODE_TLS_REJECT_UNAUTHORIZED: credentials are only sent to the verified registry.
     rejectUnauthorized: true,
   };
 }
 
-/** Node takes this file by itself only as long as it is not told any CAs. */
+/** Node.js only uses this file by itself if no CAs are given. */
 function readExtraRoots(): readonly string[] {
   const file = process.env['NODE_EXTRA_CA_CERTS'] ?? '';
   if (file === '') return [];

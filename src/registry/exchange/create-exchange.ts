@@ -7,7 +7,7 @@ import { ExchangeError, type Exchange, type ExchangeRequest } from './exchange.t
 import { bareHost, send, type ExchangeLimits } from './send.ts';
 
 export type ExchangeOptions = Readonly<{
-  /** The system's resolver unless told otherwise. */
+  /** The system's resolver by default. */
   resolve?: ResolveHost;
   /** Times for parts of a request other than the usual. */
   limits?: Partial<ExchangeLimits>;

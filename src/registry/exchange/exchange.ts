@@ -65,7 +65,7 @@ function asNodeError(error: unknown): Partial<NodeJS.ErrnoException> {
   return error instanceof Error ? error : {};
 }
 
-/** Node says EPROTO for all that goes wrong in TLS, and OpenSSL's own words tell more. */
+/** Node.js returns EPROTO for all TLS errors; the code of OpenSSL says more. */
 function isOtherProtocol(text: string): boolean {
   return /wrong.version.number|packet.length.too.long|http.request/i.test(text);
 }

@@ -23,7 +23,7 @@ const LOOPBACK: readonly LookupAddress[] = [
 export type ResolverOptions = Readonly<{
   resolvConf?: string;
   hosts?: string;
-  /** `10.96.0.10`, or with a port; those of `resolv.conf` unless told otherwise. */
+  /** `10.96.0.10`, or with a port; those of `resolv.conf` by default. */
   servers?: readonly string[];
 }>;
 

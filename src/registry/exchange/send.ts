@@ -53,13 +53,13 @@ export async function send(
     let interim = 0;
     let timer: NodeJS.Timeout | undefined;
     limitPhases(outgoing, limits, limit);
-    // Stays for good: an error that comes late, with nobody to hear it, would end the process.
+    // Never removed: a late error without a listener would end the process.
     outgoing.on('error', (error) => {
       // Nothing more is to be done then, least of all to send it again: giving up is heard here as a reset.
       if (isSettled) return;
       const failure = classifyError(error);
       const isReset = failure.outcome === 'failed' && failure.cause === 'connection-reset';
-      // Who reads the answer is told as well, and knows how much of it there is.
+      // The reader of the answer gets the error too, and knows how much it has read.
       if (isReset && hasAnswer) return;
       if (isReset && outgoing.reusedSocket) settle(send(request, { kept: fresh, fresh }, limits));
       else fail(failure);

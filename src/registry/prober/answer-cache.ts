@@ -5,10 +5,10 @@ import { followAttempts, keepBelievable } from './attempts.ts';
 import { createRecentMap } from './limits.ts';
 import { ANONYMOUS, type AllowedQuestion, type Fingerprints } from './question.ts';
 
-/** Who mends a secret and applies again wants to know whether it is right now: milliseconds. */
+/** Short, for a user who repairs a secret and applies again: milliseconds. */
 const NEXT_APPLY_MS = 1000;
 
-/** What was said of an image to whoever asks with certain credentials. No answer: it may not be asked about. */
+/** The answer about an image for certain credentials. No answer: it must not be asked about. */
 export type KeptAnswer = Readonly<{
   answer: ImageAnswer | undefined;
   /** From then on it says nothing any more. By `performance.now()`, both. */
@@ -19,7 +19,7 @@ export type KeptAnswer = Readonly<{
 
 /** Two clocks in milliseconds. */
 export type Clocks = Readonly<{
-  /** `performance.now()`: for how long something is, whoever sets the clock. */
+  /** `performance.now()`: a monotonic clock. */
   now: () => number;
   /** Since 1970, as registries say when their limits end. */
   wallNow: () => number;
@@ -27,7 +27,7 @@ export type Clocks = Readonly<{
 
 /** What is known of a question. */
 export type CachedAnswer = Readonly<{
-  /** As it is to be told: undefined when nothing can be said. */
+  /** The answer to report; undefined if there is none. */
   answer: ImageAnswer | undefined;
   /** Whether what the pull secrets held is recent enough; if not, they are to be read again. */
   isTrusted: boolean;
@@ -46,9 +46,9 @@ export type AnswerCache = Readonly<{
   getAnswer: (key: string) => KeptAnswer | undefined;
   /** `namespace`: on whose behalf it was asked. */
   keepAnswer: (key: string, answer: ImageAnswer | undefined, namespace: string) => void;
-  /** Who asks again now does so for everybody, and if nothing comes of it, it is not tried at once again. */
+  /** One refresh is for all namespaces, and if it fails, it is not repeated at once. */
   postpone: (key: string, namespace: string) => void;
-  /** Keeps what the pull secrets of a question hold: fingerprints of what kubelet would try in turn; none when nobody could read them. */
+  /** Keeps what the pull secrets of a question hold: fingerprints of what kubelet would try in turn; none if they could not be read. */
   keepSecrets: (
     question: AllowedQuestion,
     held: Readonly<{ fingerprints: readonly string[]; isSure: boolean }>,
@@ -95,7 +95,7 @@ export function createAnswerCache(
     },
     getAnswer,
     keepAnswer: (key, answer, namespace) => {
-      // That an image is there is not less true because nobody can say so just now.
+      // An image that was found is not lost because the registry fails now.
       if (saysNothingOfImage(answer) && getAnswer(key)?.answer?.outcome === 'ok') postpone(key, namespace);
       else answers.set(key, { answer, ...limitLife(answer) }, namespace);
     },
@@ -129,7 +129,7 @@ export function createAnswerCache(
   }
 }
 
-/** For how long an answer may be told without a look at the pull secrets. What another secret cannot change needs none. */
+/** How long an answer may be used without reading the pull secrets again. Not needed if other credentials would not change it. */
 function limitTrust(answer: ImageAnswer | undefined, { positiveMs, errorMs }: ProbeSettings): number {
   if (answer === undefined) return errorMs;
   if (answer.outcome === 'ok') return positiveMs / 2;

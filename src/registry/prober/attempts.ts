@@ -1,18 +1,18 @@
 import type { ImageAnswer } from '../../cause/answer.ts';
 import { causeOf, type Cause } from '../../cause/causes.ts';
 
-/** What came of asking as somebody; without an answer nobody can say. */
+/** The result of asking with one identity; without an answer it is unknown. */
 type Told = Readonly<{ answer: ImageAnswer | undefined } | { notAsked: unknown }>;
 
 /** Where kubelet ends as it tries one identity after the other. */
 export type Attempt<Identity, T extends Told> = Readonly<{ identity: Identity; told: T }>;
 
 /**
- * Goes through identities as kubelet goes through credentials, until an answer that others would not change. Of several failures
- * that of who sees the repository counts, as they know best that the image is not in it; besides that those who come first are the
- * ones that are meant for it. Undefined when there are no identities; `next` is who has to be tried to know.
+ * Goes through identities as kubelet goes through credentials, until an answer that other credentials would not change. Of several
+ * failures the one of an identity with access to the repository counts, otherwise the first. Undefined without identities; `next` is the
+ * identity to try next.
  *
- * @param tell what came of it for those who have been tried
+ * @param tell the result of an identity that was tried
  */
 export function followAttempts<Identity, T extends Told>(
   identities: readonly Identity[],
@@ -28,7 +28,7 @@ export function followAttempts<Identity, T extends Told>(
   return failures.find(({ told }) => causeOfTold(told)?.credentials !== 'decide') ?? failures[0];
 }
 
-/** Does the same by asking, one after the other. */
+/** Does the same by asking with one after the other. */
 export async function tryInTurn<Identity, T extends Told>(
   identities: readonly Identity[],
   ask: (identity: Identity) => Promise<T>,
@@ -41,7 +41,7 @@ export async function tryInTurn<Identity, T extends Told>(
   }
 }
 
-/** Whether other credentials may get the image where this is the answer. What is left out fails with any. */
+/** Whether other credentials may get a different answer. */
 export function mayDifferForOthers(told: Told): boolean {
   const { about, credentials } = causeOfTold(told) ?? {};
   return credentials !== 'no' && (about === 'image' || about === 'credentials');
@@ -52,7 +52,7 @@ function causeOfTold(told: Told): Cause | undefined {
   return answer?.outcome === 'failed' ? causeOf(answer.cause) : undefined;
 }
 
-/** What is true of an image even though credentials may be missing that kubelet has; `isSure` when none are. */
+/** What is certain about an image although kubelet may have more credentials; `isSure`: it has not. */
 export function keepBelievable(answer: ImageAnswer | undefined, isSure: boolean): ImageAnswer | undefined {
   if (answer === undefined || answer.outcome === 'ok' || isSure) return answer;
   if (causeOf(answer.cause).credentials === 'decide') return undefined;

@@ -28,7 +28,7 @@ export function createPlaces(most: number): Places {
   };
 }
 
-/** What is to be done, for whom, and in which group of things that are limited together. */
+/** A task, its namespace, and the group that is limited together. */
 export type Task<Result> = Readonly<{
   group: string;
   /** How many of the group may run. Of these a namespace has half at most, or what is slow for one stops all. */
@@ -51,7 +51,7 @@ export type Limiter = Readonly<{
 
 type Line = { running: number; readonly waiting: (() => void)[] };
 
-/** `lines`: of each namespace, who comes next first. */
+/** `lines`: the queues of the namespaces, the next one first. */
 type Group = { running: number; atOnce: number; readonly lines: Map<string, Line> };
 
 /** `most` is how many tasks of all groups may run or wait. Of a namespace's share, one group has a share in turn. */
@@ -114,7 +114,7 @@ export function createLimiter(most: number): Limiter {
   }
 }
 
-/** Lets those who want the same thing at the same time have it from one attempt. */
+/** Shares one attempt between concurrent callers that want the same. */
 export type SingleFlight<Result> = Readonly<{
   /** What `start` comes to, or an attempt under way for the same key. */
   share: (key: string, start: () => Promise<Result>) => Promise<Result>;

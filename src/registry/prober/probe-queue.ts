@@ -27,7 +27,7 @@ const OPEN_MS = 30_000;
 /** Registries that are remembered, for each namespace and for all: a pattern of the policy may match any number of names. */
 const MOST_REGISTRIES = 1000;
 
-/** One image, and who asks for it. */
+/** One image, and the namespace that asks for it. */
 export type ProbeTarget = Readonly<{
   reference: ImageReference;
   /** The reference as text. */
@@ -46,7 +46,7 @@ export type ProbeEvent = Readonly<{ registry: string; seconds: number; result: P
 
 export type ProbeQueue = Readonly<{
   /**
-   * Asks a registry about an image with certain credentials, and keeps what it says. Undefined when nobody can say: there is
+   * Asks a registry about an image with certain credentials, and keeps what it says. Undefined if unknown: there is
    * no room to wait, the policy has changed meanwhile, or it does not let the registry be asked. Never rejects.
    */
   probe: (target: ProbeTarget) => Promise<ImageAnswer | undefined>;
@@ -104,7 +104,7 @@ export function createProbeQueue(options: ProbeQueueOptions): ProbeQueue {
   ): Promise<ImageAnswer | undefined> {
     const { key, namespace, image } = target;
     if (isOver()) return undefined;
-    // Another namespace was told meanwhile.
+    // Answered for another namespace meanwhile.
     const kept = cache.getAnswer(key)?.answer;
     if (kept !== undefined && kept !== before) return kept;
     const said = breaker.enter(host, namespace);

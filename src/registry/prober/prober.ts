@@ -17,7 +17,7 @@ import { createFingerprints, hostOf, readQuestion, type AllowedQuestion } from '
 
 export type { ProbeEvent } from './probe-queue.ts';
 
-/** `onProbed` is also told why nobody was asked. */
+/** `onProbed` also gets the reason if no registry was asked. */
 export type ProberOptions = Pick<ProbeQueueOptions, 'probeImage' | 'platforms' | 'onProbed'> &
   Readonly<{
     policy: () => PolicySections;
@@ -29,7 +29,7 @@ export type ProberOptions = Pick<ProbeQueueOptions, 'probeImage' | 'platforms' |
 export type Prober = Readonly<{
   /** What is known: answers, what pull secrets held, registries that are left alone. */
   registries: RegistryFacts;
-  /** Asks over the network, or joins those who do; undefined when nobody can say. Never rejects. */
+  /** Asks over the network, or joins a request in flight; undefined if there is no answer. Never rejects. */
   ask: (question: ImageQuestion) => Promise<ImageAnswer | undefined>;
   /** Forgets everything, as under a new policy all may be different. */
   forget: () => void;
@@ -110,7 +110,7 @@ export function createProber(options: ProberOptions): Prober {
     return opened;
   }
 
-  /** Whether there is no room for it to wait for an answer, so that nobody needs to wait for it either. */
+  /** Whether there is no room for the question, so that waiting for an answer is useless. */
   function lacksRoom(question: AllowedQuestion): boolean {
     const { cache, questions } = session;
     const isFull = probes.isFull(hostOf(question.reference), question.namespace);
@@ -145,12 +145,12 @@ export function createProber(options: ProberOptions): Prober {
     const kept = cache.getAnswer(key);
     const target = { reference, image, registry, credentials, key, namespace };
     if (kept === undefined) return queue.probe(target);
-    // Nobody waits for it: what it says serves those who come after.
+    // In the background: the answer is for later requests.
     if (kept.answer?.outcome === 'ok' && now() >= kept.renewAt) void queue.probe(target);
     return kept.answer;
   }
 
-  /** What kubelet would try; undefined when nobody can read the secrets, or not now. */
+  /** The credentials that kubelet would try; undefined if the secrets cannot be read. */
   async function choose({ cache }: Session, question: AllowedQuestion): Promise<ChosenCredentials | undefined> {
     // Without pull secrets there is nothing to read.
     if (question.secrets.length === 0) return { entries: [undefined], isSure: question.isWhole };

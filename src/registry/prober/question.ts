@@ -11,7 +11,7 @@ const MOST_SECRETS = 20;
 /** A host of 255 characters with its port, a repository of 255, a tag of 128 and a digest, with room to spare. */
 const LONGEST_REFERENCE = 1024;
 
-/** A question that a registry may be asked, within bounds: all of it is text that somebody wrote into an object. */
+/** A question that a registry may be asked, within bounds: all of it is text of users. */
 export type AllowedQuestion = Readonly<{
   reference: ImageReference;
   /** The reference as text. */
@@ -47,14 +47,14 @@ export function hostOf({ registry }: ImageReference): string {
   return registry.toLowerCase();
 }
 
-/** For who asks without credentials. No other fingerprint is as short. */
+/** For anonymous requests. No other fingerprint is as short. */
 export const ANONYMOUS = 'anonymous';
 
-/** Keys for what must not be kept as it is: the same text gives the same one, and nobody gets from it to the text. */
+/** Keyed hashes of texts that must not be kept: equal for equal texts, and not reversible. */
 export type Fingerprints = Readonly<{
   /** Tells credentials apart; undefined for none. */
   ofCredentials: (credentials: Credentials | undefined) => string;
-  /** Of pull secrets for a repository: names of secrets may be long, and are nobody's business. */
+  /** Of pull secrets for a repository: names of secrets may be long, and are not kept. */
   ofSecrets: (question: AllowedQuestion) => string;
 }>;
 
