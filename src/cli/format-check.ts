@@ -32,8 +32,8 @@ export type CheckResult = Readonly<{
 }>;
 
 /**
- * An object with images that were not read, and the place of the first one. `kind`: the kind is unknown. `apiVersion`: it is known in
- * another group. `misplaced`: the kind is known, but has no containers at that place.
+ * An object with images that were not read, and the place of the first one. `kind`: the kind is unknown. `apiVersion`: it is
+ * known in another group. `misplaced`: the kind is known, but has no containers at that place.
  */
 export type Unchecked = Position &
   Readonly<{

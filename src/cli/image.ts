@@ -21,8 +21,8 @@ export type ImageOptions = Readonly<{
 type OpenProbe = (policy: Policy, dockerConfig: string | undefined) => Promise<AskRegistry>;
 
 /**
- * `pullguard image`: explains image references, and with `probe` whether they can be pulled. Exit code 1 if a container runtime would
- * refuse one of them, or with `probe` if one cannot be pulled for certain.
+ * `pullguard image`: explains image references, and with `probe` whether they can be pulled. Exit code 1 if a container runtime
+ * would refuse one of them, or with `probe` if one cannot be pulled for certain.
  */
 export async function image(
   images: readonly string[],

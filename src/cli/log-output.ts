@@ -26,11 +26,11 @@ const FAILED_RETRY_MS = 1000;
 const END_MS = 1000;
 
 /**
- * Writes log lines in the background, several at a time, and never waits for them: neither a slow disk nor a pipe without a reader
- * delays an admission or the shutdown. Lines that do not fit into the buffer are dropped and counted.
+ * Writes log lines in the background, several at a time, and never waits for them: neither a slow disk nor a pipe without a
+ * reader delays an admission or the shutdown. Lines that do not fit into the buffer are dropped and counted.
  *
- * Replaces pino's own destination, which at exit repeats its last write until it succeeds: never, on a full disk or a pipe without a
- * reader.
+ * Replaces pino's own destination, which at exit repeats its last write until it succeeds: never, on a full disk or a pipe
+ * without a reader.
  */
 export function createLogOutput({ fd, onDropped }: LogOutputOptions): LogOutput {
   let lines: string[] = [];

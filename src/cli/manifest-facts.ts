@@ -12,8 +12,8 @@ export function tellsOfCluster({ apiVersion, kind }: Told): boolean {
 }
 
 /**
- * What manifests show of their cluster: the Secrets and ServiceAccounts in them are known. All others are unknown, as they may exist in
- * the cluster. A fact of which nothing is known is absent.
+ * What manifests show of their cluster: the Secrets and ServiceAccounts in them are known. All others are unknown, as they may
+ * exist in the cluster. A fact of which nothing is known is absent.
  */
 export function readFacts(objects: readonly Told[]): Facts {
   const secrets = new Map<string, PullSecret | undefined>();

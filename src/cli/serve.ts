@@ -25,7 +25,8 @@ export async function serve(options: ServeOptions): Promise<ExitCode> {
   const isConnected = asksCluster(options);
   const metrics = createMetrics();
   const output = createLogOutput({
-    // Read from process.stdout, as Node.js then makes a pipe non-blocking. Otherwise a write would block a thread until it is read.
+    // Read from process.stdout, as Node.js then makes a pipe non-blocking. Otherwise a write would block a thread until it is
+    // read.
     fd: process.stdout.fd,
     onDropped: () => {
       metrics.logLinesDropped.inc();
@@ -73,7 +74,10 @@ function asksCluster({ offline, kubeconfig, context, tlsSecret }: ServeOptions):
   );
 }
 
-/** Resolves at the first signal. SIGHUP, sent by a terminal as it closes, counts as SIGTERM. A second signal, such as Ctrl-C, ends the process at once. */
+/**
+ * Resolves at the first signal. SIGHUP, sent by a terminal as it closes, counts as SIGTERM. A second signal, such as Ctrl-C, ends
+ * the process at once.
+ */
 async function receiveSignal(): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
     const signals = ['SIGTERM', 'SIGHUP', 'SIGINT'] as const;

@@ -21,7 +21,9 @@ export type ListFactsOptions = FactScope &
     namespaces?: readonly string[];
   }>;
 
-/** The current facts of a cluster, read once. A fact that cannot be listed is absent; `problems` says why, without a full stop. */
+/**
+ * The current facts of a cluster, read once. A fact that cannot be listed is absent; `problems` says why, without a full stop.
+ */
 export async function listFacts({
   api,
   secrets: mode,

@@ -59,8 +59,8 @@ export function createTally(policy: Policy, facts: Facts, now: number): Tally {
 }
 
 /**
- * What would happen if an object were applied today. `fixed`: its Pods get what they lack. `unfixed`: a running Pod that was admitted
- * without the fix that it would get today.
+ * What would happen if an object were applied today. `fixed`: its Pods get what they lack. `unfixed`: a running Pod that was
+ * admitted without the fix that it would get today.
  */
 export const RESULTS = ['denied', 'unfixed', 'warned', 'fixed', 'audited'] as const;
 export type Result = (typeof RESULTS)[number];
@@ -141,8 +141,8 @@ export type Owners = Readonly<{
 }>;
 
 /**
- * Kinds between Pods and the objects that people write. Any other object with a controller is shown itself, as people can restart it: a
- * StatefulSet created by an operator, not the custom resource of the operator.
+ * Kinds between Pods and the objects that people write. Any other object with a controller is shown itself, as people can restart
+ * it: a StatefulSet created by an operator, not the custom resource of the operator.
  */
 const BETWEEN: ReadonlySet<string> = new Set(['apps/ReplicaSet', 'batch/Job']);
 

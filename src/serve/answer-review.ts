@@ -52,8 +52,8 @@ export type Call = Readonly<{
 export type ReadBody = Exclude<BodyOutcome, Readonly<{ problem: HttpProblem }>>;
 
 /**
- * Answers a review, or says why the body is none. Done when it returns; or, when registries have been asked or it is large, later:
- * the promise rejects when we have a bug.
+ * Answers a review, or says why the body is none. Done when it returns; or, when registries have been asked or it is large,
+ * later: the promise rejects when we have a bug.
  */
 export type AnswerReview = (call: Call, body: ReadBody) => Refusal | Promise<Refusal | undefined> | undefined;
 

@@ -16,8 +16,8 @@ export type AppOptions = ReviewOptions &
   }>;
 
 /**
- * The webhook's HTTP side: limits, JSON, and an answer to everything. Without a framework, whose routing costs more than deciding does
- * (docs/decisions/0004).
+ * The webhook's HTTP side: limits, JSON, and an answer to everything. Without a framework, whose routing costs more than deciding
+ * does (docs/decisions/0004).
  */
 export function createApp(options: AppOptions): RequestListener {
   const { findEndpoint = (path) => ENDPOINTS.find((endpoint) => path === `/${endpoint}`) } = options;

@@ -8,8 +8,8 @@ import {
 } from '../pull/facts.ts';
 
 /**
- * One look-up of a fact. Another thread cannot look into what is known of a cluster, and to copy all of it for one review would take
- * longer than the review: it is told what it asks for.
+ * One look-up of a fact. Another thread cannot look into what is known of a cluster, and to copy all of it for one review would
+ * take longer than the review: it is told what it asks for.
  */
 export type LookUp =
   | readonly ['labels', namespace: string]

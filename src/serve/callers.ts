@@ -18,8 +18,8 @@ function readNames(socket: TLSSocket): readonly string[] {
 }
 
 /**
- * `DNS:a.example, IP Address:10.0.0.1` → `a.example`. Node quotes a name in which there is a comma or the like; no API server has such a
- * name, and with a quote in the text it is not certain where one begins, so that then there is none.
+ * `DNS:a.example, IP Address:10.0.0.1` → `a.example`. Node quotes a name in which there is a comma or the like; no API server has
+ * such a name, and with a quote in the text it is not certain where one begins, so that then there is none.
  */
 function readDnsNames(text: string): readonly string[] {
   if (text.includes('"')) return [];

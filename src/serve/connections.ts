@@ -155,8 +155,8 @@ export function serveConnections(
 }
 
 /**
- * Whether a call that comes now comes before the one before it is answered. Node says so a moment late that a response is sent, and a
- * client may have read it and called again by then: one that has ended and is not sent may be left.
+ * Whether a call that comes now comes before the one before it is answered. Node says so a moment late that a response is sent,
+ * and a client may have read it and called again by then: one that has ended and is not sent may be left.
  */
 function isPipelined({ last, unsent }: Connection): boolean {
   return last?.writableEnded === false || unsent > 1;

@@ -27,8 +27,8 @@ export type Judged =
 const MOST_ROUNDS = 5;
 
 /**
- * Decides the review in a body. What may be known of a cluster is asked for, and it is decided again; what is returned can be sent
- * from thread to thread.
+ * Decides the review in a body. What may be known of a cluster is asked for, and it is decided again; what is returned can be
+ * sent from thread to thread.
  */
 export async function judge(
   { endpoint, body, askable, now }: Job,

@@ -5,7 +5,9 @@ import { listAskable, lookUpAll, type LookUp, type Told } from './asked-facts.ts
 import { HttpProblem } from './http.ts';
 import type { Job, Judged } from './judge.ts';
 
-/** Decides reviews that would keep others waiting, in a thread of their own, one at a time and in the order in which they came. */
+/**
+ * Decides reviews that would keep others waiting, in a thread of their own, one at a time and in the order in which they came.
+ */
 export type LargeReviews = Readonly<{
   /** Its problem may also be that there was no time or no memory for it. */
   decide: (review: LargeReview) => Promise<JudgedLarge>;

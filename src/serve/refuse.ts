@@ -16,8 +16,9 @@ const UNREAD: Readonly<Record<number, UnreadReason>> = {
 const OUTCOMES: Readonly<Record<number, Outcome>> = { 500: 'error', 503: 'overloaded' };
 
 /**
- * Answers a request that is not an AdmissionReview with an HTTP error. With `failurePolicy: Ignore` the API server admits a request if the
- * webhook returns an error, so a review that is too large, or arrives when there are too many, gets an AdmissionReview instead.
+ * Answers a request that is not an AdmissionReview with an HTTP error. With `failurePolicy: Ignore` the API server admits a
+ * request if the webhook returns an error, so a review that is too large, or arrives when there are too many, gets an
+ * AdmissionReview instead.
  */
 export function createRefuse(
   { policy, facts, logger, metrics }: ReviewOptions,

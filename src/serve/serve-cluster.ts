@@ -27,8 +27,8 @@ export type ClusterOptions = Readonly<{
   caLife?: number;
   certificateLife?: number;
   /**
-   * Whether client certificates restrict callers to API servers. Events are only written about reviews that an API server sent for
-   * certain: for that reason, or because the path is secret.
+   * Whether client certificates restrict callers to API servers. Events are only written about reviews that an API server sent
+   * for certain: for that reason, or because the path is secret.
    */
   callersAreProven?: boolean;
 }>;
@@ -54,8 +54,8 @@ type Surroundings = Readonly<{
 }>;
 
 /**
- * Joins a cluster: watches the facts that rules need, writes Events, and manages certificates if so configured. Runs in the background,
- * and retries while the API server cannot be reached.
+ * Joins a cluster: watches the facts that rules need, writes Events, and manages certificates if so configured. Runs in the
+ * background, and retries while the API server cannot be reached.
  */
 export async function joinCluster(
   options: ClusterOptions,

@@ -80,8 +80,8 @@ const LINES_A_MINUTE = 20;
 const MINUTE_MS = 60_000;
 
 /**
- * Logs why registries were not asked, which the operator can fix, once a minute for each cause. The answers of registries are reported to
- * the authors of workloads instead.
+ * Logs why registries were not asked, which the operator can fix, once a minute for each cause. The answers of registries are
+ * reported to the authors of workloads instead.
  */
 function reportProbes(logger: Logger): (event: ProbeEvent) => void {
   const told = new Set<string>();

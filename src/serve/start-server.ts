@@ -25,8 +25,8 @@ const CHECK_INTERVAL_MS = 2000;
 /** Node.js would answer a request without a Host header itself, without our limits. */
 const HTTP_OPTIONS = { connectionsCheckingInterval: CHECK_INTERVAL_MS, requireHostHeader: false };
 /**
- * How long a stop waits for the last calls: the default timeout of an API server for a webhook. Together with 10 s of drain a stop
- * fits into the 30 s that kubelet gives a Pod.
+ * How long a stop waits for the last calls: the default timeout of an API server for a webhook. Together with 10 s of drain a
+ * stop fits into the 30 s that kubelet gives a Pod.
  */
 const LAST_CALLS_MS = 10_000;
 /** How often a stop checks whether the last call is answered. */
@@ -54,8 +54,8 @@ export type RunningServer = Readonly<{
   port: number;
   adminPort: number;
   /**
-   * Stops gracefully: not ready at once, and every answer asks its client to reconnect elsewhere; after `drainMs` no new connections;
-   * resolves when the last call is answered, or after some seconds.
+   * Stops gracefully: not ready at once, and every answer asks its client to reconnect elsewhere; after `drainMs` no new
+   * connections; resolves when the last call is answered, or after some seconds.
    */
   stop: (drainMs: number) => Promise<void>;
 }>;

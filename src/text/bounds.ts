@@ -1,24 +1,28 @@
 /**
  * The limits for each list and text of external input, all in one place. An API server bounds bytes: 3 MiB of
- * a request, 1.5 MiB of an object in etcd, 1 MiB of a Secret, 256 KiB of all annotations. What is made of an entry, and how often a
- * list is gone through, only we can bound. What is beyond a bound is counted and said, never left out without a word.
+ * a request, 1.5 MiB of an object in etcd, 1 MiB of a Secret, 256 KiB of all annotations. What is made of an entry, and how often
+ * a list is gone through, only we can bound. What is beyond a bound is counted and said, never left out without a word.
  *
  * A bound is some times what the largest object of 12,207 from real repositories needs, and small enough that an object at all of
  * its bounds is checked in a tenth of a second.
  */
 
-/** Names of pull secrets that a pod or a service account lists. People name one or two; kubelet reads each from the API server. */
+/**
+ * Names of pull secrets that a pod or a service account lists. People name one or two; kubelet reads each from the API server.
+ */
 export const MOST_PULL_SECRETS = 50;
 
-/** Distinct images of a pod that are looked up in pull secrets, at registries and on nodes. The address of every image is read. */
+/**
+ * Distinct images of a pod that are looked up in pull secrets, at registries and on nodes. The address of every image is read.
+ */
 export const MOST_LOOKED_UP = 100;
 
 /** Findings of one rule in one object: ten are shown in a denial, twenty in a log line. The rest are counted. */
 export const MOST_FINDINGS = 100;
 
 /**
- * Characters of an image's address. The longest that can be pulled has 777: a host of 253 and a port, a path of 255, a tag of 128,
- * a digest of 135. Longer ones are said to be too long, and nothing else is looked for in them.
+ * Characters of an image's address. The longest that can be pulled has 777: a host of 253 and a port, a path of 255, a tag of
+ * 128, a digest of 135. Longer ones are said to be too long, and nothing else is looked for in them.
  */
 export const LONGEST_IMAGE = 4096;
 
@@ -53,15 +57,17 @@ export const MOST_BODY_BYTES = 64 * 1024 * 1024;
  */
 export const MOST_COLLECTIONS = 250_000;
 
-/** Bytes of a body that is decided where all others wait for it. Reviews have 2 to 20 kB; larger ones have a thread of their own. */
+/**
+ * Bytes of a body that is decided where all others wait for it. Reviews have 2 to 20 kB; larger ones have a thread of their own.
+ */
 export const LONGEST_SMALL_BODY = 64 * 1024;
 
 /** Bytes of a body that contain everything before the object: the user and the operation. */
 export const LONGEST_REVIEW_HEAD = 64 * 1024;
 
 /**
- * Milliseconds that deciding a large review may take, in the thread where only others like it wait. An API server waits for 3 s; what is
- * not decided by then is answered as one that could not be read.
+ * Milliseconds that deciding a large review may take, in the thread where only others like it wait. An API server waits for 3 s;
+ * what is not decided by then is answered as one that could not be read.
  */
 export const LARGE_TIME_BUDGET_MS = 2000;
 
@@ -85,9 +91,9 @@ export const LEAST_LATE_BYTES = 4096;
 export const ALWAYS_LOOKED_AT = 500;
 
 /**
- * Bytes of one answer or one event of an API server, as JSON. A page of 500 pull secrets or service accounts is 1 or 2 MB; a larger
- * page is asked for in parts, and an object that is larger alone is passed over. Text and what is parsed from it take three times as
- * much at once, of a heap of 256 MiB.
+ * Bytes of one answer or one event of an API server, as JSON. A page of 500 pull secrets or service accounts is 1 or 2 MB; a
+ * larger page is asked for in parts, and an object that is larger alone is passed over. Text and what is parsed from it take
+ * three times as much at once, of a heap of 256 MiB.
  */
 export const LONGEST_ANSWER = 8 * 1024 * 1024;
 
@@ -122,14 +128,17 @@ export const MOST_KEPT_OF_NAMESPACE = 1024 * 1024;
 export const MOST_TOLD = 1000;
 
 /**
- * Of what all namespaces share (probes, answers that are kept or waited for), what one namespace may have at most: a quarter, so that
- * one alone is not hindered, and it takes four to be in the way of all others.
+ * Of what all namespaces share (probes, answers that are kept or waited for), what one namespace may have at most: a quarter, so
+ * that one alone is not hindered, and it takes four to be in the way of all others.
  */
 export function shareOfNamespace(most: number): number {
   return Math.ceil(most / 4);
 }
 
-/** Characters of a text that are looked at for credentials, unless it is plain; a longer one is not shown. An address has up to 771. */
+/**
+ * Characters of a text that are looked at for credentials, unless it is plain; a longer one is not shown. An address has up to
+ * 771.
+ */
 export const LONGEST_SHOWN = 1024;
 
 /** Characters that are kept of what a registry says of an error: a sentence or two. */
@@ -139,8 +148,8 @@ export const LONGEST_SAID = 120;
 export const LONGEST_MEDIA_TYPE = 255;
 
 /**
- * Open connections to the webhook. An API server opens one for each call under way, which takes milliseconds, and keeps some idle:
- * a thousand are many API servers at once. Each takes up to 66 kB, so that they fit into the heap with everything else.
+ * Open connections to the webhook. An API server opens one for each call under way, which takes milliseconds, and keeps some
+ * idle: a thousand are many API servers at once. Each takes up to 66 kB, so that they fit into the heap with everything else.
  */
 export const MOST_CONNECTIONS = 1000;
 
@@ -148,7 +157,7 @@ export const MOST_CONNECTIONS = 1000;
 export const MOST_ADMIN_CONNECTIONS = 100;
 
 /**
- * Bytes of log lines that wait to be written: some ten thousand lines, for a disk or a reader that stalls for some seconds under load.
- * Beyond it lines are dropped and counted.
+ * Bytes of log lines that wait to be written: some ten thousand lines, for a disk or a reader that stalls for some seconds under
+ * load. Beyond it lines are dropped and counted.
  */
 export const MOST_LOG_BYTES = 8 * 1024 * 1024;

@@ -1,8 +1,8 @@
 import { holdsSecret } from './secret-words.ts';
 
 /**
- * What may stand in brackets in a text that is shown: what templates leave behind, the address of a host, one word. Each is bounded,
- * so that all openings of a text together are looked at in linear time.
+ * What may stand in brackets in a text that is shown: what templates leave behind, the address of a host, one word. Each is
+ * bounded, so that all openings of a text together are looked at in linear time.
  */
 const HARMLESS = new RegExp(
   [

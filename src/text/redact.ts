@@ -39,8 +39,8 @@ export function schemeOf(written: string): string {
 }
 
 /**
- * A text that a user wrote, safe to print, log and send: credentials are `***`, a printed object `{…}`, and queries and fragments,
- * in which tokens travel, are cut. An address that works comes back as it is.
+ * A text that a user wrote, safe to print, log and send: credentials are `***`, a printed object `{…}`, and queries and
+ * fragments, in which tokens travel, are cut. An address that works comes back as it is.
  */
 export function redact(written: string): string {
   if (isPlain(written)) return written;
@@ -56,7 +56,10 @@ export const HIDDEN = '***';
 export const HIDDEN_OBJECT = '{…}';
 export const TOO_LONG = '…';
 
-/** Lower-case letters, the signs between the parts of an image reference, a digest, the asterisk of a generated name. A JWT has capitals as well. */
+/**
+ * Lower-case letters, the signs between the parts of an image reference, a digest, the asterisk of a generated name. A JWT has
+ * capitals as well.
+ */
 const LOWER_CASE = /^[a-z0-9._/:*-]*(?:@sha(?:256|384|512):[0-9a-f]*)?$/;
 
 /** The same with capitals, and what quotes and spaces were copied around it. */

@@ -1,4 +1,6 @@
-/** Names that passwords and tokens go by, as the last part of a longer name as well: `DB_PASSWORD`, `registryToken`, `auth-key`. */
+/**
+ * Names that passwords and tokens go by, as the last part of a longer name as well: `DB_PASSWORD`, `registryToken`, `auth-key`.
+ */
 const NAME =
   '(?:pass(?:word|wd|phrase|code|wort)?|kennwort|pwd|pw|token|secret|cred(?:ential)?s?|auth(?:orization)?|bearer|basic|key' +
   '|login|sig(?:nature)?|jwt|sas|cookie|session|密码|口令|密钥|令牌)(?:[-_]?(?:id|key|value|data|base64|b64|hash|string|text))?';
@@ -52,7 +54,10 @@ export function holdsSecret(placeholder: string): boolean {
   return introducesSecret(placeholder) || (isTemplate && SECRET_NAME.test(placeholder));
 }
 
-/** A command line that logs in, or a part of one: the password may stand anywhere, as in `echo … | docker login -u u --password-stdin`. */
+/**
+ * A command line that logs in, or a part of one: the password may stand anywhere, as in `echo … | docker login -u u
+ * --password-stdin`.
+ */
 export const COMMAND =
   /(?:^|\s)(?:docker|podman|nerdctl|helm|oras|crane|skopeo|buildah)\s.{0,80}\blogin\b|--password-stdin|<<<|(?:^|[\s("'`$])(?:echo|printf)\s|(?:^|\s)--?(?:p(?!\s*\d+(?::\d+)?(?:\s|$))|u(?:ser(?:name)?)?|(?:\w+-)?creds?|auth|pass(?:word|wd)?|token)(?:[\s=]+|(?<=\s-[pu]))["']?[^\s-]/i;
 

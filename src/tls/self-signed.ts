@@ -63,8 +63,8 @@ function issue(authority: ServingCertificate, keys: KeyPair, { names, lives, now
 }
 
 /**
- * Creates a CA and one serving certificate for `names`, both valid for `days`. The key of the CA is not kept, so it can never sign
- * anything else.
+ * Creates a CA and one serving certificate for `names`, both valid for `days`. The key of the CA is not kept, so it can never
+ * sign anything else.
  *
  * @throws Error if `requestProblem` returns one
  */

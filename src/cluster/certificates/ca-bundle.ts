@@ -60,8 +60,8 @@ export function holdsAuthority(authorities: readonly TrustedAuthority[], pem: st
 }
 
 /**
- * What makes the webhooks of ours in a configuration trust our CA and call our path, and the configuration go when our namespace goes.
- * Empty when all is well, or when no webhook there is ours. The patch is refused for any version but the one that was read.
+ * What makes the webhooks of ours in a configuration trust our CA and call our path, and the configuration go when our namespace
+ * goes. Empty when all is well, or when no webhook there is ours. The patch is refused for any version but the one that was read.
  */
 export function patchConfiguration(configuration: KubernetesObject, change: BundleChange): readonly PatchOperation[] {
   const own = readOwnWebhooks(configuration, change.service);
@@ -90,8 +90,9 @@ export function planBundle<Authority extends TrustedAuthority>(
 }
 
 /**
- * Whether webhooks are to call `path` in place of `current`. A path that can be guessed is replaced at once; one with another token not
- * before every replica has heard of ours, as one that has not would answer 404, and the object would be admitted unchecked.
+ * Whether webhooks are to call `path` in place of `current`. A path that can be guessed is replaced at once; one with another
+ * token not before every replica has heard of ours, as one that has not would answer 404, and the object would be admitted
+ * unchecked.
  */
 export function shouldMove(current: string, { path, dropOlder }: Pick<BundleChange, 'path' | 'dropOlder'>): boolean {
   return current !== path && (dropOlder || !hasToken(current));

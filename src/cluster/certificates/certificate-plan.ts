@@ -19,8 +19,8 @@ export type Stored<Pair extends Term = Term> = Readonly<{ ok: true; pair: Pair }
 export type StoredPairs<Pair extends Term = Term> = Readonly<{ authority: Stored<Pair>; serving: Stored<Pair> }>;
 
 /**
- * What to do with it. `make-all` creates a new CA and a serving certificate, `issue` only the latter. `urgent`: something is broken, so any
- * replica acts without waiting for a leader. Otherwise the certificate is only getting old.
+ * What to do with it. `make-all` creates a new CA and a serving certificate, `issue` only the latter. `urgent`: something is
+ * broken, so any replica acts without waiting for a leader. Otherwise the certificate is only getting old.
  */
 export type CertificatePlan = Readonly<{ do: 'nothing' }> | RenewalPlan;
 export type RenewalPlan = Readonly<{ do: 'make-all' | 'issue'; reason: string; urgent: boolean }>;
@@ -60,8 +60,8 @@ export function planCertificates({ authority, serving }: StoredPairs, now: Date)
 }
 
 /**
- * Whether to serve the new pair from now on. While the one in use is good, not before every API server has had time to notice the new
- * CA: the others would reject it.
+ * Whether to serve the new pair from now on. While the one in use is good, not before every API server has had time to notice the
+ * new CA: the others would reject it.
  */
 export function shouldTakeOver({ used, offered, heldForMs }: Handover, now: Date): boolean {
   if (termProblem('', offered, now) !== undefined) return false;
@@ -77,8 +77,8 @@ export function settleMs(serving: Term): number {
 }
 
 /**
- * How long a CA must have been in the webhooks before older ones are removed: after `settleMs` each replica switches to a certificate of
- * the new CA as soon as it notices it.
+ * How long a CA must have been in the webhooks before older ones are removed: after `settleMs` each replica switches to a
+ * certificate of the new CA as soon as it notices it.
  */
 export function overlapMs(serving: Term): number {
   return Math.min(MAX_OVERLAP_MS, lifeOf(serving) / 6);

@@ -11,8 +11,8 @@ import type { PartOptions, RenewalPlan, Stored, StoredPairs } from './certificat
 import { isToken, makeToken } from './webhook-paths.ts';
 
 /**
- * A CA, and the token that is made and rotated with it: the first segment of the paths at which API servers call, by which no caller
- * but they can have a review answered. Nothing ever prints it.
+ * A CA, and the token that is made and rotated with it: the first segment of the paths at which API servers call, by which no
+ * caller but they can have a review answered. Nothing ever prints it.
  */
 export type StoredAuthority = ServingCertificate & Readonly<{ token: string }>;
 

@@ -25,7 +25,9 @@ export type WebhookTrustOptions = PartOptions &
     namespace: string;
   }>;
 
-/** Which CA the API server trusts for our Service, and which path it calls. Without the API server the last known values are kept. */
+/**
+ * Which CA the API server trusts for our Service, and which path it calls. Without the API server the last known values are kept.
+ */
 export type WebhookTrust = Readonly<{
   /** Why the API server would refuse this serving certificate (PEM), in words, or undefined. */
   problemWith: (cert: string) => string | undefined;

@@ -36,8 +36,8 @@ export type ObjectHead = Readonly<{ metadata: Readonly<Record<'name' | 'namespac
 export type ListHead = Readonly<{ resourceVersion: string; next: string; object: ObjectHead }>;
 
 /**
- * `object` is a Kubernetes object, for BOOKMARK one with nothing but a resourceVersion, for ERROR a Status. `isTooLarge`: it is an
- * `ObjectHead`.
+ * `object` is a Kubernetes object, for BOOKMARK one with nothing but a resourceVersion, for ERROR a Status. `isTooLarge`: it is
+ * an `ObjectHead`.
  */
 export type WatchEvent = Readonly<{
   type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR';
@@ -55,7 +55,9 @@ export type ApiServer = Readonly<{
   call: (method: Method, path: string, options?: CallOptions) => Promise<unknown>;
   /** The events of a watch, in order. Ends when the API server ends it. @throws ApiError */
   watch: (path: string, options: WatchOptions) => AsyncIterable<WatchEvent>;
-  /** The clock of the API server, by its latest answer; the local one until then. The API server checks our certificates by it. */
+  /**
+   * The clock of the API server, by its latest answer; the local one until then. The API server checks our certificates by it.
+   */
   now: () => Date;
 }>;
 

@@ -46,8 +46,8 @@ function findKubeconfigs(): readonly string[] {
 }
 
 /**
- * One configuration of one or more kubeconfig files, with a context to use. Of two entries with the same name the first counts, as
- * in kubectl, and so does the first current context.
+ * One configuration of one or more kubeconfig files, with a context to use. Of two entries with the same name the first counts,
+ * as in kubectl, and so does the first current context.
  *
  * @throws Error naming the file, the cause and what to do.
  */

@@ -8,8 +8,8 @@ const MAX_MS = 30_000;
 const LASTED_MS = 10_000;
 
 /**
- * How many milliseconds to wait before the next attempt, after one that lasted so long: exponential backoff with jitter, so that not all
- * clients of a failed server return at once.
+ * How many milliseconds to wait before the next attempt, after one that lasted so long: exponential backoff with jitter, so that
+ * not all clients of a failed server return at once.
  */
 export function createBackoff(): (wentWellMs: number) => number {
   let limitMs = FIRST_MS;

@@ -2,8 +2,8 @@ import { MOST_KEPT, MOST_KEPT_OF_NAMESPACE } from '../../text/bounds.ts';
 
 /**
  * Values by namespace and name, of which there is no room for any number: each namespace has its share, so that none can take the
- * others' room. When all together are too many, the shares are halved, so that those lose that have most. In a namespace that is over
- * its share those are kept that come first by name: the same whatever the order they came in.
+ * others' room. When all together are too many, the shares are halved, so that those lose that have most. In a namespace that is
+ * over its share those are kept that come first by name: the same whatever the order they came in.
  */
 export type Shelf<Value> = Readonly<{
   find: (namespace: string, name: string) => Value | undefined;

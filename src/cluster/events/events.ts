@@ -18,7 +18,9 @@ export type EventRecorderOptions = Readonly<{
 }>;
 
 export type EventRecorder = Readonly<{
-  /** Records the notices of an admission. Never throws, even if `read` does, and never waits: it is called between two answers. */
+  /**
+   * Records the notices of an admission. Never throws, even if `read` does, and never waits: it is called between two answers.
+   */
   record: (read: () => readonly Notice[]) => void;
   /** Writes what may be written now, and ends: after five seconds at the latest. Never rejects. */
   close: () => Promise<void>;

@@ -19,10 +19,11 @@ const TIMEOUT_MS = 2000;
 
 /**
  * Reads pull secrets for each question, and keeps nothing of them. Those that the mode does not allow are not read, and the
- * keyring is then not complete; nor is it with one that kubelet cannot read, as it then pulls none of the pod's images, or with more
- * than is read of any.
+ * keyring is then not complete; nor is it with one that kubelet cannot read, as it then pulls none of the pod's images, or with
+ * more than is read of any.
  *
- * It rejects when the API server does not answer or does not allow it, with an error that names the secret and holds nothing of it.
+ * It rejects when the API server does not answer or does not allow it, with an error that names the secret and holds nothing of
+ * it.
  */
 export function createKeyringReader({ api, secrets, pullSecretNames }: KeyringReaderOptions): ReadKeyring {
   return async (namespace, pullSecrets) => {

@@ -111,8 +111,8 @@ const DECIMAL: Readonly<Record<string, number>> = { n: -9, u: -6, m: -3, '': 0, 
 
 /**
  * The whole number that a quantity of Kubernetes stands for, such as bytes, rounded up as Kubernetes does
- * (`apimachinery/pkg/api/resource/quantity.go`): `1536Mi`, `1.5Gi`, `100G`, `1e3`, `129e6`, `2500m`. Undefined when it is none, is
- * negative, or is beyond all measure.
+ * (`apimachinery/pkg/api/resource/quantity.go`): `1536Mi`, `1.5Gi`, `100G`, `1e3`, `129e6`, `2500m`. Undefined when it is none,
+ * is negative, or is beyond all measure.
  */
 export function readQuantity(text: string): number | undefined {
   const [whole, digits = '', binary, decimal = '', exponent] = QUANTITY.exec(text) ?? [];

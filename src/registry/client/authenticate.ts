@@ -29,8 +29,8 @@ export type LoginOptions = Readonly<{
   /** Milliseconds since 1970. */
   now: () => number;
   /**
-   * Whether the registry may name any token service, over HTTPS, if no credentials are used. Its address is a public one; `as-registry`:
-   * where the registry's own is not, it may have any that the registry may have.
+   * Whether the registry may name any token service, over HTTPS, if no credentials are used. Its address is a public one;
+   * `as-registry`: where the registry's own is not, it may have any that the registry may have.
    */
   anyTokenHost?: 'public' | 'as-registry';
 }>;

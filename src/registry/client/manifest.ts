@@ -75,7 +75,9 @@ function readParts(json: Members, written: Kind | undefined): Manifest | Manifes
   return kind === 'index' ? readIndex(json['manifests']) : readImage(json);
 }
 
-/** By what is in it, and by what it calls itself if it does. What is both, two programs read in two ways: containerd refuses it. */
+/**
+ * By what is in it, and by what it calls itself if it does. What is both, two programs read in two ways: containerd refuses it.
+ */
 function kindOf(json: Members): Kind | undefined {
   const isIndex = Array.isArray(json['manifests']);
   const isImage = Array.isArray(listLayers(json)) && isRecord(json['config']);

@@ -25,8 +25,8 @@ export function broken(what: Fault['what'], number?: number): ProbeFailure {
 
 /**
  * What it means that no response came. Of a host that the policy names, the registry or the service that gives its tokens, users
- * are told which it is. One that the registry sent us to is not named to them, as that would let the registry write to them; and to
- * say that the registry itself cannot be reached would be wrong.
+ * are told which it is. One that the registry sent us to is not named to them, as that would let the registry write to them; and
+ * to say that the registry itself cannot be reached would be wrong.
  */
 export function classifyNoResponse(failure: ExchangeFailure, url: URL, isElsewhere: boolean): ProbeFailure {
   if (failure.outcome === 'dns-failed') return { notAsked: { why: 'dns-failed', host: url.hostname } };
@@ -166,7 +166,8 @@ const MAX_ERRORS = 16;
 
 /**
  * Reads the body of an error: the OCI form `{"errors":[{"code":"DENIED","message":"…"}]}`, and what SWR and gateways before it
- * write instead, with numbers as codes, `errorCode` or `error_code`. The first error that is known counts. Undefined when none is.
+ * write instead, with numbers as codes, `errorCode` or `error_code`. The first error that is known counts. Undefined when none
+ * is.
  */
 function readErrorBody(body: Buffer): RefusalReason | undefined {
   if (body.length === 0 || body.length > MAX_ERROR_BYTES) return undefined;
@@ -257,8 +258,8 @@ const MESSAGES: readonly (readonly [RegExp, RefusalReason])[] = [
 ];
 
 /**
- * What the registry says of its error, in the `message` that the specification has: redacted, in one line, and cut. Undefined when it
- * says nothing, or repeats something of what it was sent.
+ * What the registry says of its error, in the `message` that the specification has: redacted, in one line, and cut. Undefined
+ * when it says nothing, or repeats something of what it was sent.
  *
  * @param sent passwords and tokens
  */

@@ -18,8 +18,8 @@ export type ProbeRequest = Readonly<{
   /** Undefined to ask anonymously. */
   credentials: Credentials | undefined;
   /**
-   * Platforms to add up the layers of, `linux/amd64`; `all` for all that there are; none to fetch no manifest at all, as for images
-   * of Docker Hub, whatever stands here: each manifest counts as a pull there, of which nodes need theirs.
+   * Platforms to add up the layers of, `linux/amd64`; `all` for all that there are; none to fetch no manifest at all, as for
+   * images of Docker Hub, whatever stands here: each manifest counts as a pull there, of which nodes need theirs.
    */
   platforms: readonly string[] | 'all';
   /** For everything together, in milliseconds. */

@@ -85,7 +85,8 @@ export function createRegistryClient(options: ClientOptions): RegistryClient {
     if (reply.response.status === 401) {
       // containerd logs in there, with whatever user and password it has.
       if (reply.isElsewhere) return { notAsked: { why: 'redirect-wants-login' } };
-      // containerd asks for what the registry wants besides; with it a registry could get hold of tokens for the images of others.
+      // containerd asks for what the registry wants besides; with it a registry could get hold of tokens for the images of
+      // others.
       if (login?.isForOthers === true) return { notAsked: { why: 'token-for-other-repository' } };
     }
     const asker = { hasCredentials: credentials !== undefined, login: login?.scheme, now: now() };

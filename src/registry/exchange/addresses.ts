@@ -35,8 +35,8 @@ function forbid(address: string): ExchangeFailure {
 
 /**
  * Whether pullguard may connect to an address: one that is reachable in the whole internet, or that is in a CIDR that the policy
- * allows. A name in a policy, or a registry's own words, must not make it ask the metadata service, the API server or any host that
- * else is near.
+ * allows. A name in a policy, or a registry's own words, must not make it ask the metadata service, the API server or any host
+ * that else is near.
  *
  * `::ffff:10.0.0.1` counts as the IPv4 address in it, in CIDRs too. With a zone, `fe80::1%eth0`, none is allowed.
  */

@@ -48,7 +48,10 @@ export type AnswerCache = Readonly<{
   keepAnswer: (key: string, answer: ImageAnswer | undefined, namespace: string) => void;
   /** One refresh is for all namespaces, and if it fails, it is not repeated at once. */
   postpone: (key: string, namespace: string) => void;
-  /** Keeps what the pull secrets of a question hold: fingerprints of what kubelet would try in turn; none if they could not be read. */
+  /**
+   * Keeps what the pull secrets of a question hold: fingerprints of what kubelet would try in turn; none if they could not be
+   * read.
+   */
   keepSecrets: (
     question: AllowedQuestion,
     held: Readonly<{ fingerprints: readonly string[]; isSure: boolean }>,

@@ -8,9 +8,9 @@ type Told = Readonly<{ answer: ImageAnswer | undefined } | { notAsked: unknown }
 export type Attempt<Identity, T extends Told> = Readonly<{ identity: Identity; told: T }>;
 
 /**
- * Goes through identities as kubelet goes through credentials, until an answer that other credentials would not change. Of several
- * failures the one of an identity with access to the repository counts, otherwise the first. Undefined without identities; `next` is the
- * identity to try next.
+ * Goes through identities as kubelet goes through credentials, until an answer that other credentials would not change. Of
+ * several failures the one of an identity with access to the repository counts, otherwise the first. Undefined without
+ * identities; `next` is the identity to try next.
  *
  * @param tell the result of an identity that was tried
  */

@@ -40,8 +40,8 @@ export type Task<Result> = Readonly<{
 /** Keeps how much is done at a time within limits, fairly between namespaces. */
 export type Limiter = Readonly<{
   /**
-   * Runs a task now or when there is room for it: namespaces in turn, the oldest of each first. Undefined when there is no place for
-   * it to wait, and then it never runs. A group does not wait for another one.
+   * Runs a task now or when there is room for it: namespaces in turn, the oldest of each first. Undefined when there is no place
+   * for it to wait, and then it never runs. A group does not wait for another one.
    */
   run: <Result>(task: Task<Result>) => Promise<Result> | undefined;
   /** Whether `run` would give undefined. */
@@ -95,7 +95,8 @@ export function createLimiter(most: number): Limiter {
       if (line.running >= Math.ceil(group.atOnce / 2)) continue;
       const start = line.waiting.shift();
       if (start === undefined) continue;
-      // Its turn comes again after that of all others. A Map is gone through to its end, so that it is seen once more here as well.
+      // Its turn comes again after that of all others. A Map is gone through to its end, so that it is seen once more here as
+      // well.
       group.lines.delete(namespace);
       group.lines.set(namespace, line);
       for (const each of [group, line]) each.running += 1;

@@ -16,8 +16,8 @@ import { hostOf } from './question.ts';
 const LONGEST_WAIT_MS = 30_000;
 
 /**
- * One image may be at fault; so many different ones in a row are the registry, as far as one namespace can tell. As many as it has
- * probes at a time, unless a policy says otherwise, so that those which hang end together.
+ * One image may be at fault; so many different ones in a row are the registry, as far as one namespace can tell. As many as it
+ * has probes at a time, unless a policy says otherwise, so that those which hang end together.
  */
 const FAILURES = 4;
 /** One namespace may be at fault, which can push images that a registry fails over; so many are the registry. */
@@ -135,8 +135,8 @@ export function createProbeQueue(options: ProbeQueueOptions): ProbeQueue {
 }
 
 /**
- * Saves a registry that does not work from being asked on and on, and those who ask from waiting for it. Each namespace finds that out
- * for itself, as it may be its own images that the registry fails over; what several have found out is told to all.
+ * Saves a registry that does not work from being asked on and on, and those who ask from waiting for it. Each namespace finds
+ * that out for itself, as it may be its own images that the registry fails over; what several have found out is told to all.
  */
 type CircuitBreaker = Readonly<{
   /** What a registry that is left alone last said; undefined when it may be asked. */
@@ -190,7 +190,8 @@ function createCircuitBreaker(now: () => number): CircuitBreaker {
       }
       own.set(key, circuit, namespace);
       if (!fail(circuit, image, FAILURES, answer)) return;
-      // What was open for all and is over says nothing any more: nobody tries for all, as a namespace at fault would go on failing.
+      // What was open for all and is over says nothing any more: nobody tries for all, as a namespace at fault would go on
+      // failing.
       const before = common.get(host);
       const all =
         before === undefined || (before.open !== undefined && !isOpen(before)) ? { failed: new Set<string>() } : before;

@@ -58,8 +58,9 @@ type Session = Readonly<{
 }>;
 
 /**
- * Says what registries answer to a pod's pull secrets, as far as it is known, and finds out the rest when it is asked to. An image is
- * asked about once for each credentials there are, whatever number of pods want it. Only registries that the policy names are asked.
+ * Says what registries answer to a pod's pull secrets, as far as it is known, and finds out the rest when it is asked to. An
+ * image is asked about once for each credentials there are, whatever number of pods want it. Only registries that the policy
+ * names are asked.
  */
 export function createProber(options: ProberOptions): Prober {
   const { policy, readKeyring, onProbed, clocks = { now: () => performance.now(), wallNow: Date.now } } = options;
@@ -126,7 +127,10 @@ export function createProber(options: ProberOptions): Prober {
     );
   }
 
-  /** Reads the pull secrets, and tries what they hold one after the other. Credentials are held until that is done, and nowhere else. */
+  /**
+   * Reads the pull secrets, and tries what they hold one after the other. Credentials are held until that is done, and nowhere
+   * else.
+   */
   async function askAsKubelet(asking: Session, question: AllowedQuestion): Promise<ImageAnswer | undefined> {
     const chosen = await choose(asking, question);
     if (chosen === undefined) return undefined;
