@@ -84,9 +84,14 @@ function describeRefusal(
   // The network, the CAs and the limits of pullguard are not those of the nodes.
   // Nor are, if they could not be read, the credentials.
   if (!isOfImage(cause) || 'mayBeHidden' in answer) return { ...told, messageId: 'refused', atMost: 'warn' };
-  return isOnNode(image, context)
-    ? { ...told, messageId: 'refused-but-on-node', atMost: 'warn' }
-    : { ...told, messageId: 'refused' };
+  if (!isOnNode(image, context)) return { ...told, messageId: 'refused' };
+  return {
+    ...told,
+    messageId: 'refused-but-on-node',
+    atMost: 'warn',
+    // Since 1.35 kubelet asks the registry all the same where the Pod's credentials are not those that the image was pulled with.
+    ...(causeOf(cause).about === 'image' && isOnEveryNode(image.reference, pull) && { harmless: true }),
+  };
 }
 
 /** Whether the registry speaks of the image, and not somebody on the way there of the registry. */
@@ -101,6 +106,13 @@ function isOnNode({ use, reference }: Pick<AnsweredUse, 'use' | 'reference'>, { 
   if (facts.nodes === undefined || pullPolicyOf(use) === 'Always') return false;
   const name = nameOnNode(reference);
   return facts.nodes.list().some(({ images }) => images.has(name));
+}
+
+/** Whether the image is there wherever the pod may be put. */
+function isOnEveryNode(reference: ImageReference, pull: Context['pull']): boolean {
+  const candidates = pull.nodes();
+  const name = nameOnNode(reference);
+  return candidates?.isExact === true && candidates.nodes.every(({ images }) => images.has(name));
 }
 
 function findNoPlatform(image: PullableImage, reference: ImageReference, { pull }: Context): Trouble | undefined {

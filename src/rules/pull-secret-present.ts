@@ -1,7 +1,7 @@
 import { defineRule, type RuleContext } from '../engine/rule.ts';
 import { findPullSecret } from '../policy/policy.ts';
 import type { PulledImage } from '../pull/pod-pull.ts';
-import { isReadable, servesForGood, type UsedSecret } from '../pull/used-secrets.ts';
+import { findDoubt, isReadable, servesForGood, servesUntil, type UsedSecret } from '../pull/used-secrets.ts';
 import { joinPointer } from '../text/json.ts';
 import { quote } from '../text/quote.ts';
 import type { Edit } from '../workload/workload.ts';
@@ -33,9 +33,17 @@ export const pullSecretPresent = defineRule({
     const account = pull.account();
     const added = [...missing.keys()].filter((secret) => pull.mayName(secret));
     const edits = addPullSecrets(workload, added, workload.isPod ? [] : account?.pullSecrets);
-    return [...missing].map(([secret, { written, uses }]) => {
+    return [...missing].map(([secret, image]) => {
+      const { written, uses } = image;
       const params = { image: written, secret, account: workload.serviceAccount };
-      const found = { at: joinPointer(workload.podSpec, 'imagePullSecrets'), label: uses[0].label, secret, params };
+      const found = {
+        at: joinPointer(workload.podSpec, 'imagePullSecrets'),
+        label: uses[0].label,
+        secret,
+        params,
+        // As with a copy of the secret that has not expired yet.
+        ...(isServedNow(image, context) && { harmless: true as const }),
+      };
       const edit = edits[added.indexOf(secret)];
       return edit === undefined
         ? { ...found, messageId: 'not-mountable' }
@@ -57,6 +65,12 @@ function listMissing(context: RuleContext<unknown>): ReadonlyMap<string, PulledI
     if (!readable.some((each) => servesForGood(each, image.reference, policy))) missing.set(secret, image);
   }
   return missing;
+}
+
+function isServedNow({ reference }: PulledImage, context: RuleContext<unknown>): boolean {
+  return listGiven(context).some(
+    (secret) => servesUntil(secret, reference) > context.now && findDoubt(secret, reference, context.now) === undefined,
+  );
 }
 
 /** What a pod has in its list by now is all it gets; a template's pods get their service account's if they name none. */

@@ -308,7 +308,13 @@ function findCopy(
       : generatedBy === 'cce'
         ? `is a copy of ${CCE_SECRET}, which ends as nobody renews it`
         : `holds SWR credentials under another name than ${CCE_SECRET}, and a copy of it expires`;
-  return { messageId: 'copy', params: { secret: callSecret(used), images: copied, what }, atMost: 'warn' };
+  return {
+    messageId: 'copy',
+    params: { secret: callSecret(used), images: copied, what },
+    atMost: 'warn',
+    // A login of one's own, which SWR gives as well, is no copy and lasts.
+    ...(expiresAt === undefined && generatedBy !== 'cce' && { harmless: true }),
+  };
 }
 
 function findEnding(used: UsedSecret, { endingSoon }: Coverage): Trouble | undefined {

@@ -111,6 +111,16 @@ test('what is found can be told by programs', () => {
   expect(found).toMatchObject([{ messageId: 'refused-but-on-node', cause: 'credentials-refused' }]);
 });
 
+test.each<[what: string, cause: 'image-not-found' | 'access-denied', nodes: NodeFacts, expected: string]>([
+  ['each node has', 'image-not-found', nodesOf({ images: new Set([APP]) }), 'notice'],
+  ['one node lacks', 'image-not-found', nodesOf({}, { images: new Set([APP]) }), 'warning'],
+  // kubelet asks the registry again where other credentials have pulled it.
+  ['each node has, and the Pod may not pull,', 'access-denied', nodesOf({ images: new Set([APP]) }), 'warning'],
+])('an image that %s is told of by what becomes of the Pod: %s', (_, cause, nodes, expected) => {
+  const found = judge({ [APP]: failed({ outcome: 'failed', cause }) }, { nodes });
+  expect(found.map(({ severity }) => severity)).toEqual([expected]);
+});
+
 describe('an image that is for other platforms than the nodes', () => {
   const offering = (...platforms: readonly string[]): Readonly<Record<string, ImageAnswer>> => ({
     [APP]: pullable({ platforms }),

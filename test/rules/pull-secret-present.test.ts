@@ -131,6 +131,19 @@ describe('where the cluster is known', () => {
     for (const object of objects) expect(given(object, facts)).toEqual([]);
   });
 
+  test.each<[secret: PullSecret, severity: string]>([
+    [holding(['swr.eu-de.otc.t-systems.com']), 'notice'],
+    [holding(['swr.eu-de.otc.t-systems.com'], { expiresAt: NOW - HOUR }), 'error'],
+    [holding(['quay.io']), 'error'],
+  ])(
+    'where nothing can be added any more, it counts whether the image is pulled all the same: %j',
+    (team, severity) => {
+      const facts = account([], { team });
+      const { findings } = judgeIn(facts, pod(SWR, named('team')), { policy: POLICY, fixMode: 'never' });
+      expect(findings.map((finding) => finding.severity)).toEqual([severity]);
+    },
+  );
+
   test('the first image that is not served is the one that is named', () => {
     const facts = account(['team'], { team: holding(['harbor.example.com/team']) });
     const images = running(HARBOR, 'harbor.example.com/other/app', 'harbor.example.com/third/app');

@@ -291,6 +291,16 @@ describe('SWR credentials under another name', () => {
     expect(findSwr({ copied: ofSwr(special) })).toEqual([`warn copied: ${expected}; name default-secret for "${SWR}"`]);
   });
 
+  test('are told of by a notice where nothing shows that they end', () => {
+    const severityOf = (special: Partial<PullSecret>): readonly string[] =>
+      judged(deployment(SWR, named('copied')), cluster({ copied: ofSwr(special) }), DENY).map(
+        ({ severity }) => severity,
+      );
+    expect(severityOf({})).toEqual(['notice']);
+    expect(severityOf({ generatedBy: 'cce' })).toEqual(['warning']);
+    expect(severityOf({ expiresAt: NOW + HOUR })).toEqual(['warning']);
+  });
+
   test('are no concern beside the original, or where the policy knows no other, or for no image of a pod', () => {
     const both = { copied: ofSwr(), 'default-secret': ofSwr() };
     const own = policyOf('registries: [{ hosts: ["swr.*.otc.t-systems.com"], pullSecret: copied }]');
