@@ -13,7 +13,7 @@ export function checkNamespaceLabels({ operation, object, oldObject }: Admission
   return findLabelProblems(changed).map((problem) => ({
     ...problem,
     rule: 'namespace-labels',
-    remedy: 'Correct the label, or remove it.',
+    remedy: 'Fix the label, or remove it.',
     faqItems: [],
     action: 'warn',
     fixed: 'no',

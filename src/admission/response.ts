@@ -44,9 +44,9 @@ export function toResponse(
   return { apiVersion: REVIEW_VERSION, kind: 'AdmissionReview', response: { uid, ...response } };
 }
 
-/** The answer when we failed: our own failure never blocks anybody, but it is not hidden either. */
+/** The answer when we failed: our own failure never blocks a request, but it is reported. */
 export function respondToFailure({ request }: AdmissionReview): ReviewResponse {
-  const message = `pullguard failed and let this ${request.kind.kind.slice(0, 63)} pass unjudged; its log has the error under uid ${request.uid}`;
+  const message = `pullguard internal error, this ${request.kind.kind.slice(0, 63)} was admitted unchecked: see pullguard's log, uid ${request.uid}`;
   const warnings = [escapeUnprintable(message)];
   return toResponse(request, { allowed: true, warnings, auditAnnotations: { error: 'internal' } });
 }

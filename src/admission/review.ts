@@ -27,14 +27,14 @@ export type ReadReview = Readonly<{ ok: true; review: AdmissionReview }> | Reado
 
 /**
  * Reads the body of a webhook call. What is not an AdmissionReview with a uid cannot be answered as one and is a problem;
- * anything odd beyond that is passed on, as an empty kind or a missing object is nobody's workload.
+ * anything else, such as an empty kind or a missing object, is admitted as it is no workload.
  */
 export function readReview(body: unknown): ReadReview {
   if (!isRecord(body)) return { ok: false, problem: 'the body is not a JSON object' };
   if (body['kind'] !== 'AdmissionReview' || body['apiVersion'] !== REVIEW_VERSION) {
     return {
       ok: false,
-      problem: `the body is not an AdmissionReview of ${REVIEW_VERSION}, which is all that is served`,
+      problem: `the body is not an AdmissionReview of ${REVIEW_VERSION}, the only version served`,
     };
   }
   const request = body['request'];

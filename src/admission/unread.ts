@@ -7,12 +7,12 @@ import { classifyRequest, type Endpoint } from './admit.ts';
 import { toResponse, type ReviewResponse } from './response.ts';
 import type { AdmissionReview } from './review.ts';
 
-/** Why an object was not read, for the audit log. `internal` is a failure of ours, which never has an object refused. */
+/** Why an object was not read, for the audit log. `internal` is a failure of ours, which never denies an object. */
 export type UnreadReason = 'too-large' | 'overloaded' | 'internal';
 
 /**
- * Answers a review whose object could not be read, by what stands before it. It is refused where the policy denies anything and the
- * namespace has it enforced, as it may be what a denial would be about; otherwise it passes with a warning.
+ * Answers a review whose object could not be read, by what stands before it. It is denied where the policy denies anything and the
+ * Namespace enforces it, as a denial may be due; otherwise it is admitted with a warning.
  */
 export function answerUnread(
   { request }: AdmissionReview,
@@ -27,7 +27,7 @@ export function answerUnread(
   const denies = policy.rules.some(({ action }) => action === 'deny');
   const kind = escapeUnprintable(request.kind.kind.slice(0, 63));
   if (endpoint === 'validate' && denies && mode === 'enforce' && reason !== 'internal') {
-    const message = `pullguard could not check this ${kind}: ${problem}`;
+    const message = `pullguard cannot check this ${kind}: ${problem}`;
     return toResponse(request, { allowed: false, status: { code: 403, reason: 'Forbidden', message }, ...error });
   }
   const warning = `pullguard did not check this ${kind}: ${problem}`;

@@ -1,17 +1,17 @@
 import type { Artifact } from '../image/artifact.ts';
 import type { ImageReference } from '../image/reference.ts';
-import { CCE_SECRET } from '../image/swr.ts';
+import { CCE_SECRET, looksLikeSwr } from '../image/swr.ts';
 import { quoteFirst } from '../text/list.ts';
 import { quote } from '../text/quote.ts';
 import { shortenMiddle } from '../text/quote.ts';
-import { formatMinute } from '../text/time.ts';
+import { formatNear } from '../text/time.ts';
 import { describeFault, type Fault } from './fault.ts';
 import {
+  adviseAccess,
   adviseConvert,
   adviseCredentials,
   adviseNotFound,
   adviseRefused,
-  adviseRight,
   adviseUnknownCa,
   hostOf,
   LEAVE_OR_EXPAND,
@@ -21,9 +21,8 @@ import {
 } from './remedies.ts';
 
 /**
- * Why a pull fails: Table 1 of the FAQ as code, and what it lacks. Everything that tells causes apart reads it from here: how
- * long an answer is believed, whether a registry is left alone, what people are told. To add one is to add an entry; the
- * compiler refuses a half of it.
+ * Why a pull fails: Table 1 of the FAQ as code, and what it lacks. How long an answer is cached, whether a registry is left alone and
+ * what is reported is read from here. To add a cause is to add an entry, and its section in docs/causes.md.
  */
 export type Cause = Readonly<{
   /** The word for it in JSON and metrics, which several causes share. */
@@ -48,8 +47,8 @@ export type Cause = Readonly<{
   /** What kubelet, containerd, CRI-O and Docker write when they meet it: the decisive part of their event. */
   says: readonly string[];
   /**
-   * The cause, then in short what to do: one line without a full stop, within 170 characters for names of an ordinary length,
-   * within 256 for any.
+   * What is wrong (the runtime's own words): what to do. One line without a full stop, within 170 characters for names of an
+   * ordinary length, within 256 for any.
    */
   message: (context: CauseContext) => string;
   /**
@@ -90,7 +89,7 @@ export type CauseCode = keyof typeof CAUSES;
 // What is shown of a name: of a long one both ends, a port and the last part of a path.
 const MAX_ENDPOINT = 50;
 const MAX_NAME = 40;
-const MAX_PLATFORMS = 80;
+const MAX_PLATFORMS = 50;
 /** `sha256:` and what people compare digests by. */
 const DIGEST_SHOWN = 19;
 
@@ -113,7 +112,7 @@ const NOT_FOUND = {
   name: 'not found',
 } as const;
 
-/** It is there, and nothing that new container engines start; older ones may, or a volume may be made of it. */
+/** The registry has it, but new container engines cannot start it; older ones may, or a volume may use it. */
 const UNSUPPORTED = {
   outcome: 'unsupported',
   faqItem: null,
@@ -124,7 +123,7 @@ const UNSUPPORTED = {
   blamesRegistry: false,
 } as const;
 
-/** Nodes refuse a certificate for as long as nobody does anything. */
+/** Nodes refuse a certificate until it is replaced or trusted. */
 const CERTIFICATE = {
   outcome: 'certificate',
   faqItem: 5,
@@ -153,10 +152,10 @@ const BROKEN = {
   believed: 'error',
   isTransient: true,
   blamesRegistry: false,
-  name: 'not a working registry',
-  message: (context: CauseContext) => `${tellBroken(context)}: ask who runs it`,
+  name: 'invalid response',
+  message: (context: CauseContext) => `${sayBroken(context)}: try again, or contact the registry's admin`,
   remedy: ({ endpoint }: CauseContext) =>
-    `Tell those who run it. A registry in working order answers 200 or 401 here: curl -v https://${endpoint}/v2/`,
+    `Try again, or contact the admin of the registry. A working registry returns 200 or 401 here: curl -v https://${endpoint}/v2/`,
 } as const;
 
 /** Met on a node; no registry answers so. */
@@ -175,7 +174,7 @@ export const CAUSES = {
     name: 'requires authentication',
     says: ['You may not login yet', 'no basic auth credentials', 'Auth is empty, only accept X-Auth-Token'],
     message: (context) =>
-      `${endpointOf(context)} gives it to nobody without a user and password, ${orAbsent(context)}: name a pull secret that has them, or correct the address`,
+      `${endpointOf(context)} requires authentication for ${repositoryOf(context)}, or it does not exist (unauthorized): ${addSecret(context)}, or fix the image`,
     remedy: adviseCredentials,
   },
   'anonymous-denied': {
@@ -184,8 +183,8 @@ export const CAUSES = {
     name: 'denied',
     says: ['pull access denied'],
     message: (context) =>
-      `${endpointOf(context)} does not let just anybody pull it, ${orAbsent(context)}: name a pull secret of a user who may, or correct the address`,
-    remedy: ({ reference }) => adviseRight('a user, whose pull secret the pod then names,', reference),
+      `${endpointOf(context)} denies anonymous pulls of ${repositoryOf(context)}, or it does not exist (pull access denied): ${addSecret(context)}, or fix the image`,
+    remedy: ({ reference }) => adviseAccess('a user, add a pull secret of that user,', reference),
   },
   'credentials-refused': {
     ...DENIED,
@@ -193,7 +192,7 @@ export const CAUSES = {
     name: 'unauthorized',
     says: ['unauthorized', 'incorrect username or password'],
     message: (context) =>
-      `${endpointOf(context)} refuses the user and password ${nameSecrets(context)}: ${mendSecret(context)}`,
+      `${endpointOf(context)} refused the credentials${ofSecrets(context)} (unauthorized): ${fixSecret(context)}`,
     remedy: adviseRefused,
   },
   'access-denied': {
@@ -202,8 +201,8 @@ export const CAUSES = {
     name: 'denied',
     says: ['requested access to the resource is denied', '403 Forbidden'],
     message: (context) =>
-      `${endpointOf(context)} does not let the user ${nameSecrets(context)} pull it, ${orAbsent(context)}: give the user that right, or correct the address`,
-    remedy: ({ reference }) => adviseRight('the user of the pull secret', reference),
+      `${endpointOf(context)} denies ${repositoryOf(context)} to the user${ofSecrets(context)}, or it does not exist (denied): grant the user pull access, or fix the image`,
+    remedy: ({ reference }) => adviseAccess('the user of the pull secret', reference),
   },
   'token-denied': {
     ...DENIED,
@@ -211,9 +210,9 @@ export const CAUSES = {
     name: 'token denied',
     says: ['failed to fetch oauth token'],
     message: (context) =>
-      `${endpointOf(context)}'s token service refuses the user ${nameSecrets(context)} (HTTP 403), ${orAbsent(context)}: give the user that right`,
+      `token service of ${endpointOf(context)} denied the user${ofSecrets(context)} (failed to fetch oauth token: 403 Forbidden): grant the user access to ${repositoryOf(context)}`,
     remedy: ({ reference }) =>
-      `It is the service that gives tokens for the registry which refuses, and not the registry. ${adviseRight('the user of the pull secret', reference)}`,
+      `The service that issues tokens for the registry denied the request, not the registry. ${adviseAccess('the user of the pull secret', reference)}`,
   },
   'token-denied-anonymous': {
     ...DENIED,
@@ -221,7 +220,7 @@ export const CAUSES = {
     name: 'token denied',
     says: ['failed to fetch anonymous token'],
     message: (context) =>
-      `${endpointOf(context)}'s token service gives no token without a user and password (HTTP 403), ${orAbsent(context)}: name a pull secret, or correct the address`,
+      `token service of ${endpointOf(context)} requires authentication (failed to fetch anonymous token: 403 Forbidden): ${addSecret(context)}, or fix the image`,
     remedy: adviseCredentials,
   },
   'access-blocked': {
@@ -229,45 +228,46 @@ export const CAUSES = {
     faqItem: null,
     about: 'registry',
     credentials: 'may-help',
-    name: 'refused by a rule of the registry',
+    name: 'blocked by a policy of the registry',
     says: ['is not allowed access', 'due to configured policy', 'download blocking policy', 'quota exceeded'],
     message: (context) =>
-      `${endpointOf(context)} refuses it by a rule of its own, such as a quota, a scan, a firewall or billing: ask the registry's admin`,
+      `${endpointOf(context)} blocks this image by its own policy, such as a quota, a scan or a firewall (denied): contact the registry's admin`,
     remedy: ({ endpoint }) =>
-      `Read what the registry says of it, and ask those who run ${endpoint} to lift the rule: it refuses although it knows the image and who asks. Rules that go by address may let nodes through.`,
+      `Read the error of the registry, and ask the admin of ${endpoint} to change the policy: the registry blocks the image although image and user are known. If the policy depends on IP addresses, nodes may still be allowed.`,
   },
   'repository-not-found': {
     ...NOT_FOUND,
-    // Some registries say so of a repository that the user may not see.
+    // Some registries return this for a repository that the user may not see.
     credentials: 'decide',
     says: ['repository does not exist', 'NAME_UNKNOWN'],
     message: (context) =>
-      `${endpointOf(context)} has no repository ${repositoryOf(context)}: correct the address, or push the image`,
+      `${endpointOf(context)} has no repository ${repositoryOf(context)} (NAME_UNKNOWN): fix the image, or push it`,
     remedy: () => adviseNotFound(undefined),
   },
   'image-not-found': {
     ...NOT_FOUND,
     credentials: 'may-help',
     says: ['manifest unknown', 'not found'],
-    message: (context) => `${endpointOf(context)} has no ${tellMissing(context)}, or push the image`,
+    message: (context) =>
+      `${endpointOf(context)} has no ${nameMissing(context)} (manifest unknown): ${fixMissing(context)}, or push the image`,
     remedy: ({ reference }) => adviseNotFound(reference),
   },
   'web-page-not-found': {
     ...NOT_FOUND,
     credentials: 'may-help',
-    name: 'not found, says a web page',
+    name: 'not found (web page)',
     says: ['404 page not found'],
     message: (context) =>
-      `${endpointOf(context)} returned a web page, not a registry's error (HTTP 404): the address may not lead to the registry, or there is no ${nameMissing(context)}`,
+      `${endpointOf(context)} returned a web page (404 page not found), so it may not be a registry, or has no ${nameMissing(context)}: fix the image, or push it`,
     remedy: ({ endpoint, reference }) =>
-      `Correct the address, or have all of /v2/ led to the registry: an ingress or a proxy before it may lead only a part there. Or push the image, if it is not there. What comes back: curl -v https://${endpoint}/v2/${reference.repository}/manifests/${reference.digest ?? reference.tag ?? 'latest'}`,
+      `Fix the registry in the image, or route all of /v2/ to the registry: an ingress or a proxy may route only part of it. If the registry does not have the image, push it. To see the response: curl -v https://${endpoint}/v2/${reference.repository}/manifests/${reference.digest ?? reference.tag ?? 'latest'}`,
   },
   'schema-1': {
     ...UNSUPPORTED,
-    name: 'manifest of schema 1',
+    name: 'schema 1 manifest',
     says: ['docker.distribution.manifest.v1', 'Schema 1 images have been deprecated'],
     message: (context) =>
-      `${endpointOf(context)} has ${nameMissing(context)} in an old format (schema 1) that containerd 2 no longer takes: build it again, or push it again`,
+      `${endpointOf(context)} has ${nameMissing(context)} as a schema 1 manifest, which containerd 2 cannot pull: rebuild the image and push it`,
     remedy: ({ reference }) => adviseConvert(reference),
   },
   'not-an-image': {
@@ -275,15 +275,16 @@ export const CAUSES = {
     name: 'not a container image',
     says: ['mismatched image rootfs and manifest layers', 'unsupported image-specific operation on artifact'],
     message: ({ artifact = 'an artifact', ...context }) =>
-      `${endpointOf(context)} has ${artifact} as ${nameMissing(context)}, and not a container image: correct the address`,
+      `${nameMissing(context)} on ${endpointOf(context)} is ${artifact}, not a container image: fix the image`,
     remedy: ({ artifact = 'an artifact' }) =>
-      `What is there is ${artifact}, which no container can be started from. Write the address of the image instead; a Helm chart is installed with helm, and names its images in its values.`,
+      `Use the reference of a container image; no container can be started from ${artifact}. A Helm chart is installed with helm, and lists its images in its values.`,
   },
   'unknown-ca': {
     ...CERTIFICATE,
-    name: 'certificate signed by an unknown CA',
+    name: 'unknown CA',
     says: ['x509: certificate signed by unknown authority'],
-    message: (context) => `${certificateOf(context)} is signed by a CA that is unknown here: ${showCa(context)}`,
+    message: (context) =>
+      `certificate of ${endpointOf(context)} has an unknown CA (x509: certificate signed by unknown authority): add the CA on each node`,
     remedy: ({ endpoint }) => adviseUnknownCa(endpoint),
   },
   'certificate-expired': {
@@ -291,57 +292,59 @@ export const CAUSES = {
     name: 'certificate has expired or is not yet valid',
     says: ['x509: certificate has expired or is not yet valid'],
     message: (context) =>
-      `${certificateOf(context)} has expired or is not yet valid: have it renewed, or put the clock right`,
+      `certificate of ${endpointOf(context)} cannot be used (x509: certificate has expired or is not yet valid): renew it, or correct the clock`,
     remedy: ({ endpoint }) =>
-      `Have those who run ${endpoint} renew its certificate, or put the clock right where it is wrong. The dates of the certificate: openssl s_client -connect ${endpoint} < /dev/null | openssl x509 -noout -dates`,
+      `Ask the admin of ${endpoint} to renew its certificate, or correct the clock if it is wrong. To see the dates of the certificate: openssl s_client -connect ${endpoint} < /dev/null | openssl x509 -noout -dates`,
   },
   'certificate-wrong-host': {
     ...CERTIFICATE,
     name: 'certificate is for another host',
     says: ['x509: certificate is valid for', 'x509: cannot validate certificate for'],
     message: (context) =>
-      `${certificateOf(context)} is for another host: write the host that it is for, or have it name this one`,
+      `certificate of ${endpointOf(context)} is for another host (x509: certificate is valid for other names): use a host in the certificate, or reissue it`,
     remedy: ({ endpoint }) =>
-      `Write the address with a host that the certificate is for, or have those who run the registry put ${hostOf(endpoint)} into it. These are the hosts that it is for: openssl s_client -connect ${endpoint} < /dev/null | openssl x509 -noout -ext subjectAltName`,
+      `Use a host that the certificate is valid for, or ask the admin of the registry to add ${hostOf(endpoint)} to it. To see the hosts of the certificate: openssl s_client -connect ${endpoint} < /dev/null | openssl x509 -noout -ext subjectAltName`,
   },
   'no-such-host': {
     ...UNREACHABLE,
     name: 'no such host',
     says: ['no such host', 'server misbehaving', 'Temporary failure in name resolution'],
-    message: (context) => `${cannotReach(context, 'no such host')}: correct the address, or have DNS know the host`,
+    message: (context) =>
+      `${endpointOf(context)} does not resolve (no such host): fix the registry name, or add it to DNS`,
     remedy: ({ endpoint }) =>
-      `Correct the host in the address, or have DNS know it. ${NODES_MAY_DIFFER} What DNS says of it: nslookup ${hostOf(endpoint)}`,
+      `Fix the registry name in the image, or add it to DNS. ${NODES_MAY_DIFFER} To resolve it: nslookup ${hostOf(endpoint)}`,
   },
   'no-route': {
     ...UNREACHABLE,
     name: 'no route to host',
     says: ['no route to host', 'network is unreachable'],
-    message: (context) => `${cannotReach(context, 'no route to host')}: ${GIVE_A_WAY}`,
-    remedy: ({ endpoint }) => `No network leads to ${endpoint}. ${OPEN_A_WAY} ${NODES_MAY_DIFFER}`,
+    message: (context) => `${unreachable(context, 'no route to host')}: ${OPEN_A_ROUTE}`,
+    remedy: ({ endpoint }) => `There is no route to ${endpoint}. ${OPEN_A_WAY} ${NODES_MAY_DIFFER}`,
   },
   'connection-refused': {
     ...UNREACHABLE,
     name: 'connection refused',
     says: ['connection refused'],
-    message: (context) => `${cannotReach(context, 'connection refused')}: check the port, and that the registry runs`,
+    message: (context) =>
+      `${unreachable(context, 'connection refused')}: check the port, and that the registry is running`,
     remedy: ({ endpoint }) =>
-      `Correct the port in the address, or have the registry started: nobody listens at ${endpoint}, or a firewall refuses. ${NODES_MAY_DIFFER}`,
+      `Fix the port in the image, or start the registry: no server listens at ${endpoint}, or a firewall rejects the connection. ${NODES_MAY_DIFFER}`,
   },
   'connection-reset': {
     ...UNREACHABLE,
     name: 'connection reset',
     says: ['connection reset by peer', 'EOF'],
-    message: (context) => `${cannotReach(context, 'connection reset')}: ${GIVE_A_WAY}`,
+    message: (context) => `${unreachable(context, 'connection reset by peer')}: ${OPEN_A_ROUTE}`,
     remedy: ({ endpoint }) =>
-      `The connection to ${endpoint} was closed, by the registry or by a firewall on the way. ${OPEN_A_WAY} ${NODES_MAY_DIFFER}`,
+      `The connection to ${endpoint} was closed by the registry, or by a firewall in between. ${OPEN_A_WAY} ${NODES_MAY_DIFFER}`,
   },
   timeout: {
     ...UNREACHABLE,
     name: 'timeout',
     says: ['i/o timeout', 'context deadline exceeded', 'Client.Timeout exceeded', 'TLS handshake timeout'],
-    message: (context) => `${cannotReach(context, 'timeout')}: ${GIVE_A_WAY}`,
+    message: (context) => `${unreachable(context, 'i/o timeout')}: ${OPEN_A_ROUTE}`,
     remedy: ({ endpoint }) =>
-      `Nothing came from ${endpoint} in time; a firewall on the way may let nothing through. ${OPEN_A_WAY} ${NODES_MAY_DIFFER}`,
+      `No response came from ${endpoint} in time; a firewall may drop the packets. ${OPEN_A_WAY} ${NODES_MAY_DIFFER}`,
   },
   'rate-limited': {
     outcome: 'rate-limited',
@@ -351,24 +354,25 @@ export const CAUSES = {
     believed: 'until-reset',
     isTransient: true,
     blamesRegistry: false,
-    name: 'too many requests',
+    name: 'rate-limited',
     says: ['toomanyrequests', '429 Too Many Requests', 'reached your pull rate limit'],
     message: (context) =>
-      `${endpointOf(context)} limits pulls ${tellEnd(context)}: push the image to SWR and pull it from there`,
+      `${endpointOf(context)} is rate-limiting pulls${sayEnd(context)} (toomanyrequests): pull from a mirror, or push the image to SWR`,
     remedy: ({ endpoint }) =>
-      `Push the image to SWR and pull it from there; a mirror in the policy has every pod do so. Or name a pull secret of an account with a higher limit for ${endpoint}. Requests are counted by address, so the nodes may have some left where pullguard has none, or the other way round.`,
+      `Pull from a mirror, which the policy can set for all Pods, or push the image to SWR and pull it from there. Or use a pull secret of an account with a higher limit for ${endpoint}. Limits are counted per IP address, so that nodes may reach theirs earlier or later than pullguard.`,
   },
   'no-tls': {
     ...BROKEN,
     name: 'no TLS',
     says: ['http: server gave HTTP response to HTTPS client'],
-    message: (context) => `${tellBroken(context)}: check the port, or have plain HTTP allowed`,
+    message: (context) =>
+      `${endpointOf(context)} does not speak TLS (http: server gave HTTP response to HTTPS client): fix the port, or allow plain HTTP`,
     remedy: ({ endpoint }) =>
-      `Correct the port in the address, or have the registry speak HTTPS. One that is to speak plain HTTP has to be allowed on each node, in the settings of its container engine, and in the policy (probe.plainHttp). Whether it does: curl -v http://${endpoint}/v2/`,
+      `Fix the port in the image, or configure HTTPS on the registry. To use plain HTTP, allow it on each node in the configuration of the container engine, and in the policy (probe.plainHttp). To see whether the registry uses it: curl -v http://${endpoint}/v2/`,
   },
   'server-error': {
     ...BROKEN,
-    // Who has made some images that are no images must not have all others be told that the registry does not work.
+    // A few artifacts that are not images must not make the registry count as broken for all others.
     blamesRegistry: true,
     says: ['500 Internal Server Error', '502 Bad Gateway', '503 Service Unavailable'],
   },
@@ -378,9 +382,9 @@ export const CAUSES = {
     name: 'a web page',
     says: ["invalid character '<' looking for beginning of value", 'text/html'],
     message: (context) =>
-      `${endpointOf(context)} does not answer as a registry (${tellFault(context)}): check the address, and what is before it (proxy, firewall, login page)`,
+      `${endpointOf(context)} returned a web page, not a registry response (${sayFault(context)}): check the registry name, and any proxy, firewall or login page`,
     remedy: ({ endpoint }) =>
-      `Something else answers in place of the registry: a proxy, a firewall (WAF), the page of a login, or a web server. Correct the address, or have requests to /v2/ let through to the registry, from the nodes as well. What comes back: curl -v https://${endpoint}/v2/`,
+      `Another server answers instead of the registry: a proxy, a firewall (WAF), a login page or a web server. Fix the registry name in the image, or route requests to /v2/ to the registry, from the nodes as well. To see the response: curl -v https://${endpoint}/v2/`,
   },
   'broken-registry': { ...BROKEN, says: ['unexpected status', 'unexpected media type'] },
   'image-too-large': {
@@ -389,9 +393,10 @@ export const CAUSES = {
     about: 'image',
     name: 'image too large',
     says: ['context canceled'],
-    message: ({ reference }) => `${repositoryOf({ reference })} is too large to be pulled in time: make it smaller`,
+    message: ({ reference }) =>
+      `${repositoryOf({ reference })} is too large to pull in time (context canceled): make the image smaller`,
     remedy: ({ reference }) =>
-      `Make the image smaller. Or pull it on each node before it is needed, with ${pullByHand(reference)}, and set imagePullPolicy: IfNotPresent, so that the pod starts with what is there. Or give pulls more time: image-pull-progress-timeout in the configuration of the node pool.`,
+      `Make the image smaller. Or pull it on each node in advance, with ${pullByHand(reference)}, and set imagePullPolicy: IfNotPresent, so that the Pod starts with the image on the node. Or allow pulls more time: image-pull-progress-timeout in the configuration of the node pool.`,
   },
   'disk-full': {
     ...NO_ANSWER,
@@ -399,7 +404,8 @@ export const CAUSES = {
     about: 'node',
     name: 'no space left on device',
     says: ['no space left on device'],
-    message: () => 'the node has no space for it: clear images (crictl rmi) or expand the disk',
+    message: () =>
+      'node has no space for the image (no space left on device): remove unused images (crictl rmi), or expand the disk',
     remedy: () => LEAVE_OR_EXPAND,
   },
   'platform-missing': {
@@ -409,9 +415,9 @@ export const CAUSES = {
     name: 'no image for this platform',
     says: ['no match for platform in manifest', 'exec format error'],
     message: ({ platform = NODES_PLATFORM, ...context }) =>
-      `${endpointOf(context)} has no image for ${shortenMiddle(platform, MAX_PLATFORMS)} in ${repositoryOf(context)}: push it for that as well`,
+      `${endpointOf(context)} has no image for ${shortenMiddle(platform, MAX_PLATFORMS)} in ${repositoryOf(context)} (no match for platform in manifest): push it for that platform too`,
     remedy: ({ platform = NODES_PLATFORM }) =>
-      `Push the image for ${platform} as well (docker buildx build --platform), or select nodes of a platform that it has, with nodeSelector kubernetes.io/arch.`,
+      `Push the image for ${platform} too (docker buildx build --platform), or run the Pod on nodes of a platform that the image has, with nodeSelector kubernetes.io/arch.`,
   },
 } as const satisfies Record<string, Cause>;
 
@@ -422,37 +428,41 @@ export function causeOf(code: CauseCode): Cause {
 
 const NODES_PLATFORM = 'the platform of the nodes';
 
-const GIVE_A_WAY = 'give the nodes a way there, such as a public IP (EIP), or push the image to SWR';
+const OPEN_A_ROUTE = 'give the nodes a route there (EIP or NAT gateway), or push the image to SWR';
 
+/** As images name it: without the port that they leave out. */
 function endpointOf({ endpoint }: CauseContext): string {
-  return shortenMiddle(endpoint, MAX_ENDPOINT);
+  return shortenMiddle(endpoint.replace(/:443$/, ''), MAX_ENDPOINT);
 }
 
 function repositoryOf({ reference }: Pick<CauseContext, 'reference'>): string {
   return shortenMiddle(reference.repository, MAX_NAME);
 }
 
-/** Registries do not let on that a repository exists to those who may not see it, so to be denied may mean either. */
-function orAbsent(context: CauseContext): string {
-  return `or there is no ${repositoryOf(context)}`;
+/** The pull secret that serves the registry, where that is known and was not used. */
+function addSecret({ reference, secrets, usualSecret }: CauseContext): string {
+  const known = usualSecret ?? (looksLikeSwr(reference.registry) ? CCE_SECRET : undefined);
+  return known === undefined || secrets.includes(known)
+    ? 'add a pull secret for this registry'
+    : `add pull secret ${quote(known, MAX_NAME)}`;
 }
 
-function nameSecrets({ secrets }: CauseContext): string {
-  if (secrets.length === 0) return 'it was given';
-  return `of pull secret${secrets.length === 1 ? '' : 's'} ${quoteFirst(secrets, 1, MAX_NAME)}`;
+function ofSecrets({ secrets }: CauseContext): string {
+  return secrets.length === 0
+    ? ''
+    : ` of pull secret${secrets.length === 1 ? '' : 's'} ${quoteFirst(secrets, 1, MAX_NAME)}`;
 }
 
-function mendSecret({ secrets }: CauseContext): string {
-  if (secrets.length !== 1) return 'give it the right ones';
+function fixSecret({ secrets }: CauseContext): string {
+  if (secrets.length !== 1) return 'use the right credentials';
   return secrets[0] === CCE_SECRET
-    ? 'wait until CCE has renewed it, or name one of your own'
-    : 'make it again with the right ones';
+    ? 'wait until CCE renews it, or use another pull secret'
+    : 'recreate it with the right credentials';
 }
 
-function tellMissing(context: CauseContext): string {
-  const { tag, digest } = context.reference;
-  const advice = tag === undefined ? 'name one that is there' : 'correct the tag';
-  return `${nameMissing(context)}: ${digest === undefined ? advice : 'correct the digest'}`;
+function fixMissing({ reference: { tag, digest } }: CauseContext): string {
+  if (digest !== undefined) return 'fix the digest';
+  return tag === undefined ? 'add an existing tag' : 'fix the tag';
 }
 
 function nameMissing(context: CauseContext): string {
@@ -460,40 +470,29 @@ function nameMissing(context: CauseContext): string {
   const where = repositoryOf(context);
   return digest === undefined
     ? `tag ${quote(tag ?? 'latest', MAX_NAME)} in ${where}`
-    : `image ${digest.slice(0, DIGEST_SHOWN)}… in ${where}`;
+    : `digest ${digest.slice(0, DIGEST_SHOWN)}… in ${where}`;
 }
 
-function certificateOf(context: CauseContext): string {
-  return `the certificate of ${endpointOf(context)}`;
+function unreachable(context: CauseContext, why: string): string {
+  return `${endpointOf(context)} is unreachable from pullguard (${why})`;
 }
 
-/** A command that is cut is worse than none. */
-function showCa(context: CauseContext): string {
+function sayBroken({ fault, ...context }: CauseContext): string {
   const endpoint = endpointOf(context);
-  const command = endpoint === context.endpoint ? ` (openssl s_client -showcerts -connect ${endpoint})` : '';
-  return `add the CA on each node${command}`;
+  if (fault === undefined) return `${endpoint} returned an invalid response`;
+  const is = describeFault(fault);
+  return fault.what === 'status' ? `${endpoint} returned ${is}` : `${endpoint} returned an invalid response (${is})`;
 }
 
-function cannotReach(context: CauseContext, why: string): string {
-  return `pullguard cannot reach ${endpointOf(context)} (${why})`;
-}
-
-function tellBroken({ fault, ...context }: CauseContext): string {
-  const what = fault === undefined ? '' : ` (${describeFault(fault)})`;
-  return `${endpointOf(context)} does not work as a registry should${what}`;
-}
-
-function tellFault({ fault = { what: 'web-page' } }: CauseContext): string {
-  return describeFault(fault);
+function sayFault({ fault = { what: 'web-page' } }: CauseContext): string {
+  return fault.what === 'web-page' && fault.number !== undefined ? `HTTP ${fault.number}` : describeFault(fault);
 }
 
 const MS_PER_MINUTE = 60_000;
-const MS_PER_DAY = 24 * 60 * MS_PER_MINUTE;
 
-/** `until 14:05Z` within a day, `until 2026-06-02T14:05Z` later, and just `now` when it says nothing that makes sense. */
-function tellEnd({ endsAt = NaN, now = -Infinity }: CauseContext): string {
-  const end = new Date(Math.ceil(endsAt / MS_PER_MINUTE) * MS_PER_MINUTE);
-  if (Number.isNaN(end.getTime()) || endsAt <= now || end.getUTCFullYear() > 9999) return 'now';
-  const text = formatMinute(end);
-  return `until ${endsAt - now < MS_PER_DAY ? text.slice(text.indexOf('T') + 1) : text}`;
+/** ` until 14:05Z` within a day, ` until 2026-06-02T14:05Z` later; nothing where the time makes no sense. */
+function sayEnd({ endsAt = NaN, now = -Infinity }: CauseContext): string {
+  const end = Math.ceil(endsAt / MS_PER_MINUTE) * MS_PER_MINUTE;
+  const year = new Date(end).getUTCFullYear();
+  return Number.isNaN(year) || endsAt <= now || year > 9999 ? '' : ` until ${formatNear(end, now)}`;
 }

@@ -1,6 +1,6 @@
 import { quote } from '../text/quote.ts';
 
-/** Why a registry was not asked, or not to the end. Hosts and addresses are what somebody wrote: they go through `quote`. */
+/** Why a registry was not asked, or not to the end. Hosts are what a user or a registry wrote: they go through `quote`. */
 export type NotAsked =
   | Readonly<{ why: 'address-not-allowed' | 'redirect-to-private-network'; host: string; address: string }>
   | Readonly<{ why: 'token-host-not-named' | 'token-over-plain-http' | 'impossible-host' | 'dns-failed'; host: string }>
@@ -16,41 +16,41 @@ export type NotAsked =
 type Plain = Readonly<{ why: keyof typeof PLAIN }>;
 
 const PLAIN = {
-  'redirect-to-plain-http': 'it redirects to plain HTTP, which registries[].probe.plainHttp does not allow',
-  'redirect-with-user': 'it redirects to an address with a user name or password in it, which is not asked',
-  'redirect-wants-login': 'it redirects to another host, which wants a login; nobody logs in there',
-  'token-from-no-address': 'its tokens come from something that is no address of HTTPS',
-  'token-with-user': 'its tokens come from an address with a user name or password in it, which is not asked',
-  'token-redirects': 'its token service redirects to another host, where nobody logs in',
+  'redirect-to-plain-http': 'redirect to plain HTTP, which registries[].probe.plainHttp does not allow',
+  'redirect-with-user': 'redirect to a URL with credentials, which is not followed',
+  'redirect-wants-login': 'redirect to another host, which requires authentication and is not sent credentials',
+  'token-from-no-address': 'its token service has no HTTPS URL',
+  'token-with-user': 'its token service has a URL with credentials, which is not used',
+  'token-redirects': 'its token service redirects to another host, which is not sent credentials',
   'token-for-other-repository':
-    'it wants a token for another repository than that of the image, which is not asked for',
-  'long-credentials': 'the user and password in a pull secret are longer than any registry takes',
+    'it requires a token for a repository other than that of the image, which is not requested',
+  'long-credentials': 'the credentials in a pull secret are too long for any registry',
 } as const;
 
-/** What stands in the way, for operators, without a full stop. */
+/** The reason in words, for cluster admins, without a full stop. */
 export function describeNotAsked(notAsked: NotAsked): string {
   if (isPlain(notAsked)) return PLAIN[notAsked.why];
   switch (notAsked.why) {
     case 'address-not-allowed':
-      return `${notAsked.host} has the address ${notAsked.address}, which registries[].probe.addresses does not allow`;
+      return `${notAsked.host} resolves to ${notAsked.address}, which registries[].probe.addresses does not allow`;
     case 'redirect-to-private-network':
-      return `it redirects to ${nameHost(notAsked)}, which has the address ${notAsked.address}; no redirect is followed into a private network`;
+      return `redirect to ${nameHost(notAsked)}, which resolves to ${notAsked.address} in a private network and is not followed`;
     case 'token-host-not-named':
-      return `its tokens come from ${nameHost(notAsked)}, which registries[].probe.tokenHosts does not name`;
+      return `its token service is ${nameHost(notAsked)}, which is not in registries[].probe.tokenHosts`;
     case 'token-over-plain-http':
-      return `its tokens come from ${nameHost(notAsked)} over plain HTTP, which registries[].probe.plainHttp does not allow`;
+      return `its token service is ${nameHost(notAsked)} over plain HTTP, which registries[].probe.plainHttp does not allow`;
     case 'impossible-host':
-      return `there can be no host of the name ${nameHost(notAsked)}`;
+      return `${nameHost(notAsked)} is not a valid host name`;
     case 'dns-failed':
       return `DNS failed or did not answer for ${nameHost(notAsked)}`;
     case 'mirror-not-asked':
-      return `its mirror ${nameHost(notAsked)} may have it, but ${describeNotAsked(notAsked.because)}`;
+      return `its mirror ${nameHost(notAsked)} may have the image, but ${describeNotAsked(notAsked.because)}`;
     case 'mirror-wants-login':
-      return `its mirror ${nameHost(notAsked)} wants a login, and mirrors are never given one`;
+      return `its mirror ${nameHost(notAsked)} requires authentication, and mirrors are not sent credentials`;
     case 'secrets-unreadable':
       return notAsked.problem;
     case 'bug':
-      return `pullguard failed while it asked (${notAsked.error})`;
+      return `pullguard internal error (${notAsked.error})`;
   }
 }
 

@@ -1,6 +1,7 @@
 import { isExemptImage } from '../policy/policy.ts';
 import { keyOfQuestion, type FactName, type Facts, type ImageQuestion, type KnownAnswer } from '../pull/facts.ts';
 import { ALWAYS_LOOKED_AT } from '../text/bounds.ts';
+import { listSome } from '../text/list.ts';
 import { createPodPull, type PodPull } from '../pull/pod-pull.ts';
 import type { WorkloadKind } from '../workload/kinds.ts';
 import {
@@ -317,7 +318,7 @@ function reportBounds(
   );
   const unfinished = skipped.filter(({ missing }) => missing.includes('budget')).map(({ rule }) => rule);
   if (unfinished.length === 0) return findings;
-  const message = `checking stopped at the time limit, so it was not fully checked by ${unfinished.join(', ')}`;
+  const message = `object is too large to check in time, so ${listSome(unfinished, 'and')} did not check all of it: split it into smaller objects`;
   const { object, kind, namespace } = input;
   return [
     ...findings,

@@ -98,10 +98,10 @@ function toFinding(
   };
 }
 
-/** Found as if by rules, so that it is told, logged and counted like everything else. */
+/** Found as if by rules, so that it is reported, logged and counted like everything else. */
 export const SKIP_ALLOWED: Source = {
   id: 'skip-allowed',
-  remedy: `Take the rule out of the annotation ${SKIP_ANNOTATION}, or have the policy allow it under skip.`,
+  remedy: `Remove the rule from the annotation ${SKIP_ANNOTATION}, or allow it in the policy under skip.`,
   faqItems: [],
 };
 const WITHIN_BOUNDS: Source = {
@@ -116,7 +116,7 @@ export const WARNS = { action: 'warn', fix: false } as const;
 function reportMore(found: readonly Judged[], { id }: Source, input: JudgeInput): readonly Finding[] {
   const [first] = found;
   if (first === undefined || found.length <= MOST_FINDINGS) return [];
-  const message = `${found.length - MOST_FINDINGS} more findings of ${id} are not listed`;
+  const message = `${found.length - MOST_FINDINGS} more findings of ${id} are not listed: split the object into smaller ones`;
   return [reportBound(message, first.workload, input)];
 }
 

@@ -38,7 +38,7 @@ export function findLimits({ namespaces }: Facts, namespace: string): NamespaceL
 
 type Labels = Readonly<Record<string, unknown>>;
 
-/** A value that means nothing is taken for the stricter: as if the label were not there. */
+/** Unknown values are treated as the stricter one, as if the label were not there. */
 function readLimits(labels: Labels): NamespaceLimits {
   const mode = labels[MODE_LABEL];
   const known = MODES.find((each) => each === mode) ?? 'enforce';
@@ -47,7 +47,7 @@ function readLimits(labels: Labels): NamespaceLimits {
 
 const METADATA_LABELS = '/metadata/labels';
 
-/** What is wrong with the labels of a namespace, said to whoever sets them: a typo would otherwise enforce without a word. */
+/** What is wrong with the labels of a Namespace, for the user who sets them: a typo would otherwise enforce silently. */
 export function findLabelProblems(labels: Labels): readonly Problem[] {
   const problems: Problem[] = [];
   const report = (label: string, messageId: string, message: string): void => {
@@ -55,19 +55,15 @@ export function findLabelProblems(labels: Labels): readonly Problem[] {
   };
   const mode = labels[MODE_LABEL];
   if (mode !== undefined && !MODES.some((each) => each === mode)) {
-    report(MODE_LABEL, 'unknown-mode', 'is not off, audit, warn or enforce, and is taken for enforce');
+    report(MODE_LABEL, 'unknown-mode', 'unknown mode, treated as enforce: use off, audit, warn or enforce');
   }
   const fix = labels[FIX_LABEL];
   if (fix !== undefined && fix !== 'true' && fix !== 'false') {
-    report(FIX_LABEL, 'unknown-fix', 'is not "true" or "false", and is taken for "true"');
+    report(FIX_LABEL, 'unknown-fix', 'unknown value, treated as "true": use "true" or "false"');
   }
   for (const label of Object.keys(labels)) {
     if (label.startsWith('pullguard.dev/') && label !== MODE_LABEL && label !== FIX_LABEL) {
-      report(
-        label,
-        'unknown-label',
-        `belongs to no label of pullguard: there are ${quote(MODE_LABEL)} and ${quote(FIX_LABEL)}`,
-      );
+      report(label, 'unknown-label', `unknown label of pullguard: use ${quote(MODE_LABEL)} or ${quote(FIX_LABEL)}`);
     }
   }
   return problems;

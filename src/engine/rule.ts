@@ -7,8 +7,8 @@ import type { Edit } from '../workload/workload.ts';
 import type { Workload } from '../workload/workload.ts';
 
 /**
- * What a rule says, by id. A message is what is wrong, without the value of the field, which is shown before it; no full stop;
- * texts of users in it go through `quote`.
+ * What a rule says, by id: what is wrong (the runtime's own words): what to do. The value of the field is shown before it. No full
+ * stop; texts of users in it go through `quote`.
  */
 export type Messages = Readonly<Record<string, (params: never) => string>>;
 
@@ -18,6 +18,8 @@ export type Found = Readonly<{
   at: Pointer;
   /** What the field holds now, credentials and all; absent when the field is missing. */
   value?: string;
+  /** Whether the message names that value, so that it is not shown before it. */
+  namesValue?: true;
   /** The part of the pod it concerns, `container "web"`; absent when that is the whole pod. */
   label?: string;
   /** For a problem that must never deny, whatever the policy says. */
@@ -28,9 +30,9 @@ export type Found = Readonly<{
   cause?: CauseCode;
   /** The pull secret that it is about. */
   secret?: string;
-  /** The address that was probably meant. */
+  /** The image that was probably meant. */
   suggestion?: string | undefined;
-  /** The address that the image is, or should be, pulled from instead. */
+  /** The image that is, or should be, pulled instead. */
   replacement?: string;
   /** What to do about this one, where that is more than the rule's own remedy: whole sentences. */
   remedy?: string;
@@ -50,8 +52,19 @@ export type Unplaced<Says extends Messages> =
 /** Something a rule found, in words. */
 export type Problem = AnyReport & Readonly<{ message: string }>;
 
-/** `gives` is what the pod gets by the edits, as messages show it: `"mirror.example.com/library/nginx"`. */
-export type Fix = Readonly<{ edits: readonly Edit[]; gives: string }>;
+/**
+ * Some edits, and what they are in words, which then stand in the place of the message. A finding is sent from thread to thread, so
+ * that nothing in it may be a function.
+ */
+export type Fix = Readonly<{
+  edits: readonly Edit[];
+  /** The new value: `"mirror.example.com/library/nginx"`. */
+  gives: string;
+  /** Once the edits are made: `replaced "nginx" with the mirror's "mirror.example.com/library/nginx"`. */
+  done: string;
+  /** What follows "Pods get": `the mirror's "mirror.example.com/library/nginx" instead of "nginx"`. */
+  coming: string;
+}>;
 
 export type RuleContext<Options, Needs extends FactName = never> = Readonly<{
   workload: Workload;
@@ -108,7 +121,7 @@ export type ConfiguredRule = Configured<Rule>;
 
 /**
  * Types the options that `check` receives by the defaults of their schemas, its facts by what it needs, and its reports by its
- * messages; erases all of that for the list of rules.
+ * messages. The rule that it returns keeps only the type of its messages.
  */
 export function defineRule<
   const Schemas extends OptionSchemas,
@@ -119,11 +132,14 @@ export function defineRule<
     readonly options: Schemas;
     readonly needs: readonly Needs[];
   },
-): Rule {
-  return rule as unknown as Rule;
+): RuleWith<Says> {
+  return rule as unknown as RuleWith<Says>;
 }
 
-/** A report of whichever rule. */
+/** A rule of which the messages are known. */
+type RuleWith<Says extends Messages> = Omit<Rule, 'messages'> & Readonly<{ messages: Says }>;
+
+/** A report of any rule. */
 export type AnyReport = Found & Readonly<{ messageId: string; params?: unknown }>;
 
 type OptionsOf<Schemas extends OptionSchemas> = {

@@ -17,7 +17,7 @@ export function resolveSkips({ skips, namespace }: Workload, { skip }: PolicySec
   const problems: Problem[] = [];
   for (const { at, rules } of skips) {
     if (rules === 'too-long') {
-      const message = `is longer than ${LONGEST_SKIP} characters and was ignored: list each rule once`;
+      const message = `${SKIP_ANNOTATION} is longer than ${LONGEST_SKIP} characters and is ignored: list each rule once`;
       problems.push({ messageId: 'too-long', message, at, atMost: 'warn' });
       continue;
     }
@@ -31,15 +31,24 @@ export function resolveSkips({ skips, namespace }: Workload, { skip }: PolicySec
 
 function explain(rule: string, skip: SkipPolicy): Pick<Problem, 'messageId' | 'message'> {
   if (!skip.known.includes(rule)) {
-    const message = `is no rule, so ${SKIP_ANNOTATION} does nothing; rules are ${skip.known.join(', ')}`;
+    const message = `not a rule, so ${SKIP_ANNOTATION} ignores it: run pullguard rules to list them`;
     return { messageId: 'unknown-rule', message };
   }
   const allowed = [...skip.rules].map((id) => quote(id)).join(', ');
   if (allowed === '') {
-    return { messageId: 'no-skipping', message: 'may not be skipped, as the policy allows no skipping' };
+    return {
+      messageId: 'no-skipping',
+      message: 'rule cannot be skipped, as the policy allows no skipping: see skip in the policy',
+    };
   }
   if (!skip.rules.has(rule)) {
-    return { messageId: 'not-this-rule', message: `may not be skipped; the policy allows ${allowed}` };
+    return {
+      messageId: 'not-this-rule',
+      message: `rule cannot be skipped, as the policy allows only ${allowed}: see skip in the policy`,
+    };
   }
-  return { messageId: 'not-here', message: 'may not be skipped in this namespace, says the policy' };
+  return {
+    messageId: 'not-here',
+    message: 'rule cannot be skipped in this namespace: see skip.namespaces in the policy',
+  };
 }

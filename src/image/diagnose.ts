@@ -22,7 +22,7 @@ import {
 } from './reference.ts';
 import { suggestReference } from './suggest.ts';
 
-/** Why an address cannot be parsed. The list is closed; `malformed` is what none of the others describes better. */
+/** Why an image reference cannot be parsed. The list is closed; `malformed` is what none of the others describes better. */
 export const REFERENCE_PROBLEM_CODES = [
   'empty',
   'placeholder',
@@ -45,17 +45,17 @@ export const REFERENCE_PROBLEM_CODES = [
 export type ReferenceProblemCode = (typeof REFERENCE_PROBLEM_CODES)[number];
 
 /**
- * `message` completes the sentence "this address is wrong: …" and quotes no credential. `suggestion` is an address that
- * does parse and that was probably meant; absent when there is no likely one.
+ * `message` says what is wrong with an image reference and quotes no credential. `suggestion` is a reference that does parse and that
+ * was probably meant; absent when there is no likely one.
  */
 export type ReferenceProblem = Readonly<{ code: ReferenceProblemCode; message: string; suggestion?: string }>;
 
 type Diagnosis = Omit<ReferenceProblem, 'suggestion'>;
 
-/** Explains an address that `readReference` refused. For one that parses the answer is meaningless. */
+/** Explains an image reference that `readReference` refused. For one that parses the answer is meaningless. */
 export function diagnoseReference(written: string): ReferenceProblem {
   if (written.length > LONGEST_IMAGE) {
-    return say('too-long', `the image reference has ${written.length} characters, above the limit of ${LONGEST_IMAGE}`);
+    return say('too-long', `image has ${written.length} characters, above the limit of ${LONGEST_IMAGE}`);
   }
   const diagnosis = diagnoseText(written) ?? diagnoseShown(redact(written), written.length);
   const suggestion = diagnosis.code === 'placeholder' ? undefined : suggestReference(written);
@@ -68,17 +68,16 @@ function say(code: ReferenceProblemCode, message: string): Diagnosis {
 
 /** What is wrong with the text as a whole, before its parts mean anything. */
 function diagnoseText(written: string): Diagnosis | undefined {
-  if (written === '') return say('empty', 'the image address is empty');
+  if (written === '') return say('empty', 'image is empty (an unset variable?)');
   const placeholder = describePlaceholder(written);
   if (placeholder !== undefined) return say('placeholder', placeholder);
   return diagnoseKind(written) ?? diagnoseCharacters(written);
 }
 
-/** What is wrong with the parts of an address, of which only those are quoted that may be shown. */
+/** What is wrong with the parts of a reference, of which only those are quoted that may be shown. */
 function diagnoseShown(shown: string, length: number): Diagnosis {
-  if (shown.includes(HIDDEN))
-    return say('userinfo', 'credentials do not belong in an image address but in a pull secret');
-  if (shown === TOO_LONG && length > 1) return say('too-long', `no image address has ${length} characters`);
+  if (shown.includes(HIDDEN)) return say('userinfo', 'credentials belong in a pull secret, not in an image');
+  if (shown === TOO_LONG && length > 1) return say('too-long', `image has ${length} characters, which is too long`);
   return diagnoseParts(shown);
 }
 
@@ -91,11 +90,11 @@ function diagnoseParts(written: string): Diagnosis {
     diagnoseLength(parts) ??
     diagnoseTag(parts) ??
     diagnoseDigest(parts) ??
-    say('malformed', 'this is not an image address')
+    say('malformed', 'not an image reference')
   );
 }
 
-/** A number with an exponent, wherever digits stand in an address. */
+/** A number with an exponent, wherever digits stand in a reference. */
 function diagnoseNumber({ domain = '', path, tag = '', digest = '' }: ReferenceParts): Diagnosis | undefined {
   const places = [
     ['bad-host', domain],
@@ -107,48 +106,48 @@ function diagnoseNumber({ domain = '', path, tag = '', digest = '' }: ReferenceP
     const [number] = text.match(PRINTED_NUMBER) ?? [];
     if (number === undefined) continue;
     const quoted = quote(number, 40);
-    return say(code, `${quoted} is a number that a template printed with an exponent: put it in quotes in its values`);
+    return say(code, `${quoted} is a number that a template printed with an exponent: quote it in the values`);
   }
   return undefined;
 }
 
-/** Addresses of another kind than an image's. */
+/** What is a URL or a path, and not an image. */
 function diagnoseKind(written: string): Diagnosis | undefined {
-  if (isFilePath(written)) return say('malformed', 'this is a file path; images are pulled from registries only');
-  if (isGitRepository(written)) return say('malformed', 'this is the address of a git repository, not of an image');
+  if (isFilePath(written)) return say('malformed', 'file path, but images are pulled from registries only');
+  if (isGitRepository(written)) return say('malformed', 'URL of a Git repository, not an image');
   const at = findUserinfo(written);
   if (at >= 0) return say('userinfo', describeUserinfo(written.slice(at + 1)));
   const scheme = schemeOf(written);
-  return scheme === '' ? undefined : say('scheme', `an image address has no scheme, leave out ${quote(scheme, 40)}`);
+  return scheme === '' ? undefined : say('scheme', `an image has no scheme: remove ${quote(scheme, 40)}`);
 }
 
 function describeUserinfo(rest: string): string {
   return rest.includes('/')
-    ? 'credentials do not belong in an image address but in a pull secret'
-    : 'what stands before "@" reads as credentials, which belong in a pull secret (a digest is written @sha256:…)';
+    ? 'credentials belong in a pull secret, not in an image'
+    : 'text before "@" is read as credentials, which belong in a pull secret (a digest is written @sha256:…)';
 }
 
 function diagnoseCharacters(written: string): Diagnosis | undefined {
-  if (/\s/.test(written)) return say('whitespace', `the address ${describeSpace(written)}`);
+  if (/\s/.test(written)) return say('whitespace', `image ${describeSpace(written)}`);
   const control = /[\p{Cc}\p{Cf}]/u.exec(written)?.[0];
   if (control !== undefined) {
-    return say('control-character', `the address contains an invisible character (${codePoint(control)})`);
+    return say('control-character', `image contains an invisible character (${codePoint(control)})`);
   }
   const foreign = /[^\0-\x7f]/u.exec(written)?.[0];
   if (foreign === undefined) return undefined;
-  return say('non-ascii', `the address contains ${quote(foreign)} (${codePoint(foreign)}), only ASCII is allowed`);
+  return say('non-ascii', `image contains ${quote(foreign)} (${codePoint(foreign)}), only ASCII is allowed`);
 }
 
 function describeSpace(written: string): string {
   const trimmed = written.trim();
-  if (trimmed === '') return 'is only white space';
+  if (trimmed === '') return 'is only whitespace';
   if (!written.startsWith(trimmed)) return `starts with ${nameSpace(written.charAt(0))}`;
   if (!written.endsWith(trimmed)) return `ends with ${nameSpace(written.charAt(written.length - 1))}`;
   return `contains ${nameSpace(/\s/.exec(written)?.[0] ?? '')}`;
 }
 
 function nameSpace(char: string): string {
-  return SPACES[char] ?? `a white space character (${codePoint(char)})`;
+  return SPACES[char] ?? `a whitespace character (${codePoint(char)})`;
 }
 
 const SPACES: Readonly<Record<string, string>> = {
@@ -162,7 +161,7 @@ function codePoint(char: string): string {
   return `U+${(char.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}`;
 }
 
-/** One character as messages show it: quoted, or named where quotes and escapes would make a riddle of it. */
+/** One character as messages show it: quoted, or named where quotes and escapes would be hard to read. */
 function nameCharacter(char: string): string {
   return CHARACTERS[char] ?? quote(char);
 }
@@ -178,7 +177,7 @@ const BARE_IPV6 = /^[0-9a-f]*(?::[0-9a-f]*){2,}(?:%\w+)?$/i;
 
 function diagnoseDomain({ domain, path, tag }: ReferenceParts): Diagnosis | undefined {
   if (domain === undefined || isDomain(domain) || isPath(domain)) return undefined;
-  if (BARE_IPV6.test(domain)) return say('bad-host', 'an IPv6 address is written in brackets: [2001:db8::1]');
+  if (BARE_IPV6.test(domain)) return say('bad-host', 'IPv6 address must be in brackets: [2001:db8::1]');
   const { host, port = '' } = splitDomain(domain);
   if (!isHost(host)) return say('bad-host', describeHost(host));
   // No host of one word has such a port: `app:feature/login` is a name and the branch it was built from.
@@ -189,10 +188,10 @@ function diagnoseDomain({ domain, path, tag }: ReferenceParts): Diagnosis | unde
 }
 
 function describeHost(host: string): string {
-  if (host === '') return 'the host before ":" is missing (an unset variable?)';
-  if (host === '[') return 'the "[" of an IPv6 address needs its "]"';
+  if (host === '') return 'host before ":" is missing (an unset variable?)';
+  if (host === '[') return '"[" of an IPv6 address has no "]"';
   const subject = `host ${quote(host, 80)}`;
-  if (/^\[.*\]$/.test(host)) return `${subject} may hold only hex digits and ":" between its brackets`;
+  if (/^\[.*\]$/.test(host)) return `${subject} may have only hex digits and ":" between its brackets`;
   const character = /[^A-Za-z0-9.-]/.exec(host)?.[0];
   if (character !== undefined) return `${subject} cannot contain ${nameCharacter(character)}`;
   if (host.endsWith('.')) return `${subject} ends with a "."`;
@@ -201,54 +200,55 @@ function describeHost(host: string): string {
 }
 
 function describePort(host: string, port: string): string {
-  if (port === '') return `no port number follows ${quote(`${host}:`, 80)} (an unset variable?)`;
+  if (port === '') return `port after ${quote(`${host}:`, 80)} is missing (an unset variable?)`;
   const digits = /^([0-9]+):/.exec(port)?.[1];
   return digits === undefined
     ? `${quote(port, 40)} after ${quote(host, 80)} is not a port number`
-    : `a "/" and not a ":" has to follow the port ${quote(digits, 40)}`;
+    : `port ${quote(digits, 40)} must be followed by "/", not ":"`;
 }
 
 function diagnosePath({ domain, path }: ReferenceParts): Diagnosis | undefined {
   if (isImageId(path)) {
-    return say('malformed', '64 hex digits are an image id, not a name; a digest is written name@sha256:…');
+    return say('malformed', '64 hex digits are an image ID, not a name (a digest is written name@sha256:…)');
   }
   if (isPath(path)) return undefined;
-  if (path === '') return say('malformed', 'the repository name is missing');
+  if (path === '') return say('malformed', 'repository name is missing');
   const character = /[^A-Za-z0-9._/-]/.exec(path)?.[0];
   if (character !== undefined) {
-    return say('malformed', `a repository name cannot contain ${nameCharacter(character)}`);
+    return say('malformed', `repository name cannot contain ${nameCharacter(character)}`);
   }
   if (path !== path.toLowerCase()) return say('uppercase', 'repository name must be lowercase');
   return say('malformed', describeComponent(path.split('/'), domain));
 }
 
 function describeComponent(components: readonly string[], domain: string | undefined): string {
-  if (components[0] === '' && domain === undefined) return 'nothing stands before the first "/" (an unset variable?)';
+  if (components[0] === '' && domain === undefined)
+    return 'registry or namespace before the first "/" is missing (an unset variable?)';
   const wrong = components.find((text) => !isPath(text)) ?? '';
-  if (wrong === '') return 'the repository name has a "/" too many (at its start or end, or two in a row)';
+  if (wrong === '') return 'repository name has an extra "/" (at its start or end, or two in a row)';
   if (!/^[a-z0-9].*[a-z0-9]$/.test(wrong)) return `${quote(wrong, 80)} must start and end with a letter or digit`;
-  return `${quote(wrong, 80)} may hold one ".", one or two "_" or any number of "-" in a row, and no mixture`;
+  return `${quote(wrong, 80)} has invalid separators: use one ".", one or two "_", or any number of "-" in a row`;
 }
 
 function diagnoseLength({ domain, path }: ReferenceParts): Diagnosis | undefined {
   const isHostName = domain === undefined || isDomain(domain);
   const repository = isHostName ? normalizeName(domain, path).repository : `${domain}/${path}`;
   if (fitsLength({ repository })) return undefined;
-  const counted = repository === path || !isHostName ? '' : ', with the "library/" of Docker Hub';
+  const counted = repository === path || !isHostName ? '' : ' including "library/" of Docker Hub';
   return say(
     'too-long',
-    `the repository name has ${repository.length} characters${counted}; at most ${MAX_REPOSITORY_LENGTH} are allowed`,
+    `repository name has ${repository.length} characters${counted}, above the limit of ${MAX_REPOSITORY_LENGTH}`,
   );
 }
 
 function diagnoseTag({ domain, path, tag }: ReferenceParts): Diagnosis | undefined {
   if (tag === undefined || isTag(tag)) return undefined;
-  if (tag === '') return say('empty-tag', 'nothing follows the ":" where the tag should be (an unset variable?)');
+  if (tag === '') return say('empty-tag', 'tag after ":" is missing (an unset variable?)');
   if (tag.includes('/')) return say('bad-tag', describeColonInPath({ domain, path, tag }));
   return tag.includes(':') ? diagnoseColons(tag.split(':'), path) : say('bad-tag', describeTag(tag));
 }
 
-/** A ":" with a "/" after it: of a Google project, of a second registry, of a branch as the tag, or of who knows what. */
+/** A ":" with a "/" after it: of a Google project, of a second registry, of a branch as the tag, or of anything else. */
 function describeColonInPath({
   domain = '',
   path,
@@ -256,37 +256,37 @@ function describeColonInPath({
 }: Readonly<{ domain?: string | undefined; path: string; tag: string }>): string {
   const word = tag.slice(0, tag.indexOf('/'));
   if (GOOGLE_PROJECT.test(`${domain}/${path}:${tag}`)) {
-    return `the ":" of the Google project ${quote(`${path}:${word}`, 60)} is written "/" in an image`;
+    return `":" of the Google project ${quote(`${path}:${word}`, 60)} must be "/" in an image`;
   }
   if (domain !== '' && isDomain(`${path}:${word}`) && (path === 'localhost' || path.includes('.'))) {
-    return `a registry follows the registry: leave out ${quote(domain, 60)} or ${quote(`${path}:${word}`, 60)}`;
+    return `image has two registries: remove ${quote(domain, 60)} or ${quote(`${path}:${word}`, 60)}`;
   }
   return tag.includes(':')
-    ? `the ":" after ${quote(path, 60)} stands inside the path; only the tag follows a ":", at the end`
+    ? `":" after ${quote(path, 60)} is inside the path: only the tag at the end follows a ":"`
     : describeTag(tag);
 }
 
 function diagnoseColons(tags: readonly string[], path: string): Diagnosis {
   const [first = ''] = tags;
   if (DIGEST_LENGTHS.has(tags.at(-2) ?? '')) {
-    return say('bad-digest', 'a digest is written after "@", not after ":"');
+    return say('bad-digest', 'digest must follow "@", not ":"');
   }
-  if (tags.includes('')) return say('empty-tag', 'there is a ":" too many before or after the tag');
+  if (tags.includes('')) return say('empty-tag', 'extra ":" before or after the tag');
   if (path.includes('.') && /^(?:80|443|[0-9]{4,5})$/.test(first)) {
-    return say('bad-port', `a "/" and not a ":" has to follow the port ${quote(first)}`);
+    return say('bad-port', `port ${quote(first)} must be followed by "/", not ":"`);
   }
   const count = tags.length === 2 ? 'two' : String(tags.length);
   const shown = tags.slice(0, 3).map((text) => quote(text, 40));
-  return say('two-tags', `${count} tags (${shown.join(', ')}), only one is allowed`);
+  return say('two-tags', `image has ${count} tags (${shown.join(', ')}), only one is allowed`);
 }
 
 function describeTag(tag: string): string {
   if (tag.length > MAX_TAG_LENGTH) {
-    return `the tag has ${tag.length} characters, at most ${MAX_TAG_LENGTH} are allowed`;
+    return `tag has ${tag.length} characters, above the limit of ${MAX_TAG_LENGTH}`;
   }
   const subject = `tag ${quote(tag, 80)}`;
   if (/^[~^<>=]+v?\d|^\*$|\.\*$/.test(tag)) {
-    return `${subject} reads as a range of versions; an image has one exact tag`;
+    return `${subject} is a version range, but an image needs one exact tag`;
   }
   const character = /[^A-Za-z0-9_.-]/.exec(tag)?.[0];
   return character === undefined
@@ -304,23 +304,24 @@ function diagnoseDigest({ digest }: ReferenceParts): Diagnosis | undefined {
 }
 
 function describeNoDigest(digest: string): string {
-  if (digest === '') return 'nothing follows the "@" where the digest should be (an unset variable?)';
-  if (isImageId(digest.toLowerCase())) return 'the digest lacks its algorithm: it is written @sha256:…';
+  if (digest === '') return 'digest after "@" is missing (an unset variable?)';
+  if (isImageId(digest.toLowerCase())) return 'digest has no algorithm: write @sha256:…';
   const algorithm = [...DIGEST_LENGTHS.keys()].find((known) => digest.startsWith(known));
-  if (algorithm !== undefined) return `a ":" and hex digits have to follow the ${algorithm} of a digest`;
-  return `${quote(`@${digest}`, 60)} is not a digest (sha256:… with 64 hex digits); a tag is written after ":"`;
+  if (algorithm !== undefined) return `digest algorithm ${algorithm} must be followed by ":" and hex digits`;
+  return `${quote(`@${digest}`, 60)} is not a digest (sha256:… with 64 hex digits); a tag follows ":"`;
 }
 
 function describeDigest(algorithm: string, hex: string): string {
   const lower = algorithm.toLowerCase();
   const length = DIGEST_LENGTHS.get(lower);
   if (length === undefined) {
-    return `unknown digest algorithm ${quote(algorithm, 40)}, known are ${[...DIGEST_LENGTHS.keys()].join(', ')}`;
+    return `unknown digest algorithm ${quote(algorithm, 40)}: use one of ${[...DIGEST_LENGTHS.keys()].join(', ')}`;
   }
-  if (lower !== algorithm) return `a digest's algorithm is written in lower case: ${lower}`;
-  if (/^[0-9a-f]+:/.test(hex)) return 'the tag stands before the digest: name:tag@sha256:…';
+  if (lower !== algorithm) return `digest algorithm must be lowercase: ${lower}`;
+  if (/^[0-9a-f]+:/.test(hex)) return 'tag must come before the digest: name:tag@sha256:…';
   const character = /[^0-9a-fA-F]/.exec(hex)?.[0];
-  if (character !== undefined) return `a ${algorithm} digest has hex digits only, no ${nameCharacter(character)}`;
-  if (hex !== hex.toLowerCase()) return `a ${algorithm} digest is written in lower-case hex digits only`;
-  return `a ${algorithm} digest has ${length} hex digits, this one has ${hex.length}`;
+  if (character !== undefined)
+    return `${algorithm} digest cannot contain ${nameCharacter(character)}: use hex digits only`;
+  if (hex !== hex.toLowerCase()) return `${algorithm} digest must be lowercase`;
+  return `${algorithm} digest must have ${length} hex digits, this one has ${hex.length}`;
 }

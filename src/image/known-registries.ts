@@ -27,7 +27,7 @@ const WITHOUT_DOTS: ReadonlySet<string> = new Set([
   ...['docker.io', 'ghcr.io', 'k8s.gcr.io', 'lscr.io', 'mcr.microsoft.com', 'registry.k8s.io'],
 ]);
 
-/** Registries that anybody may use, but for those above. Their users choose names that may have dots, and hardly these ones. */
+/** Public registries, but for those above. Their users choose names that may have dots, and hardly these ones. */
 const OTHER_PUBLIC: ReadonlySet<string> = new Set(['gcr.io', 'public.ecr.aws', 'quay.io', 'registry.gitlab.com']);
 
 /**
@@ -50,24 +50,24 @@ const MOVES: readonly Move[] = [
   {
     // kubernetes.io/blog/2023/02/06/k8s-gcr-io-freeze-announcement
     from: /^k8s\.gcr\.io\//,
-    what: 'k8s.gcr.io has been frozen since April 2023, and may be turned off',
+    what: 'k8s.gcr.io is frozen since April 2023 and may be shut down',
     to: 'registry.k8s.io/',
   },
   {
     // github.com/kubernetes-sigs/kubebuilder/discussions/3907
     from: /^gcr\.io\/kubebuilder\/kube-rbac-proxy(?=[:@]|$)/,
-    what: 'gcr.io/kubebuilder was given up in March 2025',
+    what: 'gcr.io/kubebuilder is unavailable since March 2025',
     to: 'quay.io/brancz/kube-rbac-proxy',
   },
   {
     // github.com/bitnami/containers/issues/83267; "latest" of some images has stayed.
     from: /^docker\.io\/bitnami\/(?=[^:@]+:(?!latest$)[^@]+$)/,
-    what: 'Bitnami moved its images with a version to bitnamilegacy in September 2025, where they get no updates',
+    what: 'Bitnami moved its versioned images to bitnamilegacy in September 2025, without updates',
     to: 'docker.io/bitnamilegacy/',
   },
 ];
 
-/** What became of an image that its registry has given up, and its new address. */
+/** What became of an image that its registry no longer provides, and the image to use instead. */
 export function findMove(address: string): Readonly<{ what: string; to: string }> | undefined {
   const move = MOVES.find(({ from }) => from.test(address));
   return move === undefined ? undefined : { what: move.what, to: address.replace(move.from, move.to) };

@@ -3,15 +3,15 @@ import { HIDDEN_OBJECT, redact } from '../text/redact.ts';
 import { splitReference } from './reference.ts';
 
 /**
- * What stands where an image reference belongs and names none: what templates leave behind, and addresses of web pages,
- * files and git repositories.
+ * What stands where an image belongs and is none: what templates leave behind, and URLs and paths of web pages, files and Git
+ * repositories.
  */
 
 /** `@TAG@`, `@@TAG@@` between separators; `p@SSWORD@` is none. */
 const AT_SIGNS = /(?<!\w)@@?[A-Z_][A-Z0-9_]*@@?(?!\w)/;
 
 /**
- * What template languages and documentation put where a value belongs. None of them can be part of an address:
+ * What template languages and documentation put where a value belongs. None of them can be part of an image reference:
  * `${TAG}`, `$(TAG)`, `$TAG`, `${{ matrix.tag }}`, `{{ .Values.image }}`, `#{TAG}#`, `{TAG}`, `[[TAG]]`, `((tag))`, `[TAG]`,
  * `<image_address>`, `%TAG%`, `%s`, `%(tag)s`, `ko://…`, `@TAG@`, `@@TAG@@`.
  */
@@ -39,7 +39,7 @@ const PLACEHOLDER = new RegExp(
 /** Go's answer to a missing value or one of another type, which Helm passes on: `<no value>`, `%!s(float64=1.25)`. */
 const MISPRINT = /<(?:no value|nil)>|%!\w?\([^()]*\)?/;
 
-/** Words that stand for a value nobody filled in. They are legal, so this alone is no reason to refuse an address. */
+/** Words that stand for a value that was not filled in. They are valid, so this alone is no reason to deny an image. */
 const STAND_IN =
   /^(?:__\w+__|null|nil|none|undefined|todo|tbd|x{3,}|x\.y\.z|(?:change|replace|fill)[-_]?(?:me|this)|(?:your|insert)[-_][\w-]+|(?:image|registry|repo|repository)[-_](?:address|host|name|tag|url))$/i;
 
@@ -58,18 +58,20 @@ export function isStandIn(word: string): boolean {
   return STAND_IN.test(word) || CAPITALS.test(word);
 }
 
-/** What a template left in an address that cannot be parsed; undefined when there is nothing of the kind. */
+/** What a template left in a reference that cannot be parsed; undefined when there is nothing of the kind. */
 export function describePlaceholder(written: string): string | undefined {
   // What may be a password is not searched, for the finding is quoted.
   const searched = redact(written);
-  if (searched.includes(HIDDEN_OBJECT)) return 'a template printed a whole object here, not an address';
+  if (searched.includes(HIDDEN_OBJECT)) return 'a template printed a whole object instead of an image';
   const misprint = MISPRINT.exec(searched)?.[0];
-  if (misprint !== undefined) return `a template had no usable value here: it printed ${quote(misprint, 40)}`;
+  if (misprint !== undefined) return `a template had no value here, it printed ${quote(misprint, 40)}: set the value`;
   const placeholder =
     PLACEHOLDER.exec(searched)?.[0] ?? searched.split(/[/:@]/).find(isStandIn) ?? findFillIn(searched);
-  const todo = 'has to be replaced before the manifest is applied';
-  if (placeholder !== undefined) return `a placeholder was left in: ${quote(placeholder, 40)} ${todo}`;
-  return AT_SIGNS.test(written) ? `a placeholder between "@" signs was left in; it ${todo}` : undefined;
+  if (placeholder !== undefined)
+    return `placeholder ${quote(placeholder, 40)} was not replaced: replace it before applying the manifest`;
+  return AT_SIGNS.test(written)
+    ? 'placeholder between "@" signs was not replaced: replace it before applying the manifest'
+    : undefined;
 }
 
 /** Web sites that are taken for the registry of the images they show, and that registry. */
@@ -81,7 +83,7 @@ const REGISTRIES: ReadonlyMap<string, string> = new Map([
   ['gitlab.com', 'registry.gitlab.com'],
 ]);
 
-/** Pages and API calls whose address people copy, without the scheme, and the image they are about. */
+/** Pages and API calls whose URL people copy, without the scheme, and the image they are about. */
 const PAGES: readonly (readonly [page: RegExp, image: string])[] = [
   [/^hub\.docker\.com\/layers\/(?:library\/)?([^/]+(?:\/[^/]+)?)\/([^/]+)\/images\/.*$/, '$1:$2'],
   [/^hub\.docker\.com\/(?:_|r\/library|r)\/([^?#]+?)(?:\/(?:tags|general|builds))?\/?(?:[?#].*)?$/, '$1'],
@@ -102,7 +104,7 @@ const GIT_REPOSITORY = /^(?:git@|(?:git|ssh|git\+\w+):\/\/)|\.git$/;
 
 /**
  * The image that a web page or a registry's API call is about: `hub.docker.com/_/nginx` → `nginx`. The empty text when it
- * is about no single one, undefined when the address is neither.
+ * is about no single one, undefined when the URL is neither.
  */
 export function readWebPage(address: string): string | undefined {
   const row = PAGES.find(([page]) => page.test(address));
@@ -118,12 +120,12 @@ export function isFileName(name: string): boolean {
   return FILE_NAME.test(name);
 }
 
-/** Whether an address that cannot be parsed is the path of a file. */
+/** Whether a reference that cannot be parsed is the path of a file. */
 export function isFilePath(written: string): boolean {
   return FILE_PATH.test(written) || (written.startsWith('/') && isFileName(written));
 }
 
-/** Whether an address that cannot be parsed is the one of a git repository. */
+/** Whether a reference that cannot be parsed is the URL of a Git repository. */
 export function isGitRepository(written: string): boolean {
   return GIT_REPOSITORY.test(written);
 }

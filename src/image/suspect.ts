@@ -14,7 +14,7 @@ import {
 /** The highest TCP port; the reference grammar takes any digits. */
 const MAX_PORT = 65_535;
 
-/** Registries that everybody writes often enough to swap two letters of; each slip is a host that someone may own. */
+/** Registries that are written often enough for two letters to be swapped; each typo is a host that an attacker may own. */
 const WELL_KNOWN: ReadonlySet<string> = new Set([
   'docker.io',
   'gcr.io',
@@ -27,14 +27,14 @@ const WELL_KNOWN: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Says what is odd about an address that parses but hardly means what its author thinks; undefined when nothing is.
- * Never a reason to refuse: the runtime takes it.
+ * Says what is suspicious about a reference that parses but hardly means what its author thinks; undefined when nothing is.
+ * Never a reason to deny: the runtime takes it.
  */
 export function suspectReference(written: string, reference: ImageReference): string | undefined {
   return suspectForm(written, reference) ?? suspectPath(reference);
 }
 
-/** What is odd about the address itself, whatever its registry can have. */
+/** What is suspicious about the reference itself, whatever its registry can have. */
 export function suspectForm(written: string, reference: ImageReference): string | undefined {
   return (
     suspectBareName(written, reference) ??
@@ -49,12 +49,12 @@ function suspectBareName(written: string, { registry, repository, tag }: ImageRe
   const name = written.split(/[:@]/, 1)[0] ?? '';
   if (registry !== DOCKER_HUB || repository !== `library/${name}`) return undefined;
   const asTag = tag === undefined ? '' : ` with tag ${quote(tag, 40)}`;
-  const readAs = `this is read as the Docker Hub image ${quote(name, 60)}${asTag}`;
-  if (isFileName(name)) return `${readAs}; a runtime pulls from registries only and reads no files`;
-  if (looksLikeHost(name, tag)) return `${readAs}; a registry needs "/" and a repository after it`;
-  if (isStandIn(name)) return `${readAs}; it looks like a placeholder that was never replaced`;
+  const readAs = `image is read as ${quote(name, 60)}${asTag} on Docker Hub`;
+  if (isFileName(name)) return `${readAs}, as images are pulled from registries only: push it to a registry`;
+  if (looksLikeHost(name, tag)) return `${readAs}: add "/" and a repository after the registry`;
+  if (isStandIn(name)) return `${readAs}, but looks like a placeholder: replace it`;
   if (DIGEST_LENGTHS.has(name) && tag !== undefined) {
-    return `${readAs}; a digest needs a name before it: name@${name}:…`;
+    return `${readAs}: write a digest as name@${name}:…`;
   }
   return undefined;
 }
@@ -69,43 +69,44 @@ function looksLikeHost(name: string, tag: string | undefined): boolean {
 
 function suspectWebPage(written: string, { registry }: ImageReference): string | undefined {
   const image = readWebPage(written);
-  if (image === '') return "this is the address of a registry's API, not of an image";
-  if (image !== undefined) return `this is the address of a web page; the image is ${quote(image)}`;
+  if (image === '') return "URL of a registry's API, not an image";
+  if (image !== undefined) return `URL of a web page, not an image: use ${quote(image)}`;
   const actual = registryOfSite(registry);
-  return actual === undefined ? undefined : `${registry} is a web site, its registry is ${actual}`;
+  return actual === undefined ? undefined : `${registry} is a website, not a registry: use ${actual}`;
 }
 
 function suspectHost({ registry }: ImageReference): string | undefined {
   const { host, port } = splitDomain(registry);
   if (port !== undefined && (Number(port) > MAX_PORT || Number(port) === 0)) {
-    return `port ${quote(port, 40)} of ${quote(host, 60)} is out of range`;
+    return `port ${quote(port, 40)} of ${quote(host, 60)} is out of range: use 1 to ${MAX_PORT}`;
   }
   const meant = swapLetters(host).find((swapped) => WELL_KNOWN.has(swapped));
-  if (meant !== undefined && !WELL_KNOWN.has(host)) return `host ${quote(host)} looks like a slip for ${quote(meant)}`;
+  if (meant !== undefined && !WELL_KNOWN.has(host))
+    return `host ${quote(host)} looks like a typo; did you mean ${quote(meant)}?`;
   const lower = host.toLowerCase();
   if (host === lower) return undefined;
   return /[.:]/.test(registry)
-    ? `host ${quote(host, 60)} has upper-case letters: kubelet compares letter by letter and uses no pull secret for ${quote(lower, 60)}`
-    : `${quote(host, 60)} has upper-case letters, so it is read as a registry host and not as a part of the repository name`;
+    ? `host ${quote(host, 60)} has uppercase letters, so kubelet ignores pull secrets for ${quote(lower, 60)}: write it in lowercase`
+    : `${quote(host, 60)} has uppercase letters, so it is read as a registry, not as part of the repository: write it in lowercase`;
 }
 
 function suspectPath(reference: ImageReference): string | undefined {
   const { registry, repository } = reference;
   const second = findSecondRegistry(reference);
-  if (second === registry) return `the registry ${quote(registry, 60)} stands there twice: leave out one of them`;
+  if (second === registry) return `image has the registry ${quote(registry, 60)} twice: remove one`;
   if (second !== undefined) {
-    return `a registry follows the registry: leave out ${quote(registry, 60)} or ${quote(second, 60)}`;
+    return `image has two registries: remove ${quote(registry, 60)} or ${quote(second, 60)}`;
   }
   const form = findOtherForm(reference);
   if (form === undefined) return undefined;
   const host = registry === DOCKER_HUB ? 'Docker Hub' : registry;
-  return `${host} has repositories of the form ${form} only, so ${quote(repository, 80)} is not there`;
+  return `${host} has only repositories of the form ${form}, so ${quote(repository, 80)} cannot exist: fix the image`;
 }
 
-/** What became of an image that its registry has given up; undefined when nothing is known of it. A mirror may have it still. */
+/** What became of an image that its registry no longer provides; undefined when nothing is known. A mirror may still have it. */
 export function describeMove(reference: ImageReference): string | undefined {
   const move = findMove(formatReference(reference));
-  return move === undefined ? undefined : `${move.what}; use ${quote(move.to, 120)}`;
+  return move === undefined ? undefined : `${move.what}: use ${quote(move.to, 120)}`;
 }
 
 /** Every text that two neighbouring letters in the wrong order may have been meant for. */
@@ -116,12 +117,12 @@ function swapLetters(host: string): readonly string[] {
 
 function suspectTag({ tag, digest }: ImageReference): string | undefined {
   if (tag === undefined || digest !== undefined) return undefined;
-  if (isStandIn(tag)) return `tag ${quote(tag, 60)} looks like a placeholder that was never replaced`;
-  if (isImageId(tag)) return 'the tag is 64 hex digits; a digest is written name@sha256:…';
-  if (tag.endsWith('.')) return `tag ${quote(tag, 60)} ends with a "."`;
+  if (isStandIn(tag)) return `tag ${quote(tag, 60)} looks like a placeholder: replace it`;
+  if (isImageId(tag)) return 'tag is 64 hex digits: write a digest as name@sha256:…';
+  if (tag.endsWith('.')) return `tag ${quote(tag, 60)} ends with ".": check for a typo`;
   if (looksPrinted(tag)) {
-    return `tag ${quote(tag, 60)} looks like a number that a template printed with an exponent; put it in quotes in its values`;
+    return `tag ${quote(tag, 60)} looks like a number that a template printed with an exponent: quote it in the values`;
   }
   const isSlip = tag !== 'latest' && /^la(?:test|tets|tset|st|stest|tes)$/i.test(tag);
-  return isSlip ? `tag ${quote(tag)} is another tag than "latest"` : undefined;
+  return isSlip ? `tag ${quote(tag)} looks like a typo; did you mean "latest"?` : undefined;
 }

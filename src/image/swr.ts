@@ -10,5 +10,10 @@ export const SWR_HOSTS = [
   'swr.*.*.otc.t-systems.com',
 ] as const;
 
+/** Whether a registry is likely to be SWR, in whichever region. */
+export function looksLikeSwr(registry: string): boolean {
+  return registry.startsWith('swr.');
+}
+
 /** The pull secret for SWR that CCE keeps in every namespace, and renews. What it holds under another name is a copy. */
 export const CCE_SECRET = 'default-secret';

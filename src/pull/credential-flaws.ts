@@ -7,7 +7,7 @@ export type UnreadToken = 'identity-token' | 'registry-token';
 /** Why an entry is no login at all. */
 type Lack = UnreadToken | 'empty' | 'no-user' | 'no-password';
 
-/** What an entry itself shows to make a login fail: to be told, never to be denied, as a password may be anything. */
+/** What an entry shows that makes a login likely to fail: a warning and never a denial, as a password may be anything. */
 type Doubt = 'user-line-break' | 'password-line-break' | 'space' | 'control' | 'shell' | 'placeholder' | 'no-key-file';
 
 export type CredentialFlaw = Lack | Doubt;
@@ -23,18 +23,18 @@ export type JudgedCredentials = Readonly<{
 
 /** What each is in words, to follow on what is wrong: `its password ends with a line break`. */
 export const FLAW_WORDS: Readonly<Record<CredentialFlaw, string>> = {
-  'identity-token': 'it has an identitytoken and no password, and kubelet does not read identity tokens',
-  'registry-token': 'it has a registrytoken and no password, and kubelet does not read registry tokens',
-  empty: 'it has no user and no password',
-  'no-user': 'it has no user',
+  'identity-token': 'it has an identitytoken instead of a password, which kubelet ignores',
+  'registry-token': 'it has a registrytoken instead of a password, which kubelet ignores',
+  empty: 'it has no username and password',
+  'no-user': 'it has no username',
   'no-password': 'it has no password',
-  'user-line-break': 'its user name has a line break in it',
+  'user-line-break': 'its username contains a line break',
   'password-line-break': 'its password ends with a line break (use printf, or echo -n)',
-  space: 'its user name or password starts or ends with a space',
-  control: 'its user name or password has control characters or line breaks in it',
-  shell: 'its user name or password has quotes, or the -n of echo, around it',
-  placeholder: 'a placeholder was left in its user name or password, fill it in',
-  'no-key-file': 'the password of _json_key is not the JSON of a key file',
+  space: 'its username or password starts or ends with a space',
+  control: 'its username or password contains control characters or line breaks',
+  shell: 'its username or password includes quotes, or the -n of echo',
+  placeholder: 'its username or password is a placeholder',
+  'no-key-file': 'the password of _json_key is not a JSON key file',
 };
 
 const HOUR_MS = 3_600_000;

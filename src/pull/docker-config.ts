@@ -35,7 +35,7 @@ export function readDockerConfig<Kept>(
       if (value === null) entries.clear();
       const problem = addEntries(value, 'auths', keep, entries);
       if (problem !== undefined) return problem;
-    } else if (/^httpheaders$/iu.test(member) && !isHeaders(value)) return 'HttpHeaders is not an object of texts';
+    } else if (/^httpheaders$/iu.test(member) && !isHeaders(value)) return 'HttpHeaders is not an object of strings';
   }
   return entries;
 }
@@ -145,7 +145,7 @@ function readEntry(entry: unknown, place: string): Credentials | string {
   for (const [name, value] of members) {
     const field = FIELD_NAMES.find((each) => FIELDS[each].test(name));
     if (field === undefined || value === null) continue;
-    if (typeof value !== 'string') return `${place}.${field} is not text`;
+    if (typeof value !== 'string') return `${place}.${field} is not a string`;
     fields[field] = value;
   }
   const { username, password } = fields;

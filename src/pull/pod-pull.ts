@@ -88,12 +88,12 @@ function listBeyond({ pullSecrets, images }: Workload, pulled: () => readonly Pu
   const beyond: string[] = [];
   if (pullSecrets.length > MOST_PULL_SECRETS) {
     beyond.push(
-      `lists ${pullSecrets.length} imagePullSecrets, above the limit of ${MOST_PULL_SECRETS}: none of them was checked`,
+      `Pod lists ${pullSecrets.length} imagePullSecrets, above the limit of ${MOST_PULL_SECRETS}, so none was checked: list fewer`,
     );
   }
   if (images.length > MOST_LOOKED_UP && pulled().length > MOST_LOOKED_UP) {
     beyond.push(
-      `has ${pulled().length} different images: only the first ${MOST_LOOKED_UP} were checked against pull secrets and registries`,
+      `Pod has ${pulled().length} different images, so only the first ${MOST_LOOKED_UP} were checked against pull secrets and registries: split the Pod`,
     );
   }
   return beyond;

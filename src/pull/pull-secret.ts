@@ -56,7 +56,7 @@ function judgeConfig(config: ConfigText, writtenAt?: number): Content {
   const found = readEntries(config, (credentials, token) => judgeCredentials(credentials, token, writtenAt));
   if (typeof found === 'string') {
     const isNewer = form === 'older' && listUnused(text, form).length > 0;
-    return { entries: [], malformed: isNewer ? `it is a config.json, and its type is ${DOCKERCFG}` : found };
+    return { entries: [], malformed: isNewer ? `it is a config.json, but its type is ${DOCKERCFG}` : found };
   }
   const isGood = found.size > 0 && [...found.values()].every(({ hasCredentials }) => hasCredentials);
   const unused = isGood ? [] : listUnused(text, form);

@@ -5,7 +5,7 @@ import type { ReferenceProblemCode } from '../image/diagnose.ts';
 import { findSuspicion, parseReference } from '../image/parse-reference.ts';
 import { redact } from '../text/redact.ts';
 
-/** What an address means, and what a policy makes of it; null is "none". Parts are those of the normalised reference. */
+/** What an image reference means, also under a policy; null is "none". Parts are those of the normalised reference. */
 export type ImageExplanation = Readonly<{
   /** As written, but for credentials. */
   image: string;
@@ -18,13 +18,13 @@ export type ImageExplanation = Readonly<{
   dockerHub: boolean;
   /** What pods need to pull it: from the mirror if it has one, as that is where it is pulled from. */
   pullSecret: string | null;
-  /** The address it is pulled from instead. */
+  /** The image that is pulled instead. */
   mirror: string | null;
-  /** What is odd about an address that is valid all the same. */
+  /** What is suspicious about an image that is valid. */
   suspicion?: string;
 }>;
 
-/** Explains an image address under a policy. Never throws. */
+/** Explains an image reference under a policy. Never throws. */
 export function explainImage(written: string, policy: Policy): ImageExplanation {
   const image = redact(written);
   const parsed = parseReference(written);
@@ -61,12 +61,12 @@ function findSecret(policy: Policy, reference: ImageReference): string | undefin
   return runs(policy, 'pull-secret-present') ? findPullSecret(policy, reference) : undefined;
 }
 
-/** A rule that is off gives nothing to anybody. */
+/** A rule that is off fixes nothing. */
 function runs({ rules }: Policy, id: string): boolean {
   return rules.some(({ rule }) => rule.id === id);
 }
 
-/** No pod is given an address on a mirror that is too long to be one. */
+/** A mirror is not used if the image on it would have too long a name. */
 function findPullableMirror(policy: Policy, reference: ImageReference): ImageReference | undefined {
   const mirror = runs(policy, 'mirror-used') ? findMirror(policy, reference) : undefined;
   return mirror !== undefined && fitsLength(mirror) ? mirror : undefined;

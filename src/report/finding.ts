@@ -5,7 +5,7 @@ import { escapeUnprintable, quote } from '../text/quote.ts';
 import { shorten } from '../text/quote.ts';
 import { redact } from '../text/redact.ts';
 
-/** Of a value that is only to be told from others: where there is a fix, its address is the one that has to be legible. */
+/** Of a value that only has to be recognised: where there is a fix, the new image is the one that has to be legible. */
 const SHORT_VALUE = 40;
 
 /** Above 4,096 characters in all the API server cuts every warning to this and drops the rest (`filters/warning.go`). */
@@ -20,10 +20,13 @@ const MAX_POD_WARNINGS = 7;
 /** A DNS label. The few names that are longer, up to 253 characters, would leave no room for what is wrong. */
 const MAX_NAME = 63;
 
-/** A person mends a few at a time; the API server keeps the whole message in events and audit logs. */
+/** A kind of container and its name, which is a DNS label as well. */
+const MAX_LABEL = 90;
+
+/** People fix a few at a time; the API server keeps the whole message in events and audit logs. */
 const MAX_DENIALS = 10;
 
-/** What was found, and what becomes of it: `"nginx": comes from docker.io; its pods get "mirror.example.com/…"`. */
+/** What is wrong, `"NGINX": repository name must be lowercase…`, or what was fixed: `added imagePullSecret "harbor" (…)`. */
 export function describeFinding(finding: Finding): string {
   const { value, rest } = wordsOf(finding);
   return value + rest;
@@ -35,7 +38,7 @@ export function nameSubject({ workload, label }: Pick<Finding, 'workload' | 'lab
   return escapeUnprintable(label === undefined ? object : `${object} ${label}`);
 }
 
-/** Why an object is refused, as the API server words its own refusals: one field error, or several in brackets. */
+/** Why an object is denied, worded as field errors of the API server: one, or several in brackets. */
 export function formatDenial(findings: readonly Finding[]): string | undefined {
   const denied = findings.filter(({ action }) => action === 'deny');
   const errors = [...new Set(denied.map((finding) => describeFieldError(finding)))];
@@ -58,7 +61,7 @@ export function formatWarnings(findings: readonly Finding[]): readonly string[] 
   const kept = dropNotices(lines, lines.length - most).slice(0, most);
   const left = lines.filter((line) => !kept.includes(line));
   const what = left.every((line) => line.startsWith(NOTICE)) ? [NOTICE, 'notices'] : ['', 'warnings'];
-  const rest = `${what[0]}${left.length} more ${what[1]} from pullguard; pullguard check lists those that need no cluster`;
+  const rest = `${what[0]}${left.length} more ${what[1]} from pullguard: run pullguard check to list those that need no cluster`;
   return [...kept, rest];
 }
 
@@ -74,41 +77,31 @@ type Words = Readonly<{ value: string; rest: string }>;
 
 /** Made once: a webhook answers, logs and sends Events of the same findings. */
 const wordsOf = memoizeByObject((finding: Finding): Words => {
-  const { message, fix } = finding;
-  const value = showValue(finding, fix === undefined ? undefined : SHORT_VALUE);
-  return { value, rest: escapeUnprintable(message + describeFix(finding)) };
+  const fix = describeFix(finding);
+  if (fix !== undefined) return { value: '', rest: escapeUnprintable(fix) };
+  const value = showValue(finding, finding.fix === undefined ? undefined : SHORT_VALUE);
+  return { value, rest: escapeUnprintable(finding.message) };
 });
 
-function showValue({ value }: Finding, limit?: number): string {
-  return value === undefined ? '' : `${quote(value, limit)}: `;
+function showValue({ value, namesValue }: Finding, limit?: number): string {
+  return value === undefined || namesValue === true ? '' : `${quote(value, limit)}: `;
 }
 
-function describeFix({ fixed, fix, workload }: Finding): string {
-  if (fix === undefined) return '';
-  switch (fixed) {
-    case 'now':
-      return `; given ${fix.gives}`;
-    case 'later':
-      return workload.kind === 'Pod' ? `; given ${fix.gives} in the cluster` : `; its pods get ${fix.gives}`;
-    case 'no':
-      return `; use ${fix.gives}`;
-  }
+/** What was done, or will be, about a finding; undefined where nothing is. */
+function describeFix({ fixed, fix, workload }: Finding): string | undefined {
+  if (fix === undefined || fixed === 'no') return undefined;
+  if (fixed === 'now') return fix.done;
+  return `${workload.kind === 'Pod' ? 'the Pod gets' : 'Pods get'} ${fix.coming}`;
 }
 
-/** As the API server words its own field errors: `spec.containers[0].image: Invalid value: "NGINX": repository name …`. */
+/** A field error of the API server, after the container: `container "web": spec.containers[0].image: Invalid value: "NGINX": …`. */
 function describeFieldError(finding: Finding): string {
   const type = finding.value === undefined ? 'Required value' : 'Invalid value';
-  const items = finding.faqItems.length === 0 ? '' : `, ${formatFaqItems(finding.faqItems)}`;
-  return `${formatFieldPath(finding.at)}: ${type}: ${describeFinding(finding)} (${finding.rule}${items})`;
+  const container = finding.label === undefined ? '' : `${escapeUnprintable(shorten(finding.label, MAX_LABEL))}: `;
+  return `${container}${formatFieldPath(finding.at)}: ${type}: ${describeFinding(finding)} (${finding.rule})`;
 }
 
-/** `FAQ check item 2`, `FAQ check items 7 and 8`. */
-function formatFaqItems(items: readonly number[]): string {
-  const last = items.at(-1) ?? '';
-  return items.length < 2 ? `FAQ check item ${last}` : `FAQ check items ${items.slice(0, -1).join(', ')} and ${last}`;
-}
-
-/** What and where first, the rule last: `Deployment/web container "app": "nginx": comes from docker.io; … (mirror-used)`. */
+/** What and where first, the rule last: `Deployment/web container "app": "NGINX": repository name … (reference-valid)`. */
 function describeWarning(finding: Finding): string {
   const { label, workload, rule, severity } = finding;
   const start = severity === 'notice' ? NOTICE : '';
@@ -117,7 +110,7 @@ function describeWarning(finding: Finding): string {
   const { value, rest } = wordsOf(finding);
   const limit = MAX_WARNING - `${start} (${rule})`.length;
   const room = limit - `${subject}: ${rest}`.length;
-  // What to do stands last, and is worth more than a long value; where the place says which it is, more than any.
+  // What to do stands last, and matters more than a long value; with a label, the value can be left out.
   let shown = value;
   if (shown.length > room) shown = showValue(finding, SHORT_VALUE);
   if (shown.length > room && label !== undefined) shown = '';

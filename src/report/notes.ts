@@ -9,9 +9,9 @@ export function listSkipped(skipped: Decision['skipped']): readonly string[] {
 
 const LACKS: Readonly<Record<Lack, string>> = {
   pullSecrets: 'pull secrets',
-  serviceAccounts: 'service accounts',
-  namespaces: 'the labels of namespaces',
-  registries: 'answers of registries, which are not asked here',
-  nodes: 'nodes',
-  budget: 'more time than there is for one object',
+  serviceAccounts: 'ServiceAccounts',
+  namespaces: 'Namespaces',
+  registries: 'registries, which are not asked here',
+  nodes: 'Nodes',
+  budget: 'more time than the limit for one object',
 };

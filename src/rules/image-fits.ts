@@ -14,21 +14,21 @@ const KEEP = 'set imagePullPolicy: IfNotPresent';
 
 const MESSAGES = {
   'too-large': ({ bytes, limitBytes, isAlways }: Sizes & Readonly<{ isAlways: boolean }>) => {
-    const advice = `make it smaller, or pull it on the nodes before (crictl pull)${isAlways ? ` and ${KEEP}` : ''}`;
-    return `is ${formatBytes(bytes, 'up')} compressed, more than the limit of ${formatBytes(limitBytes, 'down')}: kubelet gives up a pull that makes no progress; ${advice}`;
+    const advice = `make it smaller, or pull it on the nodes in advance (crictl pull)${isAlways ? ` and ${KEEP}` : ''}`;
+    return `image is ${formatBytes(bytes, 'up')} (compressed), above the limit of ${formatBytes(limitBytes, 'down')}, so its pull may be cut off (context canceled): ${advice}`;
   },
   'large-always': ({ bytes }: Sizes) =>
-    `is ${formatBytes(bytes, 'up')} compressed, and with imagePullPolicy: Always a start waits for the registry, and for all of it where the tag has moved; ${KEEP}`,
+    `image is ${formatBytes(bytes, 'up')} (compressed) and imagePullPolicy is Always, so Pods start late whenever the tag changes: ${KEEP}`,
   'disk-pressure': (nodes: Nodes) =>
-    `${nameNodes(nodes)} DiskPressure, no space for it: clear images (crictl rmi) or expand the disk`,
+    `${nameNodes(nodes)} DiskPressure (no space left on device): remove unused images (crictl rmi), or expand the disk`,
   'disk-too-small': ({ bytes, limitBytes, ...nodes }: Sizes & Nodes) =>
-    `does not fit: the pod pulls ${formatBytes(bytes, 'up')} compressed, and ${nameNodes(nodes)} ${formatBytes(limitBytes, 'down')} of ephemeral storage${nodes.some.length > 1 ? ' at most' : ''}; make it smaller or expand the disk`,
+    `the Pod pulls ${formatBytes(bytes, 'up')} (compressed), but ${nameNodes(nodes)} ${nodes.some.length > 1 ? 'at most ' : ''}${formatBytes(limitBytes, 'down')} of ephemeral storage (no space left on device): use smaller images, or expand the disk`,
 };
 
 export const imageFits = defineRule({
   id: 'image-fits',
-  description: 'Finds images that are too large to be pulled in time, or for the disks of the nodes.',
-  remedy: 'Make the image smaller, pull it on the nodes before it is needed, or give the nodes more disk.',
+  description: 'Finds images that are too large to pull in time, or too large for the disks of the nodes.',
+  remedy: 'Make the image smaller, pull it on the nodes in advance, or expand their disks.',
   faqItems: [4, 6],
   defaultAction: 'warn',
   scope: 'images',
@@ -38,13 +38,13 @@ export const imageFits = defineRule({
       type: 'integer',
       minimum: 1,
       default: 4096,
-      description: 'Find images that are larger than this, compressed as registries keep them.',
+      description: 'Find images that are larger than this. Sizes are compressed, as in the registry.',
     },
     alwaysLimitMiB: {
       type: 'integer',
       minimum: 1,
       default: 1024,
-      description: 'Warn of images with `imagePullPolicy: Always` that are larger than this.',
+      description: 'Warn about images with `imagePullPolicy: Always` that are larger than this.',
     },
   },
   needs: ['registries'],
@@ -57,7 +57,7 @@ export const imageFits = defineRule({
     const tooLarge = flatMap(uses, (download) => findTooLarge(download, candidates, options));
     if (candidates === undefined) return tooLarge;
     const downloads = keepFirst(uses);
-    // What is found of the nodes is told once for all images of a pod, at the first that has to do with it.
+    // What is found about nodes is reported once for all images of a Pod, at the first image that it concerns.
     const pressure = findPressure(downloads, candidates, workload.kind === 'DaemonSet');
     return [...tooLarge, ...pressure, ...findOverflow(downloads, candidates)];
   },
@@ -71,7 +71,7 @@ type Download = Readonly<{
   reference: AnsweredUse['reference'];
   /** The same for images that are one, whatever they are called: it is downloaded once. */
   digest: string;
-  /** Compressed, for the platform of the nodes that needs most; 0 when nobody has counted. */
+  /** Compressed, for the platform of the nodes that needs most; 0 when it is not known. */
   bytes: number;
   /** Whether a node that has it already asks for it again. */
   isAlways: boolean;
@@ -144,7 +144,7 @@ function findPressure(
   candidates: CandidateNodes,
   runsOnEach: boolean,
 ): readonly Said[] {
-  // As it is with nearly every pod that comes: worth to be seen before all nodes are gone through, and so below.
+  // The usual case, checked before all nodes are gone through; the same below.
   if (!candidates.hasDiskPressure) return [];
   const pressed = candidates.nodes.filter(({ hasDiskPressure }) => hasDiskPressure);
   if (!runsOnEach && pressed.length < candidates.nodes.length) return [];
@@ -181,19 +181,19 @@ function place(said: Unplaced<typeof MESSAGES>, { use, reference }: Download, ca
 }
 
 /**
- * Some of the nodes that a workload may run on, and the verb that follows: `all 3 nodes it may run on have`,
- * `1 of 5 nodes it may run on has`.
+ * Some of the nodes that a workload may run on, and the verb that follows: `all 3 eligible nodes have`,
+ * `1 of 5 eligible nodes has`.
  */
 function nameNodes({ some, candidates: { nodes, isExact } }: Nodes): string {
   const [first] = some;
   if (some.length === nodes.length) {
-    if (!isExact) return 'all nodes it may run on have';
+    if (!isExact) return 'all eligible nodes have';
     return nodes.length === 1
-      ? `the only node it may run on, ${quote(first?.name ?? '', MAX_NAME)}, has`
-      : `all ${nodes.length} nodes it may run on have`;
+      ? `the only eligible node ${quote(first?.name ?? '', MAX_NAME)} has`
+      : `all ${nodes.length} eligible nodes have`;
   }
-  const which = isExact ? 'it may run on' : '(which it may run on is not known)';
-  return `${some.length} of ${nodes.length} nodes ${which} ${some.length === 1 ? 'has' : 'have'}`;
+  const which = isExact ? 'eligible nodes' : 'possibly eligible nodes';
+  return `${some.length} of ${nodes.length} ${which} ${some.length === 1 ? 'has' : 'have'}`;
 }
 
 /** They are host names in most places. */

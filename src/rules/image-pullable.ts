@@ -7,28 +7,38 @@ import { findForNode, nameOnNode } from '../pull/nodes.ts';
 import { pullPolicyOf, type AnsweredUse } from '../pull/pod-pull.ts';
 import { listSome } from '../text/list.ts';
 import { formatSeconds } from '../text/duration.ts';
+import { shortenMiddle } from '../text/quote.ts';
 import { placeOf } from '../workload/workload.ts';
 
+type Refusal = Readonly<{ message: string }>;
+type Platforms = Readonly<{ wanted: readonly string[]; offered: readonly string[] }>;
+
 const MESSAGES = {
-  refused: ({ message }: Readonly<{ message: string }>) => message,
-  'refused-but-on-node': ({ message }: Readonly<{ message: string }>) => `${message}; a node has it already`,
-  'no-platform': ({ wanted, offered }: Readonly<{ wanted: readonly string[]; offered: readonly string[] }>) =>
-    `has no image for ${listSome(wanted, 'or')}, which all nodes it may run on are; it has ${listSome(offered, 'and')}`,
-  'platform-not-there': ({ wanted, offered }: Readonly<{ wanted: readonly string[]; offered: readonly string[] }>) =>
-    `its index names ${listSome(wanted, 'or')}, which all nodes it may run on are, but that manifest is not there; it has ${listSome(offered, 'and')}`,
+  refused: ({ message }: Refusal) => message,
+  'refused-but-on-node': ({ message }: Refusal) => `${message}; a node already has the image`,
+  'no-platform': ({ wanted, offered }: Platforms) =>
+    `image is for ${listPlatforms(offered, 'and')}, but all eligible nodes are ${listPlatforms(wanted, 'or')} (no match for platform in manifest): push it for that platform too`,
+  'platform-not-there': ({ wanted }: Platforms) =>
+    `index lists ${listPlatforms(wanted, 'or')}, the platform of all eligible nodes, but its manifest is missing (not found): push the image for it again`,
   late: ({ registry, waitedMs, kind }: Readonly<{ registry: string; waitedMs: number; kind: string | undefined }>) => {
     const silence = `registry ${registry} has not answered within ${formatSeconds(waitedMs)}`;
     return kind === undefined
       ? `${silence}, so this image was not checked`
-      : `${silence}; if the image cannot be pulled, the result will be an Event on this ${kind}`;
+      : `${silence}: if the image cannot be pulled, the result will be an Event on this ${kind}`;
   },
 };
 
+/** Characters of a few platforms. */
+const MAX_PLATFORMS = 50;
+
+function listPlatforms(platforms: readonly string[], word: 'and' | 'or'): string {
+  return shortenMiddle(listSome(platforms, word), MAX_PLATFORMS);
+}
+
 export const imagePullable = defineRule({
   id: 'image-pullable',
-  description:
-    'Finds images of which their registry says that they cannot be pulled, or that cannot be reached at all.',
-  remedy: 'Correct the address, name a pull secret that lets the image be pulled, or open a way to its registry.',
+  description: 'Finds images that their registry denies or does not have, and images whose registry cannot be reached.',
+  remedy: 'Fix the image, add a pull secret for its registry, or make the registry reachable from the nodes.',
   faqItems: [3, 5, 7, 8],
   defaultAction: 'warn',
   scope: 'pull-secrets',
@@ -79,7 +89,7 @@ function describeRefusal(
   const told = {
     params: { message },
     cause,
-    remedy: says === undefined ? remedy : `The registry says: "${says}". ${remedy}`,
+    remedy: says === undefined ? remedy : `The registry returned: "${says}". ${remedy}`,
   };
   // The network, the CAs and the limits of pullguard are not those of the nodes.
   // Nor are, if they could not be read, the credentials.
@@ -94,7 +104,7 @@ function describeRefusal(
   };
 }
 
-/** Whether the registry speaks of the image, and not somebody on the way there of the registry. */
+/** Whether the answer is about the image, and not about the registry or the network. */
 function isOfImage(cause: CauseCode): boolean {
   const { about, outcome } = causeOf(cause);
   // What one container engine no longer takes another may, or mount it as a volume.

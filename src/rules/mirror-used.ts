@@ -1,7 +1,7 @@
 import { describeFailure, type FailedAnswer, nameCause, type PullableImage } from '../cause/answer.ts';
 import { causeOf } from '../cause/causes.ts';
 import { defineRule, type Fix, type Report, type RuleContext, type Unplaced } from '../engine/rule.ts';
-import { fitsLength, formatReference, type ImageReference } from '../image/reference.ts';
+import { fitsLength, formatReference, MAX_REPOSITORY_LENGTH, type ImageReference } from '../image/reference.ts';
 import { findMirror, findPullSecret } from '../policy/policy.ts';
 import { findForNode } from '../pull/nodes.ts';
 import { listSome } from '../text/list.ts';
@@ -9,33 +9,56 @@ import { quote, shortenMiddle } from '../text/quote.ts';
 import { placeOf, type ImageUse } from '../workload/workload.ts';
 
 type Params = Readonly<{ registry: string }>;
+type Mirrored = Params & Readonly<{ address: string }>;
 type Push = Readonly<{ push: string }>;
 
 /** Characters of a few platforms. */
 const MAX_PLATFORMS = 40;
 
-const MESSAGES = {
-  'not-mirrored': ({ registry }: Params) => `comes from ${registry}`,
-  'too-long': ({ registry }: Params) => `comes from ${registry}; its address on the mirror would be too long`,
-  'not-asked-here': ({ registry, address }: Params & Readonly<{ address: string }>) =>
-    `comes from ${registry}; taken from ${quote(address, address.length)} if it is there, which is not asked here`,
-  'mirror-not-allowed': ({ registry }: Params) =>
-    `comes from ${registry}; whether its mirror has it is not known, as nobody asks it`,
-  'mirror-silent': ({ registry }: Params) => `comes from ${registry}; its mirror has not said yet whether it has it`,
-  'not-on-mirror': ({ push }: Push) => `is not on its mirror; ${push}`,
-  'platform-not-on-mirror': ({ platforms, push }: Push & Readonly<{ platforms: string }>) =>
-    `is not on its mirror for ${shortenMiddle(platforms, MAX_PLATFORMS)}; ${push}`,
-  'mirror-denies': ({ push }: Push) => `cannot be pulled from its mirror, or is not there; ${push}`,
-  'mirror-unsupported': ({ registry, why }: Params & Readonly<{ why: string }>) =>
-    `comes from ${registry}; what its mirror has cannot be used (${why}), so it is not taken from there`,
-  'mirror-fails': ({ registry, why }: Params & Readonly<{ why: string }>) =>
-    `comes from ${registry}; its mirror does not work now (${why}), so it is not taken from there`,
+/** Characters of the image that is replaced: the mirror's is the one to read. */
+const MAX_REPLACED = 40;
+
+/** What the fix does. */
+const FIX = {
+  done: ({ address, written }: Replacement) =>
+    `replaced ${quote(written, MAX_REPLACED)} with the mirror's ${quote(address, address.length)}`,
+  coming: ({ address, written }: Replacement) =>
+    `the mirror's ${quote(address, address.length)} instead of ${quote(written, MAX_REPLACED)}`,
 };
+
+type Replacement = Readonly<{ address: string; written: string }>;
+
+const MESSAGES = {
+  'not-mirrored': ({ registry, address }: Mirrored) =>
+    `image comes from ${nameRegistry(registry)}, which has a mirror: use ${quote(address, address.length)}`,
+  'too-long': ({ registry }: Params) =>
+    `image stays on ${nameRegistry(registry)}, as its name on the mirror would exceed ${MAX_REPOSITORY_LENGTH} characters: shorten the path of the mirror`,
+  'not-asked-here': ({ address }: Mirrored) =>
+    `image is pulled as the mirror's ${quote(address, address.length)} if the mirror has it, which is not checked here`,
+  'mirror-not-allowed': ({ registry }: Params) =>
+    `image stays on ${nameRegistry(registry)}, as pullguard may not ask the mirror: set probe for the mirror under registries in the policy`,
+  'mirror-silent': ({ registry }: Params) =>
+    `image stays on ${nameRegistry(registry)}, as the mirror has not answered yet; new Pods use the mirror once it has`,
+  'not-on-mirror': ({ push }: Push) => `mirror does not have this image: ${push}`,
+  'platform-not-on-mirror': ({ platforms, push }: Push & Readonly<{ platforms: string }>) =>
+    `mirror does not have this image for ${shortenMiddle(platforms, MAX_PLATFORMS)}: ${push}`,
+  'mirror-denies': ({ push }: Push) => `mirror denies this image or does not have it: ${push}`,
+  'mirror-unsupported': ({ registry, why }: Params & Readonly<{ why: string }>) =>
+    `image stays on ${nameRegistry(registry)}, as the one on the mirror cannot be used (${why})`,
+  'mirror-fails': ({ registry, why }: Params & Readonly<{ why: string }>) =>
+    `image stays on ${nameRegistry(registry)}, as the mirror fails (${why})`,
+};
+
+function nameRegistry(registry: string): string {
+  return shortenMiddle(registry, MAX_REGISTRY);
+}
+
+const MAX_REGISTRY = 60;
 
 export const mirrorUsed = defineRule({
   id: 'mirror-used',
-  description: 'Finds images that should come from the mirror of their registry, and takes them from there.',
-  remedy: 'Write the address of the image on the mirror.',
+  description: 'Finds images from a registry that has a mirror, and replaces them with those of the mirror.',
+  remedy: 'Use the image on the mirror.',
   faqItems: [7, 8],
   defaultAction: 'warn',
   scope: 'images',
@@ -44,7 +67,7 @@ export const mirrorUsed = defineRule({
     verify: {
       type: 'boolean',
       default: false,
-      description: 'Ask the mirror whether it has the image, and take it from there only if it says so.',
+      description: 'Ask the mirror whether it has the image, and replace the image only if it does.',
     },
   },
   needs: [],
@@ -75,13 +98,19 @@ function checkImage(use: ImageUse, pair: Pair, context: Context): Report<typeof 
   const fix: Fix = {
     edits: [{ op: 'replace', path: use.pointer, value: address }],
     gives: quote(address, address.length),
+    get done() {
+      return FIX.done({ address, written: use.written });
+    },
+    get coming() {
+      return FIX.coming({ address, written: use.written });
+    },
   };
-  return { messageId: 'not-mirrored', params: { registry }, fix, ...found };
+  return { messageId: 'not-mirrored', params: { registry, address }, fix, ...found };
 }
 
 /**
- * Looks up whether the mirror has an image, in the name of the pod as it will be there. Undefined when it has; whatever else
- * comes of it, nobody has said that it can be pulled from there.
+ * Looks up whether the mirror has an image, with the credentials that the Pod will have. Undefined when it has; otherwise it is not
+ * known to be pullable from there.
  */
 function findTrouble(pair: Pair, address: string, context: Context): Unplaced<typeof MESSAGES> | undefined {
   const { original, mirrored } = pair;
@@ -90,7 +119,7 @@ function findTrouble(pair: Pair, address: string, context: Context): Unplaced<ty
   const known = context.pull.getAnswer(mirrored, secrets);
   switch (known) {
     case 'not-gathered': {
-      const remedy = `In a cluster the mirror is asked. To ask it from here: pullguard image --probe --config FILE ${formatReference(original)}`;
+      const remedy = `In the cluster pullguard asks the mirror. To ask it from here: pullguard image --probe --config FILE ${formatReference(original)}`;
       return { messageId: 'not-asked-here', params: { registry, address }, remedy };
     }
     case 'not-allowed':
@@ -117,10 +146,15 @@ function findMissing(
   if (lost.length === 0) return undefined;
   const { push, copy } = adviseCopy(original, mirrored);
   const params = { platforms: listSome(lost, 'and'), push };
-  return { messageId: 'platform-not-on-mirror', params, cause: 'platform-missing', remedy: `Copy it there: ${copy}` };
+  return {
+    messageId: 'platform-not-on-mirror',
+    params,
+    cause: 'platform-missing',
+    remedy: `Copy the image to the mirror: ${copy}`,
+  };
 }
 
-/** What the pod has by the time it pulls from there, as far as anybody knows. */
+/** The pull secrets that the Pod has by the time it pulls from there, as far as they are known. */
 function listSecretsThere(
   mirrored: ImageReference,
   { pull, policy, givesPullSecrets }: Context,
@@ -131,7 +165,8 @@ function listSecretsThere(
   return isAdded ? [...(names ?? []), added] : names;
 }
 
-const HAVE_IT_ASKED = 'Have the registry of the mirror asked: name it in the policy under registries, with probe.';
+const HAVE_IT_ASKED =
+  'Let pullguard ask the mirror: add an entry with its host and "probe: true" to registries in the policy.';
 
 function describeAnswer(
   answer: FailedAnswer,
@@ -145,9 +180,9 @@ function describeAnswer(
   if (causeOf(cause).outcome === 'unsupported') return { messageId: 'mirror-unsupported', ...failing };
   switch (causeOf(cause).about) {
     case 'image':
-      return { messageId: 'not-on-mirror', params: { push }, cause, remedy: `Copy it there: ${copy}` };
+      return { messageId: 'not-on-mirror', params: { push }, cause, remedy: `Copy the image to the mirror: ${copy}` };
     case 'credentials': {
-      const either = `If the mirror does not have it yet: ${copy}. If it has: ${remedy}`;
+      const either = `If the mirror does not have the image: ${copy}. If it does: ${remedy}`;
       return { messageId: 'mirror-denies', params: { push }, cause, remedy: either };
     }
     case 'way':
@@ -160,8 +195,7 @@ function describeAnswer(
 function adviseCopy(original: ImageReference, mirrored: ImageReference): Push & Readonly<{ copy: string }> {
   const command = formatCopyCommand(original, mirrored);
   // A command that is cut is worse than none.
-  const push =
-    command.length <= MAX_COMMAND ? `push it: ${command}` : `push it there as ${quote(formatReference(mirrored))}`;
+  const push = command.length <= MAX_COMMAND ? `run ${command}` : `push it as ${quote(formatReference(mirrored))}`;
   return { push, copy: `${command} (log in first: skopeo login ${mirrored.registry})` };
 }
 

@@ -1,4 +1,4 @@
-import { defineRule, type RuleContext } from '../engine/rule.ts';
+import { defineRule, type Fix, type RuleContext } from '../engine/rule.ts';
 import { findPullSecret } from '../policy/policy.ts';
 import type { PulledImage } from '../pull/pod-pull.ts';
 import { findDoubt, isReadable, servesForGood, servesUntil, type UsedSecret } from '../pull/used-secrets.ts';
@@ -9,11 +9,20 @@ import type { Workload } from '../workload/workload.ts';
 
 type Params = Readonly<{ image: string; secret: string; account: string }>;
 
+/** What the fix does. */
+const FIX = {
+  done: (params: Params) => `added ${FIX.coming(params)}`,
+  coming: ({ image, secret }: Params) => `imagePullSecret ${nameSecret(secret)} (needed by ${quote(image, MAX_IMAGE)})`,
+};
+
+/** Characters that are shown of an image, and of a name; of a long one both ends. */
+const MAX_IMAGE = 60;
+const MAX_NAME = 30;
+
 export const pullSecretPresent = defineRule({
   id: 'pull-secret-present',
-  description:
-    'Finds pods that do not name the pull secret which the registry of one of their images needs, and adds it.',
-  remedy: 'Name the pull secret of the registry in imagePullSecrets.',
+  description: 'Finds Pods without the pull secret that the policy has for the registry of an image, and adds it.',
+  remedy: 'Add the pull secret of the registry to imagePullSecrets.',
   faqItems: [1],
   defaultAction: 'warn',
   scope: 'pull-secrets',
@@ -21,10 +30,11 @@ export const pullSecretPresent = defineRule({
   options: {},
   needs: [],
   messages: {
-    missing: ({ image }: Params) => `${quote(image)} needs its registry's pull secret`,
-    // The API server would refuse the pod: worse than one that may yet find its image on the node.
+    missing: ({ image, secret }: Params) =>
+      `imagePullSecret ${nameSecret(secret)} is missing, needed by ${quote(image, MAX_IMAGE)}: add it to imagePullSecrets`,
+    // The API server would reject the Pod, which is worse than a Pod that may find its image on the node.
     'not-mountable': ({ image, secret, account }: Params) =>
-      `${quote(image)} needs its registry's pull secret ${quote(secret)}, and service account ${quote(account)} enforces mountable secrets and does not list it: add it to the account's imagePullSecrets`,
+      `${quote(image, MAX_IMAGE)} needs imagePullSecret ${nameSecret(secret)}, but ServiceAccount ${quote(account, MAX_NAME)} allows only its own (enforce-mountable-secrets): add it to its imagePullSecrets`,
   },
   check: (context) => {
     const { workload, pull } = context;
@@ -47,10 +57,31 @@ export const pullSecretPresent = defineRule({
       const edit = edits[added.indexOf(secret)];
       return edit === undefined
         ? { ...found, messageId: 'not-mountable' }
-        : { messageId: 'missing', fix: { edits: [edit], gives: quote(secret) }, ...found };
+        : {
+            messageId: 'missing',
+            fix: toFix(edit, params),
+            ...found,
+          };
     });
   },
 });
+
+function toFix(edit: Edit, params: Params): Fix {
+  return {
+    edits: [edit],
+    gives: quote(params.secret),
+    get done() {
+      return FIX.done(params);
+    },
+    get coming() {
+      return FIX.coming(params);
+    },
+  };
+}
+
+function nameSecret(secret: string): string {
+  return quote(secret, MAX_NAME);
+}
 
 /** The pull secrets a pod lacks, each with the first image that needs it. An image that is never pulled needs none. */
 function listMissing(context: RuleContext<unknown>): ReadonlyMap<string, PulledImage> {

@@ -1,6 +1,6 @@
 import { defineRule, type Found, type RuleContext, type Unplaced } from '../engine/rule.ts';
 import type { ImageReference } from '../image/reference.ts';
-import { CCE_SECRET } from '../image/swr.ts';
+import { CCE_SECRET, looksLikeSwr } from '../image/swr.ts';
 import { findPullSecret } from '../policy/policy.ts';
 import { FLAW_WORDS, type CredentialFlaw } from '../pull/credential-flaws.ts';
 import type { PullSecret, UnusedContent } from '../pull/facts.ts';
@@ -21,71 +21,83 @@ import {
 import { joinPointer } from '../text/json.ts';
 import { isSubdomain } from '../text/kubernetes-name.ts';
 import { quoteFirst } from '../text/list.ts';
-import { quote } from '../text/quote.ts';
-import { formatMinute } from '../text/time.ts';
+import { quote, shortenMiddle } from '../text/quote.ts';
+import { formatNear } from '../text/time.ts';
 import type { Workload } from '../workload/workload.ts';
 
-/** `secret`: how it is called where it is not what stands in the field, `"a" of this service account`; else empty. */
-type Named = Readonly<{ secret: string }>;
+/** The pull secret, and the service account that a Pod has it from where its own list is empty. */
+type Named = Readonly<{ secret: string; account: string | undefined }>;
 type Images = Readonly<{ images: readonly PulledImage[] }>;
+type Now = Readonly<{ now: number }>;
 
-const MAKE_IT = 'use kubectl create secret docker-registry';
+const RECREATE = 'recreate it (kubectl create secret docker-registry)';
 
 const MESSAGES = {
   missing: (params: Named & Images & Readonly<{ namespace: string; seesEveryType: boolean; advice: string }>) => {
-    const where = params.namespace === '' ? '' : ` in namespace ${quote(params.namespace)}`;
-    const other = params.seesEveryType ? '' : ", or is of another type than a pull secret's";
-    return `${name(params)} is missing${where}${other}${sayLeft(params)}: ${params.advice}`;
+    const where = params.namespace === '' ? '' : ` in namespace ${quote(params.namespace, MAX_NAME)}`;
+    const other = params.seesEveryType ? '' : ' or has another type';
+    return `${name(params)} not found${where}${other}${sayAnonymous(params)}: ${params.advice}`;
   },
   'wrong-type': (params: Named & Images & Readonly<{ type: string }>) =>
-    `${name(params)} has type ${quote(params.type, 50)}, which kubelet passes over${sayLeft(params)}; ${MAKE_IT}`,
+    `${name(params)} has type ${quote(params.type, MAX_NAME)}, which kubelet ignores${sayAnonymous(params)}: ${RECREATE}`,
   malformed: (params: Named & Readonly<{ problem: string }>) =>
-    `${name(params)} cannot be read, so none of the pod's images can be pulled: ${params.problem}`,
-  expired: (params: Named & Images & Readonly<{ endedAt: number; advice: string }>) =>
-    `${name(params)} expired at ${formatMinute(params.endedAt)}${sayLeft(params)}; ${params.advice}`,
+    `${name(params)} cannot be parsed, so no image of this Pod can be pulled: ${shortenMiddle(params.problem, MAX_PROBLEM)}`,
+  expired: (params: Named & Images & Now & Readonly<{ endedAt: number; advice: string }>) =>
+    `${name(params)} expired at ${formatNear(params.endedAt, params.now)}, so ${nameImages(params)} cannot be pulled (unauthorized): ${params.advice}`,
   'no-credentials': (params: Named & Images & Readonly<{ lack: CredentialFlaw | 'helper' }>) =>
-    `${name(params)} ${LACK_WORDS[params.lack] ?? ''} ${nameImages(params)}; ${MAKE_IT}`,
+    `${name(params)} has no credentials for ${registryOf(params)} (${LACK_WORDS[params.lack] ?? 'none'})${sayAnonymous(params)}: recreate it`,
   flawed: (params: Named & Images & Readonly<{ flaw: CredentialFlaw }>) =>
-    `${name(params)} cannot log in for ${nameImages(params)}: ${FLAW_WORDS[params.flaw]}`,
-  'token-ended': (params: Named & Images & Readonly<{ endedAt: number }>) =>
-    `${name(params)} has a token for ${nameImages(params)} that expired at ${formatMinute(params.endedAt)}; make it again`,
-  copy: (params: Named & Images & Readonly<{ what: string }>) =>
-    `${name(params)} ${params.what}; name ${CCE_SECRET} for ${nameImages(params)}`,
-  ending: (params: Named & Images & Readonly<{ endsAt: number }>) =>
-    `${name(params)} expires at ${formatMinute(params.endsAt)}, and no key for ${nameImages(params)} lasts longer; make it again`,
+    `${name(params)} may be refused for ${nameImages(params)} (unauthorized), as ${FLAW_WORDS[params.flaw]}: recreate it`,
+  'token-ended': (params: Named & Images & Now & Readonly<{ endedAt: number }>) =>
+    `token in ${name(params)} expired at ${formatNear(params.endedAt, params.now)}, so ${nameImages(params)} cannot be pulled (unauthorized): recreate it`,
+  copy: (params: Named & Images & Now & Readonly<{ kind: 'ends' | 'not-renewed' | 'own'; expiresAt?: number }>) => {
+    const what = {
+      ends: `is a copy of ${CCE_SECRET} and expires at ${formatNear(params.expiresAt ?? 0, params.now)}`,
+      'not-renewed': `is a copy of ${CCE_SECRET} that CCE does not renew`,
+      own: `has SWR credentials that may expire, as CCE renews only ${CCE_SECRET}`,
+    };
+    return `${name(params)} ${what[params.kind]}: use ${CCE_SECRET} for ${nameImages(params)}`;
+  },
+  ending: (params: Named & Images & Now & Readonly<{ endsAt: number }>) =>
+    `${name(params)} expires at ${formatNear(params.endsAt, params.now)}, and no other credentials for ${nameImages(params)} last longer: recreate it`,
   'no-entry': (
     params: Named & Images & Readonly<{ entriesFor: readonly string[]; unused: UnusedContent | undefined }>,
   ) => {
     const { entriesFor, unused } = params;
-    const has = entriesFor.length === 0 ? 'it is empty' : `it has entries for ${quoteFirst(entriesFor, 3, 40)}`;
-    const instead = unused === undefined ? has : UNUSED_WORDS[unused.what](quote(unused.name, 40));
-    return `${name(params)} has no entry for ${nameImages(params)}, left without a key; ${instead}`;
+    const has = entriesFor.length === 0 ? 'it is empty' : `only for ${quoteFirst(entriesFor, 2, 24)}`;
+    const instead = unused === undefined ? has : UNUSED_WORDS[unused.what](quote(unused.name, 24));
+    return `${name(params)} has no credentials for ${registryOf(params)} (${instead})${sayAnonymous(params)}: recreate it`;
   },
 };
 
-/** What an entry has in the place of a user and password, to be followed by the image that it is for. */
+// Characters that are shown of a name: of a long one both ends.
+const MAX_NAME = 40;
+const MAX_IMAGE = 40;
+const MAX_REGISTRY = 30;
+const MAX_PROBLEM = 90;
+
+/** What an entry has instead of a username and password. */
 const LACK_WORDS: Readonly<Partial<Record<CredentialFlaw | 'helper', string>>> = {
-  empty: 'has no user and password in its entry for',
-  'no-user': 'has a password and no user in its entry for',
-  'no-password': 'has a user and no password in its entry for',
-  'identity-token': 'has no password but an identitytoken, which kubelet does not read, for',
-  'registry-token': 'has no password but a registrytoken, which kubelet does not read, for',
-  helper: 'leaves its login to a credential helper, which kubelet does not run, for',
+  empty: 'no username and password',
+  'no-user': 'a password, but no username',
+  'no-password': 'a username, but no password',
+  'identity-token': 'an identitytoken, which kubelet ignores',
+  'registry-token': 'a registrytoken, which kubelet ignores',
+  helper: 'a credential helper, which kubelet ignores',
 };
 
 const UNUSED_WORDS: Readonly<Record<UnusedContent['what'], (name: string) => string>> = {
-  'invalid-key': (key) => `kubelet drops its entry ${key}, as that is no address`,
-  helper: (member) => `it leaves logins to a credential helper (${member}), which kubelet does not run`,
-  'newer-form': () => 'it has a config.json under the older type: make its type kubernetes.io/dockerconfigjson',
-  'older-form': () => 'it has a .dockercfg under the newer type: put what it holds under "auths"',
-  'other-data': (key) => `its data is under ${key}, which its type does not read`,
+  'invalid-key': (key) => `kubelet ignores invalid key ${key}`,
+  helper: (member) => `kubelet ignores ${member}`,
+  'newer-form': () => 'a config.json in type dockercfg',
+  'older-form': () => 'a .dockercfg in type dockerconfigjson',
+  'other-data': (key) => `data is under ${key}`,
 };
 
 export const pullSecretUsable = defineRule({
   id: 'pull-secret-usable',
-  description:
-    'Finds pull secrets that are missing, that kubelet cannot use, that have no key for an image, or whose key ends.',
-  remedy: "Make the pull secret in the pod's namespace, with a user and password for the registry of the image.",
+  description: 'Finds pull secrets that are missing, cannot be used, have no credentials for an image, or expire soon.',
+  remedy: 'Create the pull secret in the namespace of the Pod, with credentials for the registry of the image.',
   faqItems: [1, 3],
   defaultAction: 'warn',
   scope: 'pull-secrets',
@@ -95,12 +107,12 @@ export const pullSecretUsable = defineRule({
       type: 'integer',
       minimum: 0,
       default: 24,
-      description: 'Warn this many hours before the credentials of a secret end.',
+      description: 'Warn this many hours before credentials expire.',
     },
     denyMissing: {
       type: 'boolean',
       default: false,
-      description: 'Let a missing secret be denied as well, though it may be created a moment later.',
+      description: 'Also deny Pods whose pull secret is missing, although it may be created a moment later.',
     },
   },
   needs: ['pullSecrets', 'serviceAccounts'],
@@ -138,7 +150,7 @@ type Coverage = Readonly<{
   endingSoon: ReadonlyMap<PulledImage, number>;
 }>;
 
-/** Undefined when nothing can be wrong with it, and when nobody knows which pull secrets the pod has. */
+/** Undefined when nothing can be wrong with it, and when the pull secrets of the Pod are not known. */
 function findCoverage({ pull, policy, now, options }: Context): Coverage | undefined {
   const secrets = pull.secrets();
   const images = pull.images();
@@ -149,9 +161,9 @@ function findCoverage({ pull, policy, now, options }: Context): Coverage | undef
     readable.some(
       (secret) => servesForGood(secret, reference, policy) && findDoubt(secret, reference, now) === undefined,
     );
-  // As with nearly every pod that comes: worth to be seen at once.
+  // The usual case, checked first.
   if (readable.length === secrets.length && images.every((image) => serves(image))) return undefined;
-  // A secret that nobody may look at can have credentials for any image, and such that last.
+  // A Secret that cannot be read may have credentials for any image, and such that last.
   const isSure = secrets.every(({ found }) => found !== undefined);
   const ends = (isSure ? images : []).map((image) => [image, findLastEnd(readable, image.reference)] as const);
   const unserved = ends.filter(([, end]) => end <= now).map(([image]) => image);
@@ -177,36 +189,36 @@ function findLastEnd(secrets: readonly UsedSecret[], reference: ImageReference):
 
 function placeSecret({ index, name: secret }: UsedSecret, { podSpec, serviceAccount }: Workload): Found {
   return index === undefined
-    ? { at: joinPointer(podSpec, 'serviceAccountName'), value: serviceAccount, secret }
-    : { at: joinPointer(podSpec, 'imagePullSecrets', index, 'name'), value: secret, secret };
+    ? { at: joinPointer(podSpec, 'serviceAccountName'), value: serviceAccount, namesValue: true, secret }
+    : { at: joinPointer(podSpec, 'imagePullSecrets', index, 'name'), value: secret, namesValue: true, secret };
 }
 
-/** What stands in the field is shown before the message. */
-function callSecret({ index, name: secret }: UsedSecret): string {
-  return index === undefined ? `${quote(secret)} of this service account` : '';
+function callSecret({ index, name: secret }: UsedSecret, { serviceAccount }: Workload): Named {
+  return { secret, account: index === undefined ? serviceAccount : undefined };
 }
 
 function findTroubles(used: UsedSecret, coverage: Coverage, context: Context): readonly Trouble[] {
   const { found } = used;
   const { left } = coverage;
-  const secret = callSecret(used);
-  // Who names a secret means it; a service account has its secrets for all its pods, and not each of them needs each.
+  const named = callSecret(used, context.workload);
+  // A Pod that lists a secret needs it; a ServiceAccount has its secrets for all its Pods, and not each of them needs each.
   const matters = used.index !== undefined || left.length > 0;
   if (found === undefined) return [];
-  // A name that no Secret can have is told of by `pull-secrets-valid`, where it stands in the list of the pod.
+  // A name that is invalid is reported by `pull-secrets-valid`, where it stands in the list of the Pod.
   if (found === 'absent' && used.index !== undefined && !isSubdomain(used.name)) return [];
   if (found === 'absent') return matters ? [describeMissing(used, coverage, context)] : [];
   if (!hasPullSecretType(found)) {
-    const params = { secret, images: left, type: found.type };
+    const params = { ...named, images: left, type: found.type };
     return matters ? [{ messageId: 'wrong-type', params, ...limitUseless(coverage, context) }] : [];
   }
-  if (found.malformed !== undefined) return [{ messageId: 'malformed', params: { secret, problem: found.malformed } }];
+  if (found.malformed !== undefined)
+    return [{ messageId: 'malformed', params: { ...named, problem: found.malformed } }];
   const troubles = [
     findExpired(used, found, coverage, context),
     findNoCredentials(used, found, coverage, context),
     ...findDoubtful(used, coverage, context),
     // The way out of a copy is better than a new one.
-    findCopy(used, found, coverage, context) ?? findEnding(used, coverage),
+    findCopy(used, found, coverage, context) ?? findEnding(used, coverage, context),
     findNoEntry(used, found, coverage, context),
   ];
   return troubles.filter((trouble) => trouble !== undefined);
@@ -221,34 +233,37 @@ function limitUseless({ left }: Coverage, { pull, policy, now }: Context): Pick<
 function describeMissing(used: UsedSecret, coverage: Coverage, context: Context): Trouble {
   const { workload, facts, options } = context;
   const params = {
-    secret: callSecret(used),
+    ...callSecret(used, workload),
     images: coverage.left,
     namespace: workload.namespace,
     seesEveryType: facts.pullSecrets.seesEveryType,
-    advice: adviseOnMissing(used.name),
+    advice: adviseOnMissing(used.name, coverage.left),
   };
   const limit = limitUseless(coverage, context);
   return { messageId: 'missing', params, ...limit, ...(!options.denyMissing && { atMost: 'warn' }) };
 }
 
-function adviseOnMissing(secret: string): string {
-  if (secret === CCE_SECRET) return 'CCE makes it in every namespace';
-  return isSubdomain(secret) ? 'create it' : 'no Secret can have this name, correct it';
+function adviseOnMissing(secret: string, images: readonly PulledImage[]): string {
+  if (!isSubdomain(secret)) return 'fix the name, which is not a valid Secret name';
+  if (images.length === 0) return 'create it, or remove it from imagePullSecrets';
+  const isOfCce = secret === CCE_SECRET && images.some(({ reference }) => looksLikeSwr(reference.registry));
+  return isOfCce ? 'CCE creates it in every namespace, check that it was not deleted' : 'create it';
 }
 
 function findExpired(
   used: UsedSecret,
   found: PullSecret,
   { unserved, secrets }: Coverage,
-  { policy, now }: Context,
+  { policy, now, workload }: Context,
 ): Trouble | undefined {
   if (used.endsAt > now) return undefined;
   const images = unserved.filter(({ reference }) => findEntry(used, reference) === 'with-credentials');
   if (images.length === 0) return undefined;
   const isCopy = images.some(({ reference }) => isCopyFor(used, reference, policy)) && !namesOriginal(secrets);
-  const otherwise = isCopy ? `name ${CCE_SECRET} instead` : 'make it again';
-  const advice = isRenewed(used.name, found) ? 'CCE renews it' : otherwise;
-  return { messageId: 'expired', params: { secret: callSecret(used), images, endedAt: used.endsAt, advice } };
+  const otherwise = isCopy ? `use ${CCE_SECRET} instead` : 'recreate it';
+  const advice = isRenewed(used.name, found) ? 'wait until CCE renews it' : otherwise;
+  const params = { ...callSecret(used, workload), images, now, endedAt: used.endsAt, advice };
+  return { messageId: 'expired', params };
 }
 
 function findNoCredentials(
@@ -263,16 +278,16 @@ function findNoCredentials(
   const flaw = findLack(used, first.reference) ?? 'empty';
   const lack: CredentialFlaw | 'helper' =
     flaw === 'empty' && unused.some(({ what }) => what === 'helper') ? 'helper' : flaw;
-  const params = { secret: callSecret(used), images, lack };
+  const params = { ...callSecret(used, context.workload), images, lack };
   // Other engines than containerd may send a user name without a password.
   const limit = lack === 'empty' || lack === 'helper' ? limitGuess(images, context) : { atMost: 'warn' as const };
   return { messageId: 'no-credentials', params, ...limit };
 }
 
 /** Never more than a warning: a password may be anything, even "changeme". */
-function findDoubtful(used: UsedSecret, { doubtful }: Coverage, { now }: Context): readonly Trouble[] {
+function findDoubtful(used: UsedSecret, { doubtful }: Coverage, { now, workload }: Context): readonly Trouble[] {
   if (used.endsAt <= now) return [];
-  const secret = callSecret(used);
+  const named = callSecret(used, workload);
   const groups = new Map<string, Trouble & Readonly<{ params: Readonly<{ images: PulledImage[] }> }>>();
   for (const image of doubtful) {
     const doubt = findDoubt(used, image.reference, now);
@@ -282,11 +297,11 @@ function findDoubtful(used: UsedSecret, { doubtful }: Coverage, { now }: Context
       same.params.images.push(image);
       continue;
     }
-    const params = { secret, images: [image] };
+    const params = { ...named, images: [image] };
     const found =
       'flaw' in doubt
         ? ({ messageId: 'flawed', params: { ...params, flaw: doubt.flaw }, atMost: 'warn' } as const)
-        : ({ messageId: 'token-ended', params: { ...params, endedAt: doubt.endedAt }, atMost: 'warn' } as const);
+        : ({ messageId: 'token-ended', params: { ...params, now, endedAt: doubt.endedAt }, atMost: 'warn' } as const);
     groups.set(JSON.stringify(doubt), found);
   }
   return [...groups.values()];
@@ -296,33 +311,31 @@ function findCopy(
   used: UsedSecret,
   { generatedBy, expiresAt }: PullSecret,
   { images, secrets }: Coverage,
-  { policy, now }: Context,
+  { policy, now, workload }: Context,
 ): Trouble | undefined {
   const copied = images.filter(
     ({ reference }) => servesUntil(used, reference) > now && isCopyFor(used, reference, policy),
   );
   if (copied.length === 0 || namesOriginal(secrets)) return undefined;
-  const what =
-    expiresAt !== undefined
-      ? `is a copy of ${CCE_SECRET} that ends at ${formatMinute(expiresAt)}`
-      : generatedBy === 'cce'
-        ? `is a copy of ${CCE_SECRET}, which ends as nobody renews it`
-        : `holds SWR credentials under another name than ${CCE_SECRET}, and a copy of it expires`;
-  return {
-    messageId: 'copy',
-    params: { secret: callSecret(used), images: copied, what },
-    atMost: 'warn',
-    // A login of one's own, which SWR gives as well, is no copy and lasts.
-    ...(expiresAt === undefined && generatedBy !== 'cce' && { harmless: true }),
-  };
+  const kind = expiresAt !== undefined ? 'ends' : generatedBy === 'cce' ? 'not-renewed' : 'own';
+  const params = {
+    ...callSecret(used, workload),
+    images: copied,
+    now,
+    kind,
+    ...(expiresAt !== undefined && { expiresAt }),
+  } as const;
+  // A login of one's own, which SWR gives as well, is no copy and lasts.
+  return { messageId: 'copy', params, atMost: 'warn', ...(kind === 'own' && { harmless: true }) };
 }
 
-function findEnding(used: UsedSecret, { endingSoon }: Coverage): Trouble | undefined {
+function findEnding(used: UsedSecret, { endingSoon }: Coverage, { workload, now }: Context): Trouble | undefined {
   const images = [...endingSoon]
     .filter(([{ reference }, end]) => servesUntil(used, reference) === end)
     .map(([image]) => image);
   if (images.length === 0) return undefined;
-  return { messageId: 'ending', params: { secret: callSecret(used), images, endsAt: used.endsAt }, atMost: 'warn' };
+  const params = { ...callSecret(used, workload), images, now, endsAt: used.endsAt };
+  return { messageId: 'ending', params, atMost: 'warn' };
 }
 
 function findNoEntry(
@@ -334,7 +347,7 @@ function findNoEntry(
   const images = listBlamed(used, coverage, context);
   if (images.length === 0) return undefined;
   const params = {
-    secret: callSecret(used),
+    ...callSecret(used, context.workload),
     images,
     entriesFor: entries.map(({ key }) => key.text),
     unused: unused[0],
@@ -343,9 +356,9 @@ function findNoEntry(
 }
 
 /**
- * The images without an entry that a secret is told of. A secret that is for no image of the pod is told of all of them. Where each is
- * of use, one alone is told of an image: the one that the policy has for it, or one for its registry, or else the first. That one does
- * what it is there for, so that an image which is most likely public is no news.
+ * The images without credentials that are reported at a secret. At a secret that serves no image of the Pod, all of them are. Where
+ * each secret serves an image, one image is reported once: at the secret that the policy has for it, or at one for its registry, or
+ * else at the first. An image that is most likely public is then not reported at all.
  */
 function listBlamed(
   used: UsedSecret,
@@ -356,7 +369,7 @@ function listBlamed(
   const isOfUse = (secret: UsedSecret): boolean =>
     images.some(({ reference }) => findEntry(secret, reference) !== 'none');
   if (!isOfUse(used)) return withoutEntry;
-  // What is missing, or cannot be read, is told with the images that it leaves without a key.
+  // What is missing, or cannot be read, is reported with the images that it leaves without credentials.
   if (!secrets.every((secret) => isReadable(secret) && isOfUse(secret))) return [];
   return withoutEntry.filter(({ reference }) => {
     const needed = findPullSecret(policy, reference);
@@ -366,7 +379,7 @@ function listBlamed(
   });
 }
 
-/** An image that may be public after all is no reason to refuse a pod. */
+/** An image that may be public is no reason to deny a Pod. */
 function limitGuess(images: readonly PulledImage[], { policy }: Context): Pick<Found, 'atMost'> {
   return images.some(({ reference }) => findPullSecret(policy, reference) !== undefined) ? {} : { atMost: 'warn' };
 }
@@ -375,18 +388,24 @@ function namesOriginal(secrets: readonly UsedSecret[]): boolean {
   return secrets.some((secret) => secret.name === CCE_SECRET);
 }
 
-function name({ secret }: Named): string {
-  return secret === '' ? 'pull secret' : `pull secret ${secret}`;
+function name({ secret, account }: Named): string {
+  const of = account === undefined ? '' : ` of ServiceAccount ${quote(account, MAX_NAME)}`;
+  return `pull secret ${quote(secret, MAX_NAME)}${of}`;
 }
 
-/** `, so "registry.example.com/app:v1" has no key`; nothing when there is no image. */
-function sayLeft(params: Images): string {
+/** `, so "registry.example.com/app:v1" is pulled anonymously`; nothing when there is no image. */
+function sayAnonymous(params: Images): string {
   const { length } = params.images;
-  return length === 0 ? '' : `, so ${nameImages(params)} ${length === 1 ? 'has' : 'have'} no key`;
+  return length === 0 ? '' : `, so ${nameImages(params)} ${length === 1 ? 'is' : 'are'} pulled anonymously`;
+}
+
+/** The registry of the first image, which the secret is reported for. */
+function registryOf({ images }: Images): string {
+  return shortenMiddle(images[0]?.reference.registry ?? '', MAX_REGISTRY);
 }
 
 /** `"registry.example.com/app:v1" and 2 more`: a warning has room for one, and a long one is known by its ends. */
 function nameImages({ images }: Images): string {
   const more = images.length - 1;
-  return `${quote(images[0]?.written ?? '', 50)}${more > 0 ? ` and ${more} more` : ''}`;
+  return `${quote(images[0]?.written ?? '', MAX_IMAGE)}${more > 0 ? ` and ${more} more` : ''}`;
 }

@@ -8,30 +8,28 @@ import { isSecretSlipRefused, type PullSecretSlip } from '../workload/pull-secre
 type Meant = Readonly<{ meant: string | undefined }>;
 
 const MESSAGES = {
-  'no-list': () =>
-    'imagePullSecrets has to be a list, and the API server refuses anything else: write [{ name: NAME }]',
+  'no-list': () => 'imagePullSecrets is not a list (cannot unmarshal): write imagePullSecrets: [{ name: NAME }]',
   'no-object': ({ meant = 'NAME' }: Meant) =>
-    `an entry of imagePullSecrets has to be an object, and the API server refuses anything else: write { name: ${meant} }`,
+    `entry of imagePullSecrets is not an object (cannot unmarshal): write { name: ${meant} }`,
   'no-text': ({ meant = 'NAME' }: Meant) =>
-    `the name of a pull secret has to be a text, and the API server refuses anything else: write ${quote(meant)}, in quotes`,
-  'no-name': () => 'has no name, so kubelet passes over this entry: write { name: NAME }',
+    `name of a pull secret is not a string (cannot unmarshal): write ${quote(meant)}, in quotes`,
+  'no-name': () => 'entry of imagePullSecrets has no name, so kubelet ignores it: write { name: NAME }',
   'bad-name': ({ meant, isTooLong }: Meant & Readonly<{ isTooLong: boolean }>) => {
-    const why = isTooLong
-      ? `names have up to ${MAX_SUBDOMAIN} characters`
-      : 'names have lower-case letters, digits, "-" and "." only';
-    return `no Secret can have this name, so the images are pulled without it; ${meant === undefined ? why : `did you mean ${quote(meant)}?`}`;
+    const allowed = isTooLong ? `at most ${MAX_SUBDOMAIN} characters` : 'lowercase letters, digits, "-" and "."';
+    const advice = meant === undefined ? `: use ${allowed}` : `; did you mean ${quote(meant)}?`;
+    return `not a valid Secret name (lowercase RFC 1123 subdomain), so images are pulled without it${advice}`;
   },
   misplaced: ({ field, readAt }: Readonly<{ field: string; readAt: string }>) =>
-    `${field} is not read here, so the images are pulled without it: move it to ${readAt}, beside containers`,
+    `unknown field ${quote(field)} here, so images are pulled without it: move it to ${readAt}`,
   misspelled: ({ field }: Readonly<{ field: string }>) =>
-    `${quote(field)} is no field of a pod spec, so the images are pulled without it: write imagePullSecrets`,
+    `unknown field ${quote(field)}, so images are pulled without it: rename it to imagePullSecrets`,
 };
 
 export const pullSecretsValid = defineRule({
   id: 'pull-secrets-valid',
   description:
-    'Finds imagePullSecrets that name no Secret: in the wrong place, of the wrong type, or with an impossible name.',
-  remedy: 'List pull secrets as imagePullSecrets: [{ name: NAME }] in the pod spec, beside containers.',
+    'Finds imagePullSecrets that cannot work: in the wrong place, of the wrong type, or with an invalid name.',
+  remedy: 'Write imagePullSecrets: [{ name: NAME }] in the Pod spec, next to containers.',
   faqItems: [1, 3],
   defaultAction: 'deny',
   scope: 'pull-secrets',
@@ -49,6 +47,9 @@ export const pullSecretsValid = defineRule({
   },
 });
 
+/** A longer name is not repeated. */
+const MAX_MEANT = 63;
+
 type Reported = Report<typeof MESSAGES>;
 
 function describe(found: PullSecretSlip): Reported {
@@ -57,7 +58,7 @@ function describe(found: PullSecretSlip): Reported {
     at,
     ...(value !== undefined && { value }),
     ...(label !== undefined && { label }),
-    // What is dropped or passed over leaves a pod that may yet find its images public, or on the node.
+    // Without a field that is ignored the images may still be public, or on the node.
     ...(!isSecretSlipRefused(found) && { atMost: 'warn' }),
     ...chooseMessage(found),
   };
@@ -71,7 +72,10 @@ function chooseMessage(found: PullSecretSlip): Unplaced<typeof MESSAGES> {
       return { messageId: found.slip };
     case 'no-object':
     case 'no-text':
-      return { messageId: found.slip, params: { meant: isSubdomain(value) ? value : undefined } };
+      return {
+        messageId: found.slip,
+        params: { meant: isSubdomain(value) && value.length <= MAX_MEANT ? value : undefined },
+      };
     case 'bad-name': {
       const meant = findMeant(value);
       return { messageId: 'bad-name', params: { meant, isTooLong: value.length > MAX_SUBDOMAIN }, suggestion: meant };

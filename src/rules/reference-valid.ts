@@ -7,14 +7,14 @@ import { placeOf } from '../workload/workload.ts';
 
 const MESSAGES = {
   malformed: ({ problem: { message, suggestion } }: Readonly<{ problem: ReferenceProblem }>) =>
-    suggestion === undefined ? message : `${message}; did you mean ${quote(suggestion, suggestion.length)}?`,
+    `InvalidImageName: ${message}${suggestion === undefined ? '' : `; did you mean ${quote(suggestion, suggestion.length)}?`}`,
   suspicious: ({ suspicion }: Readonly<{ suspicion: string }>) => suspicion,
 };
 
 export const referenceValid = defineRule({
   id: 'reference-valid',
-  description: 'Finds image addresses that no container runtime can parse, and says what was probably meant.',
-  remedy: 'Write the address as registry/repository:tag, or as repository:tag for Docker Hub.',
+  description: 'Finds image references that no container runtime can parse, and suggests what was meant.',
+  remedy: 'Write the image as registry/repository:tag, or as repository:tag for Docker Hub.',
   faqItems: [2],
   defaultAction: 'deny',
   scope: 'images',
@@ -31,7 +31,7 @@ export const referenceValid = defineRule({
         if (suspicion === undefined) return [];
         return [{ ...place, messageId: 'suspicious', params: { suspicion }, atMost: 'warn' }];
       }
-      // Of ten thousand bad addresses only some are put into words, and what was meant takes longest to find out.
+      // Of thousands of invalid references only some are put into words, and a suggestion takes longest to find.
       return [
         {
           ...place,

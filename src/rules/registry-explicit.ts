@@ -5,13 +5,13 @@ import { placeOf } from '../workload/workload.ts';
 
 const MESSAGES = {
   'no-registry': ({ address }: Readonly<{ address: string }>) =>
-    `names no registry: containerd takes it from Docker Hub, CRI-O from wherever it is told to search, or not at all (ImageInspectError); write ${quote(address, 120)} if that is meant`,
+    `image has no registry, so CRI-O may reject it as a short name (ImageInspectError): write ${quote(address, 120)} if you mean Docker Hub`,
 };
 
 export const registryExplicit = defineRule({
   id: 'registry-explicit',
-  description: 'Finds images without a registry, which not every container runtime takes from Docker Hub.',
-  remedy: 'Write the registry out: docker.io/library/nginx for nginx, docker.io/org/app for org/app.',
+  description: 'Finds images without a registry, which CRI-O may reject or pull from a registry other than Docker Hub.',
+  remedy: 'Write out the registry: docker.io/library/nginx for nginx, docker.io/org/app for org/app.',
   faqItems: [2],
   defaultAction: 'off',
   scope: 'images',

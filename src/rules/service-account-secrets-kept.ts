@@ -4,10 +4,13 @@ import { joinPointer } from '../text/json.ts';
 import { quoteFirst } from '../text/list.ts';
 import { quote } from '../text/quote.ts';
 
+/** Characters that are shown of a name. */
+const MAX_NAME = 40;
+
 export const serviceAccountSecretsKept = defineRule({
   id: 'service-account-secrets-kept',
-  description: 'Finds pods that lose the pull secrets of their service account, because they name others.',
-  remedy: "Name the service account's pull secrets as well, or leave imagePullSecrets out.",
+  description: 'Finds Pods whose imagePullSecrets replace those of their ServiceAccount.',
+  remedy: 'Add the pull secrets of the ServiceAccount to imagePullSecrets, or remove imagePullSecrets.',
   faqItems: [1],
   defaultAction: 'warn',
   scope: 'pull-secrets',
@@ -17,7 +20,8 @@ export const serviceAccountSecretsKept = defineRule({
   messages: {
     lost: ({ secrets, account }: Readonly<{ secrets: readonly string[]; account: string }>) => {
       const isOne = secrets.length === 1;
-      return `${quoteFirst(secrets, 3)} of service account ${quote(account)} ${isOne ? 'is' : 'are'} lost, as this list names others: name ${isOne ? 'it' : 'them'} too, or leave the list out and let pullguard add what is missing`;
+      const names = quoteFirst(secrets, 2, MAX_NAME);
+      return `imagePullSecrets replaces the list of ServiceAccount ${quote(account, MAX_NAME)}, so ${names} ${isOne ? 'is' : 'are'} not used: add ${isOne ? 'it' : 'them'} here, or remove the list`;
     },
   },
   check: ({ workload, pull, policy, now }) => {

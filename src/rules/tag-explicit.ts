@@ -2,14 +2,14 @@ import { defineRule, type Report } from '../engine/rule.ts';
 import { placeOf } from '../workload/workload.ts';
 
 const MESSAGES = {
-  'no-tag': () => 'names no tag and no digest, so latest is pulled',
-  latest: () => 'has the tag latest, which moves',
+  'no-tag': () => 'image has no tag and no digest, so "latest" is pulled: add a tag or a digest',
+  latest: () => 'tag "latest" may change at any time: use a version tag or a digest',
 };
 
 export const tagExplicit = defineRule({
   id: 'tag-explicit',
-  description: 'Finds images with neither tag nor digest, which are pulled as latest, whatever that is on the day.',
-  remedy: 'Name the version to run: a tag, a digest, or both.',
+  description: 'Finds images without a tag or digest, for which the tag latest is pulled.',
+  remedy: 'Add the tag or the digest of the version to run.',
   faqItems: [2],
   defaultAction: 'off',
   scope: 'images',
@@ -18,7 +18,7 @@ export const tagExplicit = defineRule({
     forbidLatest: {
       type: 'boolean',
       default: false,
-      description: 'Also find the tag `latest` where it is written out.',
+      description: 'Also find images with the tag `latest`.',
     },
   },
   needs: [],

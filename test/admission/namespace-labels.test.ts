@@ -27,18 +27,20 @@ describe('who labels a namespace', () => {
     [
       'hears of a mode that does not exist, and what it is taken for',
       { 'pullguard.dev/mode': 'Enforced' },
-      ['Namespace/shop: "Enforced": is not off, audit, warn or enforce, and is taken for enforce (namespace-labels)'],
+      [
+        'Namespace/shop: "Enforced": unknown mode, treated as enforce: use off, audit, warn or enforce (namespace-labels)',
+      ],
     ],
     [
       'hears of a fix that is neither',
       { 'pullguard.dev/fix': 'off' },
-      ['Namespace/shop: "off": is not "true" or "false", and is taken for "true" (namespace-labels)'],
+      ['Namespace/shop: "off": unknown value, treated as "true": use "true" or "false" (namespace-labels)'],
     ],
     [
       'hears of a label that does nothing',
       { 'pullguard.dev/modes': 'audit' },
       [
-        'Namespace/shop: "audit": belongs to no label of pullguard: there are "pullguard.dev/mode" and "pullguard.dev/fix" (namespace-labels)',
+        'Namespace/shop: "audit": unknown label of pullguard: use "pullguard.dev/mode" or "pullguard.dev/fix" (namespace-labels)',
       ],
     ],
   ])('%s', (_, labels, expected) => {

@@ -29,7 +29,7 @@ describe('an admission as the API server sent it', () => {
     const involved = { apiVersion: 'apps/v1', kind: 'ReplicaSet', namespace: 'default', name: 'dep-6cfb479985', uid };
     expect(notice).toMatchObject({ involved, outcome: 'fixed', rule: 'mirror-used' });
     expect(notice?.message).toMatch(
-      /^Pod\/dep-6cfb479985-\*: spec\.containers\[0\]\.image: .*; given "mirror\.example\.com\/nginx:1\.25" \(mirror-used\)$/,
+      /^Pod\/dep-6cfb479985-\*: spec\.containers\[0\]\.image: replaced .* \"mirror\.example\.com\/nginx:1\.25\" \(mirror-used\)$/,
     );
     expect(others).toEqual([]);
   });
@@ -39,7 +39,7 @@ describe('an admission as the API server sent it', () => {
     const involved = { apiVersion: 'apps/v1', kind: 'StatefulSet', namespace: 'default', name: 'sts' };
     expect(notice).toMatchObject({ involved, outcome: 'denied', rule: 'reference-valid' });
     expect(notice?.message).toMatch(
-      /^spec\.template\.spec\.containers\[0\]\.image: .*lowercase.* \(reference-valid\)\. Write the address as .*\.$/,
+      /^spec\.template\.spec\.containers\[0\]\.image: .*lowercase.* \(reference-valid\)\. Write the image as .*\.$/,
     );
   });
 

@@ -13,23 +13,23 @@ const ANSWERS: Readonly<Record<string, { mutate?: object; validate?: object }>> 
   'cronjob-create': {
     validate: {
       warnings: [
-        `notice: CronJob/cj container "c": "nginx:1.25": comes from docker.io; its pods get "${HUB}/library/nginx:1.25" (mirror-used)`,
-        `notice: CronJob/cj container "c": "${HUB}/library/nginx:1.25" needs its registry's pull secret; its pods get "default-secret" (pull-secret-present)`,
+        `notice: CronJob/cj container "c": Pods get the mirror's "${HUB}/library/nginx:1.25" instead of "nginx:1.25" (mirror-used)`,
+        `notice: CronJob/cj container "c": Pods get imagePullSecret "default-secret" (needed by "${HUB}/library/nginx:1.25") (pull-secret-present)`,
       ],
     },
   },
   'deployment-create-dry-run': {
     validate: {
       warnings: [
-        `notice: Deployment/dr container "nginx": "nginx": comes from docker.io; its pods get "${HUB}/library/nginx" (mirror-used)`,
-        `notice: Deployment/dr container "nginx": "${HUB}/library/nginx" needs its registry's pull secret; its pods get "default-secret" (pull-secret-present)`,
+        `notice: Deployment/dr container "nginx": Pods get the mirror's "${HUB}/library/nginx" instead of "nginx" (mirror-used)`,
+        `notice: Deployment/dr container "nginx": Pods get imagePullSecret "default-secret" (needed by "${HUB}/library/nginx") (pull-secret-present)`,
       ],
     },
   },
   'job-create-generate-name': {
     validate: {
       warnings: [
-        'notice: Job/job-ct8tl container "c": "swr.eu-de.otc.t-systems.com/group/hpa-example:latest" needs its registry\'s pull secret; its pods get "default-secret" (pull-secret-present)',
+        'notice: Job/job-ct8tl container "c": Pods get imagePullSecret "default-secret" (needed by "swr.eu-de.otc.t-systems.com/group/hpa-example:latest") (pull-secret-present)',
       ],
     },
   },
@@ -40,41 +40,41 @@ const ANSWERS: Readonly<Record<string, { mutate?: object; validate?: object }>> 
         { op: 'add', path: '/spec/imagePullSecrets/-', value: { name: 'default-secret' } },
       ],
       warnings: [
-        `notice: Pod/sapod init container "i": "busybox": comes from docker.io; given "${HUB}/library/busybox" (mirror-used)`,
-        `notice: Pod/sapod init container "i": "${HUB}/library/busybox" needs its registry's pull secret; given "default-secret" (pull-secret-present)`,
+        `notice: Pod/sapod init container "i": replaced "busybox" with the mirror's "${HUB}/library/busybox" (mirror-used)`,
+        `notice: Pod/sapod init container "i": added imagePullSecret "default-secret" (needed by "${HUB}/library/busybox") (pull-secret-present)`,
       ],
     },
     validate: {
       warnings: [
-        `Pod/sapod init container "i": "busybox": comes from docker.io; use "${HUB}/library/busybox" (mirror-used)`,
+        `Pod/sapod init container "i": "busybox": image comes from docker.io, which has a mirror: use "${HUB}/library/busybox" (mirror-used)`,
       ],
     },
   },
   'pod-create-scheme-in-image': {
     validate: {
       denied:
-        'spec.containers[0].image: Invalid value: "https://registry.example.com/foo:v1": an image address has no scheme, leave out "https://"; did you mean "registry.example.com/foo:v1"? (reference-valid, FAQ check item 2)',
+        'container "c": spec.containers[0].image: Invalid value: "https://registry.example.com/foo:v1": InvalidImageName: an image has no scheme: remove "https://"; did you mean "registry.example.com/foo:v1"? (reference-valid)',
     },
   },
   'pod-update-ephemeralcontainers': {
     validate: {
       warnings: [
-        `Pod/sapod ephemeral container "dbg": "busybox:1.36": comes from docker.io; use "${HUB}/library/busybox:1.36" (mirror-used)`,
+        `Pod/sapod ephemeral container "dbg": "busybox:1.36": image comes from docker.io, which has a mirror: use "${HUB}/library/busybox:1.36" (mirror-used)`,
       ],
     },
   },
   'podtemplate-create-digest': {
     validate: {
       warnings: [
-        `notice: PodTemplate/pt container "c": "docker.io/library/r…9c2b7d3a0d5c5a3e9c2b": comes from docker.io; its pods get "${HUB}/library/redis@sha256:7e3e5a1c5a3e9c2b7d3a0d5c5a3e9c2b7d3a0d5c5a3e9c2b7d3a0d5c5a3e9c2b" (mirror-used)`,
-        `notice: PodTemplate/pt container "c": "${HUB}/library/redis@sha256:7e3e5a1c5a3e9c2b7d3a0d5c5a3e9c2b7d3a0d5c…9c2b7d3a0d5c5a3e9c2b" needs its registry's pull secret; its pods get "default-secret" (pull-secret-present)`,
+        `notice: PodTemplate/pt container "c": Pods get the mirror's "${HUB}/library/redis@sha256:7e3e5a1c5a3e9c2b7d3a0d5c5a3e9c2b7d3a0d5c5a3e9c2b7d3a0d5c5a3e9c2b" instead of "docker.io/library/r…9c2b7d3a0d5c5a3e9c2b" (mirror-used)`,
+        `notice: PodTemplate/pt container "c": Pods get imagePullSecret "default-secret" (needed by "swr.eu-de.otc.t-systems.com/dockerhub/l…9c2b7d3a0d5c5a3e9c2b") (pull-secret-present)`,
       ],
     },
   },
   'statefulset-create-uppercase-image': {
     validate: {
       denied:
-        'spec.template.spec.containers[0].image: Invalid value: "NGINX:1.25": repository name must be lowercase; did you mean "nginx:1.25"? (reference-valid, FAQ check item 2)',
+        'container "c": spec.template.spec.containers[0].image: Invalid value: "NGINX:1.25": InvalidImageName: repository name must be lowercase; did you mean "nginx:1.25"? (reference-valid)',
     },
   },
 };

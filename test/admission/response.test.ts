@@ -39,7 +39,7 @@ describe('the API server understands every answer', () => {
     const object = pod('A', { containers: Array.from({ length: 12 }, (_, at) => ({ name: `c${at}`, image: 'A' })) });
     const { response } = respond(review(object), judge(object, MIRRORED));
     expect(response.status?.message).toMatch(
-      /^\[spec\.containers\[0\]\.image: Invalid value: "A": .*, spec\.containers\[9\]\.image: .*, and 2 more\]$/,
+      /^\[container \"c0\": spec\.containers\[0\]\.image: Invalid value: \"A\": .*, container \"c9\": spec\.containers\[9\]\.image: .*, and 2 more\]$/,
     );
   });
 
@@ -77,7 +77,7 @@ test('a failure of ours lets the object pass, says so, and gives the uid to look
   expect(respondToFailure(review(pod('x'))).response).toEqual({
     uid: 'u-1',
     allowed: true,
-    warnings: ['pullguard failed and let this Pod pass unjudged; its log has the error under uid u-1'],
+    warnings: ["pullguard internal error, this Pod was admitted unchecked: see pullguard's log, uid u-1"],
     auditAnnotations: { error: 'internal' },
   });
 });

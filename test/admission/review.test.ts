@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { readReview } from '../../src/admission/review.ts';
 
 const V1 = { kind: 'AdmissionReview', apiVersion: 'admission.k8s.io/v1' };
-const NOT_V1 = 'the body is not an AdmissionReview of admission.k8s.io/v1, which is all that is served';
+const NOT_V1 = 'the body is not an AdmissionReview of admission.k8s.io/v1, the only version served';
 
 describe('what is no AdmissionReview is said to be none', () => {
   test.each<[string, unknown, string]>([

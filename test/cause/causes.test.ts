@@ -34,7 +34,7 @@ const UNKNOWN_CA: FailedPull = { outcome: 'failed', cause: 'unknown-ca' };
 const NO_TLS: FailedPull = { outcome: 'failed', cause: 'no-tls', fault: { what: 'no-tls' } };
 const limited = (endsAt?: number): FailedPull => ({ outcome: 'failed', cause: 'rate-limited', endsAt });
 
-/** As it usually is; what each cause says of it is in docs/rules/image-pullable.md. */
+/** As it usually is; docs/rules/image-pullable.md shows what each cause says about it. */
 const USUAL: CauseContext = {
   endpoint: 'harbor.example.com:8443',
   reference: readReference('harbor.example.com:8443/team/app:v9')!,
@@ -52,7 +52,7 @@ describe('the table of causes', () => {
   });
 
   test.each(TABLE)('agrees with itself: %s', (_code, cause) => {
-    // Who has other credentials is not to be asked about what is the same for everybody.
+    // What is the same for all users is not asked again with other credentials.
     if (cause.credentials === 'no') expect(cause.about).not.toBe('credentials');
     // What is left alone is tried again one day, and what passes by itself is not believed as long as a no.
     if (cause.blamesRegistry) expect(cause.isTransient).toBe(true);
@@ -110,63 +110,85 @@ describe('the table of causes', () => {
 
 describe('a message names what it is about', () => {
   test.each<[failure: FailedPull, options: Options, text: string]>([
-    [REFUSED, {}, 'refuses the user and password of pull secret "harbor": make it again with the right ones'],
-    [REFUSED, { secrets: [] }, 'refuses the user and password it was given: give it the right ones'],
+    [
+      REFUSED,
+      {},
+      'refused the credentials of pull secret "harbor" (unauthorized): recreate it with the right credentials',
+    ],
+    [REFUSED, { secrets: [] }, 'refused the credentials (unauthorized): use the right credentials'],
     [
       REFUSED,
       { secrets: ['a', 'b', 'c'] },
-      'refuses the user and password of pull secrets "a" and 2 more: give it the right ones',
+      'refused the credentials of pull secrets "a" and 2 more (unauthorized): use the right credentials',
     ],
-    // Nobody can make it again, as CCE would be first.
+    // CCE recreates it itself.
     [
       REFUSED,
       { secrets: ['default-secret'] },
-      'refuses the user and password of pull secret "default-secret": wait until CCE has renewed it, or name one of your own',
+      'refused the credentials of pull secret "default-secret" (unauthorized): wait until CCE renews it, or use another pull secret',
     ],
     [
       REFUSED,
       { secrets: ['a\nb'] },
-      String.raw`refuses the user and password of pull secret "a\nb": make it again with the right ones`,
+      String.raw`refused the credentials of pull secret "a\nb" (unauthorized): recreate it with the right credentials`,
     ],
-    [NO_IMAGE, {}, 'has no tag "v9" in team/app: correct the tag, or push the image'],
+    [NO_IMAGE, {}, 'has no tag "v9" in team/app (manifest unknown): fix the tag, or push the image'],
     [
       NO_IMAGE,
       { image: `r.example/team/app:v9@sha256:${'0123456789abcdef'.repeat(4)}` },
-      'has no image sha256:0123456789ab… in team/app: correct the digest, or push the image',
+      'has no digest sha256:0123456789ab… in team/app (manifest unknown): fix the digest, or push the image',
     ],
     [
       NO_TLS,
       {},
-      'does not work as a registry should (it TLS handshake failed): check the port, or have plain HTTP allowed',
+      'does not speak TLS (http: server gave HTTP response to HTTPS client): fix the port, or allow plain HTTP',
     ],
-    [limited(), {}, 'limits pulls now: push the image to SWR and pull it from there'],
+    [limited(), {}, 'is rate-limiting pulls (toomanyrequests): pull from a mirror, or push the image to SWR'],
   ])('%j with %j', (failure, options, text) => {
     expect(say(failure, options)).toBe(`harbor.example.com:8443 ${text}`);
   });
 
   test.each<[what: string, endsAt: number, now: number | undefined, text: string]>([
-    ['the same day', NOW + 2 * HOUR, NOW, 'until 14:00Z'],
-    ['not before it is over', NOW + 1, NOW, 'until 12:01Z'],
-    ['another day', NOW + 24 * HOUR, NOW, 'until 2026-06-02T12:00Z'],
-    ['nobody knows the time', NOW + 2 * HOUR, undefined, 'until 2026-06-01T14:00Z'],
-    ['over', NOW, NOW, 'now'],
-    ['no time at all', NaN, NOW, 'now'],
-    ['never', Infinity, undefined, 'now'],
-    ['when nobody is left', 8.64e15, NOW, 'now'],
-    ['beyond what a date can be', 8.64e15 + 1, NOW, 'now'],
+    ['the same day', NOW + 2 * HOUR, NOW, ' until 14:00Z'],
+    ['not before it is over', NOW + 1, NOW, ' until 12:01Z'],
+    ['another day', NOW + 24 * HOUR, NOW, ' until 2026-06-02T12:00Z'],
+    ['the time now is not known', NOW + 2 * HOUR, undefined, ' until 2026-06-01T14:00Z'],
+    ['over', NOW, NOW, ''],
+    ['no time at all', NaN, NOW, ''],
+    ['never', Infinity, undefined, ''],
+    ['in 270,000 years', 8.64e15, NOW, ''],
+    ['beyond what a date can be', 8.64e15 + 1, NOW, ''],
   ])('the end of a limit, as far as it makes sense: %s', (_, endsAt, now, text) => {
-    expect(say(limited(endsAt), { now })).toContain(` limits pulls ${text}: `);
+    expect(say(limited(endsAt), { now })).toContain(` is rate-limiting pulls${text} (`);
   });
 
-  test('a command that would have to be cut is left to the remedy', () => {
+  test('the registry is named as in images, without the port that they leave out', () => {
+    expect(say(UNKNOWN_CA, { endpoint: 'harbor.example.com:443' })).toMatch(
+      /^certificate of harbor\.example\.com has /,
+    );
+  });
+
+  test.each<[image: string, options: Options, text: string]>([
+    ['swr.eu-de.otc.t-systems.com/team/app', {}, ': add pull secret "default-secret", or fix the image'],
+    [
+      'swr.eu-de.otc.t-systems.com/team/app',
+      { secrets: ['default-secret'] },
+      ': add a pull secret for this registry, ',
+    ],
+    ['harbor.example.com/team/app', { usualSecret: 'usual' }, ': add pull secret "usual", or fix the image'],
+    ['harbor.example.com/team/app', {}, ': add a pull secret for this registry, or fix the image'],
+  ])('the pull secret to add is named where it is known: %s %j', (image, options, text) => {
+    expect(say(ANONYMOUS, { image, secrets: [], ...options })).toContain(text);
+  });
+
+  test('commands have the whole host, however long', () => {
     const endpoint = `${'h'.repeat(60)}:5000`;
-    expect(say(UNKNOWN_CA, { endpoint })).toMatch(/: add the CA on each node$/);
     expect(advise(UNKNOWN_CA, { endpoint })).toContain(`openssl s_client -showcerts -connect ${endpoint} <`);
   });
 
   test.each<[FailedPull, string]>([
-    [UNKNOWN_CA, 'certificate signed by an unknown CA'],
-    [limited(), 'too many requests'],
+    [UNKNOWN_CA, 'unknown CA'],
+    [limited(), 'rate-limited'],
     [{ outcome: 'failed', cause: 'server-error', fault: { what: 'status', number: 503 } }, 'HTTP 503'],
   ])('or has it in a few words: %j, %s', (failure, text) => {
     expect(nameCause(failure)).toBe(text);
@@ -184,10 +206,10 @@ describe('a remedy', () => {
   const [NOBODY, SEVERAL, OF_CCE] = [{ secrets: [] }, { secrets: ['a', 'b'] }, { secrets: ['default-secret'] }];
   const USUAL_ONE: Options = { secrets: [], usualSecret: 'usual' };
   const BY_ADDRESS: Options = { image: '100.125.0.198:20202/team/app', secrets: [], usualSecret: 'default-secret' };
-  const NAME_OF_CCE = 'Name default-secret in imagePullSecrets';
-  const MAKE_ONE = /^Make a secret (?!.*delete).* docker-registry NAME /;
+  const NAME_OF_CCE = 'Add default-secret to imagePullSecrets';
+  const MAKE_ONE = /^Create a pull secret (?!.*delete).* docker-registry NAME /;
   const [AGAIN, MAKE_USUAL] = [
-    /^Make the pull secret again, .* delete secret (\S+) .* docker-registry \1 /,
+    /^Recreate the pull secret .* delete secret (\S+) .* docker-registry \1 /,
     / docker-registry usual /,
   ];
 
@@ -233,11 +255,11 @@ describe('a remedy', () => {
       'knows that a right is no matter of secrets',
       DENIED,
       {},
-      /^Give the user of the pull secret the right to pull team/,
+      /^Grant the user of the pull secret pull access to team/,
     ],
-    ['gives nodes a way, or takes the image to SWR', { outcome: 'failed', cause: 'timeout' }, {}, /\(EIP\).*SWR/],
-    ['takes a limited image to SWR', limited(), {}, 'Push the image to SWR'],
-    // What somebody hid in the name of a secret is not to be copied into a shell.
+    ['gives nodes a way, or takes the image to SWR', { outcome: 'failed', cause: 'timeout' }, {}, /EIP .*SWR/],
+    ['takes a limited image to SWR', limited(), {}, 'push the image to SWR'],
+    // A command in the name of a Secret must not be copied into a shell.
     ['holds no text of others', REFUSED, { secrets: ['a; rm -rf /'] }, /^(?!.*rm -rf).*docker-registry NAME /],
     ['lists no tags of a repository that is not there', NO_REPOSITORY, {}, /^(?!.*list-tags)/],
     ['nor for a digest', NO_IMAGE, { image: `app@sha256:${'0'.repeat(64)}` }, /^(?!.*list-tags)/],

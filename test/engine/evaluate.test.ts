@@ -23,7 +23,12 @@ function marker(id: string, mark: string): ConfiguredRule {
   return madeUpRule(id, ({ workload }) =>
     workload.images.map(({ pointer, written }) => {
       const value = written + mark;
-      const fix = { gives: value, edits: [{ op: 'replace', path: pointer, value } as const] };
+      const fix = {
+        gives: value,
+        done: `appended ${mark}`,
+        coming: mark,
+        edits: [{ op: 'replace', path: pointer, value } as const],
+      };
       return { says: `lacks ${mark}`, at: pointer, value: written, fix };
     }),
   );
@@ -231,14 +236,14 @@ describe('a rule that an object asks to be spared', () => {
   });
 
   test.each([
-    ['tag-explicit', '{}', /^warn tag-explicit may not be skipped, as the policy allows no skipping$/],
-    ['mirror-used', '{ rules: [tag-explicit] }', /^warn mirror-used may not .*; the policy allows "tag-explicit"$/],
+    ['tag-explicit', '{}', /^warn tag-explicit rule cannot be skipped, as the policy allows no skipping: /],
+    ['mirror-used', '{ rules: [tag-explicit] }', /^warn mirror-used rule cannot be skipped, .* only "tag-explicit": /],
     [
       'tag-explicit',
       '{ rules: [tag-explicit], namespaces: [dev-*] }',
-      /^warn tag-explicit may not .* in this namespace/,
+      /^warn tag-explicit rule cannot be skipped in this namespace/,
     ],
-    ['tags', '{ rules: [tag-explicit] }', /^warn tags is no rule, .*rules are reference-valid, /],
+    ['tags', '{ rules: [tag-explicit] }', /^warn tags not a rule, /],
   ])('runs where the policy does not, and its author hears of it: %s, %s', (annotation, policy, expected) => {
     expect(spare(annotation, `skip: ${policy}`)).toEqual({ waived: [], told: [expect.stringMatching(expected)] });
     // But not again when an update changes no image.

@@ -9,42 +9,42 @@ function diagnose(written: string): ReferenceProblem | undefined {
 }
 
 const leftIn = (placeholder: string): string =>
-  `a placeholder was left in: "${placeholder}" has to be replaced before the manifest is applied`;
-const printed = (misprint: string): string => `a template had no usable value here: it printed "${misprint}"`;
-const noScheme = (scheme: string): string => `an image address has no scheme, leave out "${scheme}"`;
-const foreign = (char: string): string => `the address contains ${char}, only ASCII is allowed`;
+  `placeholder "${placeholder}" was not replaced: replace it before applying the manifest`;
+const printed = (misprint: string): string => `a template had no value here, it printed "${misprint}": set the value`;
+const noScheme = (scheme: string): string => `an image has no scheme: remove "${scheme}"`;
+const foreign = (char: string): string => `image contains ${char}, only ASCII is allowed`;
 const noPort = (port: string, host: string): string => `"${port}" after "${host}" is not a port number`;
-const noName = (char: string): string => `a repository name cannot contain ${char}`;
-const range = (tag: string): string => `tag "${tag}" reads as a range of versions; an image has one exact tag`;
-const tooLong = (counted: string): string => `the repository name has ${counted}; at most 255 are allowed`;
+const noName = (char: string): string => `repository name cannot contain ${char}`;
+const range = (tag: string): string => `tag "${tag}" is a version range, but an image needs one exact tag`;
+const tooLong = (counted: string): string => `repository name has ${counted}, above the limit of 255`;
 const mixture = (component: string): string =>
-  `"${component}" may hold one ".", one or two "_" or any number of "-" in a row, and no mixture`;
-const CREDENTIALS = 'credentials do not belong in an image address but in a pull secret';
+  `"${component}" has invalid separators: use one ".", one or two "_", or any number of "-" in a row`;
+const CREDENTIALS = 'credentials belong in a pull secret, not in an image';
 const LIKE_CREDENTIALS =
-  'what stands before "@" reads as credentials, which belong in a pull secret (a digest is written @sha256:…)';
-const OBJECT = 'a template printed a whole object here, not an address';
-const FILE = 'this is a file path; images are pulled from registries only';
-const GIT = 'this is the address of a git repository, not of an image';
-const PORT_AND_SLASH = 'a "/" and not a ":" has to follow the port "5000"';
-const IPV6 = 'an IPv6 address is written in brackets: [2001:db8::1]';
-const IN_BRACKETS = 'host "[fe80::1%eth0]" may hold only hex digits and ":" between its brackets';
+  'text before "@" is read as credentials, which belong in a pull secret (a digest is written @sha256:…)';
+const OBJECT = 'a template printed a whole object instead of an image';
+const FILE = 'file path, but images are pulled from registries only';
+const GIT = 'URL of a Git repository, not an image';
+const PORT_AND_SLASH = 'port "5000" must be followed by "/", not ":"';
+const IPV6 = 'IPv6 address must be in brackets: [2001:db8::1]';
+const IN_BRACKETS = 'host "[fe80::1%eth0]" may have only hex digits and ":" between its brackets';
 const LOWERCASE = 'repository name must be lowercase';
-const NO_TAG = 'nothing follows the ":" where the tag should be (an unset variable?)';
-const A_COLON_TOO_MANY = 'there is a ":" too many before or after the tag';
-const A_SLASH_TOO_MANY = 'the repository name has a "/" too many (at its start or end, or two in a row)';
-const AFTER_AT = 'a digest is written after "@", not after ":"';
-const NO_DIGEST = '"@1.25" is not a digest (sha256:… with 64 hex digits); a tag is written after ":"';
+const NO_TAG = 'tag after ":" is missing (an unset variable?)';
+const A_COLON_TOO_MANY = 'extra ":" before or after the tag';
+const A_SLASH_TOO_MANY = 'repository name has an extra "/" (at its start or end, or two in a row)';
+const AFTER_AT = 'digest must follow "@", not ":"';
+const NO_DIGEST = '"@1.25" is not a digest (sha256:… with 64 hex digits); a tag follows ":"';
 const LETTERS = (component: string): string => `"${component}" must start and end with a letter or digit`;
-const NOTHING_AFTER_AT = 'nothing follows the "@" where the digest should be (an unset variable?)';
+const NOTHING_AFTER_AT = 'digest after "@" is missing (an unset variable?)';
 const printedNumber = (number: string): string =>
-  `"${number}" is a number that a template printed with an exponent: put it in quotes in its values`;
-const HIDDEN = 'a placeholder between "@" signs was left in; it has to be replaced before the manifest is applied';
+  `"${number}" is a number that a template printed with an exponent: quote it in the values`;
+const HIDDEN = 'placeholder between "@" signs was not replaced: replace it before applying the manifest';
 
 type Row = [written: string, message: string, suggestion?: string];
 
 /** Samples of every code; what else is suggested is tested with the suggestions. */
 const PROBLEMS: Readonly<Record<ReferenceProblemCode, readonly Row[]>> = {
-  empty: [['', 'the image address is empty']],
+  empty: [['', 'image is empty (an unset variable?)']],
   placeholder: [
     ['registry/${IMAGE}:1', leftIn('${IMAGE}')],
     ['ghcr.io/${{ github.repository }}:v1', leftIn('${{ github.repository }}')],
@@ -82,17 +82,17 @@ const PROBLEMS: Readonly<Record<ReferenceProblemCode, readonly Row[]>> = {
     ['https://github.com/org/app', noScheme('https://')],
   ],
   whitespace: [
-    [' nginx', 'the address starts with a space', 'nginx'],
-    ['nginx\n', 'the address ends with a line break', 'nginx'],
-    ['nginx\r', 'the address ends with a carriage return', 'nginx'],
-    ['nginx\t1.25', 'the address contains a tab', 'nginx:1.25'],
-    ['nginx:1.25 redis:7', 'the address contains a space'],
-    ['nginx\u00a0', 'the address ends with a white space character (U+00A0)', 'nginx'],
-    [' \n', 'the address is only white space'],
+    [' nginx', 'image starts with a space', 'nginx'],
+    ['nginx\n', 'image ends with a line break', 'nginx'],
+    ['nginx\r', 'image ends with a carriage return', 'nginx'],
+    ['nginx\t1.25', 'image contains a tab', 'nginx:1.25'],
+    ['nginx:1.25 redis:7', 'image contains a space'],
+    ['nginx\u00a0', 'image ends with a whitespace character (U+00A0)', 'nginx'],
+    [' \n', 'image is only whitespace'],
   ],
   'control-character': [
-    ['nginx\u200b', 'the address contains an invisible character (U+200B)', 'nginx'],
-    ['nginx\0', 'the address contains an invisible character (U+0000)', 'nginx'],
+    ['nginx\u200b', 'image contains an invisible character (U+200B)', 'nginx'],
+    ['nginx\0', 'image contains an invisible character (U+0000)', 'nginx'],
   ],
   'non-ascii': [
     ['nginx：1.25', foreign('"：" (U+FF1A)'), 'nginx:1.25'],
@@ -102,7 +102,7 @@ const PROBLEMS: Readonly<Record<ReferenceProblemCode, readonly Row[]>> = {
     ['\ud800', foreign('"\\ud800" (U+D800)')],
   ],
   'bad-port': [
-    ['a.b:/app', 'no port number follows "a.b:" (an unset variable?)'],
+    ['a.b:/app', 'port after "a.b:" is missing (an unset variable?)'],
     ['a.b:port/app', noPort('port', 'a.b')],
     ['a.b:5000x/app', noPort('5000x', 'a.b')],
     ['localhost:x/app', noPort('x', 'localhost')],
@@ -111,7 +111,7 @@ const PROBLEMS: Readonly<Record<ReferenceProblemCode, readonly Row[]>> = {
     ['a.b:5000:app', PORT_AND_SLASH, 'a.b:5000/app'],
   ],
   'bad-host': [
-    [':5000/app', 'the host before ":" is missing (an unset variable?)'],
+    [':5000/app', 'host before ":" is missing (an unset variable?)'],
     ['swr..example.com/app', 'host "swr..example.com" has nothing before a "." (an unset variable?)'],
     ['.a.b/app', 'host ".a.b" has nothing before a "." (an unset variable?)'],
     ['a.b./app', 'host "a.b." ends with a "."'],
@@ -120,7 +120,7 @@ const PROBLEMS: Readonly<Record<ReferenceProblemCode, readonly Row[]>> = {
     ['2001:db8::1/app', IPV6],
     ['::1/app', IPV6],
     ['fe80::1%eth0/app', IPV6],
-    ['[::1/app', 'the "[" of an IPv6 address needs its "]"'],
+    ['[::1/app', '"[" of an IPv6 address has no "]"'],
     ['[fe80::1%eth0]:5000/app', IN_BRACKETS],
   ],
   uppercase: [
@@ -130,11 +130,11 @@ const PROBLEMS: Readonly<Record<ReferenceProblemCode, readonly Row[]>> = {
   'too-long': [
     ['a.b/' + 'a'.repeat(256), tooLong('256 characters')],
     ['my_host.local/' + 'a'.repeat(250), tooLong('264 characters')],
-    ['a'.repeat(248), tooLong('256 characters, with the "library/" of Docker Hub')],
+    ['a'.repeat(248), tooLong('256 characters including "library/" of Docker Hub')],
   ],
   'two-tags': [
-    ['nginx:1.25:latest', 'two tags ("1.25", "latest"), only one is allowed', 'nginx:1.25'],
-    ['nginx:1:2:3:4', '4 tags ("1", "2", "3"), only one is allowed'],
+    ['nginx:1.25:latest', 'image has two tags ("1.25", "latest"), only one is allowed', 'nginx:1.25'],
+    ['nginx:1:2:3:4', 'image has 4 tags ("1", "2", "3"), only one is allowed'],
   ],
   'empty-tag': [
     ['nginx:', NO_TAG],
@@ -148,15 +148,15 @@ const PROBLEMS: Readonly<Record<ReferenceProblemCode, readonly Row[]>> = {
     ['app:feature/login', 'tag "feature/login" cannot contain "/"', 'app:feature-login'],
     [
       'gcr.io/example.com:my-project/app:v1',
-      'the ":" of the Google project "example.com:my-project" is written "/" in an image',
+      '":" of the Google project "example.com:my-project" must be "/" in an image',
       'gcr.io/example.com/my-project/app:v1',
     ],
     [
       'docker.io/registry.example.com:5000/app:1',
-      'a registry follows the registry: leave out "docker.io" or "registry.example.com:5000"',
+      'image has two registries: remove "docker.io" or "registry.example.com:5000"',
       'registry.example.com:5000/app:1',
     ],
-    ['a.b/team:sub/app:1', 'the ":" after "team" stands inside the path; only the tag follows a ":", at the end'],
+    ['a.b/team:sub/app:1', '":" after "team" is inside the path: only the tag at the end follows a ":"'],
     ['nginx:"1.25"', 'tag "\\"1.25\\"" cannot contain a quotation mark', 'nginx:1.25'],
     [
       'registry.example.com/team/dotnet:4.5980468e+07',
@@ -167,14 +167,14 @@ const PROBLEMS: Readonly<Record<ReferenceProblemCode, readonly Row[]>> = {
     ['nginx:^1.25', range('^1.25')],
     ['nginx:*', range('*')],
     ['nginx:1.*', range('1.*')],
-    [`nginx:${'t'.repeat(129)}`, 'the tag has 129 characters, at most 128 are allowed'],
+    [`nginx:${'t'.repeat(129)}`, 'tag has 129 characters, above the limit of 128'],
   ],
   'bad-digest': [
-    ['nginx@sha256:abc', 'a sha256 digest has 64 hex digits, this one has 3'],
+    ['nginx@sha256:abc', 'sha256 digest must have 64 hex digits, this one has 3'],
     [`nginx:1:sha256:${HEX64}`, AFTER_AT, `nginx:1@sha256:${HEX64}`],
-    ['nginx@', 'nothing follows the "@" where the digest should be (an unset variable?)', 'nginx'],
+    ['nginx@', 'digest after "@" is missing (an unset variable?)', 'nginx'],
     ['nginx@1.25', NO_DIGEST, 'nginx:1.25'],
-    // A digest that a template did not fill in, or not wholly: the address is shown, as no host can follow.
+    // A digest that a template did not fill in, or not wholly: image is shown, as no host can follow.
     ['registry.example.com/team/foo:552d840-dirty@', NOTHING_AFTER_AT, 'registry.example.com/team/foo:552d840-dirty'],
     ['foo:552d840-dirty@', NOTHING_AFTER_AT, 'foo:552d840-dirty'],
     [
@@ -182,22 +182,22 @@ const PROBLEMS: Readonly<Record<ReferenceProblemCode, readonly Row[]>> = {
       NOTHING_AFTER_AT,
       'localhost:5000/a/b:RELEASE.2024-01-01T00-00-00Z',
     ],
-    ['nginx:main@sha', '"@sha" is not a digest (sha256:… with 64 hex digits); a tag is written after ":"'],
-    ['nginx:main@sha256', 'a ":" and hex digits have to follow the sha256 of a digest'],
-    ['nginx:main@a1b2c3d', '"@a1b2c3d" is not a digest (sha256:… with 64 hex digits); a tag is written after ":"'],
-    [`nginx@${HEX64}`, 'the digest lacks its algorithm: it is written @sha256:…', `nginx@sha256:${HEX64}`],
-    ['nginx@sha256-f00', 'a ":" and hex digits have to follow the sha256 of a digest'],
-    ['nginx@SHA256:f00', "a digest's algorithm is written in lower case: sha256"],
-    ['nginx@md5:f00', 'unknown digest algorithm "md5", known are sha256, sha384, sha512'],
-    ['nginx@sha256:f00:1.25', 'the tag stands before the digest: name:tag@sha256:…'],
-    ['nginx@sha256:9f86...', 'a sha256 digest has hex digits only, no "."'],
-    ['nginx@sha256:F00', 'a sha256 digest is written in lower-case hex digits only'],
+    ['nginx:main@sha', '"@sha" is not a digest (sha256:… with 64 hex digits); a tag follows ":"'],
+    ['nginx:main@sha256', 'digest algorithm sha256 must be followed by ":" and hex digits'],
+    ['nginx:main@a1b2c3d', '"@a1b2c3d" is not a digest (sha256:… with 64 hex digits); a tag follows ":"'],
+    [`nginx@${HEX64}`, 'digest has no algorithm: write @sha256:…', `nginx@sha256:${HEX64}`],
+    ['nginx@sha256-f00', 'digest algorithm sha256 must be followed by ":" and hex digits'],
+    ['nginx@SHA256:f00', 'digest algorithm must be lowercase: sha256'],
+    ['nginx@md5:f00', 'unknown digest algorithm "md5": use one of sha256, sha384, sha512'],
+    ['nginx@sha256:f00:1.25', 'tag must come before the digest: name:tag@sha256:…'],
+    ['nginx@sha256:9f86...', 'sha256 digest cannot contain ".": use hex digits only'],
+    ['nginx@sha256:F00', 'sha256 digest must be lowercase'],
   ],
   malformed: [
-    [HEX64, '64 hex digits are an image id, not a name; a digest is written name@sha256:…'],
-    [':1.25', 'the repository name is missing'],
-    ['registry.example.com/', 'the repository name is missing'],
-    ['/app', 'nothing stands before the first "/" (an unset variable?)'],
+    [HEX64, '64 hex digits are an image ID, not a name (a digest is written name@sha256:…)'],
+    [':1.25', 'repository name is missing'],
+    ['registry.example.com/', 'repository name is missing'],
+    ['/app', 'registry or namespace before the first "/" is missing (an unset variable?)'],
     ['nginx/', A_SLASH_TOO_MANY, 'nginx'],
     ['a.b//app', A_SLASH_TOO_MANY, 'a.b/app'],
     ['nginx=1.25', noName('"="'), 'nginx:1.25'],

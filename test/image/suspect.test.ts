@@ -3,72 +3,69 @@ import { findSuspicion, parseReference } from '../../src/image/parse-reference.t
 import { HEX64 } from './arbitraries.ts';
 
 const hubImage = (name: string, tag?: string): string =>
-  `this is read as the Docker Hub image "${name}"${tag === undefined ? '' : ` with tag "${tag}"`}`;
-const NEEDS_SLASH = 'a registry needs "/" and a repository after it';
+  `image is read as "${name}"${tag === undefined ? '' : ` with tag "${tag}"`} on Docker Hub`;
+const NEEDS_SLASH = 'add "/" and a repository after the registry';
 const twoRegistries = (first: string, second: string): string =>
-  `a registry follows the registry: leave out "${first}" or "${second}"`;
+  `image has two registries: remove "${first}" or "${second}"`;
 const otherForm = (registry: string, form: string, repository: string): string =>
-  `${registry} has repositories of the form ${form} only, so "${repository}" is not there`;
-const BITNAMI = 'Bitnami moved its images with a version to bitnamilegacy in September 2025, where they get no updates';
-const PRINTED = 'looks like a number that a template printed with an exponent; put it in quotes in its values';
-const PLACEHOLDER = 'looks like a placeholder that was never replaced';
+  `${registry} has only repositories of the form ${form}, so "${repository}" cannot exist: fix the image`;
+const BITNAMI = 'Bitnami moved its versioned images to bitnamilegacy in September 2025, without updates';
+const PRINTED = 'looks like a number that a template printed with an exponent: quote it in the values';
+const PLACEHOLDER = 'looks like a placeholder: replace it';
 
 test.each([
-  ['registry.example.com:5000', `${hubImage('registry.example.com', '5000')}; ${NEEDS_SLASH}`],
-  ['registry.example.com', `${hubImage('registry.example.com')}; ${NEEDS_SLASH}`],
-  ['ghcr.io:1.0', `${hubImage('ghcr.io', '1.0')}; ${NEEDS_SLASH}`],
-  ['10.0.0.1:5000', `${hubImage('10.0.0.1', '5000')}; ${NEEDS_SLASH}`],
-  ['localhost:5000', `${hubImage('localhost', '5000')}; ${NEEDS_SLASH}`],
-  ['localhost', `${hubImage('localhost')}; ${NEEDS_SLASH}`],
-  ['app.tar', `${hubImage('app.tar')}; a runtime pulls from registries only and reads no files`],
-  ['image_address', `${hubImage('image_address')}; it ${PLACEHOLDER}`],
+  ['registry.example.com:5000', `${hubImage('registry.example.com', '5000')}: ${NEEDS_SLASH}`],
+  ['registry.example.com', `${hubImage('registry.example.com')}: ${NEEDS_SLASH}`],
+  ['ghcr.io:1.0', `${hubImage('ghcr.io', '1.0')}: ${NEEDS_SLASH}`],
+  ['10.0.0.1:5000', `${hubImage('10.0.0.1', '5000')}: ${NEEDS_SLASH}`],
+  ['localhost:5000', `${hubImage('localhost', '5000')}: ${NEEDS_SLASH}`],
+  ['localhost', `${hubImage('localhost')}: ${NEEDS_SLASH}`],
+  ['app.tar', `${hubImage('app.tar')}, as images are pulled from registries only: push it to a registry`],
+  ['image_address', `${hubImage('image_address')}, but ${PLACEHOLDER}`],
   ['nginx:__TAG__', `tag "__TAG__" ${PLACEHOLDER}`],
   [
     `sha256:${HEX64}`,
-    `${hubImage('sha256', `${HEX64.slice(0, 19)}…${HEX64.slice(-20)}`)}; a digest needs a name before it: name@sha256:…`,
+    `${hubImage('sha256', `${HEX64.slice(0, 19)}…${HEX64.slice(-20)}`)}: write a digest as name@sha256:…`,
   ],
-  [`nginx:${HEX64}`, 'the tag is 64 hex digits; a digest is written name@sha256:…'],
-  ['nginx:1.25.', 'tag "1.25." ends with a "."'],
+  [`nginx:${HEX64}`, 'tag is 64 hex digits: write a digest as name@sha256:…'],
+  ['nginx:1.25.', 'tag "1.25." ends with ".": check for a typo'],
   ['app:4.5980468e_07', `tag "4.5980468e_07" ${PRINTED}`],
   ['app:1e-07', `tag "1e-07" ${PRINTED}`],
-  ['nginx:Latest', 'tag "Latest" is another tag than "latest"'],
-  ['nginx:lastest', 'tag "lastest" is another tag than "latest"'],
-  ['hub.docker.com/r/bitnami/nginx', 'this is the address of a web page; the image is "bitnami/nginx"'],
-  ['hub.docker.com/nginx', 'hub.docker.com is a web site, its registry is docker.io'],
-  ['github.com/org/app', 'github.com is a web site, its registry is ghcr.io'],
-  ['registry.example.com/v2', "this is the address of a registry's API, not of an image"],
-  ['registry.example.com:99999/app', 'port "99999" of "registry.example.com" is out of range'],
-  ['registry.example.com:0/app', 'port "0" of "registry.example.com" is out of range'],
-  ['gchr.io/org/app', 'host "gchr.io" looks like a slip for "ghcr.io"'],
-  ['dcoker.io/nginx', 'host "dcoker.io" looks like a slip for "docker.io"'],
+  ['nginx:Latest', 'tag "Latest" looks like a typo; did you mean "latest"?'],
+  ['nginx:lastest', 'tag "lastest" looks like a typo; did you mean "latest"?'],
+  ['hub.docker.com/r/bitnami/nginx', 'URL of a web page, not an image: use "bitnami/nginx"'],
+  ['hub.docker.com/nginx', 'hub.docker.com is a website, not a registry: use docker.io'],
+  ['github.com/org/app', 'github.com is a website, not a registry: use ghcr.io'],
+  ['registry.example.com/v2', "URL of a registry's API, not an image"],
+  ['registry.example.com:99999/app', 'port "99999" of "registry.example.com" is out of range: use 1 to 65535'],
+  ['registry.example.com:0/app', 'port "0" of "registry.example.com" is out of range: use 1 to 65535'],
+  ['gchr.io/org/app', 'host "gchr.io" looks like a typo; did you mean "ghcr.io"?'],
+  ['dcoker.io/nginx', 'host "dcoker.io" looks like a typo; did you mean "docker.io"?'],
   ['docker.io/harbor.example.net/legacy/clickhouse:25.2.1', twoRegistries('docker.io', 'harbor.example.net')],
   ['registry.k8s.io/k8s.gcr.io/ingress-nginx/certgen:v1.0', twoRegistries('registry.k8s.io', 'k8s.gcr.io')],
   ['quay.io/docker.io/library/nginx:1', twoRegistries('quay.io', 'docker.io')],
   ['ghcr.io/registry.example.com/app:1', twoRegistries('ghcr.io', 'registry.example.com')],
-  [
-    'harbor.example.com/harbor.example.com/app',
-    'the registry "harbor.example.com" stands there twice: leave out one of them',
-  ],
+  ['harbor.example.com/harbor.example.com/app', 'image has the registry "harbor.example.com" twice: remove one'],
   ['docker.io/org/team/app:1', otherForm('Docker Hub', 'namespace/name', 'org/team/app')],
   ['org/team/app:1', otherForm('Docker Hub', 'namespace/name', 'org/team/app')],
   ['ghcr.io/app:1', otherForm('ghcr.io', 'owner/name', 'app')],
   ['europe-docker.pkg.dev/project/app:1', otherForm('europe-docker.pkg.dev', 'project/repository/name', 'project/app')],
   [
     'k8s.gcr.io/pause:3.9',
-    'k8s.gcr.io has been frozen since April 2023, and may be turned off; use "registry.k8s.io/pause:3.9"',
+    'k8s.gcr.io is frozen since April 2023 and may be shut down: use "registry.k8s.io/pause:3.9"',
   ],
   [
     'gcr.io/kubebuilder/kube-rbac-proxy:v0.8.0',
-    'gcr.io/kubebuilder was given up in March 2025; use "quay.io/brancz/kube-rbac-proxy:v0.8.0"',
+    'gcr.io/kubebuilder is unavailable since March 2025: use "quay.io/brancz/kube-rbac-proxy:v0.8.0"',
   ],
-  ['bitnami/redis:7.2', `${BITNAMI}; use "docker.io/bitnamilegacy/redis:7.2"`],
+  ['bitnami/redis:7.2', `${BITNAMI}: use "docker.io/bitnamilegacy/redis:7.2"`],
   [
     'SWR.example.com/app',
-    'host "SWR.example.com" has upper-case letters: kubelet compares letter by letter and uses no pull secret for "swr.example.com"',
+    'host "SWR.example.com" has uppercase letters, so kubelet ignores pull secrets for "swr.example.com": write it in lowercase',
   ],
   [
     'myOrg/app',
-    '"myOrg" has upper-case letters, so it is read as a registry host and not as a part of the repository name',
+    '"myOrg" has uppercase letters, so it is read as a registry, not as part of the repository: write it in lowercase',
   ],
 ])('of %j is said what is odd', (written, message) => {
   expect(findSuspicion(written, () => false)).toBe(message);

@@ -65,7 +65,7 @@ describe('an address that is wrong', () => {
     expect(explainImage('', MIRRORED)).toEqual({
       image: '',
       valid: false,
-      problem: { code: 'empty', message: 'the image address is empty' },
+      problem: { code: 'empty', message: 'image is empty (an unset variable?)' },
       ...NOTHING,
     });
   });
@@ -74,7 +74,7 @@ describe('an address that is wrong', () => {
     expect(explainImage('registry.example.com:5000', MIRRORED)).toMatchObject({
       valid: true,
       dockerHub: true,
-      suspicion: expect.stringContaining('Docker Hub image') as string,
+      suspicion: expect.stringContaining('on Docker Hub') as string,
     });
   });
 });

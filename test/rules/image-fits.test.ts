@@ -49,11 +49,11 @@ const ON_ONE = nodesOf({ images: new Set([APP]) }, {});
 
 describe('an image that is large', () => {
   const large = (size: string, limit: string): string =>
-    `is ${size} compressed, more than the limit of ${limit}: kubelet gives up a pull that makes no progress; make it smaller, or pull it on the nodes before (crictl pull)`;
+    `image is ${size} (compressed), above the limit of ${limit}, so its pull may be cut off (context canceled): make it smaller, or pull it on the nodes in advance (crictl pull)`;
   const LARGE = `deny ${large('5.2 GiB', '4 GiB')}`;
   const AND_KEEP = `${LARGE} and set imagePullPolicy: IfNotPresent`;
   const slow = (size: string): string =>
-    `warn is ${size} compressed, and with imagePullPolicy: Always a start waits for the registry, and for all of it where the tag has moved; set imagePullPolicy: IfNotPresent`;
+    `warn image is ${size} (compressed) and imagePullPolicy is Always, so Pods start late whenever the tag changes: set imagePullPolicy: IfNotPresent`;
 
   test.each<[what: string, bytes: number, options: Options, expected?: string]>([
     ['above the limit may be denied', 5.2 * GIB, {}, LARGE],
@@ -109,26 +109,26 @@ describe('nodes under DiskPressure', () => {
   const elsewhere = { spec: { schedulerName: 'volcano' } };
 
   test.each<[what: string, nodes: readonly Partial<ClusterNode>[], options: Options, who?: string]>([
-    ['all', [PRESSED, PRESSED, PRESSED], {}, 'all 3 nodes it may run on have'],
+    ['all', [PRESSED, PRESSED, PRESSED], {}, 'all 3 eligible nodes have'],
     ['some, which its pods are kept away from', [PRESSED, {}, PRESSED, {}, {}], {}],
     [
       'some, where a DaemonSet has a pod on each',
       [PRESSED, {}, {}],
       { kind: 'DaemonSet' },
-      '1 of 3 nodes it may run on has',
+      '1 of 3 eligible nodes has',
     ],
-    ['one', [PRESSED], {}, 'the only node it may run on, "n0", has'],
+    ['one', [PRESSED], {}, 'the only eligible node "n0" has'],
     ['all but those that have it', [PRESSED, HAS, HAS], {}],
-    ['all, and some have it', [PRESSED, { ...PRESSED, ...HAS }, PRESSED], {}, '2 of 3 nodes it may run on have'],
+    ['all, and some have it', [PRESSED, { ...PRESSED, ...HAS }, PRESSED], {}, '2 of 3 eligible nodes have'],
     ['none that has to pull it', [{ ...PRESSED, ...HAS }, {}], {}],
-    ['one that has it and pulls it again', [{ ...PRESSED, ...HAS }], ALWAYS, 'the only node it may run on, "n0", has'],
+    ['one that has it and pulls it again', [{ ...PRESSED, ...HAS }], ALWAYS, 'the only eligible node "n0" has'],
     ['none that it may run on', [{ ...PRESSED, isUnschedulable: true }, {}], {}],
     ['no node at all to run on', [PRESSED], { spec: { nodeSelector: { pool: 'none' } } }],
     ['some, where it is not known which count', [PRESSED, {}], elsewhere],
-    ['all, where it is not known which count', [PRESSED, PRESSED], elsewhere, 'all nodes it may run on have'],
+    ['all, where it is not known which count', [PRESSED, PRESSED], elsewhere, 'all eligible nodes have'],
   ])('%s', (_, nodes, options, who) => {
     const said = say({ [APP]: sized(1) }, { nodes: nodesOf(...nodes), ...options });
-    const text = `warn ${who} DiskPressure, no space for it: clear images (crictl rmi) or expand the disk`;
+    const text = `warn ${who} DiskPressure (no space left on device): remove unused images (crictl rmi), or expand the disk`;
     expect(said).toEqual(who === undefined ? [] : [text]);
   });
 
@@ -150,8 +150,8 @@ describe('nodes without the space for all that a pod pulls', () => {
   const spec = running(undefined, APP, PROXY);
 
   test.each<[what: string, nodes: readonly Partial<ClusterNode>[], need?: string, have?: string]>([
-    ['all', [disk(4), disk(5)], '5.5 GiB', 'all 2 nodes it may run on have 5 GiB of ephemeral storage at most'],
-    ['some', [disk(4), disk(50), {}], '5.5 GiB', '1 of 3 nodes it may run on has 4 GiB of ephemeral storage'],
+    ['all', [disk(4), disk(5)], '5.5 GiB', 'all 2 eligible nodes have at most 5 GiB of ephemeral storage'],
+    ['some', [disk(4), disk(50), {}], '5.5 GiB', '1 of 3 eligible nodes has 4 GiB of ephemeral storage'],
     ['none', [disk(50), disk(5.5)]],
     ['none that says what it has', [{}, {}]],
     ['none, as what is there is not pulled', [disk(4, HAS)]],
@@ -159,10 +159,10 @@ describe('nodes without the space for all that a pod pulls', () => {
       'one that still has to pull too much',
       [disk(2, HAS)],
       '2.5 GiB',
-      'the only node it may run on, "n0", has 2 GiB of ephemeral storage',
+      'the only eligible node "n0" has 2 GiB of ephemeral storage',
     ],
   ])('%s', (_, nodes, need, have) => {
-    const text = `warn does not fit: the pod pulls ${need} compressed, and ${have}; make it smaller or expand the disk`;
+    const text = `warn the Pod pulls ${need} (compressed), but ${have} (no space left on device): use smaller images, or expand the disk`;
     expect(say(answers, { nodes: nodesOf(...nodes), spec })).toEqual(need === undefined ? [] : [text]);
   });
 

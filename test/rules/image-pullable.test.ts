@@ -55,7 +55,7 @@ describe.each(FAILURES)('an image with the answer %j', (failure) => {
     const found = judge({ [APP]: failed(failure) }, { action, spec, ...(nodes !== undefined && { nodes }) });
     expect(found.map((finding) => finding.action)).toEqual([expected]);
     const isSoftened = isOfImage && expected === 'warn' && action === 'deny';
-    expect(found[0]!.message.endsWith('; a node has it already')).toBe(isSoftened);
+    expect(found[0]!.message.endsWith('; a node already has the image')).toBe(isSoftened);
   });
 
   test('that is never pulled is nobody’s trouble', () => {
@@ -101,7 +101,7 @@ test('what nobody knows is not said', () => {
 
 test('a limit that ends today is told by the hour, as the time is known', () => {
   const [found] = judge({ [APP]: failed({ outcome: 'failed', cause: 'rate-limited', endsAt: NOW + HOUR }) });
-  expect(found!.message).toContain('limits pulls until 13:00Z');
+  expect(found!.message).toContain(' is rate-limiting pulls until 13:00Z (');
 });
 
 test('what is found can be told by programs', () => {
@@ -131,7 +131,7 @@ describe('an image that is for other platforms than the nodes', () => {
   test('warns and never denies, as nodes come and go', () => {
     const found = judge(offering('linux/amd64'), { nodes: arm });
     expect(found.map(({ action, message }) => `${action} ${message}`)).toEqual([
-      'warn has no image for linux/arm64, which all nodes it may run on are; it has linux/amd64',
+      'warn image is for linux/amd64, but all eligible nodes are linux/arm64 (no match for platform in manifest): push it for that platform too',
     ]);
     expect(found[0]!.remedy).toContain('kubernetes.io/arch');
   });
@@ -142,14 +142,14 @@ describe('an image that is for other platforms than the nodes', () => {
       'its index names them and has it not',
       'linux/arm64',
       ['linux/arm64', 'linux/s390x'],
-      'its index names linux/arm64, which all nodes it may run on are, but that manifest is not there; it has linux/386',
+      'index lists linux/arm64, the platform of all eligible nodes, but its manifest is missing (not found): push the image for it again',
     ],
     // containerd takes the best that the index names, and no other once that is missing.
     [
       'only what they could run besides is there',
       'linux/amd64',
       ['linux/amd64'],
-      'its index names linux/amd64, which all nodes it may run on are, but that manifest is not there; it has linux/386',
+      'index lists linux/amd64, the platform of all eligible nodes, but its manifest is missing (not found): push the image for it again',
     ],
     ['another is missing', 'linux/amd64', ['linux/arm64'], undefined],
   ])('warns where %s', (_what, platform, missing, message) => {
@@ -177,7 +177,7 @@ describe('an image that is for other platforms than the nodes', () => {
       nodes,
     });
     expect(found!.message).toBe(
-      'has no image for linux/s390x or linux/riscv64, which all nodes it may run on are; it has linux/amd64, linux/386, linux/arm/v7 and 2 more',
+      'image is for linux/amd64, linux/386, linux/arm/v7 and 2 more, but all eligible nodes are linux/s390x or linux/riscv64 (no match for platform in manifest): push it for that platform too',
     );
   });
 

@@ -69,7 +69,7 @@ test('an address that would be too long on the mirror is left alone and said', (
   const { findings, edits } = judge(pod(`${'a'.repeat(123)}/${'b'.repeat(123)}`), MIRRORED, 'apply');
   expect(edits).toEqual([]);
   expect(findings.map(({ action, message }) => `${action}: ${message}`)).toEqual([
-    'warn: comes from docker.io; its address on the mirror would be too long',
+    'warn: image stays on docker.io, as its name on the mirror would exceed 255 characters: shorten the path of the mirror',
   ]);
 });
 
@@ -116,7 +116,7 @@ describe('a policy that has mirrors verified', () => {
     expect(arm.findings).toMatchObject([
       {
         messageId: 'platform-not-on-mirror',
-        message: `is not on its mirror for linux/arm64; ${PUSH}`,
+        message: `mirror does not have this image for linux/arm64: ${PUSH}`,
         action: 'warn',
         cause: 'platform-missing',
       },
@@ -126,42 +126,46 @@ describe('a policy that has mirrors verified', () => {
     }
   });
 
-  const FROM = 'comes from docker.io;';
-  const PUSH = `push it: skopeo copy --all docker://docker.io/${IMAGE} docker://${TO}/${IMAGE}`;
-  const SILENT = `${FROM} its mirror has not said yet whether it has it`;
-  const failing = (why: string): string =>
-    `${FROM} its mirror does not work now (${why}), so it is not taken from there`;
+  const FROM = 'image stays on docker.io, as';
+  const PUSH = `run skopeo copy --all docker://docker.io/${IMAGE} docker://${TO}/${IMAGE}`;
+  const SILENT = `${FROM} the mirror has not answered yet; new Pods use the mirror once it has`;
+  const failing = (why: string): string => `${FROM} the mirror fails (${why})`;
   const no = (cause: 'image-not-found' | 'access-denied' | 'timeout' | 'certificate-expired'): ImageAnswer =>
     failed({ outcome: 'failed', cause });
 
   test.each<[messageId: string, known: Parameters<typeof decide>[0], message: string, remedy: RegExp]>([
-    ['not-on-mirror', no('image-not-found'), `is not on its mirror; ${PUSH}`, /^Copy it there: skopeo copy/],
+    [
+      'not-on-mirror',
+      no('image-not-found'),
+      `mirror does not have this image: ${PUSH}`,
+      /^Copy the image to the mirror: skopeo copy/,
+    ],
     [
       'mirror-denies',
       no('access-denied'),
-      `cannot be pulled from its mirror, or is not there; ${PUSH}`,
-      /^If the mirror does not have it yet: skopeo .* If it has: Give the user/,
+      `mirror denies this image or does not have it: ${PUSH}`,
+      /^If the mirror does not have the image: skopeo .* If it does: Grant the user/,
     ],
-    ['mirror-fails', no('timeout'), failing('timeout'), /a firewall on the way/],
+    ['mirror-fails', no('timeout'), failing('timeout'), /a firewall may drop the packets/],
     [
       'mirror-fails',
       no('certificate-expired'),
       failing('certificate has expired or is not yet valid'),
       /renew its certificate/,
     ],
-    ['mirror-silent', 'unasked', SILENT, /^Write the/],
-    ['mirror-silent', 'no-answer', SILENT, /^Write the/],
+    ['mirror-silent', 'unasked', SILENT, /^Use the image on the mirror/],
+    ['mirror-silent', 'no-answer', SILENT, /^Use the image on the mirror/],
     [
       'mirror-not-allowed',
       'not-allowed',
-      `${FROM} whether its mirror has it is not known, as nobody asks it`,
-      /probe\.$/,
+      `${FROM} pullguard may not ask the mirror: set probe for the mirror under registries in the policy`,
+      /"probe: true" to registries in the policy\.$/,
     ],
     // `check` in a pipeline: the pods do come from the mirror, and nobody is to go and change the policy.
     [
       'not-asked-here',
       'not-gathered',
-      `${FROM} taken from "${TO}/${IMAGE}" if it is there, which is not asked here`,
+      `image is pulled as the mirror's "${TO}/${IMAGE}" if the mirror has it, which is not checked here`,
       /: pullguard image --probe --config FILE docker\.io\/bitnami\/redis:7$/,
     ],
   ])('leaves an image as it is without a yes, and says why: %s', (messageId, known, message, remedy) => {
@@ -197,12 +201,12 @@ describe('a policy that has mirrors verified', () => {
     const { findings } = decide(no('image-not-found'), deployment(image));
     const command = `skopeo copy ${flags} docker://docker.io/${from} docker://${TO}/${to}`;
     expect(findings[0]!.remedy).toBe(
-      `Copy it there: ${command} (log in first: skopeo login swr.eu-de.otc.t-systems.com)`,
+      `Copy the image to the mirror: ${command} (log in first: skopeo login swr.eu-de.otc.t-systems.com)`,
     );
     expect(formatWarnings(findings)).toEqual([
       image.includes('@')
-        ? expect.stringMatching(/: is not on its mirror; push it there as ".*" \(mirror-used\)$/)
-        : `Deployment/web container "app": is not on its mirror; push it: ${command} (mirror-used)`,
+        ? expect.stringMatching(/: mirror does not have this image: push it as ".*" \(mirror-used\)$/)
+        : `Deployment/web container "app": mirror does not have this image: run ${command} (mirror-used)`,
     ]);
   });
 

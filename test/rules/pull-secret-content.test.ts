@@ -58,7 +58,7 @@ describe('credentials that cannot work are told of, and never denied for that', 
       newer({ auths: { [HOST]: { username: 'robot', password: 'example\n' } } }),
       /line break/,
     ],
-    ['a user from a file', login('robot\n', 'example'), /user name has a line break/],
+    ['a user from a file', login('robot\n', 'example'), /username contains a line break/],
     ['UTF-16', login('r\0o\0', 'e\0x\0'), /control characters/],
     ['a space that was copied along', login('robot', 'example '), /ends with a space/],
     ['echo -n where that is no option', login('-n robot', 'example'), /-n of echo/],
@@ -74,11 +74,11 @@ describe('credentials that cannot work are told of, and never denied for that', 
     ],
     ['an identity token alone', newer({ auths: { [HOST]: { IdentityToken: 'token' } } }), /identitytoken/],
     ['a registry token', newer({ auths: { [HOST]: { registrytoken: 'token' } } }), /registrytoken/],
-    ['no password', login('robot', ''), /user and no password/],
-    ['no user', login('', 'example'), /password and no user/],
-    ['a JWT that is over', login('ci', jwt({ exp: SECOND })), /token for .* expired at 2026-06-01T12:00Z/],
-    ['a token of ECR that is over', login('AWS', ecr(SECOND - 60)), /token for .* expired at 2026-06-01T11:59Z/],
-    ['a key file of Google that is none', login('_json_key', 'ya29.token'), /not the JSON of a key file/],
+    ['no password', login('robot', ''), /a username, but no password/],
+    ['no user', login('', 'example'), /a password, but no username/],
+    ['a JWT that is over', login('ci', jwt({ exp: SECOND })), /token in .* expired at 12:00Z/],
+    ['a token of ECR that is over', login('AWS', ecr(SECOND - 60)), /token in .* expired at 11:59Z/],
+    ['a key file of Google that is none', login('_json_key', 'ya29.token'), /not a JSON key file/],
   ])('%s', (_what, secret, told) => {
     expect(find({ own: secret })).toEqual([expect.stringMatching(new RegExp(`^warn .*${told.source}`))]);
   });
@@ -180,37 +180,33 @@ describe('a token that does not say when it ends lasts no longer than its kind d
 describe('what a secret holds that kubelet does not use is told, and not that the secret is empty', () => {
   const auth = { auth: base64('robot:example') };
   test.each<[what: string, secret: PullSecret, told: RegExp]>([
-    ['credHelpers', newer({ credHelpers: { [HOST]: 'ecr-login' } }), /credential helper \("credHelpers"\)/],
-    ['credsStore', newer({ auths: {}, credsStore: 'desktop' }), /credential helper \("credsStore"\)/],
+    ['credHelpers', newer({ credHelpers: { [HOST]: 'ecr-login' } }), /kubelet ignores "credHelpers"/],
+    ['credsStore', newer({ auths: {}, credsStore: 'desktop' }), /kubelet ignores "credsStore"/],
     ['an empty entry and credsStore', newer({ auths: { [HOST]: {} }, credsStore: 'desktop' }), /credential helper/],
-    ['a blank before a key', newer({ auths: { [` ${HOST}`]: auth } }), /drops its entry " registry.example.com"/],
+    ['a blank before a key', newer({ auths: { [` ${HOST}`]: auth } }), /ignores invalid key " registry.example.com"/],
     [
       'a line break behind a key',
       newer({ auths: { [`${HOST}\n`]: auth } }),
-      /drops its entry "registry.example.com\\n"/,
+      /ignores invalid key "registry.example.com\\n"/,
     ],
-    ['a blank in a key', newer({ auths: { [`https://${HOST} /v1/`]: auth } }), /drops its entry/],
-    ['no port', newer({ auths: { [`${HOST}:port`]: auth } }), /drops its entry "registry.example.com:…"/],
-    ['such a key in the older form', older({ [`${HOST}\t`]: auth }), /drops its entry/],
-    [
-      'the newer form in the older type',
-      older({ auths: { [HOST]: auth } }),
-      /make its type kubernetes\.io\/dockerconfigjson/,
-    ],
+    ['a blank in a key', newer({ auths: { [`https://${HOST} /v1/`]: auth } }), /ignores invalid key/],
+    ['no port', newer({ auths: { [`${HOST}:port`]: auth } }), /ignores invalid key "registry.example.com:…"/],
+    ['such a key in the older form', older({ [`${HOST}\t`]: auth }), /ignores invalid key/],
+    ['the newer form in the older type', older({ auths: { [HOST]: auth } }), /a config\.json in type dockercfg/],
     [
       'the same with more',
       older({ auths: { [HOST]: auth }, credsStore: 'desktop' }),
-      /it is a config\.json, and its type is/,
+      /it is a config\.json, but its type is/,
     ],
-    ['the older form in the newer type', newer({ [HOST]: auth }), /put what it holds under "auths"/],
+    ['the older form in the newer type', newer({ [HOST]: auth }), /a \.dockercfg in type dockerconfigjson/],
     [
       'data under the older key',
       secretOf(CONFIG_JSON, { '.dockercfg': JSON.stringify({ [HOST]: auth }) }),
       /under "\.dockercfg"/,
     ],
-    ['data under a file name', secretOf(CONFIG_JSON, { 'config.json': '{}' }), /its data is under "config\.json"/],
+    ['data under a file name', secretOf(CONFIG_JSON, { 'config.json': '{}' }), /data is under "config\.json"/],
     ['nothing', newer({ auths: {} }), /it is empty/],
-    ['entries for others', newer({ auths: { 'a.example.com': auth } }), /it has entries for "a\.example\.com"/],
+    ['entries for others', newer({ auths: { 'a.example.com': auth } }), /only for "a\.example\.com"/],
   ])('%s', (_what, secret, told) => {
     expect(find({ own: secret })).toEqual([expect.stringMatching(told)]);
     expect(find({ own: secret })[0]?.includes('it is empty')).toBe(told.source === 'it is empty');
@@ -225,7 +221,7 @@ describe('what a secret holds that kubelet does not use is told, and not that th
 describe('each image is compared with the keys by itself', () => {
   const team = newer({ auths: { 'harbor.example.com/team': { auth: base64('robot:example') } } });
   const SIDE = 'harbor.example.com/team/side:1';
-  const DENIED = /^deny "own": pull secret has no entry for/;
+  const DENIED = /^deny pull secret "own" has no credentials for/;
 
   test.each<[images: readonly string[], told: readonly RegExp[]]>([
     [['harbor.example.com/other/app:1'], [DENIED]],

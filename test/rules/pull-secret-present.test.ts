@@ -149,7 +149,7 @@ describe('where the cluster is known', () => {
     const images = running(HARBOR, 'harbor.example.com/other/app', 'harbor.example.com/third/app');
     const [found] = find(deployment('', images), facts);
     expect(describeFinding(found!)).toBe(
-      `"harbor.example.com/other/app" needs its registry's pull secret; its pods get "harbor"`,
+      `Pods get imagePullSecret "harbor" (needed by "harbor.example.com/other/app")`,
     );
     expect(found).toMatchObject({ label: 'container "c1"', messageId: 'missing', secret: 'harbor' });
   });
@@ -175,13 +175,13 @@ describe('where the cluster is known', () => {
       find(object, account({ pullSecrets, enforcesMountableSecrets: true })).map(
         (finding) => `${finding.action} ${finding.fixed} ${describeFinding(finding)}`,
       );
-    const refused = `deny no "${SWR}" needs its registry's pull secret "default-secret", and service account "default" enforces mountable secrets and does not list it: add it to the account's imagePullSecrets`;
+    const refused = `deny no "${SWR}" needs imagePullSecret "default-secret", but ServiceAccount "default" allows only its own (enforce-mountable-secrets): add it to its imagePullSecrets`;
     const objects = [pod(SWR), pod(SWR, named('team')), deployment(SWR), deployment(SWR, named('team'))];
     for (const object of objects) expect(show(object, 'team')).toEqual([refused]);
     // And gives what it lists, of two only that.
     expect(show(pod('', { ...running(SWR, HARBOR), ...named('team') }), 'team', 'harbor')).toEqual([
       refused,
-      `warn now "${HARBOR}" needs its registry's pull secret; given "harbor"`,
+      `warn now added imagePullSecret "harbor" (needed by "${HARBOR}")`,
     ]);
   });
 });

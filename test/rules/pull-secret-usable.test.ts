@@ -49,9 +49,9 @@ function find(spec: Json, facts: Facts, policy: Policy = DENY): readonly string[
 
 const GOOD = holding(['harbor.example.com']);
 const BAD_LOGIN: PullSecret = { ...GOOD, entries: GOOD.entries.map((entry) => ({ ...entry, flaw: 'placeholder' })) };
-const LEFT = `"${HARBOR}" has no key`;
-const UNREADABLE = "deny cannot be read, so none of the pod's images can be pulled: it is no JSON";
-const MAKE_IT = 'use kubectl create secret docker-registry';
+const ANONYMOUS = `so "${HARBOR}" is pulled anonymously`;
+const UNREADABLE = 'deny cannot be parsed, so no image of this Pod can be pulled: it is no JSON';
+const RECREATE = 'recreate it (kubectl create secret docker-registry)';
 
 /**
  * Each cause in a pod whose one image comes from Harbor, and what is said of it when its secret is the only one. `alone` is
@@ -70,15 +70,15 @@ const CAUSES: readonly Readonly<{
   {
     cause: 'missing',
     secret: undefined,
-    alone: `warn is missing in namespace "default", so ${LEFT}: create it`,
-    served: 'warn is missing in namespace "default": create it',
+    alone: `warn not found in namespace "default", ${ANONYMOUS}: create it`,
+    served: 'warn not found in namespace "default": create it, or remove it from imagePullSecrets',
     servedIs: 'notice',
   },
   {
     cause: 'wrong type',
     secret: { type: 'Opaque', entries: [] },
-    alone: `deny has type "Opaque", which kubelet passes over, so ${LEFT}; ${MAKE_IT}`,
-    served: `warn has type "Opaque", which kubelet passes over; ${MAKE_IT}`,
+    alone: `deny has type "Opaque", which kubelet ignores, ${ANONYMOUS}: ${RECREATE}`,
+    served: `deny has type "Opaque", which kubelet ignores: ${RECREATE}`,
     servedIs: 'notice',
   },
   {
@@ -92,33 +92,33 @@ const CAUSES: readonly Readonly<{
   {
     cause: 'an entry without credentials',
     secret: withoutCredentials(GOOD),
-    alone: `deny has no user and password in its entry for "${HARBOR}"; ${MAKE_IT}`,
+    alone: `deny has no credentials for harbor.example.com (no username and password), ${ANONYMOUS}: recreate it`,
   },
   {
     cause: 'expired',
     secret: { ...GOOD, expiresAt: NOW },
-    alone: `deny expired at 2026-06-01T12:00Z, so ${LEFT}; make it again`,
+    alone: `deny expired at 12:00Z, so "${HARBOR}" cannot be pulled (unauthorized): recreate it`,
   },
   {
     cause: 'expires soon',
     secret: { ...GOOD, expiresAt: NOW + HOUR },
-    alone: `warn expires at 2026-06-01T13:00Z, and no key for "${HARBOR}" lasts longer; make it again`,
+    alone: `warn expires at 13:00Z, and no other credentials for "${HARBOR}" last longer: recreate it`,
   },
   {
     cause: 'no entry',
     secret: holding(['elsewhere.example.com']),
-    alone: `deny has no entry for "${HARBOR}", left without a key; it has entries for "elsewhere.example.com"`,
+    alone: `deny has no credentials for harbor.example.com (only for "elsewhere.example.com"), ${ANONYMOUS}: recreate it`,
   },
   {
     cause: 'no entry at all',
     secret: holding([]),
-    alone: `deny has no entry for "${HARBOR}", left without a key; it is empty`,
+    alone: `deny has no credentials for harbor.example.com (it is empty), ${ANONYMOUS}: recreate it`,
   },
 ];
 
 /** What is said of a secret `regcred` that the pod names itself. */
 function own(text: string | undefined): readonly string[] {
-  return text === undefined ? [] : [text.replace(' ', ' regcred: ')];
+  return text === undefined ? [] : [text.replace(' ', ' regcred: pull secret "regcred" ')];
 }
 
 describe.each(CAUSES)(
@@ -126,7 +126,7 @@ describe.each(CAUSES)(
   ({ secret, alone, served, servedIs, servedByAccount }) => {
     const secrets: Secrets = { other: GOOD, ...(secret !== undefined && { regcred: secret }) };
     const account = (text: string | undefined): readonly string[] =>
-      text === undefined ? [] : [text.replace(' ', ' default: pull secret "regcred" of this service account ')];
+      text === undefined ? [] : [text.replace(' ', ' default: pull secret "regcred" of ServiceAccount "default" ')];
 
     test('as the only one that the pod names', () => {
       expect(find(named('regcred'), cluster(secrets), HARBOR_NEEDS)).toEqual(own(alone));
@@ -168,9 +168,9 @@ test('it is said where to look: at the secret in the list, or at the service acc
   const show = (object: Json): readonly string[] =>
     judged(object, facts).map((finding) => `${formatFieldPath(finding.at)}: ${describeFinding(finding)}`);
   expect(show(pod(HARBOR, named('other', 'gone', 'gone')))).toEqual([
-    'spec.imagePullSecrets[1].name: "gone": pull secret is missing in namespace "default": create it',
+    'spec.imagePullSecrets[1].name: pull secret "gone" not found in namespace "default": create it, or remove it from imagePullSecrets',
   ]);
-  const expected = `"default": pull secret "regcred" of this service account is missing in namespace "default", so ${LEFT}: create it`;
+  const expected = `pull secret "regcred" of ServiceAccount "default" not found in namespace "default", ${ANONYMOUS}: create it`;
   expect(show(deployment(HARBOR))).toEqual([`spec.template.spec.serviceAccountName: ${expected}`]);
   // Also of a pod into which the API server has copied it.
   expect(show(pod(HARBOR, named('regcred')))).toEqual([`spec.serviceAccountName: ${expected}`]);
@@ -180,8 +180,8 @@ test('it is said where to look: at the secret in the list, or at the service acc
 describe('a missing secret', () => {
   test('is denied only where the policy says so: it may come with the same kubectl apply', () => {
     const policy = policyOf('rules: { pull-secret-usable: { action: deny, denyMissing: true } }');
-    expect(find(named('gone'), cluster({}), policy)).toEqual([expect.stringMatching(/^deny gone: is missing/)]);
-    expect(find({}, cluster({}, ['gone']), policy)).toEqual([expect.stringMatching(/^deny default: .* is missing/)]);
+    expect(find(named('gone'), cluster({}), policy)).toEqual([expect.stringMatching(/^deny gone: .* not found/)]);
+    expect(find({}, cluster({}, ['gone']), policy)).toEqual([expect.stringMatching(/^deny default: .* not found/)]);
   });
 
   test.each<[beside: string, images: readonly string[], secrets: Secrets, severity: Severity]>([
@@ -202,20 +202,23 @@ describe('a missing secret', () => {
 
   test('may be there with another type, where only pull secrets are seen', () => {
     expect(find(named('gone'), cluster({}, [], { seesEveryType: false }))).toEqual([
-      `warn gone: is missing in namespace "default", or is of another type than a pull secret's, so ${LEFT}: create it`,
+      `warn gone: pull secret "gone" not found in namespace "default" or has another type, ${ANONYMOUS}: create it`,
     ]);
   });
 
-  test('is made by CCE, where that is what CCE does', () => {
+  test('is created by CCE for images in SWR only', () => {
+    expect(find({ ...named('default-secret'), ...running(SWR) }, cluster({}))).toEqual([
+      expect.stringContaining('CCE creates it in every namespace'),
+    ]);
     expect(find({ ...named('default-secret'), ...running('nginx') }, cluster({}))).toEqual([
-      'warn default-secret: is missing in namespace "default": CCE makes it in every namespace',
+      'warn default-secret: pull secret "default-secret" not found in namespace "default": create it, or remove it from imagePullSecrets',
     ]);
   });
 
   test('of a service account is nobody’s loss while the images are public', () => {
     expect(find(running('nginx', 'registry.k8s.io/pause:3.9'), cluster({}, ['gone']))).toEqual([]);
     expect(find(running('nginx', QUAY), cluster({}, ['gone']))).toEqual([
-      expect.stringContaining(`"${QUAY}" has no key`),
+      expect.stringContaining(`so "${QUAY}" is pulled anonymously`),
     ]);
   });
 });
@@ -225,17 +228,17 @@ const findSwr = (secrets: Secrets, policy = DENY, ...names: readonly string[]): 
   find({ ...named(...Object.keys(secrets), ...names), ...running(SWR) }, cluster(secrets), policy);
 
 describe('credentials end', () => {
-  const OVER = `expired at 2026-06-01T12:00Z, so "${SWR}" has no key`;
+  const OVER = `expired at 12:00Z, so "${SWR}" cannot be pulled (unauthorized)`;
 
   test.each([
-    [-HOUR, 24, 'deny own: expired'],
-    [0, 24, 'deny own: expired'],
-    [1, 24, 'warn own: expires'],
-    [24 * HOUR, 24, 'warn own: expires'],
+    [-HOUR, 24, 'deny own: pull secret "own" expired'],
+    [0, 24, 'deny own: pull secret "own" expired'],
+    [1, 24, 'warn own: pull secret "own" expires'],
+    [24 * HOUR, 24, 'warn own: pull secret "own" expires'],
     [24 * HOUR + 1, 24, ''],
     [1, 0, ''],
-    [0, 0, 'deny own: expired'],
-    [100 * HOUR, 200, 'warn own: expires'],
+    [0, 0, 'deny own: pull secret "own" expired'],
+    [100 * HOUR, 200, 'warn own: pull secret "own" expires'],
   ])('%i ms from now, with expiresWithinHours %i: %s', (inMs, hours, expected) => {
     // In which SWR is a registry like any other.
     const policy = policyOf(
@@ -252,30 +255,32 @@ describe('credentials end', () => {
     const [ended, ending] = [{ expiresAt: NOW }, { expiresAt: NOW + 1 }];
     expect(end('default-secret', { generatedBy: 'cce', ...ending })).toEqual([]);
     expect(end('default-secret', { generatedBy: 'cce', ...ended })).toEqual([
-      `deny default-secret: ${OVER}; CCE renews it`,
+      `deny default-secret: pull secret "default-secret" ${OVER}: wait until CCE renews it`,
     ]);
-    expect(end('default-secret', ending)).toEqual([expect.stringMatching(/^warn .* lasts longer; make it again$/)]);
-    expect(end('default-secret', ended)).toEqual([`deny default-secret: ${OVER}; make it again`]);
+    expect(end('default-secret', ending)).toEqual([expect.stringMatching(/^warn .* last longer: recreate it$/)]);
+    expect(end('default-secret', ended)).toEqual([
+      `deny default-secret: pull secret "default-secret" ${OVER}: recreate it`,
+    ]);
     expect(end('copied', { generatedBy: 'cce', ...ended })).toEqual([
-      `deny copied: ${OVER}; name default-secret instead`,
+      `deny copied: pull secret "copied" ${OVER}: use default-secret instead`,
     ]);
     expect(end('copied', ended, 'default-secret')).toEqual([
-      `deny copied: ${OVER}; make it again`,
-      expect.stringMatching(/^warn default-secret: is missing/),
+      `deny copied: pull secret "copied" ${OVER}: recreate it`,
+      expect.stringMatching(/^warn default-secret: .* not found/),
     ]);
   });
 
   test('of two that end, the one that ends last is named', () => {
     const [early, late] = [NOW + HOUR, NOW + 2 * HOUR].map((expiresAt) => ({ ...GOOD, expiresAt }));
     expect(find(named('early', 'late'), cluster({ early: early!, late: late! }))).toEqual([
-      expect.stringMatching(/^warn late: expires at 2026-06-01T14:00Z/),
+      expect.stringMatching(/^warn late: .* expires at 14:00Z/),
     ]);
   });
 
   test('an expired key fails for public images too, as kubelet asks with it', () => {
     const spec = { ...named('hub'), ...running('nginx') };
     expect(find(spec, cluster({ hub: holding(['docker.io'], { expiresAt: NOW }) }))).toEqual([
-      'deny hub: expired at 2026-06-01T12:00Z, so "nginx" has no key; make it again',
+      'deny hub: pull secret "hub" expired at 12:00Z, so "nginx" cannot be pulled (unauthorized): recreate it',
     ]);
     expect(find(spec, cluster({ hub: withoutCredentials(holding(['docker.io'])) }))).toEqual([]);
   });
@@ -283,12 +288,14 @@ describe('credentials end', () => {
 
 describe('SWR credentials under another name', () => {
   test.each<[special: Partial<PullSecret>, expected: string]>([
-    [{ generatedBy: 'cce', expiresAt: NOW + HOUR }, 'is a copy of default-secret that ends at 2026-06-01T13:00Z'],
-    [{ expiresAt: NOW + HOUR }, 'is a copy of default-secret that ends at 2026-06-01T13:00Z'],
-    [{ generatedBy: 'cce' }, 'is a copy of default-secret, which ends as nobody renews it'],
-    [{}, 'holds SWR credentials under another name than default-secret, and a copy of it expires'],
+    [{ generatedBy: 'cce', expiresAt: NOW + HOUR }, 'is a copy of default-secret and expires at 13:00Z'],
+    [{ expiresAt: NOW + HOUR }, 'is a copy of default-secret and expires at 13:00Z'],
+    [{ generatedBy: 'cce' }, 'is a copy of default-secret that CCE does not renew'],
+    [{}, 'has SWR credentials that may expire, as CCE renews only default-secret'],
   ])('are a copy, as far as can be told: %j', (special, expected) => {
-    expect(findSwr({ copied: ofSwr(special) })).toEqual([`warn copied: ${expected}; name default-secret for "${SWR}"`]);
+    expect(findSwr({ copied: ofSwr(special) })).toEqual([
+      `warn copied: pull secret "copied" ${expected}: use default-secret for "${SWR}"`,
+    ]);
   });
 
   test('are told of by a notice where nothing shows that they end', () => {
@@ -329,13 +336,13 @@ describe('an image that has no key', () => {
     const hosts = ['a.example.com', 'user:password@b.example.com', 'c.example.com:5000/team', 'd.example.com'];
     const spec = { ...named('regcred'), ...running('nginx', HARBOR, QUAY, HARBOR) };
     expect(find(spec, cluster({ regcred: holding(hosts) }))).toEqual([
-      `warn regcred: has no entry for "${HARBOR}" and 1 more, left without a key; it has entries for "a.example.com", "b.example.com", "c.example.com:5000/team" and 1 more`,
+      `warn regcred: pull secret "regcred" has no credentials for harbor.example.com (only for "a.example.com", "b.example.com" and 2 more), so "${HARBOR}" and 1 more are pulled anonymously: recreate it`,
     ]);
   });
 
   test('is blamed on the secret that is for it, and on none that is for another', () => {
     const secrets = { old: { ...GOOD, expiresAt: NOW }, other: holding(['quay.io']) };
-    expect(find(named('old', 'other'), cluster(secrets))).toEqual([expect.stringMatching(/^deny old: expired/)]);
+    expect(find(named('old', 'other'), cluster(secrets))).toEqual([expect.stringMatching(/^deny old: .* expired/)]);
     expect(find({ ...named('regcred'), ...running(HARBOR, QUAY) }, cluster({ regcred: GOOD }))).toEqual([]);
   });
 });
@@ -360,8 +367,8 @@ test('an update is looked at for the images that it changed', () => {
     judgeIn(cluster({ harbor: GOOD }), object, { policy: DENY, oldObject }).findings.map(({ message }) => message);
   expect(messages({ ...of(HARBOR, QUAY), metadata: {} }, of(HARBOR, QUAY))).toEqual([]);
   expect(messages(of(HARBOR, QUAY), of(HARBOR, HARBOR))).toEqual([
-    `pull secret has no entry for "${QUAY}", left without a key; it has entries for "harbor.example.com"`,
-    `pull secret is missing in namespace "default", so "${QUAY}" has no key: create it`,
+    `pull secret "harbor" has no credentials for quay.io (only for "harbor.example.com"), so "${QUAY}" is pulled anonymously: recreate it`,
+    `pull secret "gone" not found in namespace "default", so "${QUAY}" is pulled anonymously: create it`,
   ]);
 });
 
@@ -371,10 +378,12 @@ test('what is added to a template is judged with what its pods have from their s
   const cce = ofSwr({ generatedBy: 'cce', expiresAt: NOW + 1 });
   expect(given({ harbor: GOOD, 'default-secret': cce }, 'harbor')).toEqual([]);
   expect(given({ 'default-secret': cce }, 'gone')).toEqual([
-    `warn default: pull secret "gone" of this service account is missing in namespace "default", so ${LEFT}: create it`,
+    `warn default: pull secret "gone" of ServiceAccount "default" not found in namespace "default", ${ANONYMOUS}: create it`,
   ]);
   expect(given({ harbor: GOOD }, 'harbor')).toEqual([
-    `warn default-secret: is missing in namespace "default", so "${SWR}" has no key: CCE makes it in every namespace`,
+    expect.stringMatching(
+      /^warn default-secret: .* not found in namespace "default", .*: CCE creates it in every namespace/,
+    ),
   ]);
 });
 

@@ -71,7 +71,7 @@ describe('a name that no Secret can have is a warning, and nobody is told to cre
     const object = listed([{ name }]);
     expect(find(object)).toEqual(['warn spec.imagePullSecrets[0].name']);
     const [line = ''] = say(object);
-    expect(line).toContain('no Secret can have this name');
+    expect(line).toContain('not a valid Secret name');
     expect(/did you mean "(.*)"\?$/.exec(line)?.[1]).toBe(meant);
     expect(line).not.toContain('aVerySecretValue');
     // Nor where the cluster is known, and has none.
@@ -83,7 +83,7 @@ describe('a name that no Secret can have is a warning, and nobody is told to cre
   test('one that its service account has is told where it is', () => {
     const facts = factsOf({}, { 'default/default': ['map[name:regcred]'] });
     const { findings } = judgeIn(facts, pod(IMAGE), { policy: POLICY });
-    expect(findings.map(({ message }) => message)).toEqual([expect.stringContaining('no Secret can have this name')]);
+    expect(findings.map(({ message }) => message)).toEqual([expect.stringContaining('not a valid Secret name')]);
   });
 });
 

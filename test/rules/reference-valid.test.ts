@@ -13,8 +13,11 @@ function find(image: string): readonly string[] {
 }
 
 test.each([
-  ['NGINX:1.25', 'deny: repository name must be lowercase; did you mean "nginx:1.25"?'],
-  ['nginx:1.25:latest', 'deny: two tags ("1.25", "latest"), only one is allowed; did you mean "nginx:1.25"?'],
+  ['NGINX:1.25', 'deny: InvalidImageName: repository name must be lowercase; did you mean "nginx:1.25"?'],
+  [
+    'nginx:1.25:latest',
+    'deny: InvalidImageName: image has two tags ("1.25", "latest"), only one is allowed; did you mean "nginx:1.25"?',
+  ],
 ])('what kubelet calls InvalidImageName is refused with what was meant: %s', (image, expected) => {
   expect(find(image)).toEqual([expected]);
 });

@@ -6,7 +6,6 @@ import { deployment, pod, type Json } from '../support/objects.ts';
 import { policyOf } from '../support/policies.ts';
 
 const DENY = policyOf('rules: { service-account-secrets-kept: deny, pull-secret-usable: off }');
-const ADVICE = 'or leave the list out and let pullguard add what is missing';
 
 function find(object: Json, account: readonly string[], oldObject?: Json): readonly string[] {
   const input = { policy: DENY, ...(oldObject !== undefined && { oldObject }) };
@@ -20,7 +19,7 @@ function named(...names: readonly string[]): Json {
 }
 
 const isLost = (lost: string): string =>
-  `${lost} of service account "default" is lost, as this list names others: name it too, ${ADVICE}`;
+  `imagePullSecrets replaces the list of ServiceAccount "default", so ${lost} is not used: add it here, or remove the list`;
 
 test.each<[own: readonly string[], account: readonly string[], expected: string]>([
   [['own'], ['team'], isLost('"team"')],
@@ -28,7 +27,7 @@ test.each<[own: readonly string[], account: readonly string[], expected: string]
   [
     ['own'],
     ['a', 'b', 'c', 'd', 'e', 'a'],
-    `"a", "b", "c" and 2 more of service account "default" are lost, as this list names others: name them too, ${ADVICE}`,
+    'imagePullSecrets replaces the list of ServiceAccount "default", so "a", "b" and 3 more are not used: add them here, or remove the list',
   ],
 ])('who names %j is told what that takes of %j from the pods', (own, account, expected) => {
   expect(find(deployment('nginx', named(...own)), account)).toEqual([
@@ -78,6 +77,6 @@ test('the warning arrives whole', () => {
   const facts = factsOf({}, { 'default/continuous-delivery': ['registry-credentials', 'mirror-credentials'] });
   const spec = { ...named('own'), serviceAccountName: 'continuous-delivery' };
   expect(formatWarnings(judgeIn(facts, deployment('quay.io/a/b', spec), { policy: DENY }).findings)).toEqual([
-    `Deployment/web: "registry-credentials", "mirror-credentials" of service account "continuous-delivery" are lost, as this list names others: name them too, ${ADVICE} (service-account-secrets-kept)`,
+    'Deployment/web: imagePullSecrets replaces the list of ServiceAccount "continuous-delivery", so "registry-credentials", "mirror-credentials" are not used: add them here, or remove the list (service-account-secrets-kept)',
   ]);
 });

@@ -15,7 +15,12 @@ const MIRRORED: Partial<Finding> = {
   value: 'nginx:1.25',
   message: 'comes from docker.io',
   remedy: 'Write the address of the image on the mirror.',
-  fix: { edits: [], gives: '"swr.eu-de.otc.t-systems.com/dockerhub/library/nginx:1.25"' },
+  fix: {
+    edits: [],
+    done: 'replaced',
+    coming: 'the mirror',
+    gives: '"swr.eu-de.otc.t-systems.com/dockerhub/library/nginx:1.25"',
+  },
 };
 
 const EMPTY: ScanResult = {
