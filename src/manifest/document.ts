@@ -45,7 +45,7 @@ const OPTIONS = { merge: true, uniqueKeys: false, prettyErrors: false, logLevel:
 /** How often anchors may be repeated, nested repetitions multiplied: many times what people write, and unfolded in a moment. */
 const MAX_ALIAS_COUNT = 10_000;
 
-export const TOO_DEEP = 'this is nested too deeply to be read';
+export const TOO_DEEP = 'nested too deeply to be read';
 
 /** Reads a text that is one document of YAML or JSON. Never throws, and nothing in the content contains itself. */
 export function readDocument(text: string): YamlDocument {
@@ -132,7 +132,7 @@ function readContent(document: Document.Parsed, text: string): Content {
   }
 }
 
-const TEMPLATE = 'this looks like a template; check what it renders to, such as what "helm template" prints';
+const TEMPLATE = 'looks like a template: check the rendered manifest, such as the output of "helm template"';
 
 /** Where the first braces of a template stand outside quotes and comments. */
 function findTemplate(text: string): number | undefined {
@@ -140,19 +140,18 @@ function findTemplate(text: string): number | undefined {
   return line === null ? undefined : line.index + line[0].length - '{{'.length;
 }
 
-/** Only the first syntax error is told: most of those after it come of it. */
+/** Only the first syntax error is reported, as it causes most of the others. */
 function describeSyntaxError(error: YAMLError, document: Document.Parsed, text: string): Problem {
   const [offset] = error.pos;
   if (findTemplate(text) !== undefined) return { offset, message: TEMPLATE };
   if (UNCLOSED.test(error.message))
-    return { offset: findOpenQuote(document) ?? offset, message: 'this quote is never closed' };
+    return { offset: findOpenQuote(document) ?? offset, message: 'quote is never closed' };
   return { offset, message: WORDS[error.code] ?? error.message.replace(SOURCE, '') };
 }
 
 const WORDS: Readonly<Partial<Record<YAMLError['code'], string>>> = {
-  BLOCK_AS_IMPLICIT_KEY:
-    'this value goes on to a key of its own: check the indentation of the next line, or put the value in quotes',
-  MULTIPLE_DOCS: 'a second document begins here, and there can be only one: leave out the "---"',
+  BLOCK_AS_IMPLICIT_KEY: 'value contains another key: check the indentation of the next line, or quote the value',
+  MULTIPLE_DOCS: 'a second document starts here, but only one is allowed: remove the "---"',
   RESOURCE_EXHAUSTION: TOO_DEEP,
 };
 
@@ -192,26 +191,26 @@ function findProblem(node: unknown, seen: Seen): Problem | undefined {
 
 function checkAlias(name: string, offset: number, anchors: ReadonlyMap<string, Node>): Problem | undefined {
   const target = anchors.get(name);
-  if (target === undefined) return { offset, message: `no anchor before this alias is called ${quote(name, 60)}` };
+  if (target === undefined) return { offset, message: `no anchor before this alias has the name ${quote(name, 60)}` };
   const [, end] = target.range ?? [0, 0];
-  return offset < end ? { offset, message: `${quote(`*${name}`, 60)} stands inside what it refers to` } : undefined;
+  return offset < end ? { offset, message: `alias ${quote(`*${name}`, 60)} is inside its own anchor` } : undefined;
 }
 
 function checkKey(key: unknown, keys: Set<string>, seen: Seen): Problem | undefined {
   const offset = startOf(key) ?? 0;
   // `{{ .Values.image }}` without quotes is YAML: a map whose key is a map.
   if (isMap(key) && key.flow === true) return { offset, message: TEMPLATE };
-  if (isCollection(key)) return { offset, message: 'this key is a list or an object, and only a text can be one' };
+  if (isCollection(key)) return { offset, message: 'key is a list or an object, but must be a string' };
   if (!isScalar(key) || typeof key.value === 'symbol') return undefined;
   const name = String(key.value);
   const count = keys.size;
-  if (keys.add(name).size === count) seen.repeated ??= { offset, message: `the key ${quote(name, 60)} is there twice` };
+  if (keys.add(name).size === count) seen.repeated ??= { offset, message: `duplicate key ${quote(name, 60)}` };
   return undefined;
 }
 
 function describeThrown(error: unknown): string {
   if (error instanceof RangeError) return TOO_DEEP;
-  return error instanceof ReferenceError ? 'its aliases unfold to more than can be read' : describeError(error);
+  return error instanceof ReferenceError ? 'aliases expand to more than can be read' : describeError(error);
 }
 
 function locate(document: Document.Parsed, lines: LineCounter, pointer: Pointer, part?: 'key'): Position {

@@ -63,8 +63,7 @@ function identify(file: string): string {
 /**
  * The text of a file.
  *
- * @throws Error with the cause and not the file, which whoever asks names in their own way: `ENOENT: no such file or
- * directory`, `it is not UTF-8 text…`.
+ * @throws Error with the cause and not the file, which the caller names: `ENOENT: no such file or directory`, `file is not UTF-8…`.
  */
 export function readText(file: string): string {
   let bytes: Buffer;
@@ -78,9 +77,9 @@ export function readText(file: string): string {
 
 /** @throws Error saying what to do when the bytes are no UTF-8 text: read as if they were, they would pass for nothing at all. */
 export function decodeText(bytes: Buffer): string {
-  if (isUtf16(bytes)) throw new Error('it is UTF-16 text, as Windows tools write; save it as UTF-8');
-  if (!isUtf8(bytes)) throw new Error('it is not UTF-8 text; save it as UTF-8');
-  if (bytes.includes(0)) throw new Error('it is not text but holds binary data (a NUL byte)');
+  if (isUtf16(bytes)) throw new Error('file is UTF-16, as some Windows tools write it: save it as UTF-8');
+  if (!isUtf8(bytes)) throw new Error('file is not UTF-8: save it as UTF-8');
+  if (bytes.includes(0)) throw new Error('file is not text, it contains binary data (a NUL byte)');
   return bytes.toString('utf8').replace(/^\ufeff/, '');
 }
 

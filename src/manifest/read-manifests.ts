@@ -87,12 +87,11 @@ function readPart(part: Part): Manifest {
 function findRepeated(part: Part): Manifest['errors'] {
   const { repeated } = scanJson(part.text);
   if (repeated === undefined) return [];
-  const message = `the key ${quote(repeated.key, 60)} is there twice`;
+  const message = `duplicate key ${quote(repeated.key, 60)}`;
   return [moveDown({ ...placeOf(repeated.offset, part.text), message }, part)];
 }
 
-const COMMENTS =
-  'JSON has no comments, and kubectl does not read it with them: leave them out, or write "#" and not "//"';
+const COMMENTS = 'JSON has no comments, and kubectl does not accept them: remove them, or use "#" instead of "//"';
 
 /** JSON that is right but for its comments. Read as YAML, they are a part of the next key. Settings of other tools may have them. */
 function readCommented(part: Part): Manifest | undefined {

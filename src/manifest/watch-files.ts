@@ -35,7 +35,7 @@ function describeFile(path: string): string {
     const { dev, ino, size, mtimeMs, ctimeMs } = statSync(path);
     return [dev, ino, size, mtimeMs, ctimeMs].join(' ');
   } catch {
-    // Missing and unreachable are the same here; whoever reads the file reports which.
+    // Missing and unreachable are the same here; the reader of the file reports which.
     return 'absent';
   }
 }

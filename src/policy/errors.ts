@@ -6,7 +6,7 @@ import { quote } from '../text/quote.ts';
 
 export type PolicyProblem = Position & Readonly<{ message: string }>;
 
-/** A screenful; whoever made more mistakes than that made one of them over and over. */
+/** A screenful: more problems than that are mostly one, repeated. */
 const MAX_LISTED = 20;
 
 /** A policy that cannot be used. The message lists its problems, a line each: `policy.yaml:7:3: unknown key "mirors"…`. */
@@ -56,20 +56,20 @@ const DESCRIPTIONS: Readonly<Record<string, (error: SchemaError) => string>> = {
 
 function describeUnknownKey(key: string, { parentSchema }: SchemaError): string {
   const removed = readString(parentSchema, 'removed', key);
-  if (removed !== '') return `unknown key ${quote(key)}: it was removed, as ${removed}; leave it out`;
+  if (removed !== '') return `unknown key ${quote(key)}, which was removed as ${removed}: remove it`;
   return `unknown key ${quote(key)}${suggestOrList(key, Object.keys(readPath(parentSchema, 'properties') ?? {}))}`;
 }
 
 function describeMissingKey({ params, parentSchema }: SchemaError): string {
   const key = String(params['missingProperty']);
   const value = readString(parentSchema, 'properties', key, 'const');
-  return `missing key ${quote(key)}${value === '' ? '' : `; write ${quote(`${key}: ${value}`)}`}`;
+  return `missing key ${quote(key)}${value === '' ? '' : `: write ${quote(`${key}: ${value}`)}`}`;
 }
 
 function describeType(error: SchemaError): string {
   const { params, data, parentSchema } = error;
   const types = [params['type']].flat().map(String);
-  // Not any text will do, so that "a text" would be no help: 250 for 250ms.
+  // Not every string will do, so that "a string" would be no help: 250 for 250ms.
   if (readPath(parentSchema, 'pattern') !== undefined) return describeOther(error);
   return `must be ${nameTypes(types)}, is ${show(data)}${types.includes('string') ? hintAtOff(data) : ''}`;
 }
@@ -99,7 +99,7 @@ export function suggest(word: string, known: readonly string[]): string {
 export function suggestOrList(word: string, known: readonly string[]): string {
   const suggestion = suggest(word, known);
   if (suggestion !== '' || known.length === 0) return suggestion;
-  return known.length === 1 ? `; only ${known.join('')} is known` : `; known are ${known.join(', ')}`;
+  return known.length === 1 ? `: use ${known.join('')}` : `: use one of ${known.join(', ')}`;
 }
 
 /** Letters to change; one where a word is cut short or its letters are in another order. */
@@ -115,16 +115,16 @@ function sortLetters(word: string): string {
 
 /** To YAML 1.1, and so to many a tool, `off` without quotes is the boolean. */
 function hintAtOff(value: unknown): string {
-  return value === false ? '; if that was off, write "off" in quotes' : '';
+  return value === false ? '; if you mean off, write "off" in quotes' : '';
 }
 
 const TYPE_NAMES: Readonly<Record<string, string>> = {
   array: 'a list',
   boolean: 'true or false',
-  integer: 'a whole number',
+  integer: 'an integer',
   number: 'a number',
   object: 'an object',
-  string: 'a text',
+  string: 'a string',
 };
 
 function nameTypes(types: readonly string[]): string {

@@ -53,7 +53,7 @@ export function buildDefaultPolicy<Rule extends RuleDefinition>(rules: readonly 
   return buildPolicy({}, rules, () => undefined);
 }
 
-/** Makes a policy of a file that fits the schema, and says what in it still makes no sense. */
+/** Makes a policy of a file that fits the schema, and reports what in it is still invalid. */
 function buildPolicy<Rule extends RuleDefinition>(
   file: PolicyFile,
   rules: readonly Rule[],
@@ -72,16 +72,16 @@ function buildPolicy<Rule extends RuleDefinition>(
   };
 }
 
-const EMPTY = `the policy is empty; it begins with "apiVersion: ${POLICY_API_VERSION}" and "kind: ${POLICY_KIND}"`;
+const EMPTY = `the policy is empty: start it with "apiVersion: ${POLICY_API_VERSION}" and "kind: ${POLICY_KIND}"`;
 
 /** More than a ConfigMap can hold. */
 const MAX_BYTES = 2 ** 20;
-const TOO_LARGE = 'the policy is larger than 1 MiB, which is all that a ConfigMap can hold';
+const TOO_LARGE = 'the policy is larger than 1 MiB, the limit of a ConfigMap';
 
 /** Ten times as deep as a policy goes; the rest is what `metadata` may hold. */
 const MAX_DEPTH = 64;
 
-/** More than anybody reads, and located in a moment. */
+/** More than is ever read, and located in a moment. */
 const MAX_PROBLEMS = 1000;
 
 /** What is never given to the YAML parser, which takes seconds to refuse a megabyte of brackets. */
@@ -91,7 +91,7 @@ function findExcess(text: string): PolicyProblem | undefined {
   return offset === undefined ? undefined : { ...placeOf(offset, text), message: TOO_DEEP };
 }
 
-/** Brackets count wherever they stand: nobody opens so many in a comment. In blocks, `- - - a` is the short way down. */
+/** Brackets count wherever they stand, as no comment opens so many. In blocks, `- - - a` is the short way down. */
 function findTooDeep(text: string): number | undefined {
   let depth = 0;
   for (const { 0: bracket, index } of text.matchAll(/[[\]{}]/g)) {

@@ -7,7 +7,7 @@ import type { ProbeSettings, RegistryProbe } from './sections/probe.ts';
 
 export type { ProbeSettings, RegistryProbe };
 
-/** What is done about a finding: note it in the audit log and metrics, tell the user, or refuse the object as well. */
+/** What is done about a finding: note it in the audit log and metrics, warn the user, or deny the object as well. */
 export const ACTIONS = ['audit', 'warn', 'deny'] as const;
 export type Action = (typeof ACTIONS)[number];
 
@@ -74,8 +74,8 @@ export type Configured<Rule extends RuleDefinition> = Readonly<{
 }>;
 
 /**
- * The policy without the rules that need a fact which nobody gathers. A rule that only waits for its facts stays, and is
- * told as skipped; to tell that of one that can never run would be noise in every answer.
+ * The policy without the rules that need a fact which is not gathered. A rule that only waits for its facts stays, and is
+ * reported as skipped; to report one that can never run would be noise in every answer.
  */
 export function keepAnswerable<Rule extends RuleDefinition>(
   policy: PolicyOf<Rule>,

@@ -2,7 +2,7 @@ import { describeCause, readText } from '../manifest/files.ts';
 import { watchFiles } from '../manifest/watch-files.ts';
 import { describeError } from '../text/error.ts';
 
-/** The policy to judge by now: the last good one, whatever has become of its file since. */
+/** The policy in use: the last good one, whatever has become of its file since. */
 export type PolicySource<Policy> = Readonly<{
   current: () => Policy;
   /** The text that it was made of; undefined for one that is in no file. */
@@ -11,7 +11,7 @@ export type PolicySource<Policy> = Readonly<{
 }>;
 
 type PolicySourceOptions<Policy> = Readonly<{
-  /** Makes of the text of a file the policy to judge by. @throws PolicyError */
+  /** Reads a policy from the text of a file. @throws PolicyError */
   load: (text: string, file: string) => Policy;
   /** Told after a changed file became the policy. */
   onReload: () => void;
@@ -22,7 +22,7 @@ type PolicySourceOptions<Policy> = Readonly<{
 }>;
 
 /**
- * A policy kept in a file, taken over when the file changes.
+ * A policy kept in a file, reloaded when the file changes.
  *
  * @throws PolicyError or Error naming the file when there is no good policy to start with.
  */

@@ -31,7 +31,7 @@ export function listOf<Rest extends Schema>(items: Schema, rest: Rest): Rest & S
 export function buildGlobs(texts: readonly string[], at: Pointer, report: Report): readonly Glob[] {
   return texts.flatMap((text, index) => {
     const glob = parseGlob(text);
-    if (glob === undefined) report(joinPointer(at, index), `${quote(text)} is a malformed glob`);
+    if (glob === undefined) report(joinPointer(at, index), `${quote(text)} is not a valid glob`);
     return glob === undefined ? [] : [glob];
   });
 }

@@ -9,33 +9,33 @@ function outcome(text: string): unknown {
   return read.ok ? read.content : `${read.problem.line}:${read.problem.column} ${read.problem.message}`;
 }
 
-const TEMPLATE = 'this looks like a template; check what it renders to, such as what "helm template" prints';
+const TEMPLATE = 'looks like a template: check the rendered manifest, such as the output of "helm template"';
 
 describe('a mistake is told in words a person can act on, at the place where it is', () => {
   test.each<[what: string, text: string, problem: string]>([
-    ['a key twice', 'kind: Pod\nname: a\nkind: Job\n', '3:1 the key "kind" is there twice'],
-    ['a number as a key twice, quoted once', '1: a\n"1": b\n', '2:1 the key "1" is there twice'],
-    ['a quote never closed, at its start and not at the end', 'a: 1\nb: "x\nc: 2\n', '2:4 this quote is never closed'],
-    ['a single quote never closed', "b: 'x\nc: 2\n", '1:4 this quote is never closed'],
-    ['an alias before its anchor', 'a: *image\nb: &image x\n', '1:4 no anchor before this alias is called "image"'],
-    ['an alias within its anchor', 'spec: &a\n  b: *a\n', '2:6 "*a" stands inside what it refers to'],
-    ['a merge of itself', '&a\nb: 1\n<<: *a\n', '3:5 "*a" stands inside what it refers to'],
+    ['a key twice', 'kind: Pod\nname: a\nkind: Job\n', '3:1 duplicate key "kind"'],
+    ['a number as a key twice, quoted once', '1: a\n"1": b\n', '2:1 duplicate key "1"'],
+    ['a quote never closed, at its start and not at the end', 'a: 1\nb: "x\nc: 2\n', '2:4 quote is never closed'],
+    ['a single quote never closed', "b: 'x\nc: 2\n", '1:4 quote is never closed'],
+    ['an alias before its anchor', 'a: *image\nb: &image x\n', '1:4 no anchor before this alias has the name "image"'],
+    ['an alias within its anchor', 'spec: &a\n  b: *a\n', '2:6 alias "*a" is inside its own anchor'],
+    ['a merge of itself', '&a\nb: 1\n<<: *a\n', '3:5 alias "*a" is inside its own anchor'],
     ['a merge of a text', 'b: 1\n<<: x\n', '1:1 Merge sources must be maps or map aliases'],
     ['a tab', 'a:\n\tb: 1\n', '2:1 Tabs are not allowed as indentation'],
     ['a template without quotes', 'a:\n  b: {{ .Values.b }}\n', `2:6 ${TEMPLATE}`],
     ['a template with control flow', 'a: 1\n{{- if .Values.b }}\nb: 2\n{{- end }}\n', `2:1 ${TEMPLATE}`],
-    ['a list as a key', '? [a]\n: b\n', '1:3 this key is a list or an object, and only a text can be one'],
+    ['a list as a key', '? [a]\n: b\n', '1:3 key is a list or an object, but must be a string'],
     [
       'a line with the wrong indentation',
       'a: 1\n b: 2\n',
-      '1:4 this value goes on to a key of its own: check the indentation of the next line, or put the value in quotes',
+      '1:4 value contains another key: check the indentation of the next line, or quote the value',
     ],
     [
       'a second document',
       'a: 1\n---\nb: 2\n',
-      '2:1 a second document begins here, and there can be only one: leave out the "---"',
+      '2:1 a second document starts here, but only one is allowed: remove the "---"',
     ],
-    ['lists in lists, thousands deep', '['.repeat(10_000), '1:NNN this is nested too deeply to be read'],
+    ['lists in lists, thousands deep', '['.repeat(10_000), '1:NNN nested too deeply to be read'],
   ])('%s', (_what, text, problem) => {
     // How deep the parser gets depends on the stack.
     expect(String(outcome(text)).replace(/^1:\d{3,}/, '1:NNN')).toBe(problem);
@@ -45,7 +45,7 @@ describe('a mistake is told in words a person can act on, at the place where it 
     const levels = 'bcdefgh'
       .split('')
       .map((name, at) => `${name}: &${name} [${`*${'abcdefg'[at] ?? ''}, `.repeat(9)}]\n`);
-    expect(outcome(`a: &a [x, x]\n${levels.join('')}`)).toBe('1:1 its aliases unfold to more than can be read');
+    expect(outcome(`a: &a [x, x]\n${levels.join('')}`)).toBe('1:1 aliases expand to more than can be read');
   });
 });
 

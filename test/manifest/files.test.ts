@@ -80,16 +80,16 @@ describe('manifests', () => {
 describe('a text', () => {
   const MANIFEST = 'kind: Pod\n';
   const utf16 = (text: string): Buffer => Buffer.from(text, 'utf16le');
-  const UTF16 = 'it is UTF-16 text, as Windows tools write; save it as UTF-8';
+  const UTF16 = 'file is UTF-16, as some Windows tools write it: save it as UTF-8';
 
   test.each<[what: string, bytes: Buffer, problem: string]>([
     ['UTF-16 with its mark', utf16(`\ufeff${MANIFEST}`), UTF16],
     ['big-endian UTF-16 with its mark', utf16(`\ufeff${MANIFEST}`).swap16(), UTF16],
     ['UTF-16 without a mark', utf16(MANIFEST), UTF16],
     ['big-endian UTF-16 without a mark', utf16(MANIFEST).swap16(), UTF16],
-    ['Latin-1', Buffer.from('name: café\n', 'latin1'), 'it is not UTF-8 text; save it as UTF-8'],
-    ['a picture', Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'), 'it is not UTF-8 text; save it as UTF-8'],
-    ['a NUL byte', Buffer.from('a: b\0c\n'), 'it is not text but holds binary data (a NUL byte)'],
+    ['Latin-1', Buffer.from('name: café\n', 'latin1'), 'file is not UTF-8: save it as UTF-8'],
+    ['a picture', Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'), 'file is not UTF-8: save it as UTF-8'],
+    ['a NUL byte', Buffer.from('a: b\0c\n'), 'file is not text, it contains binary data (a NUL byte)'],
   ])('that is %s is refused, and not read as an empty or foreign one', (_what, bytes, problem) => {
     expect(() => decodeText(bytes)).toThrow(new Error(problem));
   });

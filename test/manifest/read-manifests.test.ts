@@ -115,13 +115,13 @@ describe('a broken document is told at its place and hides no other', () => {
       'a: [1, 2\n',
       '9:1 Flow sequence in block collection must be sufficiently indented and end with a ]',
     ],
-    ['a quote never closed', 'a: "b\nc: d\n', '8:4 this quote is never closed'],
+    ['a quote never closed', 'a: "b\nc: d\n', '8:4 quote is never closed'],
     ['a tab', 'a:\n\tb: 1\n', '9:1 Tabs are not allowed as indentation'],
-    ['a template', 'a: {{ .Values.a }}\n', expect.stringMatching(/^8:4 this looks like a template/) as string],
+    ['a template', 'a: {{ .Values.a }}\n', expect.stringMatching(/^8:4 looks like a template/) as string],
     [
       'a list that contains itself',
       '&a\napiVersion: v1\nkind: List\nitems: [*a]\n',
-      '11:9 "*a" stands inside what it refers to',
+      '11:9 alias "*a" is inside its own anchor',
     ],
   ])('%s', (_what, broken, error) => {
     expect(read(`${A}---\n${broken}---\n${B}`)).toEqual({ objects: ['Pod a', 'Pod b'], foreign: 0, errors: [error] });
@@ -159,7 +159,7 @@ describe('a broken document is told at its place and hides no other', () => {
     expect(read(text)).toEqual({
       objects: ['Pod a'],
       foreign: 0,
-      errors: [`${place} the key "kind" is there twice`],
+      errors: [`${place} duplicate key "kind"`],
     });
   });
 
@@ -177,7 +177,7 @@ describe('a broken document is told at its place and hides no other', () => {
   ])('%s without end', (open, close) => {
     const [opened, closed] = [open.repeat(10_000), close.repeat(10_000)];
     expect(read(`${opened}${closed}\n`).objects).toEqual([]);
-    expect(read(opened).errors).toEqual([expect.stringMatching(/^1:\d+ this is nested too deeply/)]);
+    expect(read(opened).errors).toEqual([expect.stringMatching(/^1:\d+ nested too deeply/)]);
   });
 });
 

@@ -44,30 +44,30 @@ describe('an error', () => {
 describe('no one has to know JSON Schema to mend a policy', () => {
   test.each<[problem: string, schema: object, value: unknown]>([
     ['/mirors#key: unknown key "mirors"; did you mean "mirrors"?', OBJECT, { mirors: [] }],
-    ['/x#key: unknown key "x"; known are kind, mirrors, rules', OBJECT, { x: 1 }],
-    ['/a~1b~0#key: unknown key "a/b~"; known are kind, mirrors, rules', OBJECT, { 'a/b~': 1 }],
-    ['/fix#key: unknown key "fix"; only action is known', { ...OBJECT, properties: { action: ACTION } }, { fix: 1 }],
+    ['/x#key: unknown key "x": use one of kind, mirrors, rules', OBJECT, { x: 1 }],
+    ['/a~1b~0#key: unknown key "a/b~": use one of kind, mirrors, rules', OBJECT, { 'a/b~': 1 }],
+    ['/fix#key: unknown key "fix": use action', { ...OBJECT, properties: { action: ACTION } }, { fix: 1 }],
     ['/constructor#key: unknown key "constructor"', EMPTY, { constructor: 1 }],
-    ['/old#key: unknown key "old": it was removed, as new is better; leave it out', EMPTY, { old: 1 }],
+    ['/old#key: unknown key "old", which was removed as new is better: remove it', EMPTY, { old: 1 }],
     [
       '/me:s3cret@host.example~1app#key: unknown key "***@host.example/app"',
       EMPTY,
       { 'me:s3cret@host.example/app': 1 },
     ],
-    [': missing key "kind"; write "kind: Policy"', { ...OBJECT, required: ['kind'] }, {}],
+    [': missing key "kind": write "kind: Policy"', { ...OBJECT, required: ['kind'] }, {}],
     [': missing key "from"', { type: 'object', required: ['from'] }, {}],
     ['/kind: must be "Policy", is "policy"', OBJECT, { kind: 'policy' }],
     [': must be one of off, audit, warn, deny, is "Deny"; did you mean "deny"?', ACTION, 'Deny'],
     [': must be one of off, audit, warn, deny, is "error"', ACTION, 'error'],
-    [': must be one of off, audit, warn, deny, is false; if that was off, write "off" in quotes', ACTION, false],
+    [': must be one of off, audit, warn, deny, is false; if you mean off, write "off" in quotes', ACTION, false],
     [': must be one of off, audit, warn, deny, is "***@a.example/b"', ACTION, 'me:s3cret@a.example/b'],
     [String.raw`: must be one of off, audit, warn, deny, is "\u001b[2J"`, ACTION, '\u001b[2J'],
-    [': must be a text, is false; if that was off, write "off" in quotes', { type: 'string' }, false],
+    [': must be a string, is false; if you mean off, write "off" in quotes', { type: 'string' }, false],
     [': must be a list, is false', { type: 'array' }, false],
     [': must be a list or an object, is "a"', { type: ['array', 'object'] }, 'a'],
     [': must be true or false, is a list', { type: 'boolean' }, []],
     [': must be a number, is an object', { type: 'number' }, {}],
-    [': must be a whole number, is empty', { type: 'integer' }, null],
+    [': must be an integer, is empty', { type: 'integer' }, null],
     [': must not be empty', { type: 'array', minItems: 1 }, []],
     [': must not be empty', { type: 'string', minLength: 1 }, ''],
     // In the words of the schema: not any text will do, so that "a text" would be no help.
@@ -116,7 +116,7 @@ describe('did you mean', () => {
 
   test('the closest is suggested, and failing that all are listed', () => {
     expect(suggest('warm', ['wars', 'warm-up', 'warn'])).toBe('; did you mean "wars"?');
-    expect(suggestOrList('xyz', ['from', 'to'])).toBe('; known are from, to');
+    expect(suggestOrList('xyz', ['from', 'to'])).toBe(': use one of from, to');
     expect(suggestOrList('x', [])).toBe('');
   });
 

@@ -81,7 +81,7 @@ test('a policy that disappears, or becomes something else, stays in force', () =
   change(Buffer.from(withTagExplicit('deny'), 'utf16le'));
   expect(told).toEqual([
     `cannot read policy ${file}: ENOENT: no such file or directory`,
-    `cannot read policy ${file}: it is UTF-16 text, as Windows tools write; save it as UTF-8`,
+    `cannot read policy ${file}: file is UTF-16, as some Windows tools write it: save it as UTF-8`,
   ]);
   expect(action()).toBe('warn');
   change(withTagExplicit('deny'));

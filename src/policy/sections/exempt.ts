@@ -3,11 +3,11 @@ import { buildGlobs, buildHostPatterns, listOf, objectOf, TEXT, type Report } fr
 
 const namespaces = listOf(TEXT, {
   default: ['kube-system'],
-  description: 'names or globs; a list of yours takes the place of the default',
+  description: 'names or globs; your list replaces the default',
 });
 const images = listOf(TEXT, { default: [], description: 'host patterns' });
 
-export const exemptSchema = objectOf({ namespaces, images }, { description: 'what is neither judged nor changed' });
+export const exemptSchema = objectOf({ namespaces, images }, { description: 'what is neither checked nor changed' });
 
 export type ExemptFile = Readonly<{ namespaces?: readonly string[]; images?: readonly string[] }>;
 

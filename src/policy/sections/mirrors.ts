@@ -8,11 +8,11 @@ export const mirrorsSchema = listOf(
   objectOf(
     {
       from: { ...TEXT, description: 'a registry, or a registry and a path' },
-      to: { ...TEXT, description: 'what takes its place, in the same form' },
+      to: { ...TEXT, description: 'what replaces it, in the same form' },
     },
     { required: ['from', 'to'] },
   ),
-  { default: [], description: 'where images come from instead' },
+  { default: [], description: 'registries whose images are pulled from a mirror instead' },
 );
 
 export type MirrorFile = Readonly<{ from: string; to: string }>;
@@ -20,7 +20,7 @@ export type MirrorFile = Readonly<{ from: string; to: string }>;
 /** `at`: where it stands in the file's list. */
 export type BuiltMirror = Mirror & Readonly<{ at: number }>;
 
-/** Mirrors as far as they make sense. */
+/** The mirrors that are valid. */
 export function buildMirrors(file: readonly MirrorFile[] = [], report: Report): readonly BuiltMirror[] {
   const mirrors = file.flatMap(({ from, to }, at) => {
     const built = { from: parsePrefix(from), to: parsePrefix(to) };
@@ -39,15 +39,15 @@ export function buildMirrors(file: readonly MirrorFile[] = [], report: Report): 
 }
 
 function describeNoRegistry(text: string): string {
-  return `${quote(text)} is not a registry, with or without a path: write host[:port][/path]`;
+  return `${quote(text)} is not a registry, or a registry and a path: write host[:port][/path]`;
 }
 
 function describeAgain(next: number): string {
-  return `images on this mirror would be mirrored again by mirrors[${next}]; a mirror must lie outside every "from"`;
+  return `mirrors[${next}] would mirror images on this mirror again: use a mirror outside every "from"`;
 }
 
 function describeUnused(first: number): string {
-  return `never used, as mirrors[${first}] takes all these images before; put the narrower "from" first`;
+  return `never used, as mirrors[${first}] matches all these images first: put the narrower "from" first`;
 }
 
 function parsePrefix(text: string): ImagePrefix | undefined {

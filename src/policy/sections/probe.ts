@@ -27,24 +27,25 @@ const hosts = (description: string): Schema => listOf(TEXT, { default: [], descr
 export const registryProbeSchema: Schema = {
   type: ['boolean', 'object'],
   default: false,
-  description: 'whether they may be asked: `true`, or an object that says how',
+  description: 'whether pullguard may ask these registries: `true`, or an object with options',
   if: { type: 'object' },
   then: objectOf({
-    ca: { ...TEXT, description: 'certificates in PEM of CAs to trust for it, beside the usual ones; never a key' },
+    ca: {
+      ...TEXT,
+      description: 'PEM certificates of CAs to trust for it, in addition to the usual ones; never a private key',
+    },
     plainHttp: {
       type: 'boolean',
       default: NOTHING_ALLOWED.plainHttp,
       description:
-        'plain HTTP in place of HTTPS, for it and its token service. User and password then go over the network for all to read',
+        'use plain HTTP instead of HTTPS, for it and its token service. Credentials are then sent unencrypted',
     },
     tokenHosts: hosts(
-      'hosts, with a port if it is not the usual one, that may give tokens for it besides itself, and so are sent the user and the password',
+      'hosts besides itself, with a port if not 443, that may issue tokens for it, and so are sent its credentials',
     ),
-    addresses: hosts(
-      'addresses, one by one or as ranges, that it may have although they are private, loopback or link-local',
-    ),
+    addresses: hosts('private, loopback or link-local IP addresses or ranges that it may resolve to'),
     mirrors: hosts(
-      'hosts that nodes ask first for its images, as their container engine is configured. They are asked first here too, without a user and password. With one that wants a login or may not be asked, that the registry says no is not told, as nodes may get the image from there',
+      'hosts that nodes ask first for its images, as configured in their container engine. pullguard asks them first too, without credentials. If one requires authentication or may not be asked, denials of the registry are not reported, as nodes may get the image from there',
     ),
   }),
 };
@@ -67,7 +68,7 @@ export function buildRegistryProbe(
   return { ...probe, addresses, ...(trusted !== undefined && { ca: trusted }) };
 }
 
-const OF_NO_USE = 'is of no use, as plainHttp asks without TLS; leave one of the two out';
+const OF_NO_USE = 'not used, as plainHttp does not use TLS: remove one of the two';
 
 function checkHosts(texts: readonly string[], at: Pointer, report: Report): void {
   for (const [index, text] of texts.entries()) {
@@ -80,7 +81,7 @@ function checkHosts(texts: readonly string[], at: Pointer, report: Report): void
 function buildRanges(addresses: readonly string[], at: Pointer, report: Report): readonly string[] {
   return addresses.flatMap((text, index) => {
     const range = toRange(text);
-    const message = `${quote(text)} is neither an IP address nor a range of them: write 10.20.0.5 or 10.20.0.0/16`;
+    const message = `${quote(text)} is not an IP address or range: write 10.20.0.5 or 10.20.0.0/16`;
     if (range === undefined) report(joinPointer(at, index), message);
     return range ?? [];
   });
@@ -103,20 +104,19 @@ function readCertificates(text: string, at: Pointer, report: Report): string | u
   const blocks = text.split(/(?=-----BEGIN )/).filter((block) => block.startsWith('-----BEGIN CERTIFICATE-----'));
   const certificates = blocks.map((block) => readCertificate(block));
   const broken = certificates.indexOf(undefined);
-  const which = blocks.length === 1 ? 'a certificate' : `a certificate, number ${broken + 1} of ${blocks.length},`;
+  const which = blocks.length === 1 ? 'certificate' : `certificate ${broken + 1} of ${blocks.length}`;
   if (/-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(text)) report(at, HOLDS_KEY);
   else if (blocks.length === 0) report(at, HOLDS_NONE);
-  else if (broken >= 0)
-    report(at, `holds ${which} that cannot be read: paste it whole, each line as it is in the file`);
+  else if (broken >= 0) report(at, `${which} cannot be parsed: paste it complete, each line as it is in the file`);
   else return certificates.join('');
   return undefined;
 }
 
 const HOLDS_KEY =
-  'holds a private key, which does not belong here: leave the certificate alone, and have another key made, as others have seen this one';
+  'has a private key, which does not belong here: keep only the certificate, and replace the key, as it is no longer secret';
 
 const HOLDS_NONE =
-  'holds no certificate in PEM: paste the CA with its lines "-----BEGIN CERTIFICATE-----" and "-----END CERTIFICATE-----"';
+  'has no PEM certificate: paste the CA with its lines "-----BEGIN CERTIFICATE-----" and "-----END CERTIFICATE-----"';
 
 /** As PEM again, without what stood before or behind it. */
 function readCertificate(block: string): string | undefined {
@@ -129,9 +129,9 @@ function readCertificate(block: string): string | undefined {
 
 type Limits<Value> = readonly [usual: Value, least: Value, most: Value];
 
-/** Milliseconds would fit a number too, but who writes 5 means seconds. */
+/** Milliseconds would fit a number too, but 5 is usually meant as seconds. */
 function time([usual, least, most]: Limits<string>, description: string) {
-  const title = 'a whole number with a unit, such as 250ms, 10s, 5m or 1h';
+  const title = 'an integer with a unit, such as 250ms, 10s, 5m or 1h';
   return { type: 'string', pattern: DURATION_PATTERN, title, default: usual, least, most, description };
 }
 
@@ -139,30 +139,30 @@ function count([usual, minimum, maximum]: Limits<number>, description: string) {
   return { type: 'integer', default: usual, minimum, maximum, description };
 }
 
-/** Answers are kept for a second at least: those of a review have to be there when it is judged again. */
+/** Answers are kept for a second at least: those of a review have to be there when it is decided again. */
 const CACHE = {
-  positive: time(['5m', '1s', '24h'], 'how long it is believed that an image is there'),
-  negative: time(['15s', '1s', '24h'], 'how long that it is denied or not found'),
-  error: time(['15s', '1s', '24h'], 'how long that nobody could say'),
-  entries: count([10_000, 1, 1_000_000], 'answers kept at most; of one namespace a quarter'),
+  positive: time(['5m', '1s', '24h'], 'how long the answer that an image exists is cached'),
+  negative: time(['15s', '1s', '24h'], 'how long the answer that it is denied or not found is cached'),
+  error: time(['15s', '1s', '24h'], 'how long a failure to get an answer is cached'),
+  entries: count([10_000, 1, 1_000_000], 'most answers in the cache; a quarter of them for one namespace'),
 };
 
 const PROBE = {
   wait: time(
     ['1500ms', '0ms', '30s'],
-    "the longest that an admission of what people apply waits for answers, and never past the end of the API server's patience. What comes later is told on the object",
+    'how long an admission of what people apply waits for answers at most, within the timeout of the API server. Later answers are reported by an Event on the object',
   ),
   waitForControllers: time(
     ['250ms', '0ms', '30s'],
-    'the same for what controllers create, where nobody reads the answer: the pods of a Deployment, the Jobs of a CronJob',
+    'the same for what controllers create: the Pods of a Deployment, the Jobs of a CronJob',
   ),
-  timeout: time(['10s', '100ms', '60s'], 'the longest that one probe may take, however many requests it is'),
+  timeout: time(['10s', '100ms', '60s'], 'how long one probe may take, with all its requests'),
   cache: objectOf(CACHE),
-  concurrency: count([8, 1, 100], 'probes of one registry at a time; of one namespace half'),
+  concurrency: count([8, 1, 100], 'most probes of one registry at a time; half of them for one namespace'),
 };
 
 export const probeSchema = objectOf(PROBE, {
-  description: 'how much asking registries may take',
+  description: 'limits for asking registries',
   removed: { dockerHubPerHour: 'Docker Hub is asked by HEAD only, which does not count as a pull' },
 });
 

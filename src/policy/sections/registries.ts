@@ -15,8 +15,8 @@ export const registriesSchema = listOf(
         type: 'string',
         pattern: SUBDOMAIN_PATTERN,
         maxLength: MAX_SUBDOMAIN,
-        title: 'the name of a Secret: lower-case letters, digits, "-" and "." between them, at most 253 in all',
-        description: "the name of a Secret in the pod's namespace; without it these images need no pull secret",
+        title: 'a valid Secret name: lowercase letters, digits, "-" and ".", at most 253 characters',
+        description: 'the name of a Secret in the namespace of the Pod; without it these images need no pull secret',
       },
       probe: registryProbeSchema,
     },
@@ -40,7 +40,11 @@ export function buildRegistries(file: readonly RegistryFile[] = [], report: Repo
     for (const [index, host] of hosts.entries()) {
       const first = seen.get(host);
       if (first === undefined) seen.set(host, at);
-      else report(joinPointer(pointer, index), `${quote(host)} is in registries[${first}] already, which goes first`);
+      else
+        report(
+          joinPointer(pointer, index),
+          `${quote(host)} is already in registries[${first}], which matches first: remove one`,
+        );
     }
     const probe = buildRegistryProbe(given, joinPointer('/registries', at, 'probe'), report);
     return {
@@ -54,8 +58,8 @@ export function buildRegistries(file: readonly RegistryFile[] = [], report: Repo
 }
 
 /**
- * An entry of one's own takes the place of a built-in one, and without `pullSecret` its images need none. That is how public
- * images are taken out, by their path; of a host as a whole, and with `probe`, it is a slip that pods would pay for.
+ * An entry of the policy replaces a built-in one, and without `pullSecret` its images need none. That is how public images are
+ * excluded, by their path; for a whole host, and with `probe`, it is a mistake that would break Pods.
  */
 function checkSecretsKept(own: readonly Registry[], report: Report): void {
   for (const [at, entry] of own.entries()) {
@@ -69,9 +73,9 @@ function checkSecretsKept(own: readonly Registry[], report: Report): void {
 
 function describeTaken(host: HostPattern, taken: HostPattern): string {
   const advice = host.labels.some((_, at) => findNarrower(host, taken, at) !== undefined)
-    ? `put an entry with that for ${quote(taken.text)} before this one`
-    : 'add that here, or write the path of images that need none behind the host';
-  return `${quote(host.text)} takes the place of the built-in ${quote(taken.text)}, whose "pullSecret: ${CCE_SECRET}" it lacks; ${advice}`;
+    ? `add an entry with it for ${quote(taken.text)} before this one`
+    : 'add it here, or add the path of the images that need none to the host';
+  return `${quote(host.text)} replaces the built-in ${quote(taken.text)}, but has no "pullSecret: ${CCE_SECRET}": ${advice}`;
 }
 
 /** The entry that speaks for images on hosts that both patterns match; undefined when there are none. */

@@ -21,7 +21,7 @@ export function rulesSchema(rules: readonly RuleDefinition[]): Schema {
   return objectOf(Object.fromEntries(rules.map((rule) => [rule.id, ruleSchema(rule)])), {
     default: {},
     description:
-      "what is done about what a rule finds: an action, or an object with `action`, `fix` and the rule's options",
+      'what to do about the findings of a rule: an action, or an object with `action`, `fix` and the options of the rule',
   });
 }
 
@@ -59,13 +59,14 @@ export function buildRules<Rule extends RuleDefinition>(
     if (configured === undefined) return [];
     if (rule.id === 'mirror-used' && configured.options['verify'] === true) checkVerified(sources, report);
     if (isAnyAsked || !rule.needs.includes('registries')) return [configured];
-    // It would find nothing, and be believed to. Unless it is set it is as good as off: to say each time that it was skipped is noise.
+    // It could find nothing. Unless it is set it is treated as off, as reporting it as skipped each time would be noise.
     if (setting !== undefined) report(joinPointer('/rules', rule.id), ASKS_NOBODY);
     return [];
   });
 }
 
-const ASKS_NOBODY = 'asks nobody: no entry of registries has probe; add "probe: true" to those that it may ask';
+const ASKS_NOBODY =
+  'has no registry to ask, as no entry of registries has probe: add "probe: true" to those that it may ask';
 
 function configureRule<Rule extends RuleDefinition>(
   rule: Rule,
@@ -78,7 +79,7 @@ function configureRule<Rule extends RuleDefinition>(
     ...given
   } = typeof setting === 'string' ? { action: setting } : (setting ?? {});
   if (action === 'off') {
-    const message = `${quote(rule.id)} is off unless it has an action; add "action: warn"`;
+    const message = `${quote(rule.id)} is off by default and has no action: add "action: warn"`;
     if (typeof setting === 'object' && setting.action === undefined) report(joinPointer('/rules', rule.id), message);
     return undefined;
   }
@@ -92,13 +93,13 @@ function checkVerified({ registries, mirrors }: Sources, report: Report): void {
     const sample: ImageReference = { registry: to.registry, repository: to.path === '' ? 'any' : `${to.path}/any` };
     const found = findRegistry({ registries }, sample);
     if (found?.probe !== undefined || isPartAsked(registries, to)) continue;
-    // An entry of one's own takes the place of the built-in one, so that it needs its secret too.
+    // An entry of the policy replaces the built-in one, so that it needs its secret too.
     const secret = found?.pullSecret === undefined ? '' : `, pullSecret: ${found.pullSecret}`;
     const advice =
       found === undefined || found === BUILT_IN
         ? `add to registries "- { hosts: ['${to.registry}']${secret}, probe: true }"`
         : `add "probe: true" to registries[${registries.indexOf(found)}]`;
-    const message = `mirrors[${at}] cannot be asked, as no entry of registries for ${quote(formatPrefix(to))} has probe; ${advice}`;
+    const message = `mirrors[${at}] cannot be asked, as no entry of registries for ${quote(formatPrefix(to))} has probe: ${advice}`;
     report('/rules/mirror-used/verify', message);
   }
 }

@@ -22,28 +22,28 @@ export const workloadsSchema = listOf(
         },
         {
           minItems: 1,
-          description: "JSON Pointers to what holds the pod's `spec`, at least one; `''` is the object itself",
+          description: "JSON Pointers to the objects that hold a Pod `spec`, at least one; `''` is the object itself",
         },
       ),
     },
     { required: ['group', 'kind', 'podTemplates'] },
   ),
-  { default: [], description: 'custom resources with pod templates in them' },
+  { default: [], description: 'custom resources that contain Pod templates' },
 );
 
 export type WorkloadFile = Readonly<{ group: string; kind: string; podTemplates: readonly Pointer[] }>;
 
-/** All kinds that are judged, those that are built in among them. */
+/** All kinds that are checked, including the built-in ones. */
 export function buildKinds(file: readonly WorkloadFile[] = [], report: Report): KindTable {
-  const known = new Map([...tabulateKinds([]).keys()].map((key) => [key, 'is built in; leave it out']));
+  const known = new Map([...tabulateKinds([]).keys()].map((key) => [key, 'is built in: remove it']));
   for (const [at, { group, kind, podTemplates }] of file.entries()) {
     const key = `${group}/${kind}`;
     const problem = known.get(key);
     if (problem !== undefined) report(joinPointer('/workloads', at), `${quote(kind)} ${problem}`);
-    known.set(key, `is in workloads[${at}] already; one entry takes all its podTemplates`);
+    known.set(key, `is already in workloads[${at}]: put all its podTemplates in one entry`);
     for (const [index, pointer] of podTemplates.entries()) {
       if (!pointer.endsWith('/template/spec')) continue;
-      const message = `${quote(pointer)} is the pod's spec; name what holds it, ${quote(pointer.slice(0, -'/spec'.length))}`;
+      const message = `${quote(pointer)} is the Pod spec: use the object that holds it, ${quote(pointer.slice(0, -'/spec'.length))}`;
       report(joinPointer('/workloads', at, 'podTemplates', index), message);
     }
   }

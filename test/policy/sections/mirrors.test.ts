@@ -9,9 +9,9 @@ const mirrors = (...pairs: readonly string[]): readonly MirrorFile[] =>
   });
 
 const AGAIN = (at: number, next: number): string =>
-  `/mirrors/${at}/to: images on this mirror would be mirrored again by mirrors[${next}]; a mirror must lie outside every "from"`;
+  `/mirrors/${at}/to: mirrors[${next}] would mirror images on this mirror again: use a mirror outside every "from"`;
 const UNUSED = (at: number, first: number): string =>
-  `/mirrors/${at}/from: never used, as mirrors[${first}] takes all these images before; put the narrower "from" first`;
+  `/mirrors/${at}/from: never used, as mirrors[${first}] matches all these images first: put the narrower "from" first`;
 
 describe('mirrors that would send images round', () => {
   test.each<[what: string, listed: readonly MirrorFile[], problems: readonly string[]]>([
@@ -61,7 +61,7 @@ test.each([
   ['me:s3cret@m.example', '"***@m.example"'],
   [`m.example/${'a'.repeat(256)}`, `"m.example/${'a'.repeat(89)}…${'a'.repeat(20)}"`],
 ])('%s is no registry', (text, shown) => {
-  const message = `${shown} is not a registry, with or without a path: write host[:port][/path]`;
+  const message = `${shown} is not a registry, or a registry and a path: write host[:port][/path]`;
   expect(problemsOf({ mirrors: [{ from: text, to: 'b.example' }] })).toEqual([`/mirrors/0/from: ${message}`]);
   expect(problemsOf({ mirrors: [{ from: 'a.example', to: text }] })).toEqual([`/mirrors/0/to: ${message}`]);
 });

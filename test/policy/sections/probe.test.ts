@@ -37,8 +37,7 @@ describe('a registry is asked where the policy says so, and with nothing allowed
 
 describe('what makes no sense is told where it stands', () => {
   const noHost = (text: string) => `"${text}" is not a host: write host or host:port, without scheme, path or glob`;
-  const noAddress = (text: string) =>
-    `"${text}" is neither an IP address nor a range of them: write 10.20.0.5 or 10.20.0.0/16`;
+  const noAddress = (text: string) => `"${text}" is not an IP address or range: write 10.20.0.5 or 10.20.0.0/16`;
   const check = (probe: unknown, ...problems: readonly string[]): void => {
     expect(problemsOf(ofRegistry(probe))).toEqual(problems.map((problem) => `/registries/0/probe${problem}`));
   };
@@ -73,11 +72,11 @@ describe('what makes no sense is told where it stands', () => {
   });
 
   test('nor is what belongs together in no way', () => {
-    check({ plainHttp: true, ca: CA }, '/ca: is of no use, as plainHttp asks without TLS; leave one of the two out');
+    check({ plainHttp: true, ca: CA }, '/ca: not used, as plainHttp does not use TLS: remove one of the two');
     check('yes', ': must be true or false or an object, is "yes"');
     check(
       { insecure: true },
-      '/insecure: unknown key "insecure"; known are ca, plainHttp, tokenHosts, addresses, mirrors',
+      '/insecure: unknown key "insecure": use one of ca, plainHttp, tokenHosts, addresses, mirrors',
     );
     check(
       { plainHttp: 'yes', tokenHosts: 'a', ca: '', addresses: [''] },
@@ -93,7 +92,7 @@ describe('what makes no sense is told where it stands', () => {
 
 describe('of a CA its certificates are taken, and nothing else', () => {
   const KEY = `-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n-----END PRIVATE KEY-----\n`;
-  const UNREADABLE = 'that cannot be read: paste it whole';
+  const UNREADABLE = 'cannot be parsed: paste it complete';
 
   /** The certificates, or why there are none. */
   function read(ca: string): string {
@@ -113,22 +112,48 @@ describe('of a CA its certificates are taken, and nothing else', () => {
   });
 
   test.each<[what: string, text: string, says: string]>([
-    ['the name of a file', '/etc/ssl/ca.crt', 'holds no certificate in PEM'],
-    ['base64 alone', CA.replaceAll(/-----.*-----\n/g, ''), 'holds no certificate in PEM'],
-    ['a request for one', CA.replaceAll('CERTIFICATE', 'CERTIFICATE REQUEST'), 'holds no certificate in PEM'],
-    ['half a certificate', CA.slice(0, 200), `holds a certificate ${UNREADABLE}`],
-    ['one without a line', CA.split('\n').toSpliced(3, 1).join('\n'), `holds a certificate ${UNREADABLE}`],
-    ['a broken one behind a good one', CA + CA.slice(0, 200), `holds a certificate, number 2 of 2, ${UNREADABLE}`],
-    ['a private key', KEY, 'holds a private key, which does not belong here'],
-    ['a private key beside the certificate', CA + KEY, 'holds a private key'],
-    ['a key that is encrypted', KEY.replaceAll('PRIVATE', 'ENCRYPTED PRIVATE'), 'holds a private key'],
+    [
+      'the name of a file',
+      '/etc/ssl/ca.crt',
+      'has no PEM certificate: paste the CA with its lines "-----BEGIN CERTIFICATE-----" and "-----END CERTIFICATE-----"',
+    ],
+    [
+      'base64 alone',
+      CA.replaceAll(/-----.*-----\n/g, ''),
+      'has no PEM certificate: paste the CA with its lines "-----BEGIN CERTIFICATE-----" and "-----END CERTIFICATE-----"',
+    ],
+    [
+      'a request for one',
+      CA.replaceAll('CERTIFICATE', 'CERTIFICATE REQUEST'),
+      'has no PEM certificate: paste the CA with its lines "-----BEGIN CERTIFICATE-----" and "-----END CERTIFICATE-----"',
+    ],
+    ['half a certificate', CA.slice(0, 200), `certificate ${UNREADABLE}`],
+    ['one without a line', CA.split('\n').toSpliced(3, 1).join('\n'), `certificate ${UNREADABLE}`],
+    ['a broken one behind a good one', CA + CA.slice(0, 200), `certificate 2 of 2 ${UNREADABLE}`],
+    [
+      'a private key',
+      KEY,
+      'has a private key, which does not belong here: keep only the certificate, and replace the key, as it is no longer secret',
+    ],
+    [
+      'a private key beside the certificate',
+      CA + KEY,
+      'has a private key, which does not belong here: keep only the certificate, and replace the key, as it is no longer secret',
+    ],
+    [
+      'a key that is encrypted',
+      KEY.replaceAll('PRIVATE', 'ENCRYPTED PRIVATE'),
+      'has a private key, which does not belong here: keep only the certificate, and replace the key, as it is no longer secret',
+    ],
   ])('and %s is told', (_what, text, says) => {
     expect(read(text)).toContain(says);
     expect(read(text)).not.toMatch(/c2VjcmV0|MII|\.$/);
   });
 
   test('a text of many beginnings takes no longer', () => {
-    expect(read('-----BEGIN '.repeat(100_000))).toContain('holds no certificate');
+    expect(read('-----BEGIN '.repeat(100_000))).toContain(
+      'has no PEM certificate: paste the CA with its lines "-----BEGIN CERTIFICATE-----" and "-----END CERTIFICATE-----"',
+    );
   });
 });
 
@@ -188,24 +213,24 @@ describe('how much asking may take', () => {
     [
       'a time without a unit',
       { wait: 250 },
-      '/wait: must be a whole number with a unit, such as 250ms, 10s, 5m or 1h, is 250',
+      '/wait: must be an integer with a unit, such as 250ms, 10s, 5m or 1h, is 250',
     ],
     [
       'a time in another unit',
       { wait: '1w' },
-      '/wait: must be a whole number with a unit, such as 250ms, 10s, 5m or 1h, is "1w"',
+      '/wait: must be an integer with a unit, such as 250ms, 10s, 5m or 1h, is "1w"',
     ],
     ['a long time in another unit', { cache: { error: '1441m' } }, '/cache/error: must be 24h or less, is "1441m"'],
-    ['half a probe', { concurrency: 1.5 }, '/concurrency: must be a whole number, is 1.5'],
+    ['half a probe', { concurrency: 1.5 }, '/concurrency: must be an integer, is 1.5'],
     [
       'what is unknown',
       { retries: 3 },
-      '/retries: unknown key "retries"; known are wait, waitForControllers, timeout, cache, concurrency',
+      '/retries: unknown key "retries": use one of wait, waitForControllers, timeout, cache, concurrency',
     ],
     [
       'what there was once',
       { dockerHubPerHour: 20 },
-      '/dockerHubPerHour: unknown key "dockerHubPerHour": it was removed, as Docker Hub is asked by HEAD only, which does not count as a pull; leave it out',
+      '/dockerHubPerHour: unknown key "dockerHubPerHour", which was removed as Docker Hub is asked by HEAD only, which does not count as a pull: remove it',
     ],
   ])('is not %s', (_what, probe, problem) => {
     expect(problemsOf({ probe })).toEqual([`/probe${problem}`]);

@@ -99,12 +99,11 @@ describe('the pull secrets of registries', () => {
 
   test('an entry that can never speak is told', () => {
     expect(problemsOf({ registries: [{ hosts: ['a.example'] }, { hosts: ['b.example', 'a.example'] }] })).toEqual([
-      '/registries/1/hosts/1: "a.example" is in registries[0] already, which goes first',
+      '/registries/1/hosts/1: "a.example" is already in registries[0], which matches first: remove one',
     ]);
   });
 
-  const NO_NAME =
-    'must be the name of a Secret: lower-case letters, digits, "-" and "." between them, at most 253 in all';
+  const NO_NAME = 'must be a valid Secret name: lowercase letters, digits, "-" and ".", at most 253 characters';
   test.each<[pullSecret: unknown, isName: boolean]>([
     ['a-1.b', true],
     ['a'.repeat(253), true],
@@ -123,7 +122,7 @@ describe('the pull secrets of registries', () => {
 
 describe('an entry that has SWR asked must not take default-secret from its pods', () => {
   const OTC = 'swr.*.otc.t-systems.com';
-  const ADD = 'add that here, or write the path of images that need none behind the host';
+  const ADD = 'add it here, or add the path of the images that need none to the host';
   const asked = (...hosts: readonly string[]) => [{ hosts, probe: true }];
 
   test.each<[host: string, taken: string, advice: string]>([
@@ -133,11 +132,11 @@ describe('an entry that has SWR asked must not take default-secret from its pods
     ['swr.eu-ch2.sc.otc.t-systems.com', 'swr.*.*.otc.t-systems.com', ADD],
     ['swr.cn-north-4.myhuaweicloud.com/', 'swr.*.myhuaweicloud.com', ADD],
     // Other hosts of theirs need no such secret.
-    ['*.eu-de.otc.t-systems.com', OTC, `put an entry with that for "${OTC}" before this one`],
-    ['*.*.*.com', 'swr.*.myhuaweicloud.com', 'put an entry with that for "swr.*.myhuaweicloud.com" before this one'],
+    ['*.eu-de.otc.t-systems.com', OTC, `add an entry with it for "${OTC}" before this one`],
+    ['*.*.*.com', 'swr.*.myhuaweicloud.com', 'add an entry with it for "swr.*.myhuaweicloud.com" before this one'],
   ])('%s', (host, taken, advice) => {
     expect(problemsOf({ registries: asked('harbor.example.com', host) })).toEqual([
-      `/registries/0/hosts/1: "${host}" takes the place of the built-in "${taken}", whose "pullSecret: default-secret" it lacks; ${advice}`,
+      `/registries/0/hosts/1: "${host}" replaces the built-in "${taken}", but has no "pullSecret: default-secret": ${advice}`,
     ]);
   });
 

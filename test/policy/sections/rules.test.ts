@@ -28,7 +28,7 @@ test('a new rule is configurable without a change to the schema', () => {
   const load = (setting: string) => readPolicy(`${HEAD}rules: ${setting}\n`, 'p', [rule]).rules[0]?.options;
   expect(load('{ new-rule: { limitMiB: 512 } }')).toEqual({ limitMiB: 512 });
   expect(() => load('{ new-rule: { limitMiB: 0 } }')).toThrow('must be 1 or more, is 0');
-  expect(() => load('{ tag-explicit: warn }')).toThrow('unknown key "tag-explicit"; only new-rule is known');
+  expect(() => load('{ tag-explicit: warn }')).toThrow('p:3:10: unknown key "tag-explicit": use new-rule');
 });
 
 describe('rules', () => {
@@ -51,14 +51,15 @@ describe('rules', () => {
   });
 
   test('have options, which a rule that stays off by default would silently ignore', () => {
-    const problem = '/rules/tag-explicit: "tag-explicit" is off unless it has an action; add "action: warn"';
+    const problem = '/rules/tag-explicit: "tag-explicit" is off by default and has no action: add "action: warn"';
     expect(problemsOf({ rules: { 'tag-explicit': { forbidLatest: true } } })).toEqual([problem]);
     expect(problemsOf({ rules: { 'tag-explicit': { action: 'off', forbidLatest: true } } })).toEqual([]);
   });
 });
 
 describe('a rule that asks registries finds nothing where nobody may be asked', () => {
-  const NOBODY = 'asks nobody: no entry of registries has probe; add "probe: true" to those that it may ask';
+  const NOBODY =
+    'has no registry to ask, as no entry of registries has probe: add "probe: true" to those that it may ask';
   test.each<[what: string, members: object, problems: readonly string[]]>([
     ['and says nothing of it unless it is set', {}, []],
     [
@@ -83,7 +84,7 @@ describe('mirror-used verifies only mirrors that may be asked', () => {
   const mirrors = [{ from: 'docker.io', to: 'm.example:5000/hub' }];
   const rules = { 'mirror-used': { verify: true } };
   const unasked = (at: number, advice: string): string =>
-    `/rules/mirror-used/verify: mirrors[${at}] cannot be asked, as no entry of registries for "m.example:5000/hub" has probe; ${advice}`;
+    `/rules/mirror-used/verify: mirrors[${at}] cannot be asked, as no entry of registries for "m.example:5000/hub" has probe: ${advice}`;
   const ADD = `add to registries "- { hosts: ['m.example:5000'], probe: true }"`;
   const of = (hosts: readonly string[], probe?: boolean) => ({ hosts, probe });
 
@@ -138,9 +139,9 @@ describe('namespaces, exempt or where rules may be skipped', () => {
     expect(policyWith({ skip: { namespaces: [] } }).skip.namespaces).toEqual([]);
   });
 
-  test.each(['exempt', 'skip'])('a malformed glob in %s is told', (section) => {
+  test.each(['exempt', 'skip'])('not a valid glob in %s is told', (section) => {
     expect(problemsOf({ [section]: { namespaces: ['a', 'b-['] } })).toEqual([
-      `/${section}/namespaces/1: "b-[" is a malformed glob`,
+      `/${section}/namespaces/1: "b-[" is not a valid glob`,
     ]);
   });
 

@@ -20,18 +20,18 @@ test.each<[what: string, workloads: readonly object[], problems: readonly string
   [
     'a kind that is built in',
     [{ ...rollout, group: 'apps', kind: 'Deployment' }],
-    [': "Deployment" is built in; leave it out'],
+    [': "Deployment" is built in: remove it'],
   ],
   [
     'a kind in its old group',
     [{ ...rollout, group: 'extensions', kind: 'Deployment' }],
-    [': "Deployment" is built in; leave it out'],
+    [': "Deployment" is built in: remove it'],
   ],
   ['the same name in another group', [{ ...rollout, group: 'apps.example', kind: 'Deployment' }], []],
   [
     'the spec of the pod for its template',
     [{ ...rollout, podTemplates: ['/spec/template/spec'] }],
-    [`/podTemplates/0: "/spec/template/spec" is the pod's spec; name what holds it, "/spec/template"`],
+    [`/podTemplates/0: "/spec/template/spec" is the Pod spec: use the object that holds it, "/spec/template"`],
   ],
   [
     'a group with its version',
@@ -45,7 +45,7 @@ test.each<[what: string, workloads: readonly object[], problems: readonly string
 
 test('a kind twice, of which one would be forgotten', () => {
   expect(problemsOf({ workloads: [rollout, rollout] })).toEqual([
-    '/workloads/1: "Rollout" is in workloads[0] already; one entry takes all its podTemplates',
+    '/workloads/1: "Rollout" is already in workloads[0]: put all its podTemplates in one entry',
   ]);
 });
 
