@@ -40,7 +40,7 @@ export function buildGlobs(texts: readonly string[], at: Pointer, report: Report
 export function buildHostPatterns(texts: readonly string[], at: Pointer, report: Report): readonly HostPattern[] {
   return texts.flatMap((text, index) => {
     const pattern = parseHostPattern(text);
-    const problem = pattern === undefined ? 'is a malformed glob' : describeHostPattern(pattern);
+    const problem = pattern === undefined ? 'is not a valid glob' : describeHostPattern(pattern);
     if (problem !== undefined) report(joinPointer(at, index), `${quote(text)} ${problem}`);
     return pattern ?? [];
   });
@@ -48,9 +48,9 @@ export function buildHostPatterns(texts: readonly string[], at: Pointer, report:
 
 /** Why a pattern can match no image at all: each is a slip that would otherwise go unnoticed for long. */
 function describeHostPattern({ text, path }: HostPattern): string | undefined {
-  if (/^[a-z]+:\/\//i.test(text)) return 'starts with a scheme; begin with the host';
-  if (findUserinfo(text) >= 0) return 'holds credentials; they belong in a pull secret';
-  if (/\s/.test(text)) return 'contains white space';
+  if (/^[a-z]+:\/\//i.test(text)) return 'starts with a scheme: start with the host';
+  if (findUserinfo(text) >= 0) return 'contains credentials, which belong in a pull secret';
+  if (/\s/.test(text)) return 'contains whitespace';
   if (text.startsWith('/')) return 'has no host';
   return describeDomain(text.split('/', 1).join('')) ?? describePath(path);
 }
@@ -60,15 +60,15 @@ function describeDomain(domain: string): string | undefined {
   const sample = isDomain(domain) ? domain : domain.replaceAll(/[*?]|\[[^\]]*\]/g, 'x');
   const { host, port } = splitDomain(sample);
   if (port !== undefined && !isPort(splitDomain(domain).port ?? '')) return 'has a port that is not a number';
-  if (!isDomain(sample)) return 'has a host that no image address can have';
+  if (!isDomain(sample)) return 'has a host that no image can have';
   if (port !== undefined || host.includes('.') || host === 'localhost' || host.startsWith('[')) return undefined;
-  return 'has a host of one word, which is none in an image address; write it out, and Docker Hub as docker.io';
+  return 'has a host of one word, which is not a host in an image: write the full host, and docker.io for Docker Hub';
 }
 
 function describePath(path: string): string | undefined {
-  if (/[*?[\]]/.test(path)) return 'has a glob in its path; a path is matched by how it starts, leave the glob out';
-  if (/[:@]/.test(path)) return 'has a tag or a digest; a pattern ends with the path, or within it';
+  if (/[*?[\]]/.test(path)) return 'has a glob in its path, but a path matches by its start: remove the glob';
+  if (/[:@]/.test(path)) return 'has a tag or a digest: remove it';
   // A pattern may end in the middle of a name.
   const isStart = path === '' || isPath(path.replace(/[._-]+$|\/$/, ''));
-  return isStart ? undefined : 'has a path that no repository starts with; they are lower-case, with single slashes';
+  return isStart ? undefined : 'has a path that no repository starts with: use lowercase and single slashes';
 }

@@ -71,8 +71,8 @@ const MESSAGES = {
 };
 
 // Characters that are shown of a name: of a long one both ends.
-const MAX_NAME = 40;
-const MAX_IMAGE = 40;
+const MAX_NAME = 25;
+const MAX_IMAGE = 38;
 const MAX_REGISTRY = 30;
 const MAX_PROBLEM = 90;
 

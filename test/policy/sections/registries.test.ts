@@ -6,16 +6,16 @@ import { policyWith, problemsOf } from '../reading.ts';
 
 describe('a pattern that can match no image is a mistake of somebody who believes it does', () => {
   const ONE_WORD =
-    'has a host of one word, which is none in an image address; write it out, and Docker Hub as docker.io';
-  const BAD_HOST = 'has a host that no image address can have';
-  const BAD_PATH = 'has a path that no repository starts with; they are lower-case, with single slashes';
-  const GLOB = 'has a glob in its path; a path is matched by how it starts, leave the glob out';
-  const TAG = 'has a tag or a digest; a pattern ends with the path, or within it';
+    'has a host of one word, which is not a host in an image: write the full host, and docker.io for Docker Hub';
+  const BAD_HOST = 'has a host that no image can have';
+  const BAD_PATH = 'has a path that no repository starts with: use lowercase and single slashes';
+  const GLOB = 'has a glob in its path, but a path matches by its start: remove the glob';
+  const TAG = 'has a tag or a digest: remove it';
   const PORT = 'has a port that is not a number';
   test.each([
-    ['[a', 'is a malformed glob'],
-    ['https://a.example', 'starts with a scheme; begin with the host'],
-    ['a.example /b', 'contains white space'],
+    ['[a', 'is not a valid glob'],
+    ['https://a.example', 'starts with a scheme: start with the host'],
+    ['a.example /b', 'contains whitespace'],
     ['/team', 'has no host'],
     ['library/nginx', ONE_WORD],
     ['*', ONE_WORD],
@@ -37,7 +37,7 @@ describe('a pattern that can match no image is a mistake of somebody who believe
 
   test('credentials in one are not repeated', () => {
     expect(problemsOf({ exempt: { images: ['user:password@a.example'] } })).toEqual([
-      '/exempt/images/0: "***@a.example" holds credentials; they belong in a pull secret',
+      '/exempt/images/0: "***@a.example" contains credentials, which belong in a pull secret',
     ]);
   });
 });
