@@ -66,14 +66,18 @@ const MESSAGES = {
     const { entriesFor, unused } = params;
     const has = entriesFor.length === 0 ? 'it is empty' : `only for ${quoteFirst(entriesFor, 2, 24)}`;
     const instead = unused === undefined ? has : UNUSED_WORDS[unused.what](quote(unused.name, 24));
-    return `${name(params)} has no credentials for ${registryOf(params)} (${instead})${sayAnonymous(params)}: recreate it`;
+    const write = (what: string): string =>
+      `${name(params)} has no credentials for ${registryOf(params)} (${what})${sayAnonymous(params)}: recreate it`;
+    // Of long names what to do is worth more than what the secret is for.
+    return write(instead).length <= MAX_MESSAGE ? write(instead) : write('only for others');
   },
 };
 
 // Characters that are shown of a name: of a long one both ends.
 const MAX_NAME = 25;
-const MAX_IMAGE = 38;
+const MAX_IMAGE = 40;
 const MAX_REGISTRY = 30;
+const MAX_MESSAGE = 256;
 const MAX_PROBLEM = 90;
 
 /** What an entry has instead of a username and password. */

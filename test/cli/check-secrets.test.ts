@@ -59,7 +59,7 @@ describe('a secret in the same input is known', () => {
     [
       'in another file, as stringData',
       [secret(config('other.example.com')), pod()],
-      /^deny .*it has entries for "other\.example\.com"/,
+      /^deny .*only for "other\.example\.com"/,
     ],
     [
       'after the pod in the same file',
@@ -77,7 +77,7 @@ describe('a secret in the same input is known', () => {
     [
       'by its service account',
       [secret(config('other.example.com')), account('default'), pod('{}').replace('  {}\n', '')],
-      /^deny .*"regcred" of this service account/,
+      /^deny .*"regcred" of ServiceAccount "default"/,
     ],
     [
       'in the same namespace',

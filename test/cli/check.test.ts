@@ -264,8 +264,8 @@ describe('-o json', () => {
       action: 'deny',
       fixed: 'no',
       severity: 'error',
-      message: '"NGINX": repository name must be lowercase; did you mean "nginx"?',
-      remedy: expect.stringMatching(/^Write the address as /) as string,
+      message: '"NGINX": InvalidImageName: repository name must be lowercase; did you mean "nginx"?',
+      remedy: expect.stringMatching(/^Write the image as /) as string,
     });
     expect(code).toBe(2);
   });

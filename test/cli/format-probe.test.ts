@@ -121,7 +121,7 @@ describe('what was not asked', () => {
   test('is neither a yes nor a no, and says why', () => {
     const report = { ...reportOf(OK), result: NOT_ASKED, note: 'look at the policy' };
     expect(print(report)).toBe(
-      'pullable    unknown: pullguard failed while it asked (TypeError)\nnote        look at the policy',
+      'pullable    not known: pullguard internal error (TypeError)\nnote        look at the policy',
     );
     expect(toProbeJson(report)).toEqual({
       ...toProbeJson(reportOf(OK)),
@@ -130,7 +130,7 @@ describe('what was not asked', () => {
       endpoint: null,
       asked: null,
       digest: null,
-      message: 'pullguard failed while it asked (TypeError)',
+      message: 'pullguard internal error (TypeError)',
       note: 'look at the policy',
     });
   });

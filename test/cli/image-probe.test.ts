@@ -234,12 +234,12 @@ describe('a note says what the docker config shows to be wrong with a login that
     [
       'an identity token',
       { auths: { [HOST]: { ...auth('host:'), identitytoken: TOKEN } } },
-      /identitytoken and no password/,
+      /identitytoken instead of a password/,
     ],
     [
       'one alone',
       { auths: { [HOST]: { identitytoken: TOKEN } } },
-      /^asked without credentials: .*identitytoken and no password/,
+      /^asked without credentials: .*identitytoken instead of a password/,
     ],
     ['no user', { auths: { [HOST]: { password: 's3cret' } } }, /^asked without credentials: .*no user/],
     ['a placeholder', { auths: { [HOST]: login('host', '<your-pword>') } }, /placeholder/],
@@ -267,8 +267,8 @@ describe('a docker config that cannot be used is misuse, which names it and the 
     ['no JSON', '{"auths": s3cret', 'it is not JSON'],
     ['a list', '["s3cret"]', 'it is not an object'],
     ['a key that is not base64', '{"auths":{"harbor.example.com":{"auth":"s3cret!"}}}', 'not base64'],
-    ['a password that is a number', '{"auths":{"harbor.example.com":{"password":53173117}}}', 'is not text'],
-    ['UTF-16', Buffer.from('{"auths":{}}', 'utf16le'), 'it is UTF-16 text'],
+    ['a password that is a number', '{"auths":{"harbor.example.com":{"password":53173117}}}', 'is not a string'],
+    ['UTF-16', Buffer.from('{"auths":{}}', 'utf16le'), 'file is UTF-16'],
   ])('%s', (_what, content, cause) => {
     const file = tempFolder().write('config.json', content);
     expect(open(file)).toThrow(UsageError);

@@ -8,6 +8,7 @@ import { formatReference, type ImageReference } from '../../src/image/reference.
 import type { ProbeImage, ProbeResult } from '../../src/registry/client/probe-image.ts';
 import { capturedIo } from '../support/captured-io.ts';
 import { tempFolder } from '../support/temp-folder.ts';
+import { replaceBehind, UPDATES_DOCS } from '../support/update-docs.ts';
 
 const DIGEST = `sha256:${'0123456789abcdef'.repeat(4)}`;
 
@@ -51,7 +52,7 @@ describe('for people', () => {
 
   test('one that is only odd is told as odd, and is fine', async () => {
     const { code, stdout } = await run(['registry.example.com:5000']);
-    expect(stdout).toMatch(/\n {2}suspicious {2}this is read as the Docker Hub image "registry\.example\.com"/);
+    expect(stdout).toMatch(/\n {2}suspicious {2}image is read as "registry\.example\.com"/);
     expect(code).toBe(0);
   });
 
@@ -268,7 +269,9 @@ describe('what docs/image.md shows is what is printed', () => {
   test.each(samples.map((sample) => [sample.split('\n')[0] ?? '', /pullable +(\w+)/.exec(sample)?.[1], sample]))(
     '%s: %s',
     async (quoted, _pullable, sample) => {
-      expect(await show(quoted.slice(1, -1), !sample.includes('anonymously'))).toBe(sample);
+      const printed = await show(quoted.slice(1, -1), !sample.includes('anonymously'));
+      if (UPDATES_DOCS) replaceBehind(new URL('../../docs/image.md', import.meta.url), '', sample, printed);
+      else expect(printed).toBe(sample);
     },
   );
 

@@ -48,9 +48,9 @@ test.each<[file: string, told: RegExp]>([
   ['auth-line-break.yaml', /password ends with a line break/],
   ['identity-token.yaml', /identitytoken/],
   ['placeholder-credentials.yaml', /placeholder/],
-  ['cred-helpers.yaml', /credential helper/],
-  ['key-with-space.yaml', /no address[^]*no address/],
-  ['new-form-in-old-type.yaml', /make its type kubernetes\.io\/dockerconfigjson/],
+  ['cred-helpers.yaml', /kubelet ignores "credHelpers"/],
+  ['key-with-space.yaml', /ignores invalid key[^]*ignores invalid key/],
+  ['new-form-in-old-type.yaml', /a config\.json in type dockercfg/],
 ])('of a cluster with %s a warning says what is wrong with the secret', async (file, told) => {
   const { code, stdout } = await judge(file);
   expect(stdout.replaceAll(/\s+/g, ' ')).toMatch(told);

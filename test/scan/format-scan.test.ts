@@ -18,7 +18,7 @@ const MIRRORED: Partial<Finding> = {
   fix: {
     edits: [],
     done: 'replaced',
-    coming: 'the mirror',
+    coming: 'the mirror\'s "swr.eu-de.otc.t-systems.com/dockerhub/library/nginx:1.25" instead of "nginx:1.25"',
     gives: '"swr.eu-de.otc.t-systems.com/dockerhub/library/nginx:1.25"',
   },
 };
@@ -196,7 +196,7 @@ describe('for programs', () => {
     for (const fixed of ['no', 'now', 'later'] as const) {
       const result = resultOf([WEB, 'pod', finding({ ...MIRRORED, value: 'me:s3cret@host.example/app', fixed })]);
       expect(formatScanJson(result) + plain(result)).not.toContain('s3cret');
-      expect(plain(result)).toContain('***@host.example/app');
+      if (fixed === 'no') expect(plain(result)).toContain('***@host.example/app');
     }
   });
 });

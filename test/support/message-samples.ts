@@ -57,6 +57,7 @@ function node(name: string): ClusterNode {
     hasDiskPressure: true,
     ephemeralStorageBytes: 4 * GIB,
     images: new Set(),
+    listsAllImages: true,
   };
 }
 
@@ -200,6 +201,10 @@ export const RULE_SAMPLES = {
     ],
     'no-platform': [{ wanted: ['linux/arm64'], offered: ['linux/amd64', 'linux/s390x'] }],
     'platform-not-there': [{ wanted: ['linux/arm64'], offered: ['linux/amd64'] }],
+    late: [
+      { registry: 'harbor.example.com', waitedMs: 1500, kind: 'Deployment' },
+      { registry: 'harbor.example.com', waitedMs: 1500, kind: undefined },
+    ],
   } satisfies SamplesOf<typeof imagePullable>,
   'image-fits': {
     'too-large': [
@@ -360,7 +365,7 @@ export const BROKEN_POLICIES: readonly string[] = [
   'registries: []',
   'mirors: []',
   'rules: { tag-explict: warn }',
-  'rules: { tag-explicit: off }',
+  'rules: { tag-explicit: false }',
   'rules: { tag-explicit: { forbidLatest: yes please } }',
   'rules: { tag-explicit: { forbidLatest: true } }',
   'rules: { tag-explicit: loud }',
