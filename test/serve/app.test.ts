@@ -39,8 +39,8 @@ describe('reviews', () => {
           { op: 'add', path: '/spec/imagePullSecrets', value: [{ name: 'default-secret' }] },
         ],
         warnings: [
-          'notice: Pod/web container "app": "nginx:1.25": comes from docker.io; given "swr.eu-de.otc.t-systems.com/dockerhub/library/nginx:1.25" (mirror-used)',
-          `notice: Pod/web container "app": "swr.eu-de.otc.t-systems.com/dockerhub/library/nginx:1.25" needs its registry's pull secret; given "default-secret" (pull-secret-present)`,
+          'notice: Pod/web container "app": replaced "nginx:1.25" with the mirror\'s "swr.eu-de.otc.t-systems.com/dockerhub/library/nginx:1.25" (mirror-used)',
+          `notice: Pod/web container "app": added imagePullSecret "default-secret" (needed by "swr.eu-de.otc.t-systems.com/dockerhub/library/nginx:1.25") (pull-secret-present)`,
         ],
         auditAnnotations: {
           findings: 'mirror-used:warn:spec.containers[0].image, pull-secret-present:warn:spec.imagePullSecrets',
@@ -60,7 +60,7 @@ describe('reviews', () => {
           code: 403,
           reason: 'Forbidden',
           message:
-            'spec.template.spec.containers[0].image: Invalid value: "NGINX:1.25": repository name must be lowercase; did you mean "nginx:1.25"? (reference-valid, FAQ check item 2)',
+            'container "app": spec.template.spec.containers[0].image: Invalid value: "NGINX:1.25": InvalidImageName: repository name must be lowercase; did you mean "nginx:1.25"? (reference-valid)',
         },
         auditAnnotations: {
           findings: 'reference-valid:deny:spec.template.spec.containers[0].image',
@@ -168,7 +168,7 @@ describe('odd reviews are answered like any other', () => {
 });
 
 describe('what is no review is refused in one clear JSON, and the next request works', () => {
-  const NOT_V1 = 'the body is not an AdmissionReview of admission.k8s.io/v1, which is all that is served';
+  const NOT_V1 = 'the body is not an AdmissionReview of admission.k8s.io/v1, the only version served';
   const json = { 'Content-Type': 'application/json' };
   const review = JSON.stringify(FINE);
 
@@ -362,7 +362,7 @@ describe('a failure of our own lets the object pass, and is not hidden', () => {
       answerOf({
         uid: 'u-1',
         allowed: true,
-        warnings: ['pullguard failed and let this Pod pass unjudged; its log has the error under uid u-1'],
+        warnings: ["pullguard internal error, this Pod was admitted unchecked: see pullguard's log, uid u-1"],
         auditAnnotations: { error: 'internal' },
       }),
     );

@@ -32,7 +32,7 @@ test('a decision is one line, with all that tells which, why and how long', () =
           severity: 'notice',
           at: 'spec.containers[0].image',
           message:
-            '"nginx:1.25": comes from docker.io; given "swr.eu-de.otc.t-systems.com/dockerhub/library/nginx:1.25"',
+            'replaced "nginx:1.25" with the mirror\'s "swr.eu-de.otc.t-systems.com/dockerhub/library/nginx:1.25"',
         },
         {
           rule: 'pull-secret-present',
@@ -40,7 +40,7 @@ test('a decision is one line, with all that tells which, why and how long', () =
           fixed: 'now',
           severity: 'notice',
           at: 'spec.imagePullSecrets',
-          message: `"swr.eu-de.otc.t-systems.com/dockerhub/library/nginx:1.25" needs its registry's pull secret; given "default-secret"`,
+          message: `added imagePullSecret "default-secret" (needed by "swr.eu-de.otc.t-systems.com/dockerhub/library/nginx:1.25")`,
         },
       ],
       milliseconds: 1.235,
