@@ -15,7 +15,7 @@ const agent = new Agent({ keepAlive: true });
 /** One call to the API server, for what kubectl does not show: status codes, what was stored, every single warning. */
 export async function callApi(
   { url, token, ca }: ApiAccess,
-  method: 'GET' | 'POST' | 'PATCH',
+  method: 'GET' | 'POST' | 'PATCH' | 'DELETE',
   path: string,
   body?: object,
 ): Promise<ApiResponse> {

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { MIRROR, POLICY, unregister, useCluster } from './fixture.ts';
-import { installManifests, readMetrics, startInCluster } from './in-cluster.ts';
+import { startInCluster } from './in-cluster.ts';
+import { installManifests, readMetrics } from './install.ts';
 import { warningsIn } from './kubectl.ts';
 import { make, makePullSecret, type PodSpec } from './objects.ts';
 import { waitFor } from './processes.ts';

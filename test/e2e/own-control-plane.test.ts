@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startControlPlane, type RunningControlPlane } from './control-plane.ts';
 import { POLICY } from './fixture.ts';
-import { installManifests, installWebhooks, isReady, readMetrics, startReplica } from './in-cluster.ts';
+import { installManifests, installWebhooks, isReady, readMetrics, startReplica } from './install.ts';
 import { bindKubectl, type Kubectl } from './kubectl.ts';
 import { waitFor } from './processes.ts';
 import { startPullguard } from './pullguard-process.ts';

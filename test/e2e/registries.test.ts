@@ -3,7 +3,8 @@ import { hasDockerRegistry, startDockerRegistry, USER, type DockerRegistry } fro
 import { startFaultRegistry, type FaultRegistry } from '../support/fault-registry.ts';
 import { makeImage } from '../support/registry-images.ts';
 import { unregister, useCluster } from './fixture.ts';
-import { installManifests, readMetrics, startInCluster } from './in-cluster.ts';
+import { startInCluster } from './in-cluster.ts';
+import { installManifests, readMetrics } from './install.ts';
 import { warningsIn } from './kubectl.ts';
 import { make, makePullSecret, type PodSpec } from './objects.ts';
 import { findFreePorts, waitFor } from './processes.ts';

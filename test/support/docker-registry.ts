@@ -32,13 +32,26 @@ export function hasDockerRegistry(): boolean {
   return spawnSync(PROGRAM, ['--version'], { stdio: 'ignore' }).status === 0;
 }
 
-/** Starts one on a free port of the loopback, with everything in memory. Whoever starts it stops it. */
+export type DockerRegistryOptions = Readonly<{
+  login?: boolean;
+  plainHttp?: boolean;
+  /** An address of the loopback, and a port of it; any free one unless given. */
+  address?: string;
+  port?: number;
+  /** For the address at least; one is made unless given. */
+  certificates?: Readonly<{ cert: string; key: string; ca: string }>;
+}>;
+
+/** Starts one on the loopback, with everything in memory. Whoever starts it stops it. */
 export async function startDockerRegistry({
   login = false,
   plainHttp = false,
-}: Readonly<{ login?: boolean; plainHttp?: boolean }> = {}): Promise<DockerRegistry> {
+  address = '127.0.0.1',
+  port: wanted = 0,
+  certificates: given,
+}: DockerRegistryOptions = {}): Promise<DockerRegistry> {
   const folder = mkdtempSync(join(tmpdir(), 'pullguard-registry-'));
-  const certificates = plainHttp ? undefined : await makeCertificates({ names: ['127.0.0.1'] });
+  const certificates = plainHttp ? undefined : (given ?? (await makeCertificates({ names: [address] })));
   const write = (name: string, content: string): string => {
     writeFileSync(join(folder, name), content, { mode: 0o600 });
     return join(folder, name);
@@ -48,7 +61,7 @@ export async function startDockerRegistry({
     log: { level: 'info', accesslog: { disabled: true } },
     storage: { inmemory: {} },
     http: {
-      addr: '127.0.0.1:0',
+      addr: `${address}:${wanted}`,
       secret: 'for-uploads-of-tests',
       ...(certificates !== undefined && {
         tls: { certificate: write('tls.crt', certificates.cert), key: write('tls.key', certificates.key) },
@@ -70,10 +83,10 @@ export async function startDockerRegistry({
   };
   try {
     const port = await readPort(child);
-    const api = createApi(port, certificates?.ca, login);
+    const api = createApi({ address, port, ca: certificates?.ca, login });
     const push = async (repository: string, tag: string, image: TestImage): Promise<void> =>
       pushImage(api, repository, { name: tag, image });
-    return { host: `127.0.0.1:${port}`, ca: certificates?.ca, push, stop };
+    return { host: `${address}:${port}`, ca: certificates?.ca, push, stop };
   } catch (error) {
     await stop();
     throw error;
@@ -93,7 +106,7 @@ async function findPort({ stderr }: ChildProcess): Promise<number> {
   const lines = createInterface({ input: stderr! });
   for await (const line of lines) {
     said.push(line);
-    const port = /listening on 127\.0\.0\.1:([0-9]+)/.exec(line)?.[1];
+    const port = /listening on [0-9.]+:([0-9]+)/.exec(line)?.[1];
     if (port === undefined) continue;
     // Read on, or it would wait for ever to be read.
     stderr!.resume();
@@ -106,14 +119,19 @@ type Call = Readonly<{ method: string; path: string; contentType?: string; body?
 
 type Api = (call: Call) => Promise<IncomingMessage>;
 
-function createApi(port: number, ca: string | undefined, login: boolean): Api {
+function createApi({
+  address,
+  port,
+  ca,
+  login,
+}: Readonly<{ address: string; port: number; ca: string | undefined; login: boolean }>): Api {
   return async ({ method, path, contentType, body }) => {
     const headers = {
       ...(login && { Authorization: `Basic ${btoa(`${USER.username}:${USER.password}`)}` }),
       ...(contentType !== undefined && { 'Content-Type': contentType }),
       'Content-Length': body?.length ?? 0,
     };
-    const options = { host: '127.0.0.1', port, method, path, headers };
+    const options = { host: address, port, method, path, headers };
     const request = ca === undefined ? requestHttp(options) : requestHttps({ ...options, ca });
     request.end(body);
     const [response] = (await once(request, 'response')) as [IncomingMessage];

@@ -22,12 +22,16 @@ export type SeenRequest = Readonly<{ method: string; url: string; headers: Incom
 export type Answer = (request: IncomingMessage, response: ServerResponse) => void;
 
 /**
- * Listens on a free port of the loopback, HTTPS with `tls` and HTTP without. Bytes that no HTTP server would send are written
+ * Listens on the loopback, on a free port unless told which, HTTPS with `tls` and HTTP without. Bytes that no HTTP server would send are written
  * to `response.socket`. Whoever starts it closes it.
  */
 export async function startFaultRegistry(
   answer: Answer,
-  { tls }: Readonly<{ tls?: Readonly<{ cert: string; key: string }> }> = {},
+  {
+    tls,
+    address = '127.0.0.1',
+    port: wanted = 0,
+  }: Readonly<{ tls?: Readonly<{ cert: string; key: string }>; address?: string; port?: number }> = {},
 ): Promise<FaultRegistry> {
   const requests: SeenRequest[] = [];
   const sockets = new Set<Socket>();
@@ -46,12 +50,12 @@ export async function startFaultRegistry(
     socket.on('error', () => undefined);
     socket.once('close', () => sockets.delete(socket));
   });
-  server.listen(0, '127.0.0.1');
+  server.listen(wanted, address);
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
 
   return {
-    host: `127.0.0.1:${port}`,
+    host: `${address}:${port}`,
     port,
     requests,
     connections: () => connections,

@@ -29,11 +29,16 @@ const TYPES = {
   },
 } as const;
 
-/** An image with layers of that many bytes each, of noise. */
-export function makeImage(layerBytes: readonly number[], flavour: Flavour = 'oci'): TestImage {
+/** An image with layers of that many bytes each, of noise, or with these bytes; `settings` are added to its configuration. */
+export function makeImage(
+  layerBytes: readonly (number | Buffer)[],
+  flavour: Flavour = 'oci',
+  settings: object = {},
+): TestImage {
   const types = TYPES[flavour];
-  const config = toBlob(types.config, { architecture: 'amd64', os: 'linux', noise: randomBytes(8).toString('hex') });
-  const layers = layerBytes.map((size) => toBlob(types.layer, randomBytes(size)));
+  const noise = randomBytes(8).toString('hex');
+  const config = toBlob(types.config, { architecture: 'amd64', os: 'linux', noise, ...settings });
+  const layers = layerBytes.map((each) => toBlob(types.layer, typeof each === 'number' ? randomBytes(each) : each));
   const manifest = toBlob(types.manifest, {
     schemaVersion: 2,
     mediaType: types.manifest,
