@@ -1,0 +1,109 @@
+import { randomBytes } from 'node:crypto';
+import { createServer } from 'node:net';
+import type { ServerResponse } from 'node:http';
+import { USER } from '../support/docker-registry.ts';
+import type { Answer } from '../support/fault-registry.ts';
+import type { Blob, TestImage } from '../support/registry-images.ts';
+
+/** Hosts of the fault server, and what each does to every request. */
+export const FAULTS: Readonly<Record<string, Answer>> = {
+  'limited.example.com': (_request, response) => {
+    refuse(response, 429, 'TOOMANYREQUESTS', 'You have reached your pull rate limit.');
+  },
+  'broken.example.com': (_request, response) => {
+    refuse(response, 500, 'UNKNOWN', 'unknown error');
+  },
+  'overloaded.example.com': (_request, response) => {
+    response.writeHead(503, { 'content-type': 'text/html' }).end('<html>Service Unavailable</html>');
+  },
+  'denied.example.com': (_request, response) => {
+    refuse(response, 403, 'DENIED', 'requested access to the resource is denied');
+  },
+  'no-login.example.com': (_request, response) => {
+    refuse(response, 400, 'UNKNOWN', 'Auth is empty, only accept X-Auth-Token or Authorization.');
+  },
+  'page.example.com': (_request, response) => {
+    response.writeHead(404, { 'content-type': 'text/html' }).end('<html>Not Found</html>');
+  },
+  'portal.example.com': (_request, response) => {
+    response.writeHead(200, { 'content-type': 'text/html' }).end('<html>Sign in</html>');
+  },
+  'loop.example.com': ({ url = '/' }, response) => {
+    response.writeHead(307, { location: url }).end();
+  },
+  'moved.example.com': ({ url = '/' }, response) => {
+    response.writeHead(307, { location: `https://public.example.com${url}` }).end();
+  },
+  'silent.example.com': () => undefined,
+};
+
+function refuse(response: ServerResponse, status: number, code: string, message: string): void {
+  response.writeHead(status, { 'content-type': 'application/json' });
+  response.end(JSON.stringify({ errors: [{ code, message }] }));
+}
+
+/** Images by `repository:tag`. Of an index in it what `omitted` has is not there. */
+export type ServedImages = Readonly<{ images: ReadonlyMap<string, TestImage>; omitted?: readonly TestImage[] }>;
+
+/** A registry with a token service, as Harbor, SWR and Docker Hub are, in a few lines. */
+export function answerWithTokens(host: string, { images, omitted = [] }: ServedImages): Answer {
+  const repositories = new Set([...images.keys()].map((name) => name.replace(/:[^/]*$/, '')));
+  const blobs = new Map<string, Blob>();
+  for (const image of images.values()) {
+    for (const blob of listBlobs(image))
+      if (!omitted.some(({ digest }) => digest === blob.digest)) blobs.set(blob.digest, blob);
+  }
+  const token = randomBytes(8).toString('hex');
+  const login = `Basic ${btoa(`${USER.username}:${USER.password}`)}`;
+  return ({ method, url = '/', headers }, response) => {
+    const { pathname } = new URL(url, `https://${host}`);
+    if (pathname === '/token') {
+      if (headers.authorization === login) response.end(JSON.stringify({ token, expires_in: 300 }));
+      else refuse(response, 401, 'UNAUTHORIZED', 'incorrect username or password');
+      return;
+    }
+    const [, repository = '', , reference = ''] = /^\/v2\/(.+)\/(manifests|blobs)\/(.+)$/.exec(pathname) ?? [];
+    if (headers.authorization !== `Bearer ${token}`) {
+      const scope = repository === '' ? '' : `,scope="repository:${repository}:pull"`;
+      response.setHeader('www-authenticate', `Bearer realm="https://${host}/token",service="${host}"${scope}`);
+      refuse(response, 401, 'UNAUTHORIZED', 'authentication required');
+      return;
+    }
+    if (pathname === '/v2/') {
+      response.end('{}');
+      return;
+    }
+    const found = blobs.get(reference) ?? images.get(`${repository}:${reference}`);
+    if (found === undefined) {
+      const isKnown = repositories.has(repository);
+      refuse(
+        response,
+        404,
+        isKnown ? 'MANIFEST_UNKNOWN' : 'NAME_UNKNOWN',
+        isKnown ? 'manifest unknown' : 'repository name not known to registry',
+      );
+      return;
+    }
+    response.writeHead(200, {
+      'content-type': found.mediaType,
+      'content-length': found.bytes.length,
+      'docker-content-digest': found.digest,
+    });
+    response.end(method === 'HEAD' ? undefined : found.bytes);
+  };
+}
+
+function listBlobs(image: TestImage): readonly Blob[] {
+  return [image, ...image.blobs, ...image.images.flatMap((each) => listBlobs(each))];
+}
+
+/** Takes connections and never says a word, not even of TLS. */
+export async function listenDeaf(address: string): Promise<void> {
+  const server = createServer((socket) => {
+    socket.on('error', () => undefined);
+    socket.resume();
+  });
+  await new Promise<void>((resolve) => {
+    server.listen(443, address, resolve);
+  });
+}
