@@ -121,7 +121,7 @@ describe('what was not asked', () => {
   test('is neither a yes nor a no, and says why', () => {
     const report = { ...reportOf(OK), result: NOT_ASKED, note: 'look at the policy' };
     expect(print(report)).toBe(
-      'pullable    not known: pullguard internal error (TypeError)\nnote        look at the policy',
+      'pullable    unknown: pullguard internal error (TypeError)\nnote        look at the policy',
     );
     expect(toProbeJson(report)).toEqual({
       ...toProbeJson(reportOf(OK)),

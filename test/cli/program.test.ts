@@ -171,9 +171,9 @@ describe('pullguard rules', () => {
   test.each([
     ['mirror-usde', 'unknown rule "mirror-usde"; did you mean "mirror-used"?'],
     ['pull-secret', 'unknown rule "pull-secret"; did you mean "pull-secrets-valid"?'],
-    ['TEMPLATE', `unknown rule "TEMPLATE"; known are ${RULE_IDS}`],
-    ['../../package.json', `unknown rule "../../package.json"; known are ${RULE_IDS}`],
-    ['', `unknown rule ""; known are ${RULE_IDS}`],
+    ['TEMPLATE', `unknown rule "TEMPLATE": use one of ${RULE_IDS}`],
+    ['../../package.json', `unknown rule "../../package.json": use one of ${RULE_IDS}`],
+    ['', `unknown rule "": use one of ${RULE_IDS}`],
   ])('an id that is none, %j, is told with the ones there are', async (id, message) => {
     await expect(run('rules', id)).rejects.toThrow(new UsageError(message));
   });

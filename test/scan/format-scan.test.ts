@@ -74,13 +74,13 @@ Deployment/checkout (namespace shop)
 Deployment/web (namespace shop)
   unfixed  2 Pods, container "app": "nginx:1.25": comes from docker.io; new Pods get "swr.eu-de.otc.t-systems.com/dockerhub/library/nginx:1.25" (mirror-used)
     Fix: Run "kubectl -n shop rollout restart deployment/web".
-  notice   container "app": "nginx:1.25": comes from docker.io; its pods get "swr.eu-de.otc.t-systems.com/dockerhub/library/nginx:1.25" (mirror-used)
+  notice   container "app": Pods get the mirror's "swr.eu-de.otc.t-systems.com/dockerhub/library/nginx:1.25" instead of "nginx:1.25" (mirror-used)
 
 Pod/debug (namespace shop)
   warning  container "app": needs its registry's pull secret (pull-secret-present)
     Fix: Name the pull secret.
 
-not checked: pull-secret-usable, which needs pull secrets and service accounts
+not checked: pull-secret-usable, which needs pull secrets and ServiceAccounts
 unknown: secrets may not be listed
 not in this cluster: Rollout.argoproj.io
 error: jobs.batch cannot be listed: forbidden; it takes the verb "list" on jobs.batch, in a ClusterRole
