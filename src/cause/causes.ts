@@ -15,6 +15,7 @@ import {
   adviseUnknownCa,
   hostOf,
   LEAVE_OR_EXPAND,
+  nameImage,
   NODES_MAY_DIFFER,
   OPEN_A_WAY,
   pullByHand,
@@ -90,6 +91,7 @@ export type CauseCode = keyof typeof CAUSES;
 const MAX_ENDPOINT = 50;
 const MAX_NAME = 40;
 const MAX_PLATFORMS = 50;
+const MAX_IMAGE = 120;
 /** `sha256:` and what people compare digests by. */
 const DIGEST_SHOWN = 19;
 
@@ -206,7 +208,7 @@ export const CAUSES = {
   },
   'token-denied': {
     ...DENIED,
-    faqItem: null,
+    faqItem: 3,
     name: 'token denied',
     says: ['failed to fetch oauth token'],
     message: (context) =>
@@ -216,7 +218,7 @@ export const CAUSES = {
   },
   'token-denied-anonymous': {
     ...DENIED,
-    faqItem: null,
+    faqItem: 1,
     name: 'token denied',
     says: ['failed to fetch anonymous token'],
     message: (context) =>
@@ -307,8 +309,10 @@ export const CAUSES = {
   },
   'no-such-host': {
     ...UNREACHABLE,
+    // Table 1 of the FAQ has it so: an image whose registry no DNS knows is an address that is wrong.
+    faqItem: 2,
     name: 'no such host',
-    says: ['no such host', 'server misbehaving', 'Temporary failure in name resolution'],
+    says: ['no such host'],
     message: (context) =>
       `${endpointOf(context)} does not resolve (no such host): fix the registry name, or add it to DNS`,
     remedy: ({ endpoint }) =>
@@ -418,6 +422,265 @@ export const CAUSES = {
       `${endpointOf(context)} has no image for ${shortenMiddle(platform, MAX_PLATFORMS)} in ${repositoryOf(context)} (no match for platform in manifest): push it for that platform too`,
     remedy: ({ platform = NODES_PLATFORM }) =>
       `Push the image for ${platform} too (docker buildx build --platform), or run the Pod on nodes of a platform that the image has, with nodeSelector kubernetes.io/arch.`,
+  },
+  // From here on what only nodes meet, and tell in events.
+  'reference-invalid': {
+    ...NO_ANSWER,
+    faqItem: 2,
+    about: 'image',
+    isTransient: false,
+    name: 'invalid image reference',
+    says: ['InvalidImageName', 'invalid reference format', "couldn't parse image name"],
+    message: () => 'the image reference is invalid (InvalidImageName): fix the image',
+    remedy: () =>
+      'Fix the image of the container: no container engine can parse it. What is wrong with it, and what was probably meant: pullguard image IMAGE',
+  },
+  'short-name': {
+    ...NO_ANSWER,
+    faqItem: 2,
+    about: 'image',
+    isTransient: false,
+    name: 'image without a registry',
+    says: ['did not resolve to an alias', 'short name mode is enforcing'],
+    message: ({ reference }) =>
+      `CRI-O does not know from which registry to pull ${repositoryOf({ reference })}: write the registry into the image`,
+    remedy: ({ reference }) =>
+      `Write the registry into the image, such as ${shortenMiddle(`docker.io/${reference.repository}`, MAX_IMAGE)}. Or name the registries to search on each node, as unqualified-search-registries in /etc/containers/registries.conf.`,
+  },
+  'pull-secret-missing': {
+    ...NO_ANSWER,
+    faqItem: 3,
+    about: 'credentials',
+    credentials: 'decide',
+    name: 'pull secret not found',
+    says: ['Unable to retrieve some image pull secrets', 'FailedToRetrieveImagePullSecret'],
+    message: ({ reference }) =>
+      `a pull secret that the Pod names is not in its namespace, so ${repositoryOf({ reference })} may be pulled anonymously: create the Secret, or fix its name`,
+    remedy: (context) =>
+      `Create the Secret in the namespace of the Pod, or fix its name in imagePullSecrets. Secrets of other namespaces are not used. ${adviseCredentials(context)}`,
+  },
+  'pull-secret-malformed': {
+    ...NO_ANSWER,
+    faqItem: 3,
+    about: 'credentials',
+    credentials: 'decide',
+    isTransient: false,
+    name: 'malformed credentials',
+    says: ['illegal base64 data', 'invalid decoded auth'],
+    message: () => 'the credentials of the pull secret are malformed: recreate the pull secret',
+    remedy: adviseRefused,
+  },
+  'never-pull': {
+    ...NO_ANSWER,
+    faqItem: null,
+    about: 'image',
+    name: 'not on the node, and never pulled',
+    says: ['is not present with pull policy of Never', 'ErrImageNeverPull'],
+    message: ({ reference }) =>
+      `${repositoryOf({ reference })} is not on the node and imagePullPolicy is Never (ErrImageNeverPull): set IfNotPresent`,
+    remedy: ({ reference }) =>
+      `Set imagePullPolicy: IfNotPresent, so that the node pulls the image. Or load it on each node first, with ${pullByHand(reference)}. Newer versions of kubelet say the same if the image is there and the Pod has no credentials for it.`,
+  },
+  'pull-qps': {
+    ...NO_ANSWER,
+    faqItem: null,
+    about: 'node',
+    name: "kubelet's own limit of pulls",
+    says: ['pull QPS exceeded'],
+    message: () => 'kubelet starts no more pulls at once (pull QPS exceeded): wait, it tries again',
+    remedy: () =>
+      'Wait: kubelet tries again within minutes, and no registry was asked. If it happens often, raise registryPullQPS and registryBurst in the configuration of kubelet.',
+  },
+  'image-gone': {
+    ...NO_ANSWER,
+    faqItem: null,
+    about: 'node',
+    name: 'image is no longer on the node',
+    says: ['No such image', 'image not known', 'failed to get image from containerd'],
+    message: ({ reference }) =>
+      `the node pulled ${repositoryOf({ reference })} and has lost it, or cannot read it: pull it again on the node`,
+    remedy: ({ reference }) =>
+      `Delete the Pod, so that its image is pulled again. If it stays, remove what is left of the image on the node, with crictl rmi, and pull it with ${pullByHand(reference)}. Cleaning jobs that remove images beside kubelet cause this.`,
+  },
+  'layer-missing': {
+    ...NO_ANSWER,
+    faqItem: null,
+    about: 'registry',
+    name: 'part of the image is missing',
+    says: ['could not fetch content descriptor', 'blob unknown'],
+    message: ({ reference }) =>
+      `the registry has ${repositoryOf({ reference })}, and lacks a part of it (not found): push the image again`,
+    remedy: ({ reference }) =>
+      `Push the image again with all of its layers: the registry has its manifest, and a layer or the manifest of a platform is missing, as after a garbage collection or an incomplete copy. All of it is copied by: skopeo copy --all docker://SOURCE docker://${nameImage(reference)}`,
+  },
+  'layer-corrupt': {
+    ...NO_ANSWER,
+    faqItem: null,
+    about: 'registry',
+    name: 'corrupt layer',
+    says: [
+      'failed size validation',
+      'unexpected commit digest',
+      'filesystem layer verification failed',
+      'invalid tar header',
+    ],
+    message: ({ reference }) =>
+      `a layer of ${repositoryOf({ reference })} does not arrive as it was pushed: pull it again, and push it again if it stays so`,
+    remedy: ({ reference }) =>
+      `Pull the image on another node, with ${pullByHand(reference)}. If that works, something cut the download short: a proxy, a mirror or the disk of the node. If it does not, build the image and push it again.`,
+  },
+  'layer-unsupported': {
+    ...NO_ANSWER,
+    faqItem: null,
+    about: 'image',
+    isTransient: false,
+    name: 'unsupported layer',
+    says: ['no processor for media-type', 'missing private key needed for decryption', 'unsupported compression'],
+    message: ({ reference }) =>
+      `the node cannot read a layer of ${repositoryOf({ reference })}, by its format or encryption: push it in another format`,
+    remedy: ({ reference }) =>
+      `Push the image with layers that the container engine of the node reads: zstd needs containerd 1.5 or CRI-O 1.20, and an encrypted layer needs its key on the node. To convert it: skopeo copy --dest-compress-format gzip --dest-force-compress-format docker://${nameImage(reference)} docker://${nameImage(reference)}`,
+  },
+  'unpack-failed': {
+    ...NO_ANSWER,
+    faqItem: null,
+    about: 'node',
+    name: 'node cannot unpack the image',
+    says: ['failed to extract layer', 'failed to register layer', 'failed to unpack image on snapshotter'],
+    message: ({ reference }) =>
+      `the node downloads ${repositoryOf({ reference })} and cannot unpack it: see what the container engine of the node says`,
+    remedy: ({ reference }) =>
+      `Pull the image on another node, with ${pullByHand(reference)}. If that works, look at the file system and the container engine of this node: journalctl -u containerd`,
+  },
+  'disk-unwritable': {
+    ...NO_ANSWER,
+    faqItem: null,
+    about: 'node',
+    name: 'disk of the node cannot be written',
+    says: ['read-only file system', 'input/output error'],
+    message: () => 'the node cannot write to its disk (read-only file system, input/output error): drain and repair it',
+    remedy: () =>
+      'Drain the node, and repair or replace its disk: Linux makes a file system read-only when it is damaged. What it says of it: dmesg --level=err,warn',
+  },
+  'signature-refused': {
+    ...NO_ANSWER,
+    faqItem: null,
+    about: 'image',
+    isTransient: false,
+    name: 'signature refused',
+    says: ['SignatureValidationFailed', 'Source image rejected', 'A signature was required, but no signature exists'],
+    message: ({ reference }) =>
+      `the node refuses ${repositoryOf({ reference })}, as its signature is missing or not accepted (SignatureValidationFailed): sign the image`,
+    remedy: () =>
+      'Sign the image with a key that the nodes accept, or have the policy of the nodes changed: /etc/containers/policy.json for CRI-O, the image verifiers in the configuration of containerd.',
+  },
+  'registry-blocked': {
+    ...NO_ANSWER,
+    faqItem: null,
+    about: 'node',
+    isTransient: false,
+    name: 'registry blocked on the node',
+    says: ['is blocked in', 'rejected by policy'],
+    message: ({ reference }) =>
+      `the node is configured not to pull ${repositoryOf({ reference })} from its registry: use an allowed registry`,
+    remedy: () =>
+      'Use an image from a registry that the nodes allow, or have it allowed: blocked in /etc/containers/registries.conf, /etc/containers/policy.json, or allowedRegistries of OpenShift.',
+  },
+  'registry-unavailable': {
+    ...NO_ANSWER,
+    faqItem: 7,
+    about: 'registry',
+    name: 'registry unavailable',
+    says: ['RegistryUnavailable', 'because the registry is unavailable'],
+    message: (context) =>
+      `${endpointOf(context)} cannot be reached or does not work (RegistryUnavailable): check the registry and the way to it`,
+    remedy: ({ endpoint }) => `Find out on the node whether the registry answers: curl -v https://${endpoint}/v2/`,
+  },
+  'certificate-unusable': {
+    ...NO_ANSWER,
+    faqItem: 5,
+    about: 'way',
+    name: 'certificate not accepted',
+    says: ['x509: cannot verify signature: insecure algorithm', 'x509: unhandled critical extension'],
+    message: (context) =>
+      `the node does not accept the certificate of ${endpointOf(context)} (x509): have the registry's admin replace it`,
+    remedy: ({ endpoint }) =>
+      `Have the registry's admin replace the certificate: its form is outdated or wrong, such as a signature with SHA-1, and to trust its CA does not help. To see it: openssl s_client -showcerts -connect ${endpoint} < /dev/null`,
+  },
+  'tls-failed': {
+    ...NO_ANSWER,
+    faqItem: null,
+    about: 'way',
+    name: 'TLS handshake failed',
+    says: ['remote error: tls: handshake failure', 'tls: protocol version not supported'],
+    message: (context) =>
+      `the node and ${endpointOf(context)} cannot agree on TLS, or the registry wants a client certificate: check both`,
+    remedy: ({ endpoint }) =>
+      `Have the registry's admin enable TLS 1.2 or later with current ciphers. If it wants a client certificate, put one on each node, under /etc/containerd/certs.d or /etc/docker/certs.d. What it offers: openssl s_client -connect ${endpoint} < /dev/null`,
+  },
+  'tls-required': {
+    ...NO_ANSWER,
+    faqItem: null,
+    about: 'way',
+    name: 'plain HTTP to an HTTPS port',
+    says: ['Client sent an HTTP request to an HTTPS server', 'malformed HTTP response'],
+    message: (context) =>
+      `the node asks ${endpointOf(context)} over plain HTTP, and it takes HTTPS alone: remove the setting for plain HTTP`,
+    remedy: () =>
+      'Remove the registry from the insecure registries of the container engine, or write https:// for it: hosts.toml or config.toml of containerd, insecure in /etc/containers/registries.conf, insecure-registries in daemon.json of Docker.',
+  },
+  'proxy-failed': {
+    ...NO_ANSWER,
+    faqItem: 7,
+    about: 'way',
+    name: 'HTTP proxy of the node fails',
+    says: ['proxyconnect tcp', 'Proxy Authentication Required'],
+    message: ({ reference }) =>
+      `the HTTP proxy of the container engine fails (proxyconnect), so ${repositoryOf({ reference })} is not pulled: fix HTTPS_PROXY on the node`,
+    remedy: () =>
+      'Fix HTTP_PROXY, HTTPS_PROXY and NO_PROXY of the container engine on the node, written as http://HOST:PORT, and restart it. Registries in the own network belong into NO_PROXY. What is set: systemctl show --property=Environment containerd docker crio',
+  },
+  'dns-failed': {
+    ...NO_ANSWER,
+    faqItem: 7,
+    about: 'way',
+    name: 'DNS does not answer',
+    says: ['server misbehaving', 'Temporary failure in name resolution'],
+    message: (context) =>
+      `the DNS of the node does not answer for ${endpointOf(context)}: fix the DNS of the node, or the way to it`,
+    remedy: ({ endpoint }) =>
+      `Fix the DNS servers of the node (/etc/resolv.conf), or the way to them: nodes do not use CoreDNS. Try on the node: nslookup ${hostOf(endpoint)}`,
+  },
+  'runtime-down': {
+    ...NO_ANSWER,
+    faqItem: null,
+    about: 'node',
+    name: 'container engine does not answer',
+    says: ['Cannot connect to the Docker daemon', 'transport: Error while dialing', 'transport is closing'],
+    message: () => 'the container engine of the node does not answer: restart it on the node',
+    remedy: () =>
+      'Look at the container engine on the node, and restart it: systemctl status containerd docker crio; systemctl restart containerd # or docker, or crio.',
+  },
+  'sandbox-failed': {
+    ...NO_ANSWER,
+    faqItem: null,
+    about: 'node',
+    name: 'sandbox of the Pod not created',
+    says: ['Failed to create pod sandbox', 'failed to setup network for sandbox'],
+    message: () => 'the node cannot create the sandbox of the Pod, and no image is the reason: see the event',
+    remedy: () =>
+      'No image has been pulled yet: the sandbox of the Pod comes first. Read the end of the event; often the network plugin is not ready, or the container engine is overloaded.',
+  },
+  'back-off': {
+    ...NO_ANSWER,
+    faqItem: null,
+    about: 'image',
+    name: 'waiting after a failed pull',
+    says: ['Back-off pulling image', 'ErrImagePull', 'ImagePullBackOff'],
+    message: ({ reference }) =>
+      `pulling ${repositoryOf({ reference })} failed before, and kubelet waits (ImagePullBackOff): see the event "Failed to pull image"`,
+    remedy: () =>
+      'The reason is in an event before this one, which Kubernetes keeps for an hour. If it is gone, delete the Pod, and read the events of the new one: kubectl -n NAMESPACE describe pod POD',
   },
 } as const satisfies Record<string, Cause>;
 

@@ -65,6 +65,11 @@ export function pullByHand(reference: ImageReference): string {
   return `crictl pull ${formatReference(reference)} (docker pull on nodes with Docker)`;
 }
 
+/** As tools take it, behind `docker://`: of a tag and a digest they take one. */
+export function nameImage({ registry, repository, tag = 'latest', digest }: ImageReference): string {
+  return `${registry}/${repository}${digest === undefined ? `:${tag}` : `@${digest}`}`;
+}
+
 /** Without the port. */
 export function hostOf(endpoint: string): string {
   return splitDomain(endpoint).host;

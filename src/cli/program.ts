@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Command, Option } from 'commander';
 import type { CertsOptions } from './certs.ts';
 import type { CheckOptions } from './check.ts';
+import type { DiagnoseOptions } from './diagnose.ts';
 import type { ImageOptions } from './image.ts';
 import { hideCredentials, type ExitCode, type Io } from './io.ts';
 import {
@@ -39,6 +40,7 @@ export function buildProgram(io: Io, finish: Finish): Command {
   addServe(program, finish);
   addCheck(program, io, finish);
   addImage(program, io, finish);
+  addDiagnose(program, io, finish);
   addRules(program, io, finish);
   addCerts(program, io, finish);
   addScan(program, io, finish);
@@ -146,6 +148,28 @@ function addImage(program: Command, io: Io, finish: Finish): void {
     .action(async (images: string[], options: ImageOptions) => {
       const { image } = await import('./image.ts');
       finish(await image(images, options, io));
+    });
+}
+
+const DIAGNOSE_EXAMPLES = `
+Examples:
+  kubectl get events -A -o json | pullguard diagnose -
+  kubectl get pods -A -o json | pullguard diagnose -
+  kubectl describe pod web-1 | pullguard diagnose -
+  journalctl -u kubelet -u containerd --since -1h | pullguard diagnose -o json -
+
+Exit codes: 0 no pull failed, 1 one did, 2 misuse or input that cannot be read or is empty`;
+
+function addDiagnose(program: Command, io: Io, finish: Finish): void {
+  program
+    .command('diagnose')
+    .description('say why image pulls failed and what to do, from Events, Pods, logs or messages on standard input')
+    .argument('<->', '- for standard input: messages one a line, JSON of kubectl get, tables of kubectl, or logs')
+    .addOption(outputOption('text', 'json'))
+    .addHelpText('after', DIAGNOSE_EXAMPLES)
+    .action(async (target: string, options: DiagnoseOptions) => {
+      const { diagnose } = await import('./diagnose.ts');
+      finish(await diagnose([target], options, io));
     });
 }
 

@@ -161,3 +161,12 @@ export const MOST_ADMIN_CONNECTIONS = 100;
  * load. Beyond it lines are dropped and counted.
  */
 export const MOST_LOG_BYTES = 8 * 1024 * 1024;
+
+/**
+ * Characters of a message of a failed pull, and of a line that may hold one: an Event has 1,024, the status of a container some thousand.
+ * Of what is longer the start and the end are read, as what decides stands at the end.
+ */
+export const LONGEST_FAILURE = 32 * 1024;
+
+/** Characters of a line that `diagnose` reads; the rest of a longer one is left out. Only what is generated has lines like that. */
+export const LONGEST_LINE = 1024 * 1024;

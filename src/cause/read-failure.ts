@@ -1,0 +1,272 @@
+import { DOCKER_HUB, readReference, type ImageReference } from '../image/reference.ts';
+import { LONGEST_FAILURE } from '../text/bounds.ts';
+import { causeOf, type CauseCode } from './causes.ts';
+import { ALL_IS_WELL, OF_NO_PULL, READINGS, WITHOUT_REASON, type Reading } from './failure-phrases.ts';
+import { findHost, findImage, findPlatform, findStatus, isOfSandbox } from './failure-facts.ts';
+import { maskNames, unescapeMessage, type MaskedMessage } from './mask-names.ts';
+
+/** What a message of kubelet or a container engine says of a failed pull. Its texts are as they stand there: redact what is shown. */
+export type Failure = Readonly<{
+  /** `unknown`: a pull failed, and the words for it are not known. */
+  cause: CauseCode | 'unknown';
+  /** What the same words may mean besides, likeliest first. */
+  alternatives: readonly CauseCode[];
+  /** As it was written in the Pod, where the message has that. */
+  image: string | undefined;
+  reference: ImageReference | undefined;
+  /** Host, and port where one is written, that was asked: of a mirror or a proxy it is not the image's. */
+  host: string | undefined;
+  /** Of the HTTP answer. */
+  status: number | undefined;
+  /** `linux/arm64`: what the image is not for. */
+  platform: string | undefined;
+  /** The clause that decides, or the last one of an unknown message. */
+  says: string;
+  /** Whether it is the image of the sandbox, which no Pod names. */
+  ofSandbox: boolean;
+}>;
+
+/** `failed`, `well` for an event of a pull that goes well, `other` for what says nothing of a pull that is known. */
+export type MessageReading = Readonly<{ kind: 'failed'; failure: Failure }> | Readonly<{ kind: 'well' | 'other' }>;
+
+/**
+ * Tells from the words of an event, a status or a log line why a pull failed. Takes time linear in the length of the text; never throws.
+ *
+ * @param isOfPull that it is said of a pull is known from elsewhere. Without that only what names an image or a pull is read: `connection
+ *   refused` is said of much else in a log.
+ */
+export function readFailure(message: string, isOfPull = true): MessageReading {
+  const text = unescapeMessage(bound(message));
+  const { words } = maskNames(text, []);
+  if (OF_NO_PULL.some((phrase) => words.includes(phrase)) || OTHER_NOT_FOUND.test(words)) return { kind: 'other' };
+  const image = findImage(text);
+  if (!isOfPull && image === undefined && !OF_IMAGE.test(words)) return { kind: 'other' };
+  const attempts = splitAttempts(text).map((attempt) => readAttempt(attempt, image));
+  const found = attempts.filter((attempt) => attempt !== undefined);
+  if (found.length > 0) return { kind: 'failed', failure: joinAttempts(found, text, image) };
+  return readWithoutCause(text, image);
+}
+
+/** Of one attempt: kubelet tries all credentials in turn, CRI-O all mirrors. */
+type Attempt = Readonly<{ masked: MaskedMessage; reading: Omit<Reading, 'phrases'>; at: number }>;
+
+function readAttempt(text: string, image: string | undefined): Attempt | undefined {
+  const masked = maskNames(text, namesOf(image));
+  const status = findStatus(masked.words);
+  const words = status === undefined ? masked.words : putStatus(masked.words, status);
+  const isSpokenOf = image !== undefined || OF_IMAGE.test(words) || words.includes(RPC);
+  for (const reading of READINGS) {
+    if (reading.isWeak === true && !isSpokenOf) continue;
+    const phrase = reading.phrases.find((each) => findPhrase(words, each) >= 0);
+    if (phrase === undefined) continue;
+    return { masked, reading, at: phrase.startsWith('#') ? (status?.at ?? 0) : findPhrase(words, phrase) };
+  }
+  return readCutOff(masked);
+}
+
+/** All that kubelet asks of a container engine. */
+const RPC = 'rpc error: ';
+
+const OF_IMAGE = /pull|manifest|registry|blob|layer|image|sandbox/;
+
+/** Of what else a Pod needs: `secret "a" not found`. */
+const OTHER_NOT_FOUND =
+  /(?:secret|configmap|serviceaccount|persistentvolumeclaim|storageclass|runtimeclass|priorityclass|pod|node|container|task|volume|namespace)s? "?·{1,300}"?:? (?:is )?not found/;
+
+/** The status in one form, beside where it stands. */
+function putStatus(words: string, { at, status }: Readonly<{ at: number; status: number }>): string {
+  return `${words.slice(0, at)}#${status} ${words.slice(at)}`;
+}
+
+/** Where a phrase begins; -1 where it does not stand. */
+function findPhrase(words: string, phrase: string): number {
+  let start = -1;
+  let from = 0;
+  for (const part of phrase.split(' … ')) {
+    const at = part === EOF ? words.search(EOF_ALONE) : words.indexOf(part, from);
+    if (at < 0) return -1;
+    if (start < 0) start = at;
+    from = at + part.length;
+  }
+  return start;
+}
+
+const EOF = 'eof';
+
+/** So that no longer word is taken for it. */
+const EOF_ALONE = /(?<![a-z0-9])eof(?![a-z0-9])/;
+
+/** Events are cut at 1024 bytes, and people cut what they paste: a clause that was begun is known where only one is begun so. */
+function readCutOff(masked: MaskedMessage): Attempt | undefined {
+  const words = masked.words.replace(/[\s.…·"\])]{1,100}$/, '');
+  const at = words.lastIndexOf(': ') + 2;
+  const begun = words.slice(at);
+  if (at < 2 || begun.length < SHORTEST_BEGUN) return undefined;
+  const readings = READINGS.filter(({ phrases }) => phrases.some((phrase) => phrase.startsWith(begun)));
+  const [reading] = readings;
+  if (reading === undefined) return undefined;
+  const or = readings.slice(1).map(({ cause }) => cause);
+  return { masked, reading: { cause: reading.cause, or: [...or, ...(reading.or ?? [])] }, at };
+}
+
+const SHORTEST_BEGUN = 4;
+
+/** The attempt that came furthest says most: with one of the credentials the registry got to see that there is no such image. */
+function joinAttempts(attempts: readonly Attempt[], text: string, image: string | undefined): Failure {
+  const [first, ...others] = attempts.toSorted((a, b) => rank(b.reading.cause) - rank(a.reading.cause));
+  if (first === undefined) throw new Error('there is no attempt');
+  const { masked, at } = first;
+  const reference = image === undefined ? undefined : readReference(image);
+  const { cause, alternatives } = readCauses(first.reading, reference);
+  const more = others.map(({ reading }) => reading.cause);
+  return {
+    cause,
+    alternatives: [...new Set([...alternatives, ...more])].filter((each) => each !== cause),
+    image,
+    reference,
+    host: findHost(masked),
+    status: findStatus(masked.words)?.status,
+    platform: findPlatform(masked.text),
+    says: clauseAt(masked.text, at),
+    ofSandbox: isOfSandbox(text),
+  };
+}
+
+function readCauses(
+  { cause, or = [], onDockerHub }: Omit<Reading, 'phrases'>,
+  reference: ImageReference | undefined,
+): Readonly<{ cause: CauseCode; alternatives: readonly CauseCode[] }> {
+  if (onDockerHub === undefined || reference?.registry !== DOCKER_HUB) return { cause, alternatives: or };
+  return { cause: onDockerHub, alternatives: [cause, ...or].filter((each) => each !== onDockerHub) };
+}
+
+/** Of causes about credentials, those that more was known for. */
+function rank(cause: CauseCode): number {
+  if (causeOf(cause).about !== 'credentials') return 10;
+  return CREDENTIALS.indexOf(cause);
+}
+
+const CREDENTIALS: readonly CauseCode[] = [
+  'credentials-missing',
+  'token-denied-anonymous',
+  'anonymous-denied',
+  'credentials-refused',
+  'token-denied',
+  'access-denied',
+];
+
+function readWithoutCause(text: string, image: string | undefined): MessageReading {
+  const masked = maskNames(text, namesOf(image));
+  const { words } = masked;
+  if (ALL_IS_WELL.some((phrase) => words.includes(phrase)) && !FAILS.test(words)) return { kind: 'well' };
+  if (!PULL_FAILS.test(words)) return { kind: 'other' };
+  const reference = image === undefined ? undefined : readReference(image);
+  const facts = { alternatives: [], image, reference, host: findHost(masked), platform: undefined };
+  const rest = { ...facts, status: undefined, ofSandbox: isOfSandbox(text) };
+  const cause = hasReason(words) ? 'unknown' : 'back-off';
+  return { kind: 'failed', failure: { cause, says: lastClause(masked), ...rest } };
+}
+
+const FAILS = /fail|error|unable|cannot|could not|back-off|refused|denied/;
+const PULL_FAILS =
+  /failed to pull|back-off pulling|errimagepull|imagepullbackoff|pullimage .{0,20}failed|error pulling|failed pulling|unable to pull|image pull failed|failed to resolve reference|initializing source|failed to pull and unpack/;
+
+/** Whether a message has any words but those that stand in all of them. */
+function hasReason(words: string): boolean {
+  let rest = words;
+  for (const phrase of WITHOUT_REASON) rest = rest.split(phrase).join(' ');
+  return /[a-z]{3}/.test(rest);
+}
+
+/** Starts of what one attempt says, between the brackets of a list of them. */
+const STARTS = [
+  'rpc error: ',
+  'failed to pull and unpack image ',
+  'Error response from daemon: ',
+  'unable to pull image ',
+  'initializing source ',
+  'Source image rejected',
+  'failed to "StartContainer"',
+];
+
+/** Cuts `[a, b]`, which kubelet makes of several credentials, and what CRI-O says of mirrors and of another kind of artifact. */
+function splitAttempts(text: string): readonly string[] {
+  const own = cutBefore(text, '; artifact err: ');
+  const mirrors = own.indexOf(MIRRORS);
+  const end = mirrors < 0 ? -1 : own.indexOf(']): ', mirrors);
+  const parts = end < 0 ? [own] : [own.slice(end + 4), own.slice(mirrors, end)];
+  return parts.flatMap((part) => splitList(part));
+}
+
+const MIRRORS = '(Mirrors also failed: ';
+
+function splitList(text: string): readonly string[] {
+  const bracket = STARTS.map((start) => text.indexOf(`[${start}`)).filter((at) => at >= 0);
+  if (bracket.length === 0) return [text];
+  const cuts = new Set([0]);
+  for (const start of STARTS) {
+    const separator = `, ${start}`;
+    for (let at = text.indexOf(separator); at >= 0; at = text.indexOf(separator, at + 1)) cuts.add(at + 2);
+  }
+  const sorted = [...cuts].toSorted((a, b) => a - b).slice(0, MOST_ATTEMPTS);
+  return sorted.map((cut, index) => text.slice(cut, sorted[index + 1]));
+}
+
+/** Credentials that kubelet tries for an image: more are not told apart. */
+const MOST_ATTEMPTS = 20;
+
+function cutBefore(text: string, sign: string): string {
+  const at = text.indexOf(sign);
+  return at < 0 ? text : text.slice(0, at);
+}
+
+/** An image and what messages make of it: without its tag, with Docker Hub's full name, its tag alone. */
+function namesOf(image: string | undefined): readonly string[] {
+  if (image === undefined) return [];
+  const reference = readReference(image);
+  if (reference === undefined) return [image];
+  const { registry, repository } = reference;
+  const short = repository.startsWith('library/') ? repository.slice('library/'.length) : repository;
+  return [image, `${registry}/${repository}`, repository, `${short}:${reference.tag ?? 'latest'}`, short].filter(
+    // A short name may be a word that programs use: it is blanked only where it stands as a name does.
+    (name) => /[/:@]/.test(name),
+  );
+}
+
+const MOST_SAID = 200;
+
+/** The clause that begins or stands there, and those of a word or two before it, such as `x509:`, to the end of the attempt. */
+function clauseAt(text: string, at: number): string {
+  let start = startOfClause(text, at);
+  for (let before = startOfClause(text, start - 2); start - before <= SHORT_CLAUSE && before < start;) {
+    start = before;
+    before = startOfClause(text, start - 2);
+  }
+  const rest = text.slice(start, start + MOST_SAID);
+  const end = /\n|, (?:rpc error|failed to pull)/.exec(rest)?.index ?? rest.length;
+  return rest.slice(0, end).trim();
+}
+
+const SHORT_CLAUSE = 30;
+
+function startOfClause(text: string, at: number): number {
+  if (at <= 0) return 0;
+  const line = text.lastIndexOf('\n', at - 1) + 1;
+  const before = text.lastIndexOf(': ', at - 1) + 2;
+  const start = Math.max(line, before < 2 ? 0 : before);
+  return at - start > MOST_SAID ? at : start;
+}
+
+function lastClause({ text }: MaskedMessage): string {
+  const trimmed = text.trimEnd();
+  return trimmed
+    .slice(trimmed.lastIndexOf(': ') + 1)
+    .trim()
+    .slice(0, MOST_SAID);
+}
+
+/** The start and the end of a text that is longer than any message: what decides stands at the end. */
+function bound(text: string): string {
+  if (text.length <= LONGEST_FAILURE) return text;
+  return `${text.slice(0, LONGEST_FAILURE / 2)} ${text.slice(-LONGEST_FAILURE / 2)}`;
+}

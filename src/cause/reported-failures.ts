@@ -1,0 +1,149 @@
+import { isRecord, readPath, readString } from '../text/json.ts';
+import { readFailure } from './read-failure.ts';
+
+/** A message about a Pod, and what the object that has it knows besides. */
+export type Report = Readonly<{
+  message: string;
+  /** The message with what its place says of it, such as the reason of an Event: what is read. */
+  read: string;
+  namespace?: string;
+  /** The name of the Pod. */
+  pod?: string;
+  /** What made the Pod: `Deployment/web`. Of an Event about something else, that. */
+  owner?: string;
+  node?: string;
+  image?: string;
+  /** When it began, as Kubernetes writes times. */
+  since?: string;
+  /** How often it happened. */
+  count?: number;
+}>;
+
+/** What Events and Pods say of failed pulls, in the order in which it stands there; of any other object nothing. */
+export function listReports(object: unknown, depth = 0): readonly Report[] {
+  if (depth > MOST_LISTS) return [];
+  if (Array.isArray(object)) return object.flatMap((item) => listReports(item, depth + 1));
+  if (!isRecord(object)) return [];
+  const items = object['items'];
+  if (Array.isArray(items)) return items.flatMap((item) => listReports(item, depth + 1));
+  // `kubectl get --watch --output-watch-events`.
+  if (isRecord(object['object']) && typeof object['type'] === 'string') return listReports(object['object'], depth + 1);
+  if (isRecord(object['involvedObject']) || isRecord(object['regarding'])) return reportEvent(object);
+  return isRecord(readPath(object, 'spec')) && isRecord(readPath(object, 'status')) ? reportPod(object) : [];
+}
+
+/** Lists in lists: kubectl has one in another. */
+const MOST_LISTS = 8;
+
+function reportEvent(event: Readonly<Record<string, unknown>>): readonly Report[] {
+  const about = event['involvedObject'] ?? event['regarding'];
+  const message = readString(event, 'message') || readString(event, 'note');
+  const reason = readString(event, 'reason');
+  const read = isPullReason(reason) ? `${reason}: ${message}` : message;
+  if (readFailure(read, false).kind !== 'failed') return [];
+  const [kind, name] = [readString(about, 'kind'), readString(about, 'name')];
+  const isPod = kind === 'Pod';
+  return [
+    {
+      message,
+      read,
+      ...text('namespace', readString(about, 'namespace') || readString(event, 'metadata', 'namespace')),
+      ...text(isPod ? 'pod' : 'owner', isPod || name === '' ? name : `${kind}/${name}`),
+      ...text('node', kind === 'Node' ? name : nodeOfEvent(event)),
+      ...text('since', sinceOfEvent(event)),
+      ...countOf(event),
+    },
+  ];
+}
+
+/** Reasons that say what their message does not. */
+function isPullReason(reason: string): boolean {
+  return ['ErrImageNeverPull', 'InspectFailed', 'FailedToRetrieveImagePullSecret', 'FailedCreatePodSandBox'].includes(
+    reason,
+  );
+}
+
+/** kubelet names its node both ways, by the version of its Event. */
+function nodeOfEvent(event: unknown): string {
+  const component = readString(event, 'source', 'component') || readString(event, 'reportingComponent');
+  const host = readString(event, 'source', 'host') || readString(event, 'deprecatedSource', 'host');
+  return host || (component === 'kubelet' ? readString(event, 'reportingInstance') : '');
+}
+
+function sinceOfEvent(event: unknown): string {
+  return (
+    readString(event, 'firstTimestamp') ||
+    readString(event, 'deprecatedFirstTimestamp') ||
+    readString(event, 'eventTime') ||
+    readString(event, 'metadata', 'creationTimestamp')
+  );
+}
+
+function countOf(event: unknown): Readonly<{ count?: number }> {
+  const counts = [['series', 'count'], ['count'], ['deprecatedCount']].map((path) => readPath(event, ...path));
+  const count = counts.find((each) => typeof each === 'number' && Number.isSafeInteger(each) && each > 0);
+  return typeof count === 'number' ? { count } : {};
+}
+
+/** Why a container waits, where an image is the reason. */
+const WAITS_FOR_IMAGE: ReadonlySet<string> = new Set([
+  'ErrImagePull',
+  'ImagePullBackOff',
+  'InvalidImageName',
+  'ErrImageNeverPull',
+  'RegistryUnavailable',
+  'SignatureValidationFailed',
+  'ImageInspectError',
+]);
+
+const STATUSES = ['initContainerStatuses', 'containerStatuses', 'ephemeralContainerStatuses'];
+
+function reportPod(pod: unknown): readonly Report[] {
+  const of = {
+    ...text('namespace', readString(pod, 'metadata', 'namespace')),
+    ...text('pod', readString(pod, 'metadata', 'name')),
+    ...text('owner', ownerOf(pod)),
+    ...text('node', readString(pod, 'spec', 'nodeName')),
+    ...text('since', readString(pod, 'status', 'startTime') || readString(pod, 'metadata', 'creationTimestamp')),
+  };
+  const containers = STATUSES.flatMap((list) => listOf(readPath(pod, 'status', list))).flatMap((status) => {
+    const reason = readString(status, 'state', 'waiting', 'reason');
+    const message = readString(status, 'state', 'waiting', 'message') || reason;
+    const read = `${reason}: ${message}`;
+    const waits =
+      WAITS_FOR_IMAGE.has(reason) || (reason === CREATE_ERROR && readFailure(message, false).kind === 'failed');
+    return waits ? [{ message, read, ...of, ...text('image', readString(status, 'image')) }] : [];
+  });
+  return [...containers, ...reportEviction(pod, of)];
+}
+
+/** Also of a container whose image went while it was created. */
+const CREATE_ERROR = 'CreateContainerError';
+
+/** A node without room for images puts Pods out, and says so in their status alone. */
+function reportEviction(pod: unknown, of: Omit<Report, 'message' | 'read'>): readonly Report[] {
+  const message = readString(pod, 'status', 'message');
+  if (readString(pod, 'status', 'reason') !== 'Evicted') return [];
+  const reading = readFailure(message);
+  return reading.kind === 'failed' && reading.failure.cause === 'disk-full' ? [{ message, read: message, ...of }] : [];
+}
+
+/** The Deployment that a ReplicaSet is of: its name without the hash that both its Pods and it have. */
+function ownerOf(pod: unknown): string {
+  const owners = listOf(readPath(pod, 'metadata', 'ownerReferences'));
+  const owner = owners.find((each) => readPath(each, 'controller') === true) ?? owners[0];
+  const [kind, name] = [readString(owner, 'kind'), readString(owner, 'name')];
+  const hash = readString(pod, 'metadata', 'labels', 'pod-template-hash');
+  const isOfDeployment = kind === 'ReplicaSet' && hash !== '' && name.endsWith(`-${hash}`);
+  if (isOfDeployment) return `Deployment/${name.slice(0, -hash.length - 1)}`;
+  return kind === '' || name === '' ? '' : `${kind}/${name}`;
+}
+
+function listOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
+}
+
+/** A member, left out where it is empty. */
+function text(name: 'namespace' | 'pod' | 'owner' | 'node' | 'since' | 'image', value: string): Partial<Report> {
+  return value === '' ? {} : { [name]: value };
+}

@@ -1,0 +1,85 @@
+import type { Report } from '../cause/reported-failures.ts';
+import { readFailure } from '../cause/read-failure.ts';
+
+/** A row of the events that `kubectl describe` ends with: `  Warning  Failed  2m (x4 over 5m)  kubelet  Failed to pull image …`. */
+const ROW =
+  /^\s*(?:Normal|Warning)\s{2,}([A-Za-z]{1,80})\s{2,}(<unknown>|<invalid>|\d[\dsmhdy]{0,12})(?: \(x(\d{1,9}) over [^)]{1,20}\))?\s{2,}(\S{1,80}(?:, \S{1,253})?)\s{2,}(.*)$/;
+
+/** Columns of kubectl before 1.8: first seen, last seen, count, from, the container, type, reason, message. */
+const OLD_ROW =
+  /^\s*\S{1,12}\s+\S{1,12}\s+(\d{1,9})\s+(\S{1,80}(?:, \S{1,253})?)\s+(?:\S{1,253}\s+)?(?:Normal|Warning)\s+([A-Za-z]{1,80})\s+(.*)$/;
+
+/** What stands above the events, of the Pod that they are about. */
+type About = { namespace?: string; pod?: string; owner?: string; node?: string };
+
+/** The events of `kubectl describe`, of one Pod after another; undefined for any other text. */
+export function readDescribed(lines: readonly string[]): readonly Report[] | undefined {
+  const reports: Report[] = [];
+  let about: About = {};
+  let rows: Row[] = [];
+  const finish = (): void => {
+    reports.push(...rows.map((row) => toReport(row, about)));
+    rows = [];
+  };
+  for (const line of lines) {
+    const row = readRow(line);
+    if (row !== undefined) rows.push(row);
+    else if (/^Name:\s/.test(line)) {
+      finish();
+      about = {};
+      readField(line, about);
+    } else if (!readField(line, about) && line.trim() !== '') rows.at(-1)?.more.push(line);
+  }
+  finish();
+  return reports.length === 0 ? undefined : reports;
+}
+
+type Row = Readonly<{ reason: string; count: number | undefined; from: string; message: string; more: string[] }>;
+
+function readRow(line: string): Row | undefined {
+  const row = ROW.exec(line);
+  if (row !== null) {
+    const [, reason = '', , count, from = '', message = ''] = row;
+    return { reason, count: count === undefined ? undefined : Number(count), from, message, more: [] };
+  }
+  const [, count, from = '', reason = '', message = ''] = OLD_ROW.exec(line) ?? [];
+  return count === undefined ? undefined : { reason, count: Number(count), from, message, more: [] };
+}
+
+/** Whether a line is one of those above the events that tell of the Pod. */
+function readField(line: string, about: About): boolean {
+  const [, name, value = ''] = /^(Name|Namespace|Node|Controlled By):\s+(\S+)/.exec(line) ?? [];
+  if (name === 'Name') about.pod = value;
+  else if (name === 'Namespace') about.namespace = value;
+  else if (name === 'Controlled By') about.owner = value;
+  else if (name === 'Node') about.node = value.split('/', 1)[0] ?? value;
+  return name !== undefined;
+}
+
+function toReport(row: Row, { namespace, pod, owner, node }: About): Report {
+  const message = joinRow(row);
+  const from = node === undefined || node === '<none>' ? row.from.split(', ')[1] : node;
+  return {
+    message,
+    read: message,
+    ...(namespace !== undefined && { namespace }),
+    ...(pod !== undefined && { pod }),
+    ...(owner !== undefined && { owner }),
+    ...(from !== undefined && { node: from }),
+    ...(row.count !== undefined && { count: row.count }),
+  };
+}
+
+/** A message that a terminal or an editor wrapped, between words or within one: the way is taken that gives words that are known. */
+function joinRow({ message, more }: Row): string {
+  if (more.length === 0) return message.trim();
+  const lines = [message, ...more.slice(0, MOST_WRAPPED)].map((line) => line.trim());
+  const spaced = lines.join(' ');
+  const joined = lines.join('');
+  const [first, second] = [readFailure(spaced), readFailure(joined)];
+  const isKnown = first.kind === 'failed' && first.failure.cause !== 'unknown';
+  return !isKnown && second.kind === 'failed' && second.failure.cause !== 'unknown' ? joined : spaced;
+}
+
+/** Lines of one message: an Event of 1,024 characters has thirteen at 80 columns. */
+const MOST_WRAPPED = 60;

@@ -1,0 +1,74 @@
+import type { Report } from '../cause/reported-failures.ts';
+
+/** The columns of `kubectl get events` and of `kubectl events`, as their heads name them. */
+const HEAD = /^(?:NAMESPACE +)?(?:LAST SEEN|FIRST SEEN) +.*\bREASON +OBJECT\b.*\bMESSAGE/;
+
+/** A row without a head, as from `grep`: `3m   Warning   Failed   pod/web-1   …`, with the namespace before it or not. */
+const ROW =
+  /^(?:([a-z0-9-]{1,63}) {2,})?(<unknown>|<invalid>|\d[\dsmhdy]{0,12}(?: \(x\d+ over [^)]{1,20}\))?) {2,}(?:Warning|Normal) {2,}([A-Za-z]{1,80}) {2,}([A-Za-z]{1,40}\/[a-z0-9.-]{1,253}) {2,}(.*)$/;
+
+/** The rows of a table of events; undefined where there is none. */
+export function readTable(lines: readonly string[]): readonly Report[] | undefined {
+  const head = lines.findIndex((line) => isHead(line));
+  if (head < 0) {
+    const rows = lines.map((line) => ROW.exec(line)).filter((row) => row !== null);
+    return rows.length === 0 ? undefined : rows.map(([, ...cells]) => reportRow(cells));
+  }
+  const columns = readColumns(lines[head] ?? '');
+  return lines
+    .slice(head + 1)
+    .filter((line) => line.trim() !== '' && !isHead(line))
+    .map((line) => reportCells(line, columns));
+}
+
+function reportRow([namespace, , reason, object, message]: readonly (string | undefined)[]): Report {
+  return toReport({ namespace, reason, object, message });
+}
+
+/** The head of the widest table has 200 characters. */
+function isHead(line: string): boolean {
+  return line.length < 1000 && HEAD.test(line);
+}
+
+type Cells = Readonly<
+  Record<'namespace' | 'reason' | 'object' | 'message', string | undefined> & { last?: string; source?: string }
+>;
+
+/** Where each column begins: kubectl aligns them, three spaces apart. */
+function readColumns(head: string): ReadonlyMap<string, readonly [start: number, end: number]> {
+  const names = [...head.matchAll(/\S+(?: \S+)*/g)];
+  return new Map(names.map(({ 0: name, index }, at) => [name, [index, names[at + 1]?.index ?? Infinity]]));
+}
+
+function reportCells(line: string, columns: ReturnType<typeof readColumns>): Report {
+  const cell = (name: string): string | undefined => {
+    const [start, end] = columns.get(name) ?? [0, 0];
+    const text = line.slice(start, end).trim();
+    return text === '' ? undefined : text;
+  };
+  // What does not stand in the columns, as after a message with line breaks, is read without them.
+  const row = /^(?:Warning|Normal)$/.test(cell('TYPE') ?? '') ? null : ROW.exec(line);
+  if (row !== null) return reportRow(row.slice(1));
+  return toReport({
+    namespace: cell('NAMESPACE'),
+    reason: cell('REASON'),
+    object: cell('OBJECT'),
+    message: cell('MESSAGE') ?? line.trim(),
+    last: cell('LAST SEEN') ?? '',
+    source: cell('SOURCE') ?? '',
+  });
+}
+
+function toReport({ namespace, object = '', message = '', source = '' }: Cells): Report {
+  const slash = object.indexOf('/');
+  const [kind, name] = [object.slice(0, Math.max(0, slash)), object.slice(slash + 1)];
+  const isPod = /^pod$/i.test(kind);
+  const node = /^kubelet, (\S+)$/.exec(source)?.[1];
+  return {
+    message,
+    read: message,
+    ...(namespace !== undefined && { namespace }),
+    ...(name !== '' && (isPod ? { pod: name } : { owner: `${kind}/${name}` })),
+    ...(node !== undefined && { node }),
+  };
+}

@@ -1,0 +1,113 @@
+import { listReports, type Report } from '../cause/reported-failures.ts';
+import { readFailure } from '../cause/read-failure.ts';
+import { scanJson } from '../manifest/json-text.ts';
+import { readManifest } from '../manifest/read-manifests.ts';
+import { LONGEST_LINE } from '../text/bounds.ts';
+import { isRecord } from '../text/json.ts';
+import { readDescribed } from './described-events.ts';
+import { readTable } from './event-table.ts';
+import { readLogLine } from './log-line.ts';
+
+/** What was read of an input. */
+export type Pasted = Readonly<{
+  reports: readonly Report[];
+  /** Texts that are messages for themselves, so that each is answered: one a line. */
+  areMessages: boolean;
+}>;
+
+/**
+ * Messages of failed pulls in a text, whatever it was copied from: objects of `kubectl get -o json`, the tables of `kubectl get events`
+ * and `kubectl describe`, logs, or the messages alone, one a line, as they are or as JSON strings.
+ */
+export function readPasted(text: string): Pasted {
+  const plain = text.replace(/^\ufeff/, '').replaceAll(/\r\n?/g, '\n');
+  const objects = readObjects(plain);
+  if (objects !== undefined) return { reports: objects.flatMap((object) => reportsOf(object)), areMessages: false };
+  const lines = plain.split('\n').map((line) => line.slice(0, LONGEST_LINE));
+  const table = readTable(lines) ?? readDescribed(lines);
+  if (table !== undefined) return { reports: table.filter(isFailure), areMessages: false };
+  return readLines(joinLines(lines));
+}
+
+function isFailure({ read }: Report): boolean {
+  return readFailure(read, false).kind === 'failed';
+}
+
+/** All values of a text that is JSON, or objects in YAML; undefined for any other text. */
+function readObjects(text: string): readonly unknown[] | undefined {
+  if (/^\s*(?:apiVersion|kind|items):/.test(text)) return readManifest(text).objects.map(({ object }) => object);
+  if (!/^\s*[{[]/.test(text)) return undefined;
+  const { boundaries } = scanJson(text);
+  const parts = [0, ...boundaries].map((start, at) => text.slice(start, boundaries[at]));
+  try {
+    return parts.map((part) => JSON.parse(part) as unknown);
+  } catch {
+    // A list of errors in brackets, or lines of which some only are JSON.
+    return undefined;
+  }
+}
+
+/** What an object has to say: an Event or a Pod, a line of a log in JSON, or texts in a list. */
+function reportsOf(value: unknown): readonly Report[] {
+  if (typeof value === 'string') return [{ message: value, read: value }];
+  if (Array.isArray(value)) return value.flatMap((item) => reportsOf(item));
+  if (!isRecord(value)) return [];
+  const reports = listReports(value);
+  if (reports.length > 0 || 'kind' in value) return reports;
+  const texts = LOG_MEMBERS.map((member) => value[member]).filter((each) => typeof each === 'string');
+  const message = texts.join(': ');
+  const report = { message, read: message };
+  return isFailure(report) ? [report] : [];
+}
+
+/** Where the loggers of kubelet, containerd and the journal put what happened, and why. */
+const LOG_MEMBERS = ['MESSAGE', 'msg', 'message', 'err', 'error'];
+
+/** Registries tell of an error on lines of their own, which Docker and CRI-O print below each other. */
+const ERROR_CODE =
+  /^(?:denied|unauthorized|unknown|unsupported|toomanyrequests|manifest unknown|name unknown|unavailable): /;
+
+/** Messages that go on below, as lines again. */
+function joinLines(lines: readonly string[]): readonly string[] {
+  const joined: string[] = [];
+  for (const line of lines) {
+    const last = joined.at(-1);
+    const goesOn = last !== undefined && /errors:(?:\n.*)*$/.test(last.slice(-MOST_ERRORS)) && ERROR_CODE.test(line);
+    if (goesOn) joined[joined.length - 1] = `${last}\n${line}`;
+    else joined.push(line);
+  }
+  return joined;
+}
+
+/** Characters of the end of a message in which the list of errors begins that goes on. */
+const MOST_ERRORS = 1000;
+
+function readLines(lines: readonly string[]): Pasted {
+  const read = lines.filter((line) => line.trim() !== '').map((line) => readLine(line));
+  const isNoise = read.some(({ isLog }) => isLog);
+  const reports = read.filter(({ isLog, reports: of }) => !isLog || of.length > 0).flatMap(({ reports: of }) => of);
+  return isNoise && reports.length > 0
+    ? { reports: reports.filter((report) => readFailure(report.read).kind === 'failed'), areMessages: false }
+    : { reports, areMessages: true };
+}
+
+type Line = Readonly<{ reports: readonly Report[]; isLog: boolean }>;
+
+function readLine(line: string): Line {
+  const trimmed = line.trim();
+  if (trimmed.startsWith('"') || trimmed.startsWith('{')) {
+    const value = parseJson(trimmed);
+    if (value !== undefined) return { reports: reportsOf(value), isLog: typeof value !== 'string' };
+  }
+  const log = readLogLine(trimmed);
+  if (log === undefined) return { reports: [{ message: trimmed, read: trimmed }], isLog: false };
+  return { reports: isFailure(log) ? [log] : [], isLog: true };
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
