@@ -164,7 +164,7 @@ export const READINGS: readonly Reading[] = [
       'is not signed by',
       'is not signed in',
       'is not allowed access',
-      'ip … not allowed',
+      'client with ip',
       'billing is disabled',
       'billing account … disabled',
       'is disabled in state',
@@ -210,6 +210,19 @@ export const READINGS: readonly Reading[] = [
       'image policy webhook',
       'signature verification failed',
       'notary … error',
+    ],
+  },
+
+  // A network of Pods that is not ready is no matter of images, whatever it says of the way.
+  {
+    cause: 'sandbox-failed',
+    phrases: [
+      'network for sandbox',
+      'network for pod',
+      'networkplugin',
+      'network plugin',
+      'cni config',
+      'plugin type=',
     ],
   },
 
@@ -285,6 +298,8 @@ export const READINGS: readonly Reading[] = [
       'not an image',
     ],
   },
+  { cause: 'web-page', phrases: ['text/html'] },
+  { cause: 'broken-registry', phrases: ['rejecting … byte manifest'] },
 
   // Layers that came and are not right.
   {
@@ -791,7 +806,12 @@ export const READINGS: readonly Reading[] = [
     ],
     or: ['credentials-refused', 'access-denied'],
   },
-  { cause: 'access-denied', isWeak: true, phrases: ['denied: '], or: ['credentials-missing', 'repository-not-found'] },
+  {
+    cause: 'access-denied',
+    isWeak: true,
+    phrases: ['denied: ', ': denied', '= denied'],
+    or: ['credentials-missing', 'repository-not-found'],
+  },
   {
     cause: 'credentials-refused',
     isWeak: true,

@@ -99,9 +99,9 @@ const EOF_ALONE = /(?<![a-z0-9])eof(?![a-z0-9])/;
 /** Events are cut at 1024 bytes, and people cut what they paste: a clause that was begun is known where only one is begun so. */
 function readCutOff(masked: MaskedMessage): Attempt | undefined {
   const words = masked.words.replace(/[\s.…·"\])]{1,100}$/, '');
-  const at = words.lastIndexOf(': ') + 2;
+  const at = endOfLead(words);
   const begun = words.slice(at);
-  if (at < 2 || begun.length < SHORTEST_BEGUN) return undefined;
+  if (at === 0 || begun.length < SHORTEST_BEGUN) return undefined;
   const readings = READINGS.filter(({ phrases }) => phrases.some((phrase) => phrase.startsWith(begun)));
   const [reading] = readings;
   if (reading === undefined) return undefined;
@@ -110,6 +110,14 @@ function readCutOff(masked: MaskedMessage): Attempt | undefined {
 }
 
 const SHORTEST_BEGUN = 4;
+
+/** Where the last clause begins, behind a colon or what gRPC puts before a message; 0 where there is one clause alone. */
+function endOfLead(words: string): number {
+  const ends = CLAUSES.map((sign) => [words.lastIndexOf(sign), sign.length] as const);
+  return Math.max(0, ...ends.map(([at, length]) => (at < 0 ? 0 : at + length)));
+}
+
+const CLAUSES = [': ', 'desc = '];
 
 /** The attempt that came furthest says most: with one of the credentials the registry got to see that there is no such image. */
 function joinAttempts(attempts: readonly Attempt[], text: string, image: string | undefined): Failure {
@@ -259,10 +267,7 @@ function startOfClause(text: string, at: number): number {
 
 function lastClause({ text }: MaskedMessage): string {
   const trimmed = text.trimEnd();
-  return trimmed
-    .slice(trimmed.lastIndexOf(': ') + 1)
-    .trim()
-    .slice(0, MOST_SAID);
+  return trimmed.slice(endOfLead(trimmed)).slice(0, MOST_SAID);
 }
 
 /** The start and the end of a text that is longer than any message: what decides stands at the end. */
