@@ -46,7 +46,7 @@ export function explainUnknown(text: string): Diagnosis {
 export function explainFailure(failure: Failure, ofPod: OfPod = {}): Diagnosis {
   const image = failure.image ?? ofPod.image;
   const says = shorten(redactMessage(failure.says).replaceAll(/\s+/g, ' '), MOST_SAID);
-  const shared = {
+  const shared: Pick<Diagnosis, 'says' | 'image' | 'registry'> = {
     says,
     ...(image !== undefined && { image: redactMessage(image) }),
     ...(failure.reference !== undefined && { registry: failure.reference.registry }),
@@ -54,14 +54,15 @@ export function explainFailure(failure: Failure, ofPod: OfPod = {}): Diagnosis {
   if (failure.cause === 'unknown') return { ...UNKNOWN, ...shared, ...nameHost(failure), remedy: adviseUnknown(says) };
   const cause = causeOf(failure.cause);
   const context = contextOf(failure, failure.cause);
+  const known = { ...ofPod, image: shared.image };
   return {
     cause: failure.cause,
     faqItem: cause.faqItem,
     name: cause.name,
     ...shared,
     ...nameHost(failure),
-    remedy: fillIn(adviseFor(failure, cause.remedy(context)), ofPod),
-    alternatives: failure.alternatives.map((code) => explainAlternative(code, context, ofPod)),
+    remedy: fillIn(adviseFor(failure, cause.remedy(context)), known),
+    alternatives: failure.alternatives.map((code) => explainAlternative(code, context, known)),
   };
 }
 
@@ -88,8 +89,10 @@ const OF_SANDBOX =
   'It is the image of the sandbox, without which no Pod of the node starts, and no Pod names it: sandbox in the configuration of containerd, pause_image of CRI-O, --pod-infra-container-image of cri-dockerd.';
 
 /** Placeholders of commands, where the real name is known and is one: what is copied into a shell must be nothing else. */
-function fillIn(text: string, { namespace, pod }: OfPod): string {
-  const inNamespace = namespace !== undefined && isLabel(namespace) ? text.replaceAll('NAMESPACE', namespace) : text;
+function fillIn(text: string, { namespace, pod, image }: OfPod): string {
+  const ofImage = image !== undefined && /^[\w./:@-]{1,500}$/.test(image) ? text.replaceAll('IMAGE', image) : text;
+  const inNamespace =
+    namespace !== undefined && isLabel(namespace) ? ofImage.replaceAll('NAMESPACE', namespace) : ofImage;
   return pod !== undefined && /^[a-z0-9][a-z0-9.-]{0,252}$/.test(pod)
     ? inNamespace.replaceAll('POD', pod)
     : inNamespace;

@@ -252,7 +252,13 @@ function clauseAt(text: string, at: number): string {
   }
   const rest = text.slice(start, start + MOST_SAID);
   const end = /\n|, (?:rpc error|failed to pull)/.exec(rest)?.index ?? rest.length;
-  return rest.slice(0, end).trim();
+  return closeQuotes(rest.slice(0, end).trim());
+}
+
+/** Without the quote that ends what the clause stands in. */
+function closeQuotes(clause: string): string {
+  const isOpen = clause.split('"').length % 2 === 0;
+  return isOpen && clause.endsWith('"') ? clause.slice(0, -1) : clause;
 }
 
 const SHORT_CLAUSE = 30;

@@ -1,3 +1,4 @@
+import { READINGS } from '../cause/failure-phrases.ts';
 import type { Report } from '../cause/reported-failures.ts';
 import { readFailure } from '../cause/read-failure.ts';
 
@@ -76,9 +77,15 @@ function joinRow({ message, more }: Row): string {
   const lines = [message, ...more.slice(0, MOST_WRAPPED)].map((line) => line.trim());
   const spaced = lines.join(' ');
   const joined = lines.join('');
-  const [first, second] = [readFailure(spaced), readFailure(joined)];
-  const isKnown = first.kind === 'failed' && first.failure.cause !== 'unknown';
-  return !isKnown && second.kind === 'failed' && second.failure.cause !== 'unknown' ? joined : spaced;
+  return orderOf(joined) < orderOf(spaced) ? joined : spaced;
+}
+
+/** What is read first of all causes says most: `x509: … unknown authority` comes before any other `x509:`. */
+function orderOf(message: string): number {
+  const reading = readFailure(message);
+  const cause = reading.kind === 'failed' ? reading.failure.cause : undefined;
+  const order = READINGS.findIndex((each) => each.cause === cause);
+  return order < 0 ? READINGS.length : order;
 }
 
 /** Lines of one message: an Event of 1,024 characters has thirteen at 80 columns. */

@@ -1,14 +1,11 @@
 import { diagnose as diagnoseMessage, explainUnknown, type Diagnosis } from '../cause/diagnosis.ts';
 import type { Report } from '../cause/reported-failures.ts';
 import { describeCause } from '../manifest/files.ts';
-import { formatDiagnoses, toDiagnosisJson } from './format-diagnosis.ts';
+import { formatDiagnoses, toDiagnosisJson, type Diagnosed } from './format-diagnosis.ts';
 import { UsageError, type ExitCode, type Io } from './io.ts';
 import { readPasted, type Pasted } from './pasted-messages.ts';
 
 export type DiagnoseOptions = Readonly<{ output: 'text' | 'json' }>;
-
-/** A report of a failed pull, and what it comes from. */
-export type Diagnosed = Readonly<{ report: Report; diagnosis: Diagnosis }>;
 
 /** `pullguard diagnose -`: says why pulls failed, from messages that were copied. Exit code 1 if one failed. */
 export async function diagnose(targets: readonly string[], { output }: DiagnoseOptions, io: Io): Promise<ExitCode> {

@@ -1,9 +1,12 @@
 import { causeOf } from '../cause/causes.ts';
 import type { Diagnosis } from '../cause/diagnosis.ts';
+import type { Report } from '../cause/reported-failures.ts';
 import { listSome } from '../text/list.ts';
 import { escapeUnprintable, shorten } from '../text/quote.ts';
 import { redactMessage } from '../text/redact-message.ts';
-import type { Diagnosed } from './diagnose.ts';
+
+/** A report of a failed pull, and what it comes from. */
+export type Diagnosed = Readonly<{ report: Report; diagnosis: Diagnosis }>;
 
 /** One line for one report. Members that do not apply are left out. */
 export function toDiagnosisJson({ report, diagnosis }: Diagnosed): string {
@@ -77,7 +80,7 @@ function formatGroup({ diagnosis, members }: Group): string {
     ['pod', listOf(pods)],
     ['owner', listOf(owners)],
     ['node', listOf(nodes)],
-    ['since', joinSome(since, count > 1 ? `${count} times` : undefined)],
+    ['seen', joinSome(count > 1 ? `${count} times` : undefined, since === undefined ? undefined : `since ${since}`)],
     ['do', remedy],
     ...alternatives.map((each) => ['or', `${each.name}${nameFaqItem(each.faqItem)}: ${each.check}`] as const),
     ['see', cause === 'unknown' ? undefined : `docs/causes.md#${cause}`],

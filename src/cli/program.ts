@@ -164,12 +164,15 @@ function addDiagnose(program: Command, io: Io, finish: Finish): void {
   program
     .command('diagnose')
     .description('say why image pulls failed and what to do, from Events, Pods, logs or messages on standard input')
-    .argument('<->', '- for standard input: messages one a line, JSON of kubectl get, tables of kubectl, or logs')
+    .argument(
+      '<target...>',
+      '- for standard input: messages one a line, JSON of kubectl get, tables of kubectl, or logs',
+    )
     .addOption(outputOption('text', 'json'))
     .addHelpText('after', DIAGNOSE_EXAMPLES)
-    .action(async (target: string, options: DiagnoseOptions) => {
+    .action(async (targets: string[], options: DiagnoseOptions) => {
       const { diagnose } = await import('./diagnose.ts');
-      finish(await diagnose([target], options, io));
+      finish(await diagnose(targets, options, io));
     });
 }
 

@@ -23,7 +23,7 @@ async function run(...args: readonly string[]): Promise<Outcome> {
   return { code, ...io.printed };
 }
 
-const COMMANDS = ['serve', 'check', 'image', 'rules', 'certs', 'scan'];
+const COMMANDS = ['serve', 'check', 'image', 'diagnose', 'rules', 'certs', 'scan'];
 
 describe('help', () => {
   test('tells of every command what it does', async () => {
@@ -49,6 +49,7 @@ describe('help', () => {
     ],
     ['check', ['--config', '-o, --output']],
     ['image', ['--config', '--probe', '--docker-config', '-o, --output']],
+    ['diagnose', ['-o, --output']],
     ['rules', []],
     ['certs', ['--dns-name', '--out', '--days', '--force']],
     ['scan', ['-n, --namespace', '--config', '--secrets', '-o, --output', '--kubeconfig', '--context']],
