@@ -126,9 +126,13 @@ function findArtifact(says: string): ReturnType<typeof nameArtifact> {
 
 /** Left out where no host has a part in it, and else the registry where the message names no other. */
 function nameHost({ cause, host, reference }: Failure): Readonly<{ host?: string }> {
-  const isOfNode = cause === 'unknown' || (causeOf(cause).outcome === 'node' && causeOf(cause).about !== 'way');
-  const asked = host ?? (isOfNode ? undefined : reference?.registry);
+  const asked = host ?? (cause === 'unknown' || !isOfHost(cause) ? undefined : reference?.registry);
   return asked === undefined ? {} : { host: asked };
+}
+
+function isOfHost(code: CauseCode): boolean {
+  const { outcome, about } = causeOf(code);
+  return outcome !== 'node' || about === 'way' || about === 'registry';
 }
 
 /** What to look at, to see whether it is this cause. */

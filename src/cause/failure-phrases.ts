@@ -43,6 +43,7 @@ export const OF_NO_PULL: readonly string[] = [
   'failed to update node status',
   'unable to register node',
   'failed to exec in container',
+  'executable file not found',
   'poststarthook',
   'prestop hook',
   'failed to get cpu utilization',
@@ -827,11 +828,20 @@ export const READINGS: readonly Reading[] = [
     phrases: [': not found', 'image not found', 'manifest not found', 'tag not found', 'not found', 'does not exist'],
   },
 
+  // Everything is slow on a node where this is: no image was asked for yet.
+  {
+    cause: 'sandbox-failed',
+    phrases: ['create pod sandbox: rpc error: code = deadlineexceeded desc = context deadline exceeded'],
+    or: ['image-too-large'],
+  },
+
   // It took too long. Behind a request it is the registry that did not answer, and else the image that did not come.
   {
     cause: 'timeout',
     phrases: [
       'failed to do request … context deadline exceeded',
+      'get "· … context deadline exceeded',
+      'head "· … context deadline exceeded',
       'pinging container registry … context deadline exceeded',
       'client.timeout exceeded',
     ],

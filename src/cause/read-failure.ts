@@ -55,11 +55,11 @@ function readAttempt(text: string, image: string | undefined): Attempt | undefin
   const status = findStatus(masked.words);
   const words = status === undefined ? masked.words : putStatus(masked.words, status);
   const isSpokenOf = image !== undefined || OF_IMAGE.test(words) || words.includes(RPC);
-  for (const reading of READINGS) {
+  for (const { reading, phrases } of PARTED) {
     if (reading.isWeak === true && !isSpokenOf) continue;
-    const phrase = reading.phrases.find((each) => findPhrase(words, each) >= 0);
+    const phrase = phrases.find((each) => findPhrase(words, each) >= 0);
     if (phrase === undefined) continue;
-    return { masked, reading, at: phrase.startsWith('#') ? (status?.at ?? 0) : findPhrase(words, phrase) };
+    return { masked, reading, at: findPhrase(words, phrase) };
   }
   return readCutOff(masked);
 }
@@ -78,11 +78,14 @@ function putStatus(words: string, { at, status }: Readonly<{ at: number; status:
   return `${words.slice(0, at)}#${status} ${words.slice(at)}`;
 }
 
+/** The readings with their phrases in parts, as `a … b` has two. */
+const PARTED = READINGS.map((reading) => ({ reading, phrases: reading.phrases.map((phrase) => phrase.split(' … ')) }));
+
 /** Where a phrase begins; -1 where it does not stand. */
-function findPhrase(words: string, phrase: string): number {
+function findPhrase(words: string, parts: readonly string[]): number {
   let start = -1;
   let from = 0;
-  for (const part of phrase.split(' … ')) {
+  for (const part of parts) {
     const at = part === EOF ? words.search(EOF_ALONE) : words.indexOf(part, from);
     if (at < 0) return -1;
     if (start < 0) start = at;
@@ -98,10 +101,11 @@ const EOF_ALONE = /(?<![a-z0-9])eof(?![a-z0-9])/;
 
 /** Events are cut at 1024 bytes, and people cut what they paste: a clause that was begun is known where only one is begun so. */
 function readCutOff(masked: MaskedMessage): Attempt | undefined {
-  const words = masked.words.replace(/[\s.…·"\])]{1,100}$/, '');
+  const words = masked.words.trimEnd().replace(/["\])]{1,20}$/, '');
+  const isMarked = /(?:\.\.\.|…)$/.test(words);
   const at = endOfLead(words);
-  const begun = words.slice(at);
-  if (at === 0 || begun.length < SHORTEST_BEGUN) return undefined;
+  const begun = words.slice(at).replace(/[.…]{1,3}$/, '');
+  if (at === 0 || begun.length < (isMarked ? SHORTEST_MARKED : SHORTEST_BEGUN)) return undefined;
   const readings = READINGS.filter(({ phrases }) => phrases.some((phrase) => phrase.startsWith(begun)));
   const [reading] = readings;
   if (reading === undefined) return undefined;
@@ -109,7 +113,9 @@ function readCutOff(masked: MaskedMessage): Attempt | undefined {
   return { masked, reading: { cause: reading.cause, or: [...or, ...(reading.or ?? [])] }, at };
 }
 
-const SHORTEST_BEGUN = 4;
+/** Characters of a clause with `...` behind it, and of one that may be whole, as `unknown` often is. */
+const SHORTEST_MARKED = 4;
+const SHORTEST_BEGUN = 12;
 
 /** Where the last clause begins, behind a colon or what gRPC puts before a message; 0 where there is one clause alone. */
 function endOfLead(words: string): number {

@@ -21,8 +21,8 @@ export function readTable(lines: readonly string[]): readonly Report[] | undefin
     .map((line) => reportCells(line, columns));
 }
 
-function reportRow([namespace, , reason, object, message]: readonly (string | undefined)[]): Report {
-  return toReport({ namespace, reason, object, message });
+function reportRow([namespace, seen, , object, message]: readonly (string | undefined)[]): Report {
+  return toReport({ namespace, seen, object, message });
 }
 
 /** The head of the widest table has 200 characters. */
@@ -30,9 +30,8 @@ function isHead(line: string): boolean {
   return line.length < 1000 && HEAD.test(line);
 }
 
-type Cells = Readonly<
-  Record<'namespace' | 'reason' | 'object' | 'message', string | undefined> & { last?: string; source?: string }
->;
+type Cells = Readonly<Record<'namespace' | 'seen' | 'object' | 'message', string | undefined>> &
+  Readonly<{ count?: string | undefined; source?: string | undefined }>;
 
 /** Where each column begins: kubectl aligns them, three spaces apart. */
 function readColumns(head: string): ReadonlyMap<string, readonly [start: number, end: number]> {
@@ -51,24 +50,26 @@ function reportCells(line: string, columns: ReturnType<typeof readColumns>): Rep
   if (row !== null) return reportRow(row.slice(1));
   return toReport({
     namespace: cell('NAMESPACE'),
-    reason: cell('REASON'),
+    seen: cell('LAST SEEN'),
     object: cell('OBJECT'),
     message: cell('MESSAGE') ?? line.trim(),
-    last: cell('LAST SEEN') ?? '',
-    source: cell('SOURCE') ?? '',
+    count: cell('COUNT'),
+    source: cell('SOURCE'),
   });
 }
 
-function toReport({ namespace, object = '', message = '', source = '' }: Cells): Report {
+function toReport({ namespace, seen = '', object = '', message = '', ...more }: Cells): Report {
   const slash = object.indexOf('/');
   const [kind, name] = [object.slice(0, Math.max(0, slash)), object.slice(slash + 1)];
-  const isPod = /^pod$/i.test(kind);
-  const node = /^kubelet, (\S+)$/.exec(source)?.[1];
+  const node = /^kubelet, (\S+)$/.exec(more.source ?? '')?.[1];
+  // `2m (x4 over 5m)`.
+  const count = Number(more.count ?? / \(x(\d{1,9}) over /.exec(seen)?.[1] ?? NaN);
   return {
     message,
     read: message,
     ...(namespace !== undefined && { namespace }),
-    ...(name !== '' && (isPod ? { pod: name } : { owner: `${kind}/${name}` })),
+    ...(name !== '' && (/^pod$/i.test(kind) ? { pod: name } : { owner: `${kind}/${name}` })),
     ...(node !== undefined && { node }),
+    ...(count > 0 && { count }),
   };
 }

@@ -52,7 +52,7 @@ export function formatDiagnoses(diagnosed: readonly Diagnosed[]): string {
   return ordered.map((group) => formatGroup(group)).join('\n');
 }
 
-/** Worst first: how many Pods it is that wait. */
+/** Worst first: by the number of Pods that wait. */
 function weight({ members }: Group): number {
   return new Set(members.map(({ report }) => `${report.namespace ?? ''}/${report.pod ?? ''}`)).size;
 }

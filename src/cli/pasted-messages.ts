@@ -22,11 +22,17 @@ export type Pasted = Readonly<{
 export function readPasted(text: string): Pasted {
   const plain = text.replace(/^\ufeff/, '').replaceAll(/\r\n?/g, '\n');
   const objects = readObjects(plain);
-  if (objects !== undefined) return { reports: objects.flatMap((object) => reportsOf(object)), areMessages: false };
+  if (objects !== undefined) {
+    return { reports: objects.flatMap((object) => reportsOf(object)), areMessages: objects.every(isTexts) };
+  }
   const lines = plain.split('\n').map((line) => line.slice(0, LONGEST_LINE));
   const table = readTable(lines) ?? readDescribed(lines);
   if (table !== undefined) return { reports: table.filter(isFailure), areMessages: false };
   return readLines(joinLines(lines));
+}
+
+function isTexts(value: unknown): boolean {
+  return typeof value === 'string' || (Array.isArray(value) && value.every(isTexts));
 }
 
 function isFailure({ read }: Report): boolean {

@@ -119,6 +119,40 @@ describe('what kubectl prints', () => {
     expect(await read(table.slice(table.indexOf('\n') + 1))).toMatchObject(found);
   });
 
+  test.each<[what: string, text: string, found: Readonly<Record<string, unknown>>]>([
+    [
+      'kubectl get events -o wide',
+      `LAST SEEN   TYPE      REASON   OBJECT      SUBOBJECT              SOURCE            MESSAGE                                                 FIRST SEEN   COUNT   NAME
+2m          Warning   Failed   pod/web-1   spec.containers{web}   kubelet, node-7   Failed to pull image "r.example/a:1": pull QPS exceeded   5m           4       web-1.17
+`,
+      { message: 'Failed to pull image "r.example/a:1": pull QPS exceeded', pod: 'web-1', node: 'node-7', count: 4 },
+    ],
+    [
+      'kubectl events',
+      `5s (x2 over 20s)   Warning   Failed   Pod/web-1   Failed to pull image "r.example/a:1": pull QPS exceeded\n`,
+      { pod: 'web-1', count: 2 },
+    ],
+    [
+      'kubectl describe of old versions',
+      `Name:\t\tweb-1\nNamespace:\tshop\nEvents:\n  5m\t\t2m\t\t4\tkubelet, node-7\t\tspec.containers{web}\tWarning\t\tFailed\t\tFailed to pull image "r.example/a:1": pull QPS exceeded\n`,
+      { pod: 'shop/web-1', node: 'node-7', count: 4 },
+    ],
+    [
+      'a row of kubectl describe alone',
+      '  Warning  Failed     <invalid> (x4 over <invalid>)  kubelet, node-2            Failed to pull image "r.example/a:1": pull QPS exceeded',
+      { node: 'node-2', count: 4 },
+    ],
+  ])('of %s is read', async (_what, text, found) => {
+    expect(await read(text)).toMatchObject([{ cause: 'pull-qps', ...found }]);
+  });
+
+  test('as a list of texts is read as messages', async () => {
+    expect(await read(JSON.stringify([LIMITED, 'something else']))).toMatchObject([
+      { cause: 'rate-limited' },
+      { cause: 'unknown' },
+    ]);
+  });
+
   test('of kubectl describe is read although its columns are wrapped', async () => {
     const [found, ...more] = await read(fixture('described-pod.txt'));
     expect(more).toEqual([]);
