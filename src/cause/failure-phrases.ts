@@ -120,6 +120,7 @@ export const READINGS: readonly Reading[] = [
       'container runtime is down',
       'container runtime is not running',
       'validate service connection',
+      'unknown service runtime',
       'open //./pipe/',
     ],
   },

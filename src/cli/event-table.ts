@@ -59,17 +59,28 @@ function reportCells(line: string, columns: ReturnType<typeof readColumns>): Rep
 }
 
 function toReport({ namespace, seen = '', object = '', message = '', ...more }: Cells): Report {
-  const slash = object.indexOf('/');
-  const [kind, name] = [object.slice(0, Math.max(0, slash)), object.slice(slash + 1)];
-  const node = /^kubelet, (\S+)$/.exec(more.source ?? '')?.[1];
   // `2m (x4 over 5m)`.
-  const count = Number(more.count ?? / \(x(\d{1,9}) over /.exec(seen)?.[1] ?? NaN);
+  const count = Number(more.count ?? / \(x(\d{1,9}) over /.exec(seen)?.[1]);
   return {
     message,
     read: message,
     ...(namespace !== undefined && { namespace }),
-    ...(name !== '' && (/^pod$/i.test(kind) ? { pod: name } : { owner: `${kind}/${name}` })),
-    ...(node !== undefined && { node }),
+    ...readObject(object),
+    ...readSource(more.source ?? ''),
     ...(count > 0 && { count }),
   };
+}
+
+/** `pod/web-1`. */
+function readObject(object: string): Pick<Report, 'pod' | 'owner'> {
+  const slash = object.indexOf('/');
+  if (slash < 0) return {};
+  const [kind, name] = [object.slice(0, slash), object.slice(slash + 1)];
+  return /^pod$/i.test(kind) ? { pod: name } : { owner: `${kind}/${name}` };
+}
+
+/** `kubelet, node-7`. */
+function readSource(source: string): Pick<Report, 'node'> {
+  const node = /^kubelet, (\S+)$/.exec(source)?.[1];
+  return node === undefined ? {} : { node };
 }

@@ -32,7 +32,7 @@ export function readPasted(text: string): Pasted {
 }
 
 function isTexts(value: unknown): boolean {
-  return typeof value === 'string' || (Array.isArray(value) && value.every(isTexts));
+  return typeof value === 'string' || (Array.isArray(value) && value.every((item) => typeof item === 'string'));
 }
 
 function isFailure({ read }: Report): boolean {
@@ -56,7 +56,7 @@ function readObjects(text: string): readonly unknown[] | undefined {
 /** What an object has to say: an Event or a Pod, a line of a log in JSON, or texts in a list. */
 function reportsOf(value: unknown): readonly Report[] {
   if (typeof value === 'string') return [{ message: value, read: value }];
-  if (Array.isArray(value)) return value.flatMap((item) => reportsOf(item));
+  if (Array.isArray(value)) return value.flatMap((item) => (Array.isArray(item) ? [] : reportsOf(item)));
   if (!isRecord(value)) return [];
   const reports = listReports(value);
   if (reports.length > 0 || 'kind' in value) return reports;

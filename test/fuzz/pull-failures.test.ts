@@ -1,14 +1,16 @@
+import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { diagnose, explainUnknown } from '../../src/cause/diagnosis.ts';
 import { readFailure } from '../../src/cause/read-failure.ts';
 import { READINGS } from '../../src/cause/failure-phrases.ts';
 import { diagnose as runDiagnose } from '../../src/cli/diagnose.ts';
+import { listReports } from '../../src/cause/reported-failures.ts';
 import { redactMessage } from '../../src/text/redact-message.ts';
 import { CONTAINERD } from '../cause/messages-containerd.ts';
 import { CRIO, DOCKER, KUBELET } from '../cause/messages-others.ts';
 import { capturedIo } from '../support/captured-io.ts';
-import { edited } from './edited.ts';
+import { changed, edited, oddValue } from './edited.ts';
 import { holds } from './holds.ts';
 
 const MESSAGES = [...CONTAINERD, ...CRIO, ...DOCKER, ...KUBELET].map(([message]) => message);
@@ -65,6 +67,43 @@ holds(
   }),
   1000,
 );
+
+const OBJECTS = ['events.json', 'pods.json'].map(
+  (file) => JSON.parse(readFileSync(new URL(`../fixtures/pull-failures/${file}`, import.meta.url), 'utf8')) as unknown,
+);
+
+holds(
+  'whatever Events and Pods hold, what they report is text and numbers',
+  fc.property(changed(fc.constantFrom(...OBJECTS), oddValue, 8), (object) => {
+    for (const { count, ...texts } of listReports(object)) {
+      expect(count ?? 1).toBeGreaterThan(0);
+      for (const text of Object.values(texts)) expect(typeof text).toBe('string');
+    }
+  }),
+  500,
+);
+
+const INPUTS = ['described-pod.txt', 'events-table.txt', 'journal.txt', 'events.json', 'pods.json'].map((file) =>
+  readFileSync(new URL(`../fixtures/pull-failures/${file}`, import.meta.url), 'utf8'),
+);
+
+holds(
+  'whatever is pasted, it is read without a failure',
+  fc.asyncProperty(edited(fc.constantFrom(...INPUTS), { tokens: SIGNS, span: 40, most: 6 }), async (stdin) => {
+    for (const output of ['json', 'text'] as const) {
+      const io = capturedIo({ stdin });
+      await runDiagnose(['-'], { output }, io);
+      expect(io.printed.stdout.replaceAll('\n', '')).not.toMatch(/\p{Cc}/u);
+    }
+  }),
+  200,
+);
+
+test('an input of nothing but brackets is read', async () => {
+  for (const stdin of ['['.repeat(200_000), `${'['.repeat(5000)}${']'.repeat(5000)}`, '{"items":'.repeat(5000)]) {
+    await runDiagnose(['-'], { output: 'json' }, capturedIo({ stdin }));
+  }
+});
 
 const secret = fc.stringMatching(/^[A-Za-z0-9]{12,24}$/).map((text) => `Zq9${text}x7`);
 
