@@ -21,12 +21,15 @@ const MESSAGES = {
   'platform-not-there': ({ wanted }: Platforms) =>
     `index lists ${listPlatforms(wanted, 'or')}, the platform of all eligible nodes, but its manifest is missing (not found): push the image for it again`,
   late: ({ registry, waitedMs, kind }: Readonly<{ registry: string; waitedMs: number; kind: string | undefined }>) => {
-    const silence = `registry ${registry} has not answered within ${formatSeconds(waitedMs)}`;
+    const silence = `registry ${shortenMiddle(registry, MAX_REGISTRY)} has not answered within ${formatSeconds(waitedMs)}`;
     return kind === undefined
       ? `${silence}, so this image was not checked`
       : `${silence}: if the image cannot be pulled, the result will be an Event on this ${kind}`;
   },
 };
+
+/** Characters of a registry. */
+const MAX_REGISTRY = 60;
 
 /** Characters of a few platforms. */
 const MAX_PLATFORMS = 50;

@@ -63,7 +63,7 @@ describe('what is not checked is told, and does not pass for fine', () => {
     [
       'a kind of another group that is called as one of Kubernetes is',
       holder('apps.kruise.io/v1beta1', 'StatefulSet', TEMPLATE),
-      'StatefulSet/a (apps.kruise.io/v1beta1) has images, and its kind is not known: name it in the policy',
+      'StatefulSet/a (apps.kruise.io/v1beta1) has images, but its kind is unknown: add the kind under workloads in the policy',
     ],
     [
       'a pod template in a pod',

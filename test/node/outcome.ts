@@ -105,7 +105,8 @@ export function kindsOf({ rule, cause = '' }: Readonly<{ rule: string; cause?: s
   return rule.startsWith('pull-secret') || rule.startsWith('service-account') ? ['credentials'] : [];
 }
 
-const KINDS: Readonly<Record<CauseCode, readonly CauseKind[]>> = {
+/** Of the causes that an admission can name; the others are met on nodes alone. */
+const KINDS: Readonly<Partial<Record<CauseCode, readonly CauseKind[]>>> = {
   'credentials-missing': ['credentials'],
   'anonymous-denied': ['credentials'],
   'credentials-refused': ['credentials'],

@@ -7,6 +7,7 @@ import type { ClusterNode } from '../../src/pull/facts.ts';
 import type { CandidateNodes } from '../../src/pull/nodes.ts';
 import type { PulledImage } from '../../src/pull/pod-pull.ts';
 import type { imageFits } from '../../src/rules/image-fits.ts';
+import type { imageOnNode } from '../../src/rules/image-on-node.ts';
 import type { imagePullable } from '../../src/rules/image-pullable.ts';
 import type { mirrorUsed } from '../../src/rules/mirror-used.ts';
 import type { pullSecretPresent } from '../../src/rules/pull-secret-present.ts';
@@ -192,6 +193,7 @@ export const RULE_SAMPLES = {
       { ...named, images: [HARBOR], entriesFor: [], unused: { what: 'other-data', name: 'config.json' } },
     ],
   } satisfies SamplesOf<typeof pullSecretUsable>,
+  'image-on-node': { 'on-no-node': [] } satisfies SamplesOf<typeof imageOnNode>,
   'image-pullable': {
     refused: [
       { message: 'harbor.example.com has no tag "v9" in team/app (manifest unknown): fix the tag, or push the image' },
