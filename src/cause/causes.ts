@@ -212,7 +212,7 @@ export const CAUSES = {
     name: 'token denied',
     says: ['failed to fetch oauth token'],
     message: (context) =>
-      `token service of ${endpointOf(context)} denied the user${ofSecrets(context)} (failed to fetch oauth token: 403 Forbidden): grant the user access to ${repositoryOf(context)}`,
+      `token service of ${endpointOf(context)} denied the user${ofSecrets(context)} (failed to fetch oauth token): grant the user access to ${repositoryOf(context)}`,
     remedy: ({ reference }) =>
       `The service that issues tokens for the registry denied the request, not the registry. ${adviseAccess('the user of the pull secret', reference)}`,
   },

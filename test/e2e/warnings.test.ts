@@ -25,7 +25,7 @@ test('a pod is warned about once, though two webhooks see it', async () => {
   expect(warnings).toEqual([
     `notice: Pod/once container "app": "nginx": comes from docker.io; given "${MIRROR}/library/nginx" (mirror-used)`,
     expect.stringMatching(/given "default-secret" \(pull-secret-present\)$/),
-    expect.stringMatching(/names no tag and no digest.*\(tag-explicit\)$/),
+    expect.stringMatching(/has no tag and no digest.*\(tag-explicit\)$/),
   ]);
 });
 

@@ -212,8 +212,8 @@ describe('a registry that is late', () => {
 
   test('is told of once, by a notice that says where the result will be', () => {
     expect(findLate({ waitedMs: 1500, isToldLater: true })).toEqual([
-      `notice: Deployment/web container "app": "${APP}": registry harbor.example.com ${WAITED}; if the image cannot be pulled, the result will be an Event on this Deployment (image-pullable)`,
-      `notice: Deployment/web container "app": "${quay}": registry quay.io ${WAITED}; if the image cannot be pulled, the result will be an Event on this Deployment (image-pullable)`,
+      `notice: Deployment/web container "app": "${APP}": registry harbor.example.com ${WAITED}: if the image cannot be pulled, the result will be an Event on this Deployment (image-pullable)`,
+      `notice: Deployment/web container "app": "${quay}": registry quay.io ${WAITED}: if the image cannot be pulled, the result will be an Event on this Deployment (image-pullable)`,
     ]);
   });
 

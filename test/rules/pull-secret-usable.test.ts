@@ -78,7 +78,7 @@ const CAUSES: readonly Readonly<{
     cause: 'wrong type',
     secret: { type: 'Opaque', entries: [] },
     alone: `deny has type "Opaque", which kubelet ignores, ${ANONYMOUS}: ${RECREATE}`,
-    served: `deny has type "Opaque", which kubelet ignores: ${RECREATE}`,
+    served: `warn has type "Opaque", which kubelet ignores: ${RECREATE}`,
     servedIs: 'notice',
   },
   {

@@ -283,7 +283,7 @@ describe('where tokens come from', () => {
         const { login, requests } = await meet(bearer(realm), {}, { registry: { tokenHosts } });
         for (const { url } of requests) expect(allowed).toContain(url.host);
         if (login !== undefined && 'notAsked' in login)
-          expect(describeNotAsked(login.notAsked)).toMatch(/^its tokens come from [ -~…]{10,250}$/);
+          expect(describeNotAsked(login.notAsked)).toMatch(/^its token service [ -~…]{10,250}$/);
       }),
     );
   });
