@@ -15,7 +15,7 @@ import {
 const MAX_PORT = 65_535;
 
 /** Registries that are written often enough for two letters to be swapped; each typo is a host that an attacker may own. */
-const WELL_KNOWN: ReadonlySet<string> = new Set([
+export const WELL_KNOWN: ReadonlySet<string> = new Set([
   'docker.io',
   'gcr.io',
   'ghcr.io',

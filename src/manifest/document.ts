@@ -40,7 +40,7 @@ export type LenientDocument = YamlDocument & Readonly<{ repeated?: Fault }>;
  * Errors are worded here, the parser's warnings are not for our users, and its own search for keys that are there twice takes
  * a minute for a map of a hundred thousand.
  */
-const OPTIONS = { merge: true, uniqueKeys: false, prettyErrors: false, logLevel: 'error' } as const;
+export const OPTIONS = { merge: true, uniqueKeys: false, prettyErrors: false, logLevel: 'error' } as const;
 
 /** How often anchors may be repeated, nested repetitions multiplied: many times what people write, and unfolded in a moment. */
 const MAX_ALIAS_COUNT = 10_000;

@@ -21,10 +21,15 @@ export type Manifest = Readonly<{
 
 /** Reads YAML or JSON, any number of documents of either. `List`s are taken apart. Never throws. */
 export function readManifest(text: string): Manifest {
-  // Files that were joined on Windows have a byte order mark in the middle; the parser knows no line ends of old Macs.
-  const plain = text.replaceAll(/^\ufeff/gm, '').replaceAll(/\r(?!\n)/g, '\n');
-  return joinManifests(splitText(plain).map((part) => readPart(part)));
+  return joinManifests(splitText(toPlainText(text)).map((part) => readPart(part)));
 }
+
+/** Files that were joined on Windows have a byte order mark in the middle; the parser knows no line ends of old Macs. */
+export function toPlainText(text: string): string {
+  return text.replaceAll(BYTE_ORDER_MARK, '').replaceAll(/\r(?!\n)/g, '\n');
+}
+
+export const BYTE_ORDER_MARK = /^\ufeff/gm;
 
 function joinManifests(manifests: readonly Manifest[]): Manifest {
   return {
@@ -43,8 +48,8 @@ const JSON_START = /^\s*(?:\/[/*]|\{\s*(?:["}]|\/[/*]))/;
 /** A line with `---` ends a document wherever it stands, even inside a text whose quote was never closed. */
 const YAML_BOUNDARY = /^(?=---(?:\s|$))/m;
 
-/** Cuts a text before it is parsed, so that no mistake in one document reaches the next. */
-function splitText(text: string): readonly Part[] {
+/** Cuts a plain text before it is parsed, so that no mistake in one document reaches the next. */
+export function splitText(text: string): readonly Part[] {
   let [line, column] = [0, 0];
   return text
     .split(YAML_BOUNDARY)
