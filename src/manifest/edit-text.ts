@@ -16,6 +16,7 @@ import {
   type YAMLSeq,
 } from 'yaml';
 import { MOST_VALUES_SEARCHED } from '../text/bounds.ts';
+import type { Replacement } from '../text/unified-diff.ts';
 import { OPTIONS, type Position } from './document.ts';
 import { BYTE_ORDER_MARK, splitText, toPlainText } from './read-manifests.ts';
 
@@ -26,9 +27,6 @@ import { BYTE_ORDER_MARK, splitText, toPlainText } from './read-manifests.ts';
 export type TextEdit =
   | Readonly<{ op: 'set'; place: Position; from: string; to: string }>
   | Readonly<{ op: 'append'; place: Position; key: string; names: readonly string[] }>;
-
-/** Characters of a text, and what takes their place. */
-export type Replacement = Readonly<{ start: number; end: number; text: string }>;
 
 /**
  * Why an edit is not made. `shared`: an anchor or a merge key makes the same characters count elsewhere, where no such edit is wanted.
@@ -67,16 +65,6 @@ export function editText(text: string, edits: readonly TextEdit[]): EditedText {
     else replacements.push(made);
   }
   return { replacements: replacements.map((one) => source.toRaw(one)).sort((a, b) => a.start - b.start), refused };
-}
-
-export function applyReplacements(text: string, replacements: readonly Replacement[]): string {
-  let edited = '';
-  let at = 0;
-  for (const { start, end, text: inserted } of replacements) {
-    edited += text.slice(at, start) + inserted;
-    at = end;
-  }
-  return edited + text.slice(at);
 }
 
 /** The node whose characters change, and how. */

@@ -1,0 +1,99 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { Finding } from '../engine/evaluate.ts';
+import type { Position } from '../manifest/document.ts';
+import { editText, type Refusal, type TextEdit } from '../manifest/edit-text.ts';
+import { readManifest, type Manifest } from '../manifest/read-manifests.ts';
+import { joinPointer, type Pointer } from '../text/json.ts';
+import { applyReplacements, type Replacement } from '../text/unified-diff.ts';
+import { planFixes, type Change, type FixTerms, type Plan } from './plan-fixes.ts';
+
+/** What was changed, and where it stands now. */
+export type Fixed = Position & Readonly<{ file: string; change: Change }>;
+
+/** What could have been, where it stands, and why it was not. */
+export type Unfixed = Position & Readonly<{ file: string; finding: Finding; why: string }>;
+
+/** What a text becomes. Without replacements it stays as it is. */
+export type FixedText = Readonly<{
+  text: string;
+  replacements: readonly Replacement[];
+  manifest: Manifest;
+  fixed: readonly Fixed[];
+  unfixed: readonly Unfixed[];
+}>;
+
+const REFUSED: Readonly<Record<Refusal, string>> = {
+  shared: 'an anchor or a merge key repeats this where it has to stay as it is: change it by hand',
+  template: 'this document is a template ({{ … }}): change the values that it is filled in with',
+  form: 'the way this is written is not known to --fix: change it by hand',
+};
+
+/** Each round learns of at least one more place that cannot be changed; what still changes after these is left alone. */
+const MOST_ROUNDS = 5;
+
+/**
+ * Makes the changes that are certain. The result is read again and has to hold the objects that were meant, and nothing else: a text of
+ * which that is not so stays as it is.
+ *
+ * @param text as it is in the file, with its byte order mark
+ */
+export function fixManifest(file: string, text: string, manifest: Manifest, terms: FixTerms): FixedText {
+  const { objects, errors } = manifest;
+  const blocked = objects.map(() => new Map<Pointer, string>());
+  const plan = (): readonly Plan[] => objects.map((object, at) => planFixes(object, terms, blocked[at] ?? new Map()));
+  const leave = (plans: readonly Plan[], why?: string): FixedText => {
+    const left =
+      why === undefined
+        ? []
+        : plans.map(({ changes }) => changes.flatMap(({ findings }) => findings.map((finding) => ({ finding, why }))));
+    const unfixed = plans.map(({ notFixed }, at) => [...notFixed, ...(left[at] ?? [])]);
+    return { text, replacements: [], manifest, fixed: [], unfixed: locateUnfixed(file, manifest, unfixed) };
+  };
+  for (let round = 0; round < MOST_ROUNDS; round++) {
+    const plans = plan();
+    const places = plans.flatMap(({ changes }, at) => changes.map((change) => ({ change, at })));
+    if (places.length === 0) return leave(plans);
+    const [error] = errors;
+    if (error !== undefined) return leave(plans, `this file has an error in line ${error.line}: correct that first`);
+    const edits = new Map(places.map((place) => [toEdit(place.change, manifest, place.at), place]));
+    const { replacements, refused } = editText(text, [...edits.keys()]);
+    for (const [edit, refusal] of refused) {
+      const place = edits.get(edit);
+      if (place !== undefined) blocked[place.at]?.set(place.change.at, REFUSED[refusal]);
+    }
+    if (refused.size > 0) continue;
+    const edited = applyReplacements(text, replacements);
+    const result = readManifest(edited);
+    if (!isAsPlanned(result, manifest, plans)) return leave(plans, REFUSED.form);
+    const fixed = places.map(({ change, at }) => ({ file, change, ...locateFixed(change, result, at) }));
+    return { ...leave(plans), text: edited, replacements, manifest: result, fixed };
+  }
+  return leave(plan(), REFUSED.form);
+}
+
+function toEdit(change: Change, { objects }: Manifest, at: number): TextEdit {
+  const place = objects[at]?.locate(change.at) ?? { line: 1, column: 1 };
+  return change.op === 'set'
+    ? { op: 'set', place, from: change.from, to: change.to }
+    : { op: 'append', place, key: 'imagePullSecrets', names: change.names };
+}
+
+function isAsPlanned(result: Manifest, before: Manifest, plans: readonly Plan[]): boolean {
+  return (
+    result.errors.length === 0 &&
+    result.foreign === before.foreign &&
+    result.objects.length === plans.length &&
+    result.objects.every(({ object }, at) => isDeepStrictEqual(object, plans[at]?.object))
+  );
+}
+
+function locateFixed({ at, op }: Change, { objects }: Manifest, index: number): Position {
+  const pointer = op === 'set' ? at : joinPointer(at, 'imagePullSecrets');
+  return objects[index]?.locate(pointer) ?? { line: 1, column: 1 };
+}
+
+function locateUnfixed(file: string, { objects }: Manifest, unfixed: readonly Plan['notFixed'][]): readonly Unfixed[] {
+  return objects.flatMap(({ locate }, at) =>
+    (unfixed[at] ?? []).map((one) => ({ file, ...locate(one.finding.at), ...one })),
+  );
+}

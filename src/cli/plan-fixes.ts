@@ -1,0 +1,167 @@
+import { checkObject } from '../admission/check-object.ts';
+import type { Finding } from '../engine/evaluate.ts';
+import type { Policy } from '../engine/rule.ts';
+import { isOnlyReading } from '../image/certain.ts';
+import type { ManifestObject } from '../manifest/read-manifests.ts';
+import { findPullSecret } from '../policy/policy.ts';
+import type { Facts, ServiceAccount } from '../pull/facts.ts';
+import { isRecord, joinPointer, readPointer, splitPointer, type Pointer } from '../text/json.ts';
+import { quote } from '../text/quote.ts';
+import { findKind, groupOf, type WorkloadKind } from '../workload/kinds.ts';
+import { readWorkloads } from '../workload/workload.ts';
+
+/** What manifests are fixed by. */
+export type FixTerms = Readonly<{
+  policy: Policy;
+  facts: Facts;
+  /** What the report leaves out is not touched either. */
+  isHidden: (finding: Finding, manifest: ManifestObject) => boolean;
+  /** Images that a kustomization gives another name or tag, as they are called in its `images`. */
+  replacedImages: ReadonlySet<string>;
+}>;
+
+/** A change of one object, and the findings that it is made for: another image, or pull secrets at the end of a pod spec's list. */
+export type Change = Readonly<{ at: Pointer; findings: readonly [Finding, ...Finding[]] }> &
+  (Readonly<{ op: 'set'; from: string; to: string }> | Readonly<{ op: 'append'; names: readonly string[] }>);
+
+export type NotFixed = Readonly<{ finding: Finding; why: string }>;
+
+export type Plan = Readonly<{
+  changes: readonly Change[];
+  /** What could be written, were it not for something that is said here. */
+  notFixed: readonly NotFixed[];
+  /** The object as it is after the changes. */
+  object: unknown;
+}>;
+
+/** How often an object is looked at again: a reference is mended, then taken from its mirror, which then needs its pull secret. */
+const MOST_ROUNDS = 5;
+
+/**
+ * Everything that is certain to be right for an object, round by round, until there is nothing left of it.
+ *
+ * @param blocked places that cannot be changed, and why
+ */
+export function planFixes(manifest: ManifestObject, terms: FixTerms, blocked: ReadonlyMap<Pointer, string>): Plan {
+  const kind = findKind(terms.policy.kinds, groupOf(manifest.apiVersion), manifest.kind);
+  const changes = new Map<Pointer, Change>();
+  let notFixed: readonly NotFixed[] = [];
+  let { object } = manifest;
+  if (kind === undefined) return { changes: [], notFixed, object };
+  for (let round = 0; round < MOST_ROUNDS; round++) {
+    const wished = listWishes({ ...manifest, object }, kind, terms);
+    const why = (wish: Wish): string | undefined => ('why' in wish ? wish.why : blocked.get(wish.at));
+    const wanted = wished.flatMap((wish) => ('why' in wish || blocked.has(wish.at) ? [] : [wish]));
+    notFixed = wished
+      .flatMap((wish) => wish.findings.map((finding) => ({ finding, why: why(wish) ?? '' })))
+      .filter((one) => one.why !== '');
+    // Which pull secrets are missing is known when the images are what they will be.
+    const images = wanted.filter(({ op }) => op === 'set');
+    const next = images.length > 0 ? images : wanted;
+    if (next.length === 0) break;
+    object = copy(object);
+    for (const change of next) {
+      apply(object, change);
+      changes.set(change.at, join(changes.get(change.at), change));
+    }
+  }
+  return { changes: [...changes.values()], notFixed, object };
+}
+
+/** A change, or why it is not made. */
+type Wish = Change | Readonly<{ findings: readonly [Finding, ...Finding[]]; why: string }>;
+
+function listWishes(manifest: ManifestObject, kind: WorkloadKind, terms: FixTerms): readonly Wish[] {
+  const { policy, facts, isHidden, replacedImages } = terms;
+  const { object } = manifest;
+  const checked = checkObject('manifest', { object, kind, namespace: '', policy, facts, now: Date.now() });
+  if (checked.exempt !== undefined) return [];
+  const findings = checked.decision.findings.filter((finding) => !isHidden(finding, manifest));
+  const images = findings.flatMap((finding): readonly Wish[] => {
+    const { at, value: from } = finding;
+    const to = findCertain(finding);
+    if (to === undefined || from === undefined || readPointer(object, at) !== from) return [];
+    const isReplaced = replacedImages.has(from.replace(/(?::[^/]*)?(?:@.*)?$/, ''));
+    return [isReplaced ? { findings: [finding], why: REPLACED } : { op: 'set', at, from, to, findings: [finding] }];
+  });
+  return [...images, ...listSecrets(findings, object, kind, terms)];
+}
+
+const REPLACED = 'a kustomization sets this image under images: change newName or newTag there';
+
+/** The one address that can have been meant, or that of the mirror. */
+function findCertain({ rule, messageId, value = '', suggestion, replacement, fix }: Finding): string | undefined {
+  if (rule === 'reference-valid' && messageId === 'malformed' && suggestion !== undefined) {
+    return isOnlyReading(value, suggestion) ? suggestion : undefined;
+  }
+  return rule === 'mirror-used' && fix !== undefined ? replacement : undefined;
+}
+
+/** The pull secrets that the images of each pod spec need as they are written; others may be given to what pods get instead. */
+function listSecrets(
+  findings: readonly Finding[],
+  object: unknown,
+  kind: WorkloadKind,
+  { policy, facts }: FixTerms,
+): readonly Wish[] {
+  const missing = findings.filter(({ rule, fix }) => rule === 'pull-secret-present' && fix !== undefined);
+  if (missing.length === 0) return [];
+  return readWorkloads(object, kind, '').flatMap(
+    ({ podSpec, namespace, serviceAccount, hasPullSecretList, images }): readonly Wish[] => {
+      const written = new Set(
+        images.flatMap(({ parsed, pullPolicy }) =>
+          parsed.ok && pullPolicy !== 'Never' ? [findPullSecret(policy, parsed.reference)] : [],
+        ),
+      );
+      const [first, ...others] = missing.filter(
+        ({ workload, secret }) => workload.podSpec === podSpec && written.has(secret),
+      );
+      if (first === undefined) return [];
+      const findings = [first, ...others] as const;
+      const names = findings.flatMap(({ secret }) => secret ?? []);
+      const account = facts.serviceAccounts?.find(namespace, serviceAccount);
+      if (!hasPullSecretList && account === undefined) {
+        const secrets = names.map((name) => quote(name)).join(' and ');
+        const why = `imagePullSecrets replaces the list of ServiceAccount ${quote(serviceAccount)}, which is not in the input: add ${secrets} to that list, or pass the ServiceAccount's manifest as well`;
+        return [{ findings, why }];
+      }
+      const kept = hasPullSecretList ? [] : listKept(account, names);
+      return [{ op: 'append', at: podSpec, names: [...kept, ...names], findings }];
+    },
+  );
+}
+
+/** The list of a service account, which a list in the pod spec takes the place of. */
+function listKept(account: ServiceAccount | undefined, names: readonly string[]): readonly string[] {
+  return [...new Set(account?.pullSecrets.filter((name) => name !== '' && !names.includes(name)))];
+}
+
+/** A copy in which nothing is in two places, as what an alias repeats is. */
+function copy(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map((entry) => copy(entry));
+  if (!isRecord(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, copy(member)]));
+}
+
+function apply(object: unknown, change: Change): void {
+  if (change.op === 'set') {
+    const segments = splitPointer(change.at);
+    const parent = readPointer(object, joinPointer('', ...segments.slice(0, -1)));
+    if (typeof parent === 'object' && parent !== null) Object.assign(parent, { [segments.at(-1) ?? '']: change.to });
+    return;
+  }
+  const spec = readPointer(object, change.at);
+  if (!isRecord(spec)) return;
+  const list: unknown = spec['imagePullSecrets'];
+  const added = change.names.map((name) => ({ name }));
+  Object.assign(spec, { imagePullSecrets: [...(Array.isArray(list) ? (list as readonly unknown[]) : []), ...added] });
+}
+
+function join(before: Change | undefined, change: Change): Change {
+  if (before === undefined) return change;
+  const findings = [...before.findings, ...change.findings] as const;
+  if (before.op === 'set' && change.op === 'set') return { ...change, from: before.from, findings };
+  if (before.op === 'append' && change.op === 'append')
+    return { ...change, names: [...before.names, ...change.names], findings };
+  return change;
+}

@@ -1,0 +1,63 @@
+import { randomBytes } from 'node:crypto';
+import {
+  accessSync,
+  chmodSync,
+  chownSync,
+  closeSync,
+  constants,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+
+/** The text of a file with its byte order mark, if it has one. */
+export function readWhole(file: string): string {
+  return readFileSync(file).toString('utf8');
+}
+
+/**
+ * Writes a file anew, all of it or nothing: a temporary file beside it takes its place, with its mode and owner. A link stays one, and
+ * what it leads to is written.
+ *
+ * @param before what the file has to hold still
+ * @throws Error of the system, or one that says that the file has changed
+ */
+export function replaceFile(file: string, before: string, after: string): void {
+  const path = realpathSync(file);
+  // A rename asks nobody whether the file itself may be written.
+  accessSync(path, constants.W_OK);
+  if (readWhole(path) !== before) throw new Error('it was changed meanwhile');
+  const { mode, uid, gid } = statSync(path);
+  const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}.tmp`);
+  try {
+    const descriptor = openSync(temporary, 'wx', 0o600);
+    try {
+      writeFileSync(descriptor, after);
+      fsyncSync(descriptor);
+    } finally {
+      closeSync(descriptor);
+    }
+    keepOwner(temporary, uid, gid);
+    chmodSync(temporary, mode & 0o7777);
+    renameSync(temporary, path);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
+  }
+}
+
+/** Only root may give a file away; of a file in a group of one's own that is no reason not to write it. */
+function keepOwner(file: string, uid: number, gid: number): void {
+  try {
+    const now = statSync(file);
+    if (now.uid !== uid || now.gid !== gid) chownSync(file, uid, gid);
+  } catch {
+    // It belongs to who wrote it.
+  }
+}
