@@ -3,11 +3,15 @@ import { describeCause, findFiles, readText, type FoundFile } from '../manifest/
 import { checkObject } from '../admission/check-object.ts';
 import type { Decision, Finding } from '../engine/evaluate.ts';
 import type { Policy } from '../engine/rule.ts';
-import { formatFieldPath } from '../text/json.ts';
+import { formatFieldPath, readString } from '../text/json.ts';
 import { findNoText, findUnreadImage } from '../workload/find-images.ts';
 import { findKind, groupOf, WORKLOAD_KINDS } from '../workload/kinds.ts';
 import { readName } from '../workload/workload.ts';
+import { createExceptions, type ExceptionOptions, type Exceptions } from './exceptions.ts';
+import { fixAll, STDIN, type FixMode, type FixOutcome } from './fix.ts';
+import { formatFixText, toFixJson } from './format-fix.ts';
 import { formatCheckJson, formatCheckText, type CheckResult, type Unchecked } from './format-check.ts';
+import { createIgnores, type Ignores } from './ignore-comments.ts';
 import { type ExitCode, type Io } from './io.ts';
 import { redact } from '../text/redact.ts';
 import { loadConfig } from './load-config.ts';
@@ -16,25 +20,64 @@ import { useColor } from './terminal.ts';
 import { readManifest, type Manifest, type ManifestObject } from '../manifest/read-manifests.ts';
 import type { Facts } from '../pull/facts.ts';
 
-export type CheckOptions = Readonly<{ config?: string; output: 'text' | 'json' }>;
+export type CheckOptions = Readonly<{
+  config?: string;
+  output: 'text' | 'json';
+  /** Writes what is certain into the files. */
+  fix?: boolean;
+  /** Prints what that would change, and writes nothing. */
+  diff?: boolean;
+}> &
+  ExceptionOptions;
 
 /** `pullguard check`: checks manifests with the rules of the webhook. A file that cannot be read does not hide the others. */
-export async function check(paths: readonly string[], { config, output }: CheckOptions, io: Io): Promise<ExitCode> {
+export async function check(paths: readonly string[], options: CheckOptions, io: Io): Promise<ExitCode> {
+  const { config, output } = options;
   const policy = loadConfig(config);
-  const stdin = paths.includes('-') ? [sortOut(await readStdin(io), policy)] : [];
-  const found = findFiles(paths.filter((path) => path !== '-'));
-  const sorted = [...stdin, ...found.map((file) => sortOut(readFile(file), policy))];
+  const exceptions = createExceptions(options, policy, paths);
+  const stdin = paths.includes('-') ? [await readStdin(io)] : [];
+  const found = findFiles(paths.filter((path) => path !== '-')).filter(({ file }) => !exceptions.isExcluded(file));
+  const sorted = [
+    ...stdin.map((text) => sortOut(text, policy)),
+    ...found.map((file) => sortOut(readFile(file), policy)),
+  ];
   const facts = readFacts(sorted.flatMap(({ told }) => told));
-  const result = mergeResults(sorted.map((one) => checkFile(one, { policy, facts })));
-  io.stdout.write(output === 'json' ? formatCheckJson(result) : formatCheckText(result, useColor(io)));
-  if (result.errors.length > 0) return 2;
-  return result.findings.some(({ action }) => action === 'deny') ? 1 : 0;
+  const fixing = chooseFixMode(options);
+  const fixes =
+    fixing && fixTexts([...stdin, ...found.map((file) => readFile(file))], fixing, { policy, facts }, exceptions);
+  const result = mergeResults([
+    ...(fixes?.read.map((text) => sortOut(text, policy)) ?? sorted).map((one) =>
+      exceptions.apply(checkFile(one, { policy, facts }), one.file, one.ignores),
+    ),
+    { ...NOTHING, errors: fixes?.errors ?? [] },
+  ]);
+  const shown = exceptions.finish(result);
+  const report =
+    output === 'json'
+      ? formatCheckJson(shown, fixes && toFixJson(fixes.report))
+      : `${fixes === undefined ? '' : formatFixText(fixes.report)}${formatCheckText(shown, useColor(io))}`;
+  // What is printed for another program is not to be mixed with what is for people.
+  const isPiped = fixing === 'diff' || (fixing === 'write' && stdin.length > 0);
+  if (fixes !== undefined) io.stdout.write(fixes.printed);
+  (isPiped ? io.stderr : io.stdout).write(report);
+  if (shown.errors.length > 0) return 2;
+  return shown.findings.some(({ action }) => action === 'deny') ? 1 : 0;
+}
+
+function chooseFixMode({ fix, diff }: CheckOptions): FixMode | undefined {
+  if (diff === true) return 'diff';
+  return fix === true ? 'write' : undefined;
+}
+
+function fixTexts(texts: readonly ReadText[], mode: FixMode, terms: Terms, exceptions: Exceptions): FixOutcome {
+  const read = texts.map((one) => ({ ...one, manifest: one.text === undefined ? undefined : readManifest(one.text) }));
+  return fixAll(read, mode, { ...terms, isHidden: exceptions.watch(read) });
 }
 
 type ReadText = Readonly<{ file: string; text?: string; problem?: string }>;
 
 async function readStdin(io: Io): Promise<ReadText> {
-  const file = '<stdin>';
+  const file = STDIN;
   try {
     return { file, text: await io.readStdin() };
   } catch (error) {
@@ -72,11 +115,13 @@ type SortedFile = Readonly<{
   file: string;
   workloads: readonly ManifestObject[];
   told: readonly Told[];
+  ignores: Ignores;
   said: CheckResult;
 }>;
 
 function sortOut({ file, text, problem }: ReadText, policy: Policy): SortedFile {
-  if (text === undefined) return { file, workloads: [], told: [], said: unreadable(file, problem) };
+  const ignores = createIgnores(text ?? '', policy);
+  if (text === undefined) return { file, workloads: [], told: [], ignores, said: unreadable(file, problem) };
   const { objects, foreign, errors } = readManifest(text);
   const workloads = objects.filter(
     ({ apiVersion, kind }) => findKind(policy.kinds, groupOf(apiVersion), kind) !== undefined,
@@ -88,6 +133,7 @@ function sortOut({ file, text, problem }: ReadText, policy: Policy): SortedFile 
     file,
     workloads,
     told: objects.flatMap((each) => (tellsOfCluster(each) ? [stripPlaces(each)] : [])),
+    ignores,
     said: {
       ...NOTHING,
       errors: [...errors, ...workloads.flatMap((object) => describeNoText(object, policy))].map((error) => ({
@@ -117,6 +163,9 @@ function checkFile({ file, workloads, said }: SortedFile, terms: Terms): CheckRe
       .map((finding) => ({ ...finding, file }))
       .sort((left, right) => left.line - right.line || left.column - right.column),
     skipped: mergeSkipped(checked),
+    objects: workloads.map(({ kind, object }) => ({
+      ...{ kind, namespace: readString(object, 'metadata', 'namespace'), name: redact(readName(object)) },
+    })),
   };
 }
 
@@ -181,6 +230,13 @@ function mergeResults(results: readonly CheckResult[]): CheckResult {
     },
     skipped: mergeSkipped(results),
     unchecked: results.flatMap(({ unchecked = [] }) => unchecked),
+    objects: results.flatMap(({ objects = [] }) => objects),
+    ...(results.some(({ hidden }) => hidden !== undefined) && {
+      hidden: {
+        baseline: results.reduce((total, { hidden }) => total + (hidden?.baseline ?? 0), 0),
+        ignored: results.reduce((total, { hidden }) => total + (hidden?.ignored ?? 0), 0),
+      },
+    }),
   };
 }
 

@@ -7,8 +7,8 @@ import { joinPointer, type Pointer } from '../text/json.ts';
 import { applyReplacements, type Replacement } from '../text/unified-diff.ts';
 import { planFixes, type Change, type FixTerms, type Plan } from './plan-fixes.ts';
 
-/** What was changed, and where it stands now. */
-export type Fixed = Position & Readonly<{ file: string; change: Change }>;
+/** What was changed: where it stands now, and where it stood. */
+export type Fixed = Position & Readonly<{ file: string; change: Change; before: Position }>;
 
 /** What could have been, where it stands, and why it was not. */
 export type Unfixed = Position & Readonly<{ file: string; finding: Finding; why: string }>;
@@ -65,7 +65,12 @@ export function fixManifest(file: string, text: string, manifest: Manifest, term
     const edited = applyReplacements(text, replacements);
     const result = readManifest(edited);
     if (!isAsPlanned(result, manifest, plans)) return leave(plans, REFUSED.form);
-    const fixed = places.map(({ change, at }) => ({ file, change, ...locateFixed(change, result, at) }));
+    const fixed = places
+      .map(({ change, at }) => ({
+        ...{ file, change, ...locateFixed(change, result, at) },
+        before: locateFixed(change, manifest, at),
+      }))
+      .sort((left, right) => left.line - right.line || left.column - right.column);
     return { ...leave(plans), text: edited, replacements, manifest: result, fixed };
   }
   return leave(plan(), REFUSED.form);

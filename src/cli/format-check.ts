@@ -29,6 +29,12 @@ export type CheckResult = Readonly<{
   skipped: Decision['skipped'];
   /** Objects with images that were not checked. */
   unchecked?: readonly Unchecked[];
+  /** Findings that are left out: those of the baseline, and those that a comment ignores. */
+  hidden?: Readonly<{ baseline: number; ignored: number }>;
+  /** Every workload that was in the input, exempt or not. */
+  objects?: readonly Readonly<{ kind: string; namespace: string; name: string }>[];
+  /** What is to be said besides, a sentence each. */
+  notes?: readonly string[];
 }>;
 
 /**
@@ -55,6 +61,7 @@ export function formatCheckText(result: CheckResult, color: boolean): string {
   const notes = [
     ...listUnchecked(result).map((one) => `${formatPlace(one)}: not checked: ${describeUnchecked(one)}`),
     ...listSkipped(result.skipped),
+    ...(result.notes ?? []),
   ];
   return [
     // Each remedy once: the reader of one check is usually the author of all of it.
@@ -85,9 +92,9 @@ function nameObject(workload: LocatedFinding['workload']): string {
   return `${nameSubject({ workload })}${namespace === '' ? '' : ` (namespace ${redact(namespace)})`}`;
 }
 
-/** One JSON document: `findings`, `errors`, `skipped` rules, and `summary` with the counts. */
-export function formatCheckJson(result: CheckResult): string {
-  const { errors, counts, skipped } = result;
+/** One JSON document: `findings`, `errors`, `skipped` rules, and `summary` with the counts; and what is given besides. */
+export function formatCheckJson(result: CheckResult, besides: object = {}): string {
+  const { errors, counts, skipped, hidden, notes = [] } = result;
   const unchecked = listUnchecked(result).map((one) => {
     const { file, line, column, apiVersion, kind, name, field } = one;
     const texts = { apiVersion: redact(apiVersion), kind: redact(kind), name: redact(name), field: redact(field) };
@@ -98,8 +105,9 @@ export function formatCheckJson(result: CheckResult): string {
     denied: count(result, 'deny'),
     warned: count(result, 'warn'),
     audited: count(result, 'audit'),
+    ...(hidden && { inBaseline: hidden.baseline, ignored: hidden.ignored }),
   };
-  return `${JSON.stringify({ findings: result.findings.map((finding) => toJson(finding)), errors, skipped, ...(unchecked.length > 0 && { unchecked }), summary }, null, 2)}\n`;
+  return `${JSON.stringify({ findings: result.findings.map((finding) => toJson(finding)), errors, skipped, ...(unchecked.length > 0 && { unchecked }), ...(notes.length > 0 && { notes }), ...besides, summary }, null, 2)}\n`;
 }
 
 function listUnchecked({ unchecked = [] }: CheckResult): readonly Unchecked[] {
@@ -143,6 +151,7 @@ function toJson(finding: LocatedFinding): object {
 function summarize(result: CheckResult): string {
   const { errors } = result;
   const { workloads, otherObjects, foreign } = result.counts;
+  const { baseline = 0, ignored = 0 } = result.hidden ?? {};
   const found = countMarks(result.findings.map((finding) => markFinding(finding).mark));
   const unchecked = listUnchecked(result).length;
   const rest = [
@@ -150,6 +159,8 @@ function summarize(result: CheckResult): string {
     ...(unchecked > 0 ? [`${formatCount(unchecked, 'object')} with images not checked`] : []),
     ...(otherObjects > 0 ? [`${formatCount(otherObjects, 'object')} without images skipped`] : []),
     ...(foreign > 0 ? [`${formatCount(foreign, 'document')} skipped, not Kubernetes objects`] : []),
+    ...(baseline > 0 ? [`${formatCount(baseline, 'finding')} in the baseline`] : []),
+    ...(ignored > 0 ? [`${formatCount(ignored, 'finding')} ignored`] : []),
   ];
   const checked = `${formatCount(workloads, 'workload')} checked`;
   const isFine = found === '' && workloads > 0 && errors.length === 0 && unchecked === 0;

@@ -122,11 +122,24 @@ function addCheck(program: Command, io: Io, finish: Finish): void {
     .argument('<path...>', 'files or folders; folders are searched for .yaml, .yml and .json files')
     .option('--config <file>', 'policy file (default: the built-in policy)')
     .addOption(outputOption('text', 'json'))
+    .option('--fix', 'write what is certain into the files; of standard input the fixed text is printed')
+    .addOption(new Option('--diff', 'print what --fix would change, and write nothing').conflicts('fix'))
+    .option('--baseline <file>', 'leave out the findings that are recorded in this file')
+    .option('--write-baseline <file>', 'record all findings in this file, and leave them out')
+    .option(
+      '--exclude <glob>',
+      'files and folders to leave out, such as charts or "**/test/*.yaml"; repeatable',
+      collect,
+    )
     .addHelpText('after', EXIT_CODES)
     .action(async (paths: string[], options: CheckOptions) => {
       const { check } = await import('./check.ts');
       finish(await check(paths, options, io));
     });
+}
+
+function collect(value: string, values: readonly string[] = []): readonly string[] {
+  return [...values, value];
 }
 
 function addImage(program: Command, io: Io, finish: Finish): void {

@@ -11,7 +11,10 @@ export type Skips = Readonly<{ waived: ReadonlySet<string>; problems: readonly P
 export const NO_SKIPS: Skips = { waived: new Set(), problems: [] };
 
 /** Decides what becomes of a workload's `pullguard.dev/skip: mirror-used,tag-explicit`. */
-export function resolveSkips({ skips, namespace }: Workload, { skip }: PolicySections): Skips {
+export function resolveSkips(
+  { skips, namespace }: Pick<Workload, 'skips' | 'namespace'>,
+  { skip }: Pick<PolicySections, 'skip'>,
+): Skips {
   const allowedHere = skip.namespaces.some((glob) => matchGlob(glob, namespace));
   const waived = new Set<string>();
   const problems: Problem[] = [];
