@@ -93,8 +93,9 @@ function isAsPlanned(result: Manifest, before: Manifest, plans: readonly Plan[])
 }
 
 function locateFixed({ at, op }: Change, { objects }: Manifest, index: number): Position {
-  const pointer = op === 'set' ? at : joinPointer(at, 'imagePullSecrets');
-  return objects[index]?.locate(pointer) ?? { line: 1, column: 1 };
+  const found =
+    op === 'set' ? objects[index]?.locate(at) : objects[index]?.locate(joinPointer(at, 'imagePullSecrets'), 'key');
+  return found ?? { line: 1, column: 1 };
 }
 
 function locateUnfixed(file: string, { objects }: Manifest, unfixed: readonly Plan['notFixed'][]): readonly Unfixed[] {

@@ -277,7 +277,8 @@ function findList(document: SourceDocument, offset: number, edit: Append): Targe
 function fillList({ plain }: Plain, { start, end }: Range, pair: Pair, { names }: Append): Replacement {
   const isJson = isJsonKey(pair);
   const before = plain[start - 1] === ':' && !(isJson && start < end) ? ' ' : '';
-  return { start, end, text: `${before}${formatFlowList(names, isJson)}` };
+  const after = plain[end] === '#' ? ' ' : '';
+  return { start, end, text: `${before}${formatFlowList(names, isJson)}${after}` };
 }
 
 function isJsonKey({ key }: Pair): boolean {
