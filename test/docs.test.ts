@@ -165,15 +165,14 @@ describe('samples', () => {
     }
   }
 
-  test('of the command line in the README print what they print', async () => {
-    const blocks = readBlocks('README.md');
-    const { write } = tempFolder();
-    const files = new Map(
-      blocks.flatMap(({ text }) => {
-        const name = /^# (\S+\.yaml)\n/.exec(text)?.[1];
-        return name === undefined ? [] : [[name, write(name, text)] as const];
-      }),
-    );
+  test.each(['README.md', 'docs/check.md'])('of the command line in %s print what they print', async (page) => {
+    const blocks = readBlocks(page);
+    const { path, at, write } = tempFolder();
+    const names = blocks.flatMap(({ text }) => {
+      const name = /^# (\S+\.yaml)\n/.exec(text)?.[1];
+      if (name !== undefined) write(name, text);
+      return name ?? [];
+    });
     const calls = blocks
       .filter(({ info }) => info === 'console')
       .flatMap(({ text }) => text.split(/^\$ /m))
@@ -181,12 +180,13 @@ describe('samples', () => {
     expect(calls).not.toEqual([]);
     for (const call of calls) {
       const [line = '', ...printed] = call.split('\n');
-      const argv = line.split(' ').map((word) => files.get(word) ?? word);
+      const words = line.replace(' 2>/dev/null', '').split(' ');
+      const argv = words.map((word) => (names.includes(word) || /^[\w-]+\.json$/.test(word) ? at(word) : word));
       const io = capturedIo();
       await buildProgram(io, () => undefined).parseAsync(argv);
-      const stdout = [...files].reduce((text, [name, path]) => text.replaceAll(path, name), io.printed.stdout);
-      if (UPDATES_DOCS) replaceBehind(join(ROOT, 'README.md'), `$ ${line}\n`, printed.join('\n'), stdout);
-      else expect(stdout).toBe(printed.join('\n'));
+      const named = io.printed.stdout.replaceAll(/^(--- a|\+\+\+ b)\/.*\//gm, '$1/').replaceAll(`${path}/`, '');
+      if (UPDATES_DOCS) replaceBehind(join(ROOT, page), `$ ${line}\n`, printed.join('\n'), named);
+      else expect(named).toBe(printed.join('\n'));
     }
   });
 

@@ -236,7 +236,8 @@ function setText({ plain }: Plain, { start, end }: Range, scalar: Scalar, to: st
 /** `image: |` with one line below it: without the line break at its end, which the text would have otherwise. */
 function setBlock(written: string, start: number, to: string): Replacement | Refusal {
   const [, style = '', indent = '', rest = '', content = ''] =
-    /^([|>])[+-]?(\d?)[+-]?((?:[ \t][^\n]*)?\n(?:[ \t]*\r?\n)*[ ]+)(\S[^\n]*?)[ \t]*\r?(?:\n\s*)?$/.exec(written) ?? [];
+    /^([|>])[+-]?(\d?)[+-]?((?:[ \t][^\n]*)?\r?\n(?:[ \t]*\r?\n)*[ ]+)(\S[^\n]*?)[ \t]*\r?(?:\n\s*)?$/.exec(written) ??
+    [];
   if (content === '') return 'form';
   const end = start + written.lastIndexOf(content) + content.length;
   return { start, end, text: `${style}${indent}-${rest}${to}` };

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { editText, type TextEdit } from '../../src/manifest/edit-text.ts';
 import { readManifest } from '../../src/manifest/read-manifests.ts';
-import { joinPointer, readPath, readPointer, readString } from '../../src/text/json.ts';
+import { joinPointer, readPath, readPointer } from '../../src/text/json.ts';
 import { applyReplacements } from '../../src/text/unified-diff.ts';
 
 /** Sets `BAD` to `good:1` in all containers, and names a pull secret, in every pod of a text. */
