@@ -52,7 +52,7 @@ describe('--fix', () => {
     expect(stdout).toBe(
       `a.yaml:11:3: fixed: Pod/web: added imagePullSecrets "team" and "default-secret", which container "app" needs (pull-secret-present)
 a.yaml:15:12: fixed: Pod/web container "app": replaced "NGINX:1" with "${HUB}/nginx:1" (reference-valid, mirror-used)
-1 workload checked: 0 to be denied, 0 to be warned about; skipped 1 without images
+1 workload checked: no problems found; 1 object without images skipped
 `,
     );
     expect(code).toBe(0);
