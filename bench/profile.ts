@@ -5,9 +5,11 @@
  *     npm run bench -- --profile       of all samples
  *     npm run bench -- --profile 50    of those whose name has "50" in it
  */
-import { mkdirSync, writeFileSync } from 'node:fs';
-import type { Profiler } from 'node:inspector';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import type { Profiler, Runtime } from 'node:inspector';
+import { SourceMap, type SourceMapPayload } from 'node:module';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { applyLoad, CONNECTIONS } from './load.ts';
 import { ROOT, startPullguard } from './processes.ts';
 import { readSamples } from './reviews.ts';
@@ -39,9 +41,10 @@ function print({ nodes, samples = [], timeDeltas = [] }: Profiler.Profile, reque
   for (const [at, id] of samples.entries()) {
     const frame = byId.get(id);
     if (frame === undefined || frame.functionName === '(idle)') continue;
-    const place = placeOf(frame.url);
+    const { source, line } = findSource(frame);
+    const place = placeOf(source);
     const share = (timeDeltas[at] ?? 0) / requests;
-    const title = `${frame.functionName || '(anonymous)'} ${place}:${frame.lineNumber + 1}`;
+    const title = `${frame.functionName || '(anonymous)'} ${place}:${line + 1}`;
     places.set(folderOf(place), (places.get(folderOf(place)) ?? 0) + share);
     functions.set(title, (functions.get(title) ?? 0) + share);
   }
@@ -55,11 +58,26 @@ function printLargest(all: ReadonlyMap<string, number>, most: number): void {
   console.log();
 }
 
-/** `rules/mirror-used.js` of ours, the package of others; Node's own as they are, and V8 for what is no script. */
-function placeOf(url: string): string {
-  const [, ours] = /\/dist\/(.*)$/.exec(url) ?? [];
-  const [, theirs] = /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(url) ?? [];
-  return theirs ?? ours ?? (url || 'V8 and native code');
+const maps = new Map<string, SourceMap>();
+
+/** Where a function of `dist/` was written, by the source map beside it. */
+function findSource({ url, lineNumber, columnNumber }: Runtime.CallFrame): { source: string; line: number } {
+  if (!url.includes('/dist/')) return { source: url, line: lineNumber };
+  const read = (): SourceMap =>
+    new SourceMap(JSON.parse(readFileSync(`${fileURLToPath(url)}.map`, 'utf8')) as SourceMapPayload);
+  const map = maps.get(url) ?? read();
+  maps.set(url, map);
+  const entry = map.findEntry(lineNumber, columnNumber);
+  return 'originalSource' in entry
+    ? { source: entry.originalSource, line: entry.originalLine }
+    : { source: url, line: lineNumber };
+}
+
+/** `rules/mirror-used.ts` of ours, the package of others; Node's own as they are, and V8 for what is no script. */
+function placeOf(source: string): string {
+  const [, theirs] = /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(source) ?? [];
+  const [, ours] = /\/(?:src|dist)\/(.*)$/.exec(source) ?? [];
+  return theirs ?? ours ?? (source || 'V8 and native code');
 }
 
 function folderOf(place: string): string {

@@ -36,6 +36,8 @@ const PURE = ['engine/evaluate.ts', 'admission/admit.ts', 'admission/response.ts
 
 /** Where packages may be loaded. */
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {
+  // Our own, for the version.
+  '../package.json': ['cli/program.ts'],
   '@kubernetes/client-node': ['cluster'],
   ajv: ['policy'],
   commander: ['cli/options.ts', 'cli/program.ts', 'main.ts'],
@@ -193,7 +195,7 @@ function describeDirection({ from, to }: Import): readonly string[] {
 
 function describePackage({ from, to, mode }: Import): readonly string[] {
   if (to.endsWith('.ts') || to.startsWith('node:') || mode === 'type' || from === 'index.ts') return [];
-  const places = PACKAGES[nameOfPackage(to)] ?? [];
+  const places = PACKAGES[to] ?? PACKAGES[nameOfPackage(to)] ?? [];
   if (places.some((place) => from === place || folderOf(from) === place)) return [];
   return [
     `src/${from} imports ${to}, which is for ${places.join(', ') || 'nobody yet'}: import the type alone, call what is there already, or give the package a line in PACKAGES and in docs/decisions/0008-dependencies.md`,

@@ -132,15 +132,19 @@ describe('in a pipe', () => {
 describe('what a command does not need is not loaded', () => {
   const SERVER_ONLY = ['node-forge', 'pino', 'prom-client', '@kubernetes/client-node'];
 
-  /** The packages of which a run loaded any file, by what V8 saw. */
+  /** The packages of which a run loaded anything: of each file that V8 saw, its source map says what is in it. */
   async function packagesOf(args: readonly string[]): Promise<ReadonlySet<string>> {
     const { path } = tempFolder();
     await run(args, pod('nginx'), { env: { ...process.env, NODE_V8_COVERAGE: path } });
     const urls = readdirSync(path).flatMap((name) => {
       const { result } = JSON.parse(readFileSync(join(path, name), 'utf8')) as { result: { url: string }[] };
-      return result.map(({ url }) => url);
+      return result.map(({ url }) => url).filter((url) => url.startsWith('file:'));
     });
-    return new Set(urls.flatMap((url) => /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(url)?.[1] ?? []));
+    const sources = urls.flatMap((url) => {
+      const map = JSON.parse(readFileSync(`${fileURLToPath(url)}.map`, 'utf8')) as { sources: string[] };
+      return map.sources;
+    });
+    return new Set(sources.flatMap((source) => /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(source)?.[1] ?? []));
   }
 
   test.each([['check -'], ['image nginx'], ['rules']])('%s does not wait for a web server', async (args) => {

@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { Command, Option } from 'commander';
+import packageJson from '../../package.json' with { type: 'json' };
 import type { CertsOptions } from './certs.ts';
 import type { CheckOptions } from './check.ts';
 import type { DiagnoseOptions } from './diagnose.ts';
@@ -27,7 +27,7 @@ export function buildProgram(io: Io, finish: Finish): Command {
     .description(
       'Prevents image pull failures in Kubernetes: an admission webhook, and the same checks on the command line.',
     )
-    .version(readVersion())
+    .version(packageJson.version)
     .configureOutput({
       writeOut: (text) => io.stdout.write(text),
       writeErr: (text) => io.stderr.write(text),
@@ -226,11 +226,4 @@ function addScan(program: Command, io: Io, finish: Finish): void {
       const { scan } = await import('./scan.ts');
       finish(await scan(options, io));
     });
-}
-
-function readVersion(): string {
-  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
-    version: string;
-  };
-  return version;
 }

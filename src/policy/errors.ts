@@ -1,4 +1,3 @@
-import type { ErrorObject } from 'ajv';
 import leven from 'leven';
 import type { Position } from '../manifest/document.ts';
 import { joinPointer, readPath, readString, type Pointer } from '../text/json.ts';
@@ -29,8 +28,18 @@ export class PolicyError extends Error {
 /** What is wrong, where; with `key`, it is the member's key that is wrong and not its value. */
 export type SchemaProblem = Readonly<{ pointer: Pointer; part?: 'key'; message: string }>;
 
-/** What we read of what ajv says; with `verbose` it brings the schema and the value along. */
-type SchemaError = Pick<ErrorObject, 'keyword' | 'instancePath' | 'params' | 'message' | 'data' | 'parentSchema'>;
+/**
+ * What we read of ajv's `ErrorObject`; with `verbose` it brings the schema and the value along. Not named by ajv's type: that would
+ * be in the types of the library, which comes without ajv.
+ */
+type SchemaError = Readonly<{
+  keyword: string;
+  instancePath: string;
+  params: Readonly<Record<string, unknown>>;
+  message?: string | undefined;
+  data?: unknown;
+  parentSchema?: object | undefined;
+}>;
 
 /** Says in words what ajv found. Undefined for errors that only say that another error made a branch fail. */
 export function describeSchemaError(error: SchemaError): SchemaProblem | undefined {

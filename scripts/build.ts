@@ -1,0 +1,85 @@
+/**
+ * Writes `dist/`: the program and the library with every package that they load, so that an installation needs no
+ * `node_modules`, and the library's types. docs/decisions/0032-bundle.md says why.
+ *
+ * A command stays a file of its own, in `chunks/`, and is loaded when it is called. That folder lies as deep in `dist/` as the
+ * folders of `src/` do, so `new URL('../../docs/rules/…', import.meta.url)` and `./judge-worker.js` mean the same in both.
+ */
+import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { isBuiltin } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build, type Plugin } from 'esbuild';
+import { listPackages, writeLicences } from './licences.ts';
+import { listTypes } from './types.ts';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const OUT = join(ROOT, 'dist');
+
+/**
+ * client-node is taken for free of side effects, which it is and does not say: all that is used of it is its kubeconfigs, and
+ * without this the models of the whole API come along, 0.9 MB and 5 MB of memory.
+ */
+const onlyWhatIsUsed: Plugin = {
+  name: 'only-what-is-used',
+  setup(builder) {
+    builder.onResolve({ filter: /./ }, async ({ path, pluginData, ...from }) => {
+      const isOfClient = path.startsWith('@kubernetes/client-node') || from.importer.includes('/client-node/dist/');
+      if (!isOfClient || pluginData === onlyWhatIsUsed) return undefined;
+      const { kind, importer, resolveDir } = from;
+      const resolved = await builder.resolve(path, { kind, importer, resolveDir, pluginData: onlyWhatIsUsed });
+      return resolved.external ? resolved : { ...resolved, sideEffects: false };
+    });
+  },
+};
+
+/** What node-fetch and debug try to load, and do without. */
+const OPTIONAL: ReadonlySet<string> = new Set(['encoding', 'supports-color']);
+
+rmSync(OUT, { recursive: true, force: true });
+const { metafile } = await build({
+  absWorkingDir: ROOT,
+  entryPoints: { main: 'src/main.ts', index: 'src/index.ts', 'chunks/judge-worker': 'src/serve/judge-worker.ts' },
+  outdir: OUT,
+  chunkNames: 'chunks/[name]-[hash]',
+  bundle: true,
+  splitting: true,
+  format: 'esm',
+  platform: 'node',
+  target: `node${oldestNode()}`,
+  // Names are kept: a stack trace tells something even where source maps are not read.
+  minifyWhitespace: true,
+  minifySyntax: true,
+  sourcemap: 'linked',
+  sourcesContent: false,
+  // All of them are in THIRD-PARTY-LICENSES.txt.
+  legalComments: 'none',
+  // node-fetch takes URL from Node.js and loads this one, 0.35 MB, for Node.js 6.
+  alias: { 'whatwg-url': 'node:url' },
+  plugins: [onlyWhatIsUsed],
+  // Packages in CommonJS ask for Node's own modules with it.
+  banner: { js: "import{createRequire as requireOf}from'node:module';const require=requireOf(import.meta.url);" },
+  metafile: true,
+  logLevel: 'warning',
+});
+
+const outside = Object.values(metafile.outputs)
+  .flatMap(({ imports }) => imports)
+  .flatMap(({ external, path }) => (external === true && !isBuiltin(path) && !OPTIONAL.has(path) ? [path] : []));
+if (outside.length > 0) throw new Error(`not in the bundle, and not of Node.js: ${outside.join(', ')}`);
+
+const packages = listPackages(metafile, ROOT);
+writeFileSync(join(OUT, 'THIRD-PARTY-LICENSES.txt'), writeLicences(packages));
+for (const [name, text] of listTypes(ROOT)) {
+  mkdirSync(dirname(join(OUT, name)), { recursive: true });
+  writeFileSync(join(OUT, name), text);
+}
+const files = Object.keys(metafile.outputs);
+const bytes = files.reduce((sum, file) => sum + statSync(join(ROOT, file)).size, 0);
+console.log(`dist/: ${files.length} files, ${(bytes / 1e6).toFixed(1)} MB, ${packages.length} packages in them`);
+
+/** The lowest version that package.json allows. */
+function oldestNode(): string {
+  const { engines } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { engines: { node: string } };
+  return engines.node.replace('>=', '');
+}
