@@ -1,40 +1,46 @@
 # docker build -t pullguard:0.1.0 .
 #
-# The base image by another address, such as that of a mirror:
-# docker build --build-arg NODE_IMAGE=swr.eu-de.otc.t-systems.com/dockerhub/library/node:24-trixie-slim .
+# The base images by other addresses, such as those of a mirror:
+# docker build --build-arg BUILD_IMAGE=mirror.example.com/library/node:24-trixie-slim \
+#   --build-arg NODE_IMAGE=mirror.example.com/distroless/nodejs24-debian13:nonroot .
+#
+# Long-term support releases, pinned to their major version: rebuilding brings the fixes of that line and nothing else. For an image
+# that can be built again bit by bit, name the base by its digest: --build-arg NODE_IMAGE=…@sha256:…
+ARG BUILD_IMAGE=node:24-trixie-slim
+# Node.js and the libraries that it needs: no shell, no npm, no package manager.
+ARG NODE_IMAGE=gcr.io/distroless/nodejs24-debian13:nonroot
 
-# A long-term support release, pinned to its major version: rebuilding brings the fixes of that line and nothing else.
-ARG NODE_IMAGE=node:24-trixie-slim
-
-FROM ${NODE_IMAGE} AS build
+# On the machine's own architecture: what is built is the same for all.
+FROM --platform=${BUILDPLATFORM:-linux/amd64} ${BUILD_IMAGE} AS build
 WORKDIR /app
 # Before the sources: npm runs again only when a dependency changes.
 COPY package.json package-lock.json ./
 # No package needs its install scripts, so none is run.
 RUN npm ci --ignore-scripts
-COPY tsconfig.json tsconfig.build.json ./
+COPY tsconfig.json ./
+COPY scripts ./scripts
 COPY src ./src
 RUN npm run build
 
-FROM ${NODE_IMAGE} AS dependencies
-WORKDIR /app
-COPY package.json package-lock.json ./
-RUN npm ci --omit=dev --ignore-scripts
-
 FROM ${NODE_IMAGE}
-# express, for one, shows no stack traces then.
+# Given by a release; what is not given says so.
+ARG VERSION=0.1.0
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="pullguard" \
+  org.opencontainers.image.description="Kubernetes admission webhook that prevents image pull failures at apply time" \
+  org.opencontainers.image.licenses="Apache-2.0" \
+  org.opencontainers.image.version="${VERSION}" \
+  org.opencontainers.image.revision="${REVISION}"
 ENV NODE_ENV=production
-WORKDIR /app
-# What changes least comes first.
-COPY --from=dependencies /app/node_modules ./node_modules
-COPY LICENSE package.json ./
+COPY LICENSE package.json /app/
 # `pullguard rules ID` prints them.
-COPY docs/rules ./docs/rules
-COPY --from=build /app/dist ./dist
+COPY docs/rules /app/docs/rules
+COPY --from=build /app/dist /app/dist
 # A number, as kubelet cannot tell of a name whether it is root. Everything above belongs to root: nothing here can be
 # written by the process.
 USER 65532:65532
 # The webhook over TLS, and health and metrics in plain HTTP; kubelet looks at those, so there is no check in here.
 EXPOSE 8443 8080
-ENTRYPOINT ["node", "dist/main.js"]
+# An absolute path, as a pipeline mounts its files where it likes: docker run --rm -v "$PWD:/work" -w /work pullguard:0.1.0 check .
+ENTRYPOINT ["/nodejs/bin/node", "--enable-source-maps", "/app/dist/main.js"]
 CMD ["serve"]

@@ -1,59 +1,67 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { readDockerfile } from '../../scripts/dockerfile.ts';
 import { objects, podOf, readText, ROOT } from './manifests.ts';
 
 const { containers, securityContext } = podOf(objects);
 const container = containers[0]!;
-const dockerfile = readDockerfile();
-const final = dockerfile.stages.at(-1)!;
+const stages = readDockerfile(readText('Dockerfile'));
+const final = stages.at(-1)!;
 
 test('the image runs `serve`, as process 1, so that SIGTERM reaches it', () => {
-  expect(valueOf(final, 'ENTRYPOINT')).toBe('["node", "dist/main.js"]');
-  expect(valueOf(final, 'CMD')).toBe('["serve"]');
-  expect(existsSync(join(ROOT, 'src/main.ts'))).toBe(true);
+  expect(final.entrypoint).toEqual(['/nodejs/bin/node', '--enable-source-maps', '/app/dist/main.js']);
+  expect(final.command).toEqual(['serve']);
 });
 
 test('it runs as the user that the Deployment asks for, by number: kubelet cannot tell that a name is not root', () => {
   const { runAsUser, runAsGroup } = securityContext;
-  expect(valueOf(final, 'USER')).toBe(`${runAsUser}:${runAsGroup}`);
+  expect(final.user).toBe(`${runAsUser}:${runAsGroup}`);
 });
 
-test('it has a Node.js that package.json allows, pinned to its major version', () => {
-  const [, major] = /^NODE_IMAGE=node:(\d+)-/.exec(dockerfile.args[0] ?? '') ?? [];
-  const { engines } = readPackage();
-  const [, floor] = /^>=(\d+)/.exec(engines.node) ?? [];
-  // Odd versions are never supported for long.
-  expect([Number(major) > Number(floor), Number(major) % 2]).toEqual([true, 0]);
-  expect(new Set(dockerfile.stages.map(({ from }) => from))).toEqual(new Set(['${NODE_IMAGE}']));
-});
-
-test('it holds production dependencies only', () => {
-  const [, stage = ''] = /--from=(\w+) \/app\/node_modules /.exec(final.lines.join('\n')) ?? [];
-  const install = dockerfile.stages.find(({ name }) => name === stage)!.lines;
-  expect(install.filter((line) => line.startsWith('RUN npm'))).toEqual(['RUN npm ci --omit=dev --ignore-scripts']);
-});
-
-test('it installs dependencies before it copies the sources: otherwise each change of a line downloads them again', () => {
-  for (const { lines } of dockerfile.stages) {
-    const install = lines.findIndex((line) => line.startsWith('RUN npm ci'));
-    expect(lines.slice(0, Math.max(install, 0)).filter((line) => /^COPY (?!package)/.test(line))).toEqual([]);
+test('it is built and run with a Node.js that package.json allows, pinned to its major version', () => {
+  const [, floor] = /^>=(\d+)/.exec(readPackage().engines.node) ?? [];
+  for (const { base } of stages) {
+    const [, major] = /\/?node(?:js|:)(\d+)-/.exec(base) ?? [];
+    // Odd versions are never supported for long.
+    expect([base, Number(major) > Number(floor), Number(major) % 2]).toEqual([base, true, 0]);
   }
 });
 
+test('it has the version of package.json', () => {
+  const { version } = readPackage();
+  expect(final.args['VERSION']).toBe(version);
+  expect(final.labels['org.opencontainers.image.version']).toBe(version);
+});
+
+test('nothing is run in it, as it has no shell, and no packages are put into it', () => {
+  expect(final.runs).toEqual([]);
+  expect(final.copies.flatMap(({ sources }) => sources)).toEqual([
+    'LICENSE',
+    'package.json',
+    'docs/rules',
+    '/app/dist',
+  ]);
+});
+
+test('it installs dependencies before it copies the sources: otherwise each change of a line downloads them again', () => {
+  const { instructions } = stages[0]!;
+  expect(instructions).toEqual(['FROM', 'WORKDIR', 'COPY', 'RUN', 'COPY', 'COPY', 'COPY', 'RUN']);
+  expect(stages[0]!.runs).toEqual(['npm ci --ignore-scripts', 'npm run build']);
+});
+
 test('it leaves health to kubelet', () => {
-  expect(dockerfile.stages.flatMap(({ lines }) => lines).filter((line) => line.startsWith('HEALTHCHECK'))).toEqual([]);
+  expect(final.instructions).not.toContain('HEALTHCHECK');
 });
 
 test('it opens the ports of the Deployment', () => {
-  expect(valueOf(final, 'EXPOSE')).toBe(container.ports.map(({ containerPort }) => containerPort).join(' '));
+  expect(final.ports).toEqual(container.ports.map(({ containerPort }) => String(containerPort)));
 });
 
 test('it is built from what .dockerignore lets through, which is that and nothing else: no key, no node_modules', () => {
-  const copied = dockerfile.stages
-    .flatMap(({ lines }) => lines)
-    .filter((line) => line.startsWith('COPY ') && !line.includes('--from='))
-    .flatMap((line) => line.split(' ').slice(1, -1));
+  const copied = stages
+    .flatMap(({ copies }) => copies)
+    .flatMap(({ from, sources }) => (from === undefined ? sources : []));
   const patterns = readText('.dockerignore')
     .split('\n')
     .filter((line) => line !== '' && !line.startsWith('#'));
@@ -66,28 +74,6 @@ test('it has the tag of this version in the Deployment', () => {
   expect(container.image).toBe(`pullguard:${readPackage().version}`);
 });
 
-type Stage = Readonly<{ from: string; name: string; lines: readonly string[] }>;
-
 function readPackage(): Readonly<{ version: string; engines: Readonly<{ node: string }> }> {
   return JSON.parse(readText('package.json')) as ReturnType<typeof readPackage>;
-}
-
-function readDockerfile(): Readonly<{ args: readonly string[]; stages: readonly Stage[] }> {
-  const lines = readText('Dockerfile')
-    .replaceAll('\\\n', ' ')
-    .split('\n')
-    .filter((line) => line !== '' && !line.startsWith('#'));
-  const starts = lines.flatMap((line, at) => (line.startsWith('FROM ') ? [at] : []));
-  return {
-    args: lines.filter((line) => line.startsWith('ARG ')).map((line) => line.slice('ARG '.length)),
-    stages: starts.map((start, at) => {
-      const [, from = '', , name = ''] = lines[start]!.split(' ');
-      return { from, name, lines: lines.slice(start + 1, starts[at + 1]) };
-    }),
-  };
-}
-
-function valueOf({ lines }: Stage, instruction: string): string | undefined {
-  const values = lines.filter((line) => line.startsWith(`${instruction} `));
-  return values.length === 1 ? values[0]!.slice(instruction.length + 1) : undefined;
 }
