@@ -1,7 +1,7 @@
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  { ignores: ['dist/', 'certs/', 'coverage/', 'eslint.config.js'] },
+  { ignores: ['charts/', 'dist/', 'certs/', 'coverage/', 'eslint.config.js'] },
   tseslint.configs.strictTypeChecked,
   tseslint.configs.stylisticTypeChecked,
   {
