@@ -105,7 +105,7 @@ console.log(problem, PolicyError.name);
   const flags = ['--strict', '--module', 'nodenext', '--target', 'es2023', 'program.ts'];
   expect(run(join(ROOT, 'node_modules/.bin/tsc'), flags)).toEqual({ code: 0, output: '' });
   expect(run('node', ['program.js'])).toEqual({ code: 0, output: 'nginx:1.25 PolicyError\n' });
-});
+}, 120_000);
 
 test('the licence of everything that is in it travels along, by name and version', () => {
   const licences = readFileSync(join(installed, 'dist/THIRD-PARTY-LICENSES.txt'), 'utf8');
