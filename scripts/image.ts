@@ -25,7 +25,14 @@ const stage = readDockerfile(readFileSync(join(ROOT, 'Dockerfile'), 'utf8')).at(
 if (stage === undefined) throw new Error('the Dockerfile has no stage');
 
 mkdirSync(join(out, 'blobs/sha256'), { recursive: true });
-const layers = [addLayer((folder) => copyBase(folder, node)), addLayer((folder) => copyFiles(folder, stage))];
+const layers = [
+  addLayer((folder) => {
+    copyBase(folder, node);
+  }),
+  addLayer((folder) => {
+    copyFiles(folder, stage);
+  }),
+];
 const config = addBlob('application/vnd.oci.image.config.v1+json', JSON.stringify(toConfig(stage, layers)));
 const manifest = addBlob(
   'application/vnd.oci.image.manifest.v1+json',

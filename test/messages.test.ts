@@ -43,7 +43,7 @@ describe('the catalogue of messages', () => {
 
   test('of a rule is within what the API server shows of a warning, beside a usual name and the id of the rule', () => {
     const cut = RULES.flatMap(({ id }) => {
-      const room = 256 - `Deployment/shop: ${` (${id})`}`.length;
+      const room = 256 - `Deployment/shop:  (${id})`.length;
       return ENTRIES.filter(
         (entry) => entry.kind === 'message' && entry.id.startsWith(`${id} `) && entry.text.length > room,
       );

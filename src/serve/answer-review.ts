@@ -120,9 +120,16 @@ export function createAnswerReview(options: ReviewOptions, send: Send): AnswerRe
       finish(call, { request, started, bytes, waited }, last);
       if (later !== undefined) lateReviews.wait(lateReview, last, later);
     };
-    if (!(decided instanceof Promise)) return conclude(decided, false);
+    if (!(decided instanceof Promise)) {
+      conclude(decided, false);
+      return;
+    }
     waitingBytes += bytes;
-    return decided.finally(() => (waitingBytes -= bytes)).then((last) => conclude(last, true));
+    return decided
+      .finally(() => (waitingBytes -= bytes))
+      .then((last) => {
+        conclude(last, true);
+      });
   }
 
   /** People read that a registry is late; a controller does not. */

@@ -164,7 +164,11 @@ a.yaml:15:12: fixed: Pod/web container "app": replaced "NGINX:1" with "${HUB}/ng
 describe('--diff', () => {
   const files = {
     'a.yaml': `${account('default')}${pod('NGINX:1')}`,
-    'dir/b.json': `${JSON.stringify({ apiVersion: 'v1', kind: 'Pod', spec: { containers: [{ image: 'redis' }] } }, null, 2)}`,
+    'dir/b.json': JSON.stringify(
+      { apiVersion: 'v1', kind: 'Pod', spec: { containers: [{ image: 'redis' }] } },
+      null,
+      2,
+    ),
   };
 
   test('writes nothing, and exits as without it', async () => {

@@ -164,7 +164,7 @@ describe('a registry that does not behave', () => {
     const hanging = await serve(() => undefined);
     const config = writePolicy(hanging.host, { plainHttp: true }, '300ms');
     const { code, stdout } = await probe([`${hanging.host}/app:1`, `${hanging.host}/app:2`], { config });
-    expect(stdout.match(/^ {2}pullable {4}no: .* is unreachable from pullguard \(i/o timeout\)/gm)).toHaveLength(2);
+    expect(stdout.match(/^ {2}pullable {4}no: .* is unreachable from pullguard \(i\/o timeout\)/gm)).toHaveLength(2);
     expect(code).toBe(1);
   });
 

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { writeKubeconfig } from './control-plane.ts';
 import { useCluster } from './fixture.ts';
-import { isReady } from './in-cluster.ts';
+import { isReady } from './install.ts';
 import { make } from './objects.ts';
 import { minimalEnv, waitFor } from './processes.ts';
 import { startPullguard, type Pullguard } from './pullguard-process.ts';

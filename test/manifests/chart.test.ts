@@ -130,7 +130,7 @@ describe.runIf(HELM)('rendered by helm', () => {
     ['my-pullguard', 'default', 'my-pullguard'],
     // Numbers to YAML.
     ['007', '1e3', '007-pullguard'],
-    ['r'.repeat(53), 'n'.repeat(63), `${'r'.repeat(46)}`],
+    ['r'.repeat(53), 'n'.repeat(63), 'r'.repeat(46)],
   ])('as %s in %s everything is named for it and finds each other', (release, namespace, name) => {
     const { objects } = render({}, release, namespace);
     const flags = readFlags(podOf(objects));
