@@ -3,6 +3,7 @@ import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { stringify } from 'yaml';
+import { CAUSES } from '../src/cause/causes.ts';
 import { buildProgram } from '../src/cli/program.ts';
 import { loadPolicy } from '../src/rules/policy.ts';
 import { PolicyError } from '../src/policy/errors.ts';
@@ -52,14 +53,16 @@ test('there are pages to look at', () => {
 });
 
 describe('links', () => {
-  /** As GitHub names the headings of a page. */
+  /** As GitHub names the headings of a page, and what the page names itself. */
   function listAnchors(page: string): readonly string[] {
-    return [...readProse(page).matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) =>
+    const prose = readProse(page);
+    const slugs = [...prose.matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) =>
       heading
         .toLowerCase()
         .replaceAll(/[^\p{L}\p{N} _-]/gu, '')
         .replaceAll(' ', '-'),
     );
+    return [...slugs, ...[...prose.matchAll(/^<a id="([a-z\d-]+)"><\/a>$/gm)].map(([, id = '']) => id)];
   }
 
   test.each(PAGES)('of %s lead somewhere', (page) => {
@@ -73,6 +76,14 @@ describe('links', () => {
         return !existsSync(join(ROOT, file)) || (anchor !== undefined && !listAnchors(file).includes(anchor));
       });
     expect(broken).toEqual([]);
+  });
+
+  test('that `pullguard diagnose` prints, docs/causes.md#CODE, lead to the section of the cause', () => {
+    const sections = [...read('docs/causes.md').matchAll(/^<a id="([^"]*)"><\/a>\n\n## (\S+): /gm)];
+    expect(sections.map(([, id, code]) => [id, code])).toEqual(
+      expect.arrayContaining(Object.keys(CAUSES).map((code) => [code, code])),
+    );
+    expect(listAnchors('docs/causes.md')).toEqual(expect.arrayContaining(Object.keys(CAUSES)));
   });
 });
 
