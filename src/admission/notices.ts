@@ -22,18 +22,18 @@ type InvolvedObject = Readonly<{
 export type Notice = Readonly<{ involved: InvolvedObject; outcome: NoticeOutcome; rule: string; message: string }>;
 
 /**
- * What an admission has to tell: for each rule that denied the object or fixed it, one notice. What is only warned of or
- * noted has been told elsewhere, and a dry run changed nothing.
+ * What an admission reports: for each rule that denied or fixed the object, one notice. Warnings and notes are in the response
+ * already, and a dry run changed nothing.
  */
 export function readNotices(request: AdmissionRequest, { findings }: Pick<Admission, 'findings'>): readonly Notice[] {
   if (findings.length === 0 || request.dryRun) return NONE;
   const groups = groupFindings(findings, ({ action, fixed }) =>
     action === 'deny' ? 'denied' : fixed === 'now' ? 'fixed' : undefined,
   );
-  return groups.size === 0 ? NONE : writeNotices(request, identify(request, 'judged'), groups);
+  return groups.size === 0 ? NONE : writeNotices(request, identify(request, 'requested'), groups);
 }
 
-/** What was found too late for the answer, one notice a rule: people have not been told of it elsewhere. */
+/** What was found too late for the response, one notice per rule: it is reported nowhere else. */
 export function readLateNotices(request: AdmissionRequest, findings: readonly Finding[]): readonly Notice[] {
   const groups = groupFindings(findings, () => 'late');
   return writeNotices(request, identify(request, 'admitted'), groups);
@@ -78,8 +78,8 @@ function groupFindings(
   return groups;
 }
 
-/** `judged`: the object may never exist as it is in the request; `admitted`: it is there. */
-type Stage = 'judged' | 'admitted';
+/** `requested`: the object may never exist as it is in the request; `admitted`: it is there. */
+type Stage = 'requested' | 'admitted';
 
 function identify(request: AdmissionRequest, stage: Stage): InvolvedObject {
   const owner = findController(request.object);
@@ -92,7 +92,7 @@ function identifyOwner({ apiVersion, kind, name, uid }: Controller, request: Adm
 }
 
 function identifyObject(request: AdmissionRequest, stage: Stage): InvolvedObject {
-  // A new object has a uid already when it is judged, and another one at each try: nothing that exists has it until it is admitted.
+  // The uid of an object that is created differs at each try, and belongs to nothing that exists until the object is admitted.
   const exists = stage === 'admitted' || request.operation !== 'CREATE';
   return {
     apiVersion: readString(request.object, 'apiVersion'),
