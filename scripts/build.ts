@@ -3,7 +3,7 @@
  * `node_modules`, and the library's types. docs/decisions/0032-bundle.md says why.
  *
  * A command stays a file of its own, in `chunks/`, and is loaded when it is called. That folder lies as deep in `dist/` as the
- * folders of `src/` do, so `new URL('../../docs/rules/…', import.meta.url)` and `./judge-worker.js` mean the same in both.
+ * folders of `src/` do, so `new URL('../../docs/rules/…', import.meta.url)` and `./decide-worker.js` mean the same in both.
  */
 import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
@@ -39,7 +39,7 @@ const OPTIONAL: ReadonlySet<string> = new Set(['encoding', 'supports-color']);
 rmSync(OUT, { recursive: true, force: true });
 const { metafile } = await build({
   absWorkingDir: ROOT,
-  entryPoints: { main: 'src/main.ts', index: 'src/index.ts', 'chunks/judge-worker': 'src/serve/judge-worker.ts' },
+  entryPoints: { main: 'src/main.ts', index: 'src/index.ts', 'chunks/decide-worker': 'src/serve/decide-worker.ts' },
   outdir: OUT,
   chunkNames: 'chunks/[name]-[hash]',
   bundle: true,

@@ -149,15 +149,15 @@ export function createAnswerReview(options: ReviewOptions, send: Send): AnswerRe
     const head = body[0]?.toString('utf8', 0, LONGEST_REVIEW_HEAD) ?? '';
     const registries = options.registries?.();
     const until = call.cameAt + readTimeoutOf(call.request) - SPARE_MS;
-    const judged = await elsewhere.decide({
+    const decision = await elsewhere.decide({
       endpoint: call.endpoint,
       body,
       until,
       facts: () => withRegistries(facts(), registries?.known),
       now: now().getTime(),
     });
-    if ('problem' in judged) return { problem: judged.problem, head };
-    const { request, decided } = judged;
+    if ('problem' in decision) return { problem: decision.problem, head };
+    const { request, decided } = decision;
     finish(call, { request, started, bytes, waited: false }, decided);
     const questions = request.dryRun ? [] : [...decided.unanswered, ...decided.outdated];
     for (const question of questions.slice(0, MOST_QUESTIONS)) void registries?.ask(question);

@@ -3,19 +3,19 @@ import type { Endpoint } from '../admission/admit.ts';
 import type { Facts } from '../pull/facts.ts';
 import { listAskable, lookUpAll, type LookUp, type Told } from './asked-facts.ts';
 import { HttpProblem } from './http.ts';
-import type { Job, Judged } from './judge.ts';
+import type { Job, BodyDecision } from './decide-body.ts';
 
 /**
  * Decides reviews that would keep others waiting, in a thread of their own, one at a time and in the order in which they came.
  */
 export type LargeReviews = Readonly<{
   /** Its problem may also be that there was no time or no memory for it. */
-  decide: (review: LargeReview) => Promise<JudgedLarge>;
+  decide: (review: LargeReview) => Promise<LargeDecision>;
   close: () => Promise<void>;
 }>;
 
 /** What came of one. */
-export type JudgedLarge = Readonly<{ problem: HttpProblem }> | Exclude<Judged, Readonly<{ problem: unknown }>>;
+export type LargeDecision = Readonly<{ problem: HttpProblem }> | Exclude<BodyDecision, Readonly<{ problem: unknown }>>;
 
 export type LargeReview = Readonly<{
   endpoint: Endpoint;
@@ -29,7 +29,7 @@ export type LargeReview = Readonly<{
 }>;
 
 export type ToWorker = Readonly<{ job: Job; policy: string | undefined }> | Readonly<{ told: Told }>;
-export type FromWorker = Readonly<{ open: ReadonlyMap<string, LookUp> }> | Readonly<{ judged: Judged }>;
+export type FromWorker = Readonly<{ open: ReadonlyMap<string, LookUp> }> | Readonly<{ decision: BodyDecision }>;
 
 export type LargeReviewsOptions = Readonly<{
   /** The text of the policy's file; undefined for the built-in policy. */
@@ -61,16 +61,16 @@ export function createLargeReviews({ policyText, gathered, onFailure }: LargeRev
     },
   };
 
-  async function decideNow({ endpoint, body, until, facts, now }: LargeReview): Promise<JudgedLarge> {
+  async function decideNow({ endpoint, body, until, facts, now }: LargeReview): Promise<LargeDecision> {
     const left = Math.min(until - performance.now(), LONGEST_MS);
     if (left <= 0) return { problem: overloaded() };
     const running = (worker ??= startWorker());
     const job = { endpoint, body, askable: listAskable(facts()), now };
-    return new Promise<JudgedLarge>((resolve) => {
-      const finish = (judged: JudgedLarge): void => {
+    return new Promise<LargeDecision>((resolve) => {
+      const finish = (decision: LargeDecision): void => {
         clearTimeout(timer);
         running.off('message', onMessage).off('error', onError).off('exit', onExit);
-        resolve(judged);
+        resolve(decision);
       };
       const timer = setTimeout(() => {
         void running.terminate();
@@ -78,7 +78,7 @@ export function createLargeReviews({ policyText, gathered, onFailure }: LargeRev
       }, left);
       const onMessage = (message: FromWorker): void => {
         if ('open' in message) running.postMessage({ told: lookUpAll(message.open, facts()) } satisfies ToWorker);
-        else finish(toJudgedLarge(message.judged));
+        else finish(toLargeDecision(message.decision));
       };
       let failure: unknown;
       const onError = (error: unknown): void => {
@@ -104,7 +104,7 @@ export function createLargeReviews({ policyText, gathered, onFailure }: LargeRev
   }
 
   function startWorker(): Worker {
-    const started = new Worker(new URL('./judge-worker.js', import.meta.url), {
+    const started = new Worker(new URL('./decide-worker.js', import.meta.url), {
       workerData: gathered,
       resourceLimits: { maxOldGenerationSizeMb: HEAP_MB, maxYoungGenerationSizeMb: 16 },
     });
@@ -119,9 +119,9 @@ export function createLargeReviews({ policyText, gathered, onFailure }: LargeRev
   }
 }
 
-function toJudgedLarge(judged: Judged): JudgedLarge {
-  if (!('problem' in judged)) return judged;
-  const { code, message } = judged.problem;
+function toLargeDecision(decision: BodyDecision): LargeDecision {
+  if (!('problem' in decision)) return decision;
+  const { code, message } = decision.problem;
   return { problem: new HttpProblem(code, message) };
 }
 

@@ -4,7 +4,7 @@ import type { Policy } from '../engine/rule.ts';
 import { keepAnswerable } from '../policy/policy.ts';
 import { defaultPolicy, loadPolicy } from '../rules/policy.ts';
 import type { LookUp, Told } from './asked-facts.ts';
-import { judge } from './judge.ts';
+import { decideBody } from './decide-body.ts';
 import type { FromWorker, ToWorker } from './large-reviews.ts';
 
 const gathered = workerData as readonly string[];
@@ -16,8 +16,8 @@ parentPort?.on('message', (message: ToWorker) => {
     answer(message.told);
     return;
   }
-  void judge(message.job, policyOf(message.policy), ask).then((judged) => {
-    tell({ judged });
+  void decideBody(message.job, policyOf(message.policy), ask).then((decision) => {
+    tell({ decision });
   });
 });
 

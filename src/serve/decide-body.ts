@@ -19,7 +19,7 @@ export type Job = Readonly<{
 }>;
 
 /** What came of a body: why it is no review, or what was decided and the request that it was about, without its object. */
-export type Judged =
+export type BodyDecision =
   | Readonly<{ problem: Readonly<{ code: number; message: string }> }>
   | Readonly<{ request: AdmissionRequest; decided: Decided }>;
 
@@ -30,11 +30,11 @@ const MOST_ROUNDS = 5;
  * Decides the review in a body. What may be known of a cluster is asked for, and it is decided again; what is returned can be
  * sent from thread to thread.
  */
-export async function judge(
+export async function decideBody(
   { endpoint, body, askable, now }: Job,
   policy: Policy,
   ask: (open: ReadonlyMap<string, LookUp>) => Promise<Told>,
-): Promise<Judged> {
+): Promise<BodyDecision> {
   const parsed = parseBody(Buffer.concat(body));
   if ('problem' in parsed) return { problem: { code: parsed.problem.code, message: parsed.problem.message } };
   const read = readReview(parsed.body);
