@@ -96,8 +96,8 @@ function toJson({ namespace, owner, result, finding, pods }: FindingGroup): obje
 
 function describe(result: Result, finding: Finding): string {
   if (result !== 'unfixed') return describeFinding(finding);
-  const { fix, ...found } = finding;
-  return `${describeFinding(found)}; new Pods get ${fix?.gives ?? 'it'}`;
+  // What is missing in the running Pod, by what new ones get; what to do about it is in the remedy.
+  return finding.fix === undefined ? describeFinding(finding) : escapeUnprintable(`new Pods get ${finding.fix.coming}`);
 }
 
 /** The kinds that `kubectl rollout restart` takes. */

@@ -72,7 +72,7 @@ Deployment/checkout (namespace shop)
     Fix: Write it in lower case.
 
 Deployment/web (namespace shop)
-  unfixed  2 Pods, container "app": "nginx:1.25": comes from docker.io; new Pods get "swr.eu-de.otc.t-systems.com/dockerhub/library/nginx:1.25" (mirror-used)
+  unfixed  2 Pods, container "app": new Pods get the mirror's "swr.eu-de.otc.t-systems.com/dockerhub/library/nginx:1.25" instead of "nginx:1.25" (mirror-used)
     Fix: Run "kubectl -n shop rollout restart deployment/web".
   notice   container "app": Pods get the mirror's "swr.eu-de.otc.t-systems.com/dockerhub/library/nginx:1.25" instead of "nginx:1.25" (mirror-used)
 
@@ -169,7 +169,7 @@ describe('for programs', () => {
         rule: 'mirror-used',
         severity: 'warning',
         message:
-          '"nginx:1.25": comes from docker.io; new Pods get "swr.eu-de.otc.t-systems.com/dockerhub/library/nginx:1.25"',
+          'new Pods get the mirror\'s "swr.eu-de.otc.t-systems.com/dockerhub/library/nginx:1.25" instead of "nginx:1.25"',
         remedy: 'Run "kubectl -n shop rollout restart deployment/web".',
       },
     ]);
