@@ -186,7 +186,7 @@ export const CAUSES = {
     says: ['pull access denied'],
     message: (context) =>
       `${endpointOf(context)} denies anonymous pulls of ${repositoryOf(context)}, or it does not exist (pull access denied): ${addSecret(context)}, or fix the image`,
-    remedy: ({ reference }) => adviseAccess('a user, add a pull secret of that user,', reference),
+    remedy: ({ reference }) => `Add a pull secret of a user with pull access. ${adviseAccess('that user', reference)}`,
   },
   'credentials-refused': {
     ...DENIED,
@@ -214,7 +214,7 @@ export const CAUSES = {
     message: (context) =>
       `token service of ${endpointOf(context)} denied the user${ofSecrets(context)} (failed to fetch oauth token): grant the user access to ${repositoryOf(context)}`,
     remedy: ({ reference }) =>
-      `The service that issues tokens for the registry denied the request, not the registry. ${adviseAccess('the user of the pull secret', reference)}`,
+      `The token service of the registry denied the request, not the registry itself. ${adviseAccess('the user of the pull secret', reference)}`,
   },
   'token-denied-anonymous': {
     ...DENIED,
@@ -235,7 +235,7 @@ export const CAUSES = {
     message: (context) =>
       `${endpointOf(context)} blocks this image by its own policy, such as a quota, a scan or a firewall (denied): contact the registry's admin`,
     remedy: ({ endpoint }) =>
-      `Read the error of the registry, and ask the admin of ${endpoint} to change the policy: the registry blocks the image although image and user are known. If the policy depends on IP addresses, nodes may still be allowed.`,
+      `Read the error of the registry, and ask the admin of ${endpoint} to change the policy: the image and the user are right, but the registry blocks the pull. If the policy depends on IP addresses, nodes may still be allowed.`,
   },
   'repository-not-found': {
     ...NOT_FOUND,
@@ -363,7 +363,7 @@ export const CAUSES = {
     message: (context) =>
       `${endpointOf(context)} is rate-limiting pulls${sayEnd(context)} (toomanyrequests): pull from a mirror, or push the image to SWR`,
     remedy: ({ endpoint }) =>
-      `Pull from a mirror, which the policy can set for all Pods, or push the image to SWR and pull it from there. Or use a pull secret of an account with a higher limit for ${endpoint}. Limits are counted per IP address, so that nodes may reach theirs earlier or later than pullguard.`,
+      `Pull from a mirror, which the policy of pullguard can set for all Pods, or push the image to SWR and pull it from there. Or use a pull secret of an account with a higher limit for ${endpoint}. Anonymous pulls are counted per IP address, so nodes may reach the limit earlier or later than pullguard.`,
   },
   'no-tls': {
     ...BROKEN,
@@ -443,9 +443,9 @@ export const CAUSES = {
     name: 'image without a registry',
     says: ['did not resolve to an alias', 'short name mode is enforcing'],
     message: ({ reference }) =>
-      `CRI-O does not know from which registry to pull ${repositoryOf({ reference })}: write the registry into the image`,
+      `CRI-O cannot resolve the short name ${repositoryOf({ reference })} (did not resolve to an alias): add the registry to the image`,
     remedy: ({ reference }) =>
-      `Write the registry into the image, such as ${shortenMiddle(`docker.io/${reference.repository}`, MAX_IMAGE)}. Or name the registries to search on each node, as unqualified-search-registries in /etc/containers/registries.conf.`,
+      `Add the registry to the image, such as ${shortenMiddle(`docker.io/${reference.repository}`, MAX_IMAGE)}. Or list the registries to search on each node, as unqualified-search-registries in /etc/containers/registries.conf.`,
   },
   'pull-secret-missing': {
     ...NO_ANSWER,
@@ -455,7 +455,7 @@ export const CAUSES = {
     name: 'pull secret not found',
     says: ['Unable to retrieve some image pull secrets', 'FailedToRetrieveImagePullSecret'],
     message: ({ reference }) =>
-      `a pull secret that the Pod names is not in its namespace, so ${repositoryOf({ reference })} may be pulled anonymously: create the Secret, or fix its name`,
+      `a pull secret of the Pod is not in its namespace (FailedToRetrieveImagePullSecret), so ${repositoryOf({ reference })} may be pulled anonymously: create it, or fix its name`,
     remedy: (context) =>
       `Create the Secret in the namespace of the Pod, or fix its name in imagePullSecrets. Secrets of other namespaces are not used. ${adviseCredentials(context)}`,
   },
@@ -467,7 +467,8 @@ export const CAUSES = {
     isTransient: false,
     name: 'malformed credentials',
     says: ['illegal base64 data', 'invalid decoded auth'],
-    message: () => 'the credentials of the pull secret are malformed: recreate the pull secret',
+    message: () =>
+      'the credentials in the pull secret cannot be decoded (illegal base64 data): recreate the pull secret',
     remedy: adviseRefused,
   },
   'never-pull': {
@@ -479,17 +480,17 @@ export const CAUSES = {
     message: ({ reference }) =>
       `${repositoryOf({ reference })} is not on the node and imagePullPolicy is Never (ErrImageNeverPull): set IfNotPresent`,
     remedy: ({ reference }) =>
-      `Set imagePullPolicy: IfNotPresent, so that the node pulls the image. Or load it on each node first, with ${pullByHand(reference)}. Newer versions of kubelet say the same if the image is there and the Pod has no credentials for it.`,
+      `Set imagePullPolicy: IfNotPresent, so that the node pulls the image. Or load it onto each node first, with ${pullByHand(reference)}. Recent versions of kubelet report the same if the image is on the node, but the Pod has no credentials for it.`,
   },
   'pull-qps': {
     ...NO_ANSWER,
     faqItem: null,
     about: 'node',
-    name: "kubelet's own limit of pulls",
+    name: "kubelet's own pull limit",
     says: ['pull QPS exceeded'],
-    message: () => 'kubelet starts no more pulls at once (pull QPS exceeded): wait, it tries again',
+    message: () => 'kubelet has reached its own limit of pulls per second (pull QPS exceeded): wait, it retries',
     remedy: () =>
-      'Wait: kubelet tries again within minutes, and no registry was asked. If it happens often, raise registryPullQPS and registryBurst in the configuration of kubelet.',
+      'Wait: kubelet retries within minutes, and no registry was asked. If it happens often, raise registryPullQPS and registryBurst in the configuration of kubelet.',
   },
   'image-gone': {
     ...NO_ANSWER,
@@ -498,9 +499,9 @@ export const CAUSES = {
     name: 'image is no longer on the node',
     says: ['No such image', 'image not known', 'failed to get image from containerd'],
     message: ({ reference }) =>
-      `the node pulled ${repositoryOf({ reference })} and has lost it, or cannot read it: pull it again on the node`,
+      `${repositoryOf({ reference })} was pulled, but is no longer on the node or cannot be read (No such image): pull it again on the node`,
     remedy: ({ reference }) =>
-      `Delete the Pod, so that its image is pulled again. If it stays, remove what is left of the image on the node, with crictl rmi, and pull it with ${pullByHand(reference)}. Cleaning jobs that remove images beside kubelet cause this.`,
+      `Delete the Pod, so that its image is pulled again. If it fails again, remove the image on the node with crictl rmi, and pull it with ${pullByHand(reference)}. Cleanup jobs that remove images without kubelet cause this.`,
   },
   'layer-missing': {
     ...NO_ANSWER,
@@ -509,9 +510,9 @@ export const CAUSES = {
     name: 'part of the image is missing',
     says: ['could not fetch content descriptor', 'blob unknown'],
     message: ({ reference }) =>
-      `the registry has ${repositoryOf({ reference })}, and lacks a part of it (not found): push the image again`,
+      `the registry has the manifest of ${repositoryOf({ reference })}, but not all of its layers (not found): push the image again`,
     remedy: ({ reference }) =>
-      `Push the image again with all of its layers: the registry has its manifest, and a layer or the manifest of a platform is missing, as after a garbage collection or an incomplete copy. All of it is copied by: skopeo copy --all docker://SOURCE docker://${nameImage(reference)}`,
+      `Push the image again with all of its layers: the registry has its manifest, but a layer or the manifest of a platform is missing, as after a garbage collection or an incomplete copy. To copy all of it: skopeo copy --all docker://SOURCE docker://${nameImage(reference)}`,
   },
   'layer-corrupt': {
     ...NO_ANSWER,
@@ -525,9 +526,9 @@ export const CAUSES = {
       'invalid tar header',
     ],
     message: ({ reference }) =>
-      `a layer of ${repositoryOf({ reference })} does not arrive as it was pushed: pull it again, and push it again if it stays so`,
+      `a layer of ${repositoryOf({ reference })} is corrupt when it arrives (other size or digest): pull it again, and push it again if that fails too`,
     remedy: ({ reference }) =>
-      `Pull the image on another node, with ${pullByHand(reference)}. If that works, something cut the download short: a proxy, a mirror or the disk of the node. If it does not, build the image and push it again.`,
+      `Pull the image on another node, with ${pullByHand(reference)}. If that works, a proxy, a mirror or the disk of the first node damages the download. If it fails as well, build the image and push it again.`,
   },
   'layer-unsupported': {
     ...NO_ANSWER,
@@ -537,9 +538,9 @@ export const CAUSES = {
     name: 'unsupported layer',
     says: ['no processor for media-type', 'missing private key needed for decryption', 'unsupported compression'],
     message: ({ reference }) =>
-      `the node cannot read a layer of ${repositoryOf({ reference })}, by its format or encryption: push it in another format`,
+      `the node cannot read a layer of ${repositoryOf({ reference })} (unsupported compression, media type or encryption): push it with gzip layers`,
     remedy: ({ reference }) =>
-      `Push the image with layers that the container engine of the node reads: zstd needs containerd 1.5 or CRI-O 1.20, and an encrypted layer needs its key on the node. To convert it: skopeo copy --dest-compress-format gzip --dest-force-compress-format docker://${nameImage(reference)} docker://${nameImage(reference)}`,
+      `Push the image with layers that the container engine of the node can read: zstd needs containerd 1.5 or CRI-O 1.20, and an encrypted layer needs its key on the node. To convert it: skopeo copy --dest-compress-format gzip --dest-force-compress-format docker://${nameImage(reference)} docker://${nameImage(reference)}`,
   },
   'unpack-failed': {
     ...NO_ANSWER,
@@ -548,7 +549,7 @@ export const CAUSES = {
     name: 'node cannot unpack the image',
     says: ['failed to extract layer', 'failed to register layer', 'failed to unpack image on snapshotter'],
     message: ({ reference }) =>
-      `the node downloads ${repositoryOf({ reference })} and cannot unpack it: see what the container engine of the node says`,
+      `the node pulled ${repositoryOf({ reference })}, but cannot unpack it (failed to extract layer): check the log of the container engine`,
     remedy: ({ reference }) =>
       `Pull the image on another node, with ${pullByHand(reference)}. If that works, look at the file system and the container engine of this node: journalctl -u containerd`,
   },
@@ -560,7 +561,7 @@ export const CAUSES = {
     says: ['read-only file system', 'input/output error'],
     message: () => 'the node cannot write to its disk (read-only file system, input/output error): drain and repair it',
     remedy: () =>
-      'Drain the node, and repair or replace its disk: Linux makes a file system read-only when it is damaged. What it says of it: dmesg --level=err,warn',
+      'Drain the node, and repair or replace its disk: Linux makes a file system read-only when it is damaged. To see the errors: dmesg --level=err,warn',
   },
   'signature-refused': {
     ...NO_ANSWER,
@@ -570,9 +571,9 @@ export const CAUSES = {
     name: 'signature refused',
     says: ['SignatureValidationFailed', 'Source image rejected', 'A signature was required, but no signature exists'],
     message: ({ reference }) =>
-      `the node refuses ${repositoryOf({ reference })}, as its signature is missing or not accepted (SignatureValidationFailed): sign the image`,
+      `the node rejects ${repositoryOf({ reference })}, as its signature is missing or not accepted (SignatureValidationFailed): sign the image`,
     remedy: () =>
-      'Sign the image with a key that the nodes accept, or have the policy of the nodes changed: /etc/containers/policy.json for CRI-O, the image verifiers in the configuration of containerd.',
+      'Sign the image with a key that the nodes accept, or ask the admin of the nodes to change their policy: /etc/containers/policy.json for CRI-O, the image verifiers in the configuration of containerd.',
   },
   'registry-blocked': {
     ...NO_ANSWER,
@@ -582,9 +583,9 @@ export const CAUSES = {
     name: 'registry blocked on the node',
     says: ['is blocked in', 'rejected by policy'],
     message: ({ reference }) =>
-      `the node is configured not to pull ${repositoryOf({ reference })} from its registry: use an allowed registry`,
+      `the node is configured not to pull ${repositoryOf({ reference })} from its registry (is blocked in registries.conf): use an allowed registry`,
     remedy: () =>
-      'Use an image from a registry that the nodes allow, or have it allowed: blocked in /etc/containers/registries.conf, /etc/containers/policy.json, or allowedRegistries of OpenShift.',
+      'Use an image from a registry that the nodes allow, or ask their admin to allow this one: blocked in /etc/containers/registries.conf, /etc/containers/policy.json, or allowedRegistries of OpenShift.',
   },
   'registry-unavailable': {
     ...NO_ANSWER,
@@ -593,19 +594,19 @@ export const CAUSES = {
     name: 'registry unavailable',
     says: ['RegistryUnavailable', 'because the registry is unavailable'],
     message: (context) =>
-      `${endpointOf(context)} cannot be reached or does not work (RegistryUnavailable): check the registry and the way to it`,
-    remedy: ({ endpoint }) => `Find out on the node whether the registry answers: curl -v https://${endpoint}/v2/`,
+      `${endpointOf(context)} cannot be reached or fails (RegistryUnavailable): check the registry, and the route of the nodes to it`,
+    remedy: ({ endpoint }) => `Check on the node whether the registry answers: curl -v https://${endpoint}/v2/`,
   },
   'certificate-unusable': {
     ...NO_ANSWER,
     faqItem: 5,
     about: 'way',
-    name: 'certificate not accepted',
+    name: 'certificate rejected',
     says: ['x509: cannot verify signature: insecure algorithm', 'x509: unhandled critical extension'],
     message: (context) =>
-      `the node does not accept the certificate of ${endpointOf(context)} (x509): have the registry's admin replace it`,
+      `the node rejects the certificate of ${endpointOf(context)} (x509): ask the registry's admin to replace it`,
     remedy: ({ endpoint }) =>
-      `Have the registry's admin replace the certificate: its form is outdated or wrong, such as a signature with SHA-1, and to trust its CA does not help. To see it: openssl s_client -showcerts -connect ${endpoint} < /dev/null`,
+      `Ask the registry's admin to replace the certificate: it is outdated or malformed, such as signed with SHA-1, and trusting its CA does not help. To see it: openssl s_client -showcerts -connect ${endpoint} < /dev/null`,
   },
   'tls-failed': {
     ...NO_ANSWER,
@@ -614,9 +615,9 @@ export const CAUSES = {
     name: 'TLS handshake failed',
     says: ['remote error: tls: handshake failure', 'tls: protocol version not supported'],
     message: (context) =>
-      `the node and ${endpointOf(context)} cannot agree on TLS, or the registry wants a client certificate: check both`,
+      `TLS handshake of the node with ${endpointOf(context)} failed (tls: handshake failure): check its TLS versions, and whether it requires a client certificate`,
     remedy: ({ endpoint }) =>
-      `Have the registry's admin enable TLS 1.2 or later with current ciphers. If it wants a client certificate, put one on each node, under /etc/containerd/certs.d or /etc/docker/certs.d. What it offers: openssl s_client -connect ${endpoint} < /dev/null`,
+      `Ask the registry's admin to enable TLS 1.2 or later with current ciphers. If it requires a client certificate, add one on each node, under /etc/containerd/certs.d or /etc/docker/certs.d. To see what the registry offers: openssl s_client -connect ${endpoint} < /dev/null`,
   },
   'tls-required': {
     ...NO_ANSWER,
@@ -625,7 +626,7 @@ export const CAUSES = {
     name: 'plain HTTP to an HTTPS port',
     says: ['Client sent an HTTP request to an HTTPS server', 'malformed HTTP response'],
     message: (context) =>
-      `the node asks ${endpointOf(context)} over plain HTTP, and it takes HTTPS alone: remove the setting for plain HTTP`,
+      `the node uses plain HTTP for ${endpointOf(context)}, which accepts only HTTPS (HTTP request to an HTTPS server): remove the plain HTTP setting`,
     remedy: () =>
       'Remove the registry from the insecure registries of the container engine, or write https:// for it: hosts.toml or config.toml of containerd, insecure in /etc/containers/registries.conf, insecure-registries in daemon.json of Docker.',
   },
@@ -638,7 +639,7 @@ export const CAUSES = {
     message: ({ reference }) =>
       `the HTTP proxy of the container engine fails (proxyconnect), so ${repositoryOf({ reference })} is not pulled: fix HTTPS_PROXY on the node`,
     remedy: () =>
-      'Fix HTTP_PROXY, HTTPS_PROXY and NO_PROXY of the container engine on the node, written as http://HOST:PORT, and restart it. Registries in the own network belong into NO_PROXY. What is set: systemctl show --property=Environment containerd docker crio',
+      'Fix HTTP_PROXY, HTTPS_PROXY and NO_PROXY of the container engine on the node, written as http://HOST:PORT, and restart it. Add registries of your own network to NO_PROXY. To see the settings: systemctl show --property=Environment containerd docker crio',
   },
   'dns-failed': {
     ...NO_ANSWER,
@@ -647,9 +648,9 @@ export const CAUSES = {
     name: 'DNS does not answer',
     says: ['server misbehaving', 'Temporary failure in name resolution'],
     message: (context) =>
-      `the DNS of the node does not answer for ${endpointOf(context)}: fix the DNS of the node, or the way to it`,
+      `DNS of the node does not answer for ${endpointOf(context)} (server misbehaving): fix the DNS of the node, or the route to it`,
     remedy: ({ endpoint }) =>
-      `Fix the DNS servers of the node (/etc/resolv.conf), or the way to them: nodes do not use CoreDNS. Try on the node: nslookup ${hostOf(endpoint)}`,
+      `Fix the DNS servers of the node (/etc/resolv.conf), or the route to them: nodes do not use CoreDNS. To try it on the node: nslookup ${hostOf(endpoint)}`,
   },
   'runtime-down': {
     ...NO_ANSWER,
@@ -667,7 +668,8 @@ export const CAUSES = {
     about: 'node',
     name: 'sandbox of the Pod not created',
     says: ['Failed to create pod sandbox', 'failed to setup network for sandbox'],
-    message: () => 'the node cannot create the sandbox of the Pod, and no image is the reason: see the event',
+    message: () =>
+      'the node cannot create the sandbox of the Pod (Failed to create pod sandbox), which comes before its images: see the end of the event',
     remedy: () =>
       'No image has been pulled yet: the sandbox of the Pod comes first. Read the end of the event; often the network plugin is not ready, or the container engine is overloaded.',
   },
@@ -678,7 +680,7 @@ export const CAUSES = {
     name: 'waiting after a failed pull',
     says: ['Back-off pulling image', 'ErrImagePull', 'ImagePullBackOff'],
     message: ({ reference }) =>
-      `pulling ${repositoryOf({ reference })} failed before, and kubelet waits (ImagePullBackOff): see the event "Failed to pull image"`,
+      `${repositoryOf({ reference })} failed to pull, and kubelet waits to retry (ImagePullBackOff): see the earlier event "Failed to pull image"`,
     remedy: () =>
       'The reason is in an event before this one, which Kubernetes keeps for an hour. If it is gone, delete the Pod, and read the events of the new one: kubectl -n NAMESPACE describe pod POD',
   },

@@ -296,7 +296,7 @@ describe('as a process', () => {
       [
         'a web page with 404',
         serveAlways(404, 'text/html', '<html>Not Found</html>'),
-        { outcome: 'not-found', said: /web page.*may not be a registry, or has no/, never: /has no tag/ },
+        { outcome: 'not-found', said: /web page.*may not be a registry, or has no/, never: /manifest unknown/ },
       ],
       [
         'a web page with 403',
