@@ -8,7 +8,7 @@ export const MOST_QUESTIONS = 100;
 export type Registries = Readonly<{
   /** From memory. */
   known: RegistryFacts;
-  /** Over the network; undefined when nobody can say. Never rejects. */
+  /** Over the network; undefined when it cannot be known. Never rejects. */
   ask: Ask;
 }>;
 
@@ -23,7 +23,7 @@ export type Questioning = Readonly<{
 /** What a review is answered with, and what is still to come: undefined where everything has come that was asked for. */
 export type Answered<Decided> = Readonly<{ decided: Decided; later: Later<Decided> | undefined }>;
 
-/** What is late holds the review for as long as somebody holds this. */
+/** What is late holds the review for as long as this is held. */
 export type Later<Decided> = Readonly<{
   /** The questions that are open, by `keyOfQuestion`. */
   open: readonly string[];

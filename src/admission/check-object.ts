@@ -107,7 +107,7 @@ function findExemption(
 }
 
 /**
- * A ReplicaSet of a Deployment, a Job of a CronJob: the template was checked where its author could read the answer. Anybody can write
+ * A ReplicaSet of a Deployment, a Job of a CronJob: the template was checked where its author could read the answer. Users can write
  * a controller into an object; only for these is there one that makes such objects, and takes away those that it did not make.
  */
 function isMadeFromChecked(object: unknown, { group, kind }: WorkloadKind): boolean {

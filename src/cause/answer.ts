@@ -36,7 +36,7 @@ export type FailedPull = Readonly<{
 }> &
   (
     | Readonly<{ cause: PlainCause }>
-    /** `mayBeHidden`: the pod may have credentials that could not be read, and some registries say this to everybody else. */
+    /** `mayBeHidden`: the pod may have credentials that could not be read, and some registries return this to all other users. */
     | Readonly<{ cause: AbsentCause; mayBeHidden?: true }>
     /** Milliseconds since 1970; undefined when the registry does not say. */
     | Readonly<{ cause: 'rate-limited'; endsAt: number | undefined }>

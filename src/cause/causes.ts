@@ -34,7 +34,7 @@ export type Cause = Readonly<{
   about: 'image' | 'credentials' | 'way' | 'registry' | 'node';
   /**
    * What other credentials would change. `decide`: with others it may be pulled, so that it says nothing while some are
-   * unknown. `may-help`: it may be something else with others. `no`: it is the same for everybody.
+   * unknown. `may-help`: it may be something else with others. `no`: it is the same for all users.
    */
   credentials: 'decide' | 'may-help' | 'no';
   /** How long an answer that says so is believed: as long as the policy keeps a no, or an error, or until the registry says. */

@@ -202,7 +202,7 @@ function applyFixes({ views }: Subject, edits: readonly Edit[], input: FullInput
 type Time = Readonly<{
   /** Whether it is up; who asks has more to look at, and now leaves it out. */
   isUp: () => boolean;
-  /** The same of the half of it in which an object is read, so that the other half is there to judge what was. */
+  /** The same of the half of it in which an object is read, so that the other half is there to check what was. */
   isHalfUp: () => boolean;
   /** Whether anything was left out. */
   isCut: () => boolean;

@@ -30,7 +30,7 @@ export type Finding = Problem &
     workload: Pick<Workload, 'kind' | 'name' | 'namespace' | 'podSpec'>;
   }>;
 
-/** What a report is judged by, besides its rule. */
+/** What decides about a report, besides its rule. */
 export type JudgeInput = Readonly<{
   fixMode: FixMode;
   limits: NamespaceLimits & Readonly<{ mode: keyof typeof MOST_SEVERE }>;

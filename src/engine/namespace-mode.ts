@@ -5,7 +5,7 @@ import type { Action } from '../policy/policy.ts';
 import type { Problem } from './rule.ts';
 
 /**
- * How far pullguard goes in a namespace, whatever its policy says: nothing is judged; it is noted, and nothing is changed;
+ * How far pullguard goes in a namespace, whatever its policy says: nothing is checked; it is noted, and nothing is changed;
  * people are told as well, and pods are fixed; objects are refused as well. So a roll-out goes through them one by one.
  */
 export const MODES = ['off', 'audit', 'warn', 'enforce'] as const;
@@ -17,7 +17,7 @@ export const FIX_LABEL = 'pullguard.dev/fix';
 /** What a namespace allows. */
 export type NamespaceLimits = Readonly<{ mode: Mode; fixes: boolean }>;
 
-/** The most that may come of a finding in each mode that judges. */
+/** The most that may come of a finding in each mode that checks. */
 export const MOST_SEVERE: Readonly<Record<Exclude<Mode, 'off'>, Action>> = {
   audit: 'audit',
   warn: 'warn',

@@ -27,7 +27,7 @@ const FETCHES = /^(?:https?|docker|oci)(?::\/\/?|\/\/|:)$/i;
 
 /**
  * `registry.example.com:5000:team/app:1`, `ghcr.io:team/app:1`: what is before a "/" is no tag, so that the number is a port; and the name
- * of a registry that everybody knows is no image.
+ * of a well-known registry is no image.
  */
 function mendColon(address: string | undefined): string | undefined {
   const [, host = '', port] = /^([\w-]+(?:\.[\w-]+)+)(:\d{2,5})?:(?=[a-z][\w.-]*\/)/.exec(address ?? '') ?? [];

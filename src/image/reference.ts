@@ -33,7 +33,7 @@ export const DIGEST_LENGTHS: ReadonlyMap<string, number> = new Map([
   ['sha512', 128],
 ]);
 
-/** What stands where in a written reference, not yet judged. Each part is exactly what the separators delimit. */
+/** What stands where in a written reference, not yet checked. Each part is exactly what the separators delimit. */
 export type ReferenceParts = Readonly<{ domain?: string; path: string; tag?: string; digest?: string }>;
 
 /**

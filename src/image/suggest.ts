@@ -5,7 +5,7 @@ import { isFilePath, isGitRepository, readWebPage } from './not-an-image.ts';
 import { readReference, splitReference, type ReferenceParts } from './reference.ts';
 import { suspectForm } from './suspect.ts';
 
-/** Nobody meant an address longer than this: a host of 253, a repository of 255, a tag of 128 and a digest of 135. */
+/** No image is longer than this: a host of 253, a repository of 255, a tag of 128 and a digest of 135. */
 const MAX_INTENDED = 800;
 
 /**
@@ -45,7 +45,7 @@ function replaceAll(text: string, replacements: readonly Replacement[]): string 
   return replacements.reduce((result, [slip, repair]) => result.replace(slip, repair), text);
 }
 
-/** Cyrillic letters that nobody can tell from the Latin ones. */
+/** Cyrillic letters that look like Latin ones. */
 const LATIN: Readonly<Record<string, string>> = { а: 'a', е: 'e', о: 'o', р: 'p', с: 'c', у: 'y', х: 'x' };
 
 /** Characters that look like ASCII ones as those, a terminal's colours and invisible characters left out. */

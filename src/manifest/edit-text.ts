@@ -154,7 +154,7 @@ function readSourceDocument(document: Document.Parsed, part: string, base: numbe
   return { isTemplate, values, maps, resolve, countUses, base };
 }
 
-/** An expression in what is text to a template: in a block it is for somebody else, such as Vault's agent. */
+/** An expression in what is text to a template: in a block it is for another program, such as Vault's agent. */
 const TEMPLATE_COMMENT = /^\s*#.*\{\{/m;
 
 function isBlock({ type }: Scalar): boolean {

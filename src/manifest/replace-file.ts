@@ -30,7 +30,7 @@ export function readWhole(file: string): string {
  */
 export function replaceFile(file: string, before: string, after: string): void {
   const path = realpathSync(file);
-  // A rename asks nobody whether the file itself may be written.
+  // A rename does not check whether the file itself may be written.
   accessSync(path, constants.W_OK);
   if (readWhole(path) !== before) throw new Error('it was changed meanwhile');
   const { mode, uid, gid } = statSync(path);

@@ -51,7 +51,7 @@ const LASTS_MS: ReadonlyMap<string, number> = new Map([
 ]);
 
 /**
- * Judges the credentials of an entry, which are to be forgotten afterwards.
+ * Checks the credentials of an entry, which are not kept afterwards.
  *
  * @param writtenAt when the object that holds them was last written; undefined when it does not say
  */

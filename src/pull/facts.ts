@@ -19,7 +19,7 @@ export type FactName = keyof Facts;
 
 export type PullSecretFacts = Readonly<{
   /**
-   * `absent` when the cluster has none; undefined when that is not known, as nobody may watch secrets of this name, or as it is beyond
+   * `absent` when the cluster has none; undefined when that is not known, as such secrets may not be watched, or as it is beyond
    * a bound.
    */
   find: (namespace: string, name: string) => PullSecret | 'absent' | undefined;
@@ -82,7 +82,7 @@ export type NamespaceFacts = Readonly<{
 }>;
 
 export type RegistryFacts = Readonly<{
-  /** What is known of an image to who has these pull secrets, from memory: asks nobody. */
+  /** What is known of an image to who has these pull secrets, from memory, without a request. */
   get: (question: ImageQuestion) => KnownAnswer;
   /** How it was waited for answers that are `late`, where a person reads of it. */
   late?: LateAnswers;
@@ -94,7 +94,7 @@ export type LateAnswers = Readonly<{ waitedMs: number; isToldLater: boolean }>;
 /**
  * `isDue`: it is worth to ask again, while it still is the answer. `unasked`: the caller may ask. `not-allowed`: the policy does
  * not let the registry be asked. `late`: it is being asked, and this object has waited as long as it may. `no-answer`: it was asked, or
- * could not be, and nobody can say now.
+ * could not be, and is unknown.
  */
 export type KnownAnswer =
   Readonly<{ answer: ImageAnswer; isDue: boolean }> | 'unasked' | 'not-allowed' | 'late' | 'no-answer';
@@ -102,7 +102,7 @@ export type KnownAnswer =
 export type ImageQuestion = Readonly<{
   reference: ImageReference;
   namespace: string;
-  /** Names of the pod's pull secrets, in order; undefined when nobody knows which it has. */
+  /** Names of the pod's pull secrets, in order; undefined when they are not known. */
   pullSecrets: readonly string[] | undefined;
 }>;
 

@@ -15,7 +15,7 @@ export type Keyring = Readonly<{
 
 export type KeyringEntry = Readonly<{ key: CredentialKey; credentials: Credentials }>;
 
-/** Reads pull secrets, each time anew. Rejects when nobody can say what is in them. */
+/** Reads pull secrets, each time anew. Rejects when they cannot be read. */
 export type ReadKeyring = (namespace: string, pullSecrets: readonly string[]) => Promise<Keyring>;
 
 /** Each of them is a login at the registry, and too many failed ones lock an account. */

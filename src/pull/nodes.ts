@@ -9,7 +9,7 @@ import type { ClusterNode, Facts } from './facts.ts';
 /** The nodes that a workload may run on, of which there is one at least, and what is asked of them most. */
 export type CandidateNodes = Readonly<{
   nodes: readonly ClusterNode[];
-  /** False when something keeps it from some of them and nobody knows from which. */
+  /** False when something keeps it from some of them, and it is not known from which. */
   isExact: boolean;
   platforms: ReadonlySet<string>;
   hasDiskPressure: boolean;

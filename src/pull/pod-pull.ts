@@ -115,7 +115,7 @@ function listAnswers(
   });
 }
 
-/** Registries that give their images to anybody. */
+/** Registries whose images need no credentials. */
 const PUBLIC_REGISTRIES: ReadonlySet<string> = new Set(['registry.k8s.io', 'public.ecr.aws']);
 
 /**

@@ -22,7 +22,7 @@ type Named = Pick<UsedSecret, 'name' | 'index'>;
 
 /**
  * The pull secrets of a pod, each once: those of its own list or, when that is empty, those of its service account.
- * Undefined when the list is empty and the service account is not known, and when it is longer than anybody would write it.
+ * Undefined when the list is empty and the service account is not known, and when it is longer than any that people write.
  */
 export function listUsedSecrets(
   workload: Workload,
@@ -104,12 +104,12 @@ export function servesUntil(secret: UsedSecret, reference: ImageReference): numb
   return findEntry(secret, reference) === 'with-credentials' ? secret.endsAt : -Infinity;
 }
 
-/** Whether what a secret holds for an image are CCE's credentials under another name: nobody renews them there. */
+/** Whether what a secret holds for an image are CCE's credentials under another name, where they are not renewed. */
 export function isCopyFor({ name }: UsedSecret, reference: ImageReference, policy: PolicySections): boolean {
   return name !== CCE_SECRET && findPullSecret(policy, reference) === CCE_SECRET;
 }
 
-/** Whether a secret lets an image be pulled for as long as anybody can tell. */
+/** Whether a secret lets an image be pulled for as long as is known. */
 export function servesForGood(secret: UsedSecret, reference: ImageReference, policy: PolicySections): boolean {
   return servesUntil(secret, reference) === Infinity && !isCopyFor(secret, reference, policy);
 }

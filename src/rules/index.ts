@@ -13,7 +13,7 @@ import { tagExplicit } from './tag-explicit.ts';
 
 /**
  * Every rule, in the order in which they run. `mirror-used` stands before `pull-secret-present`, because an image that
- * moves to another registry needs that registry's pull secret; `service-account-secrets-kept` too, as it judges the list
+ * moves to another registry needs that registry's pull secret; `service-account-secrets-kept` too, as it checks the list
  * that its author wrote, before anything is added; and `pull-secret-usable` behind, as what is added must be usable. The
  * rules that ask registries come last: they ask about the images that are pulled in the end, with what the pods then have.
  */

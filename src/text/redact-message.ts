@@ -2,7 +2,7 @@ import { HIDDEN, redact } from './redact.ts';
 import { findToken } from './secret-words.ts';
 
 /**
- * A message of somebody else as it may be shown: credentials in the URLs and images in it are hidden, queries cut, and what follows the
+ * A foreign message as it may be shown: credentials in the URLs and images in it are hidden, queries cut, and what follows the
  * name of a password. Its other words stay as they are, however long it is.
  */
 export function redactMessage(text: string): string {
@@ -20,7 +20,7 @@ export function redactMessage(text: string): string {
 /** What stands between spaces and quotes. */
 const TOKEN = /[^\s"'`\\<>]+/g;
 
-/** Names of what is a secret, at the end of a token: the next one is it. `oauth token: …` is said of tokens that nobody shows. */
+/** Names of what is a secret, at the end of a token: the next one is it. `oauth token: …` is written of hidden tokens. */
 const INTRODUCES =
   /(?:^|[^a-z])(?:password|passwd|pwd|passphrase|secret|bearer|authorization:?\s?basic|basic|x-auth-token|auth)[:=]$|^bearer$|^basic$/i;
 

@@ -38,7 +38,7 @@ const OPERATORS = {
 } as const;
 
 /**
- * Reads where pods may run. Never throws: what has not the shape it should have, and what is longer than anybody would write
+ * Reads where pods may run. Never throws: what has not the shape it should have, and what is longer than people write
  * it, keeps them from no node, and is not complete.
  */
 export function readPlacement(fields: PlacementFields): Placement {

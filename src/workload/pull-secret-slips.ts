@@ -17,7 +17,7 @@ export type PullSecretSlip = Readonly<{ at: Pointer; value?: string; label?: str
          */
         slip: 'no-list' | 'no-object' | 'no-text' | 'no-name' | 'bad-name';
       }>
-    /** A field that nobody reads; `readAt` is the one that was meant. */
+    /** A field that Kubernetes does not read; `readAt` is the one that was meant. */
     | Readonly<{ slip: 'misplaced' | 'misspelled'; field: string; readAt: Pointer }>
   );
 
@@ -34,7 +34,7 @@ export function listPullSecretSlips(
   spec: Readonly<Record<string, unknown>>,
 ): readonly PullSecretSlip[] {
   const inList = listInList(spec[FIELD], joinPointer(podSpec, FIELD));
-  // Of other kinds nobody knows which fields they have besides, and of which type.
+  // Which other fields other kinds have, and of which type, is not known.
   if (!isBuiltIn(kind)) return inList.filter(({ slip }) => slip === 'bad-name');
   return [...inList, ...listMisspelled(spec, podSpec), ...listMisplaced(object, podSpec, spec)];
 }

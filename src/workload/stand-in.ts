@@ -7,11 +7,11 @@ export type ImagePlace = Readonly<{ list: string; index: number; name: string; w
 
 /**
  * Finds what stands in for an image until something else puts the real one in, where the object itself shows that: no address to be
- * judged, moved to a mirror or looked up. Pods are checked by themselves once they have their images.
+ * checked, moved to a mirror or looked up. Pods are checked by themselves once they have their images.
  */
 export function findStandIns(object: unknown, kind: WorkloadKind, podSpec: Pointer): (place: ImagePlace) => boolean {
   const pod = readPointer(object, podSpec.slice(0, podSpec.lastIndexOf('/')));
-  // Of a pod nothing but its injection is to come: what it shows else is what somebody wrote who would like it not to be checked.
+  // Of a pod nothing but its injection is to come: what it shows else may be written to avoid the check.
   const isTriggered = isPod(kind) ? undefined : readTriggers(object, pod, podSpec);
   const variable = TEMPLATES.find(({ group, but }) => group === kind.group && but !== kind.kind)?.variable;
   return (place) =>
@@ -27,7 +27,7 @@ function isInjected(pod: unknown, { name }: ImagePlace): boolean {
   const asked = readString(labels, 'sidecar.istio.io/inject') || readString(annotations, 'sidecar.istio.io/inject');
   if (asked !== '') return asked !== 'false';
   const signs = [readPath(labels, 'istio.io/rev'), readPath(annotations, 'inject.istio.io/templates')];
-  // A namespace may ask for it as well, and only there does anybody call a container so.
+  // A namespace may ask for it as well, and only there a container has this name.
   return signs.some((sign) => sign !== undefined) || name === 'istio-proxy';
 }
 

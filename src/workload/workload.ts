@@ -39,7 +39,7 @@ export type Workload = Readonly<{
   serviceAccount: string;
   /** Where its pods may run, for `readPlacement`. */
   placement: PlacementFields;
-  /** The annotations that ask not to have it judged by some rules. */
+  /** The annotations that ask to skip some rules. */
   skips: readonly SkipAnnotation[];
 }>;
 

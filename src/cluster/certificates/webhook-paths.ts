@@ -35,7 +35,7 @@ export type WebhookPaths = Readonly<{
 
 /**
  * The paths at which reviews are answered: those of the Secret's token, before any configuration names them; and whatever the
- * configurations name, whoever wrote it there, for `graceMs` longer than they do. So API servers find an answer wherever they are
+ * configurations name, whatever wrote it, for `graceMs` longer than they do. So API servers find an answer wherever they are
  * told to call, and who is not told finds none.
  *
  * Looked up by the hash of the whole path, which has a random seed: the time that takes reveals nothing about a valid path.

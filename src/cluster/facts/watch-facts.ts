@@ -43,7 +43,7 @@ export type FactAge = Readonly<{
   objects: number;
 }>;
 
-/** Starts to watch what rules ask for. Returns at once; an API server that is away is waited for. */
+/** Starts to watch what rules ask for. Returns at once; it waits for an API server that cannot be reached. */
 export function watchFacts(options: WatchFactsOptions): FactsSource {
   const { api, secrets: mode, pullSecretNames, onError } = options;
   let facts: Facts = {};

@@ -11,7 +11,7 @@ import { hostOf } from './question.ts';
 
 /**
  * The longest that a probe waits for others of its registry, in milliseconds: as long as an API server waits at most. After that
- * nobody is there to hear of it, and the credentials that it holds are not to be kept for as long as a slow registry likes.
+ * it has no receiver left, and the credentials that it holds are not to be kept for as long as a slow registry likes.
  */
 const LONGEST_WAIT_MS = 30_000;
 
@@ -190,7 +190,7 @@ function createCircuitBreaker(now: () => number): CircuitBreaker {
       }
       own.set(key, circuit, namespace);
       if (!fail(circuit, image, FAILURES, answer)) return;
-      // What was open for all and is over says nothing any more: nobody tries for all, as a namespace at fault would go on
+      // What was open for all and is over says nothing any more: it is not tried for all, as a namespace at fault would go on
       // failing.
       const before = common.get(host);
       const all =
