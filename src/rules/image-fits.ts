@@ -190,7 +190,7 @@ function nameNodes({ some, candidates: { nodes, isExact } }: Nodes): string {
     if (!isExact) return 'all eligible nodes have';
     return nodes.length === 1
       ? `the only eligible node ${quote(first?.name ?? '', MAX_NAME)} has`
-      : `all ${nodes.length} eligible nodes have`;
+      : `${nodes.length === 2 ? 'both' : `all ${nodes.length}`} eligible nodes have`;
   }
   const which = isExact ? 'eligible nodes' : 'possibly eligible nodes';
   return `${some.length} of ${nodes.length} ${which} ${some.length === 1 ? 'has' : 'have'}`;

@@ -5,12 +5,12 @@ import { placeOf } from '../workload/workload.ts';
 
 const MESSAGES = {
   'on-no-node': () =>
-    'is not known to be on any node it may run on, and imagePullPolicy is Never (ErrImageNeverPull): load it onto the nodes, or use IfNotPresent',
+    'image is not known to be on any node that the Pod may run on, and imagePullPolicy is Never (ErrImageNeverPull): load it onto the nodes, or use IfNotPresent',
 };
 
 export const imageOnNode = defineRule({
   id: 'image-on-node',
-  description: 'Finds images that are never pulled, and are on none of the nodes that the pod may run on.',
+  description: 'Finds images that are never pulled, and are on none of the nodes that the Pod may run on.',
   remedy: 'Load the image onto the nodes, or set imagePullPolicy to IfNotPresent.',
   faqItems: [2],
   defaultAction: 'warn',

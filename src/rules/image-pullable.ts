@@ -24,7 +24,7 @@ const MESSAGES = {
     const silence = `registry ${shortenMiddle(registry, MAX_REGISTRY)} has not answered within ${formatSeconds(waitedMs)}`;
     return kind === undefined
       ? `${silence}, so this image was not checked`
-      : `${silence}; if the image cannot be pulled, the result will be an Event on this ${kind}`;
+      : `${silence}: if the image cannot be pulled, the result will be an Event on this ${kind}`;
   },
 };
 

@@ -154,7 +154,7 @@ describe.skipIf(!hasDockerRegistry())('images on a real registry, with TLS and a
       make('Deployment', 'late', { containers: [{ name: 'app', image: `${slow.host}/team/app:1` }] }),
     );
     expect(warningsIn(applied)).toEqual([
-      `notice: Deployment/late container "app": "${slow.host}/team/app:1": registry ${slow.host} has not answered within 2 s; if the image cannot be pulled, the result will be an Event on this Deployment (image-pullable)`,
+      `notice: Deployment/late container "app": "${slow.host}/team/app:1": registry ${slow.host} has not answered within 2 s: if the image cannot be pulled, the result will be an Event on this Deployment (image-pullable)`,
     ]);
     const { metadata } = await get('deployment late');
     const fields = `involvedObject.uid=${String(metadata.uid)},reason=ImagePullMayFail`;
@@ -187,7 +187,7 @@ describe.skipIf(!hasDockerRegistry())('images on a real registry, with TLS and a
     await applyNode('small', { conditions: [{ type: 'DiskPressure', status: 'True' }] });
     try {
       await expectWarnings({ ...podOf(`${registry.host}/team/app:1.4`), nodeSelector: { pool: 'small' } }, [
-        /the only node it may run on, "small", has DiskPressure.*\(image-fits\)$/,
+        /the only eligible node "small" has DiskPressure.*\(image-fits\)$/,
       ]);
     } finally {
       await kubectl('delete node small');

@@ -150,7 +150,7 @@ describe('nodes without the space for all that a pod pulls', () => {
   const spec = running(undefined, APP, PROXY);
 
   test.each<[what: string, nodes: readonly Partial<ClusterNode>[], need?: string, have?: string]>([
-    ['all', [disk(4), disk(5)], '5.5 GiB', 'all 2 eligible nodes have at most 5 GiB of ephemeral storage'],
+    ['all', [disk(4), disk(5)], '5.5 GiB', 'both eligible nodes have at most 5 GiB of ephemeral storage'],
     ['some', [disk(4), disk(50), {}], '5.5 GiB', '1 of 3 eligible nodes has 4 GiB of ephemeral storage'],
     ['none', [disk(50), disk(5.5)]],
     ['none that says what it has', [{}, {}]],
