@@ -34,9 +34,12 @@ export async function listShared(): Promise<ReadonlyMap<string, string>> {
 
 /** The policy in values has no apiVersion and kind; the chart adds them. */
 function toChartSchema(): unknown {
-  const { properties, required: _, ...schema } = buildPolicySchema(RULES);
-  const { apiVersion: _apiVersion, kind: _kind, metadata: _metadata, ...keys } = properties as Schema;
-  return { ...schema, properties: toHelm(keys) };
+  const { properties, ...schema } = omit(buildPolicySchema(RULES), ['required']);
+  return { ...schema, properties: toHelm(omit(properties as Schema, ['apiVersion', 'kind', 'metadata'])) };
+}
+
+function omit(object: Schema, keys: readonly string[]): Schema {
+  return Object.fromEntries(Object.entries(object).filter(([key]) => !keys.includes(key)));
 }
 
 /** Helm reads `off` without quotes as false, and its validator does not know our own words. */

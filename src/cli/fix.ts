@@ -61,19 +61,18 @@ function fixOne(
   const isStdin = file === STDIN;
   const nothing = { read, fixed: [], unfixed: [], printed: isStdin && mode === 'write' ? (text ?? '') : '' };
   if (text === undefined || manifest === undefined) return nothing;
-  try {
-    const whole = isStdin ? text : readWhole(file);
+  const plan = (whole: string): FixedText => {
     const replacedImages = new Set([...named, ...(isStdin ? [] : listReplacedBeside(file))]);
     const isHidden: FixTerms['isHidden'] = (finding, object) => terms.isHidden(finding, object, file);
-    const fixed = fixManifest(file, whole, manifest, { ...terms, isHidden, replacedImages });
-    const { unfixed } = fixed;
-    if (mode === 'diff') {
-      return { ...nothing, fixed: fixed.fixed, unfixed, printed: formatDiff(file, whole, fixed.replacements) };
-    }
-    if (fixed.replacements.length === 0) return { ...nothing, unfixed };
-    if (!isStdin) replaceFile(file, whole, fixed.text);
-    const now = { ...read, text: fixed.text, manifest: fixed.manifest };
-    return { read: now, fixed: fixed.fixed, unfixed, printed: isStdin ? fixed.text : '' };
+    return fixManifest(file, whole, manifest, { ...terms, isHidden, replacedImages });
+  };
+  try {
+    const whole = isStdin ? text : readWhole(file);
+    const { fixed, unfixed, replacements, ...now } = plan(whole);
+    if (mode === 'diff') return { ...nothing, fixed, unfixed, printed: formatDiff(file, whole, replacements) };
+    if (replacements.length === 0) return { ...nothing, unfixed };
+    if (!isStdin) replaceFile(file, whole, now.text);
+    return { read: { ...read, ...now }, fixed, unfixed, printed: isStdin ? now.text : '' };
   } catch (error) {
     return { ...nothing, error: { file, message: `cannot be fixed: ${describeCause(error)}` } };
   }

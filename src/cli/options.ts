@@ -16,7 +16,9 @@ export function outputOption<const Format extends string>(...formats: readonly [
 export function scanOutputOption(): Option {
   const option = outputOption('text', 'json');
   const { parseArg } = option;
-  return option.argParser((format) => parseArg?.(format === 'table' ? 'text' : format, undefined) as unknown);
+  return option.argParser((format: string): unknown =>
+    parseArg?.<unknown>(format === 'table' ? 'text' : format, undefined),
+  );
 }
 
 /** `kubeconfig`: where the connection comes from without that flag, for the help text. */

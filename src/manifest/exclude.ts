@@ -2,7 +2,7 @@ import { relative, resolve, sep } from 'node:path';
 import { matchGlob, parseGlob, type Glob } from '../text/glob.ts';
 
 /** A pattern of `--exclude`, part by part; `**` stands for any number of folders. */
-type Pattern = readonly (Glob | '**')[];
+type Pattern = readonly Glob[];
 
 /**
  * Whether a file is left out. A pattern without a slash is the name of a file or folder wherever it is; one with a slash is a path from the

@@ -116,7 +116,7 @@ export function createAnswerReview(options: ReviewOptions, send: Send): AnswerRe
       registries === undefined || request.dryRun
         ? { decided: decideBy(registries?.known), later: undefined }
         : answerLater(decideBy, registries, limit);
-    const conclude = ({ decided: last, later }: Concluded, waited: boolean): undefined => {
+    const conclude = ({ decided: last, later }: Concluded, waited: boolean): void => {
       finish(call, { request, started, bytes, waited }, last);
       if (later !== undefined) lateReviews.wait(lateReview, last, later);
     };
@@ -129,6 +129,7 @@ export function createAnswerReview(options: ReviewOptions, send: Send): AnswerRe
       .finally(() => (waitingBytes -= bytes))
       .then((last) => {
         conclude(last, true);
+        return undefined;
       });
   }
 

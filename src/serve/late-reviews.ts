@@ -60,7 +60,7 @@ export function createLateReviews({ onFound, onDrop, onFailure }: LateReviewsOpt
       add(request.namespace, count(bytes));
       void decide()
         .then(({ admission, error }) => {
-          if (error !== undefined) throw error;
+          if (error !== undefined) throw error as Error;
           const found = (admission?.findings ?? []).filter(
             (finding) => finding.severity !== 'notice' && finding.action !== 'audit' && !told.has(identify(finding)),
           );

@@ -22,7 +22,8 @@ export function render(values: object = {}, release = 'pullguard', namespace = '
   const flags = ['--namespace', namespace, '--kube-version', '1.30'];
   const { status, stdout, stderr } = helm(['template', release, CHART, ...flags], values);
   if (status !== 0) throw new Error(stderr);
-  const all = parseDocuments(stdout).filter((manifest) => manifest !== null);
+  // A document that renders to nothing.
+  const all = parseDocuments(stdout).filter((manifest: Manifest | null) => manifest !== null);
   const isHook = ({ metadata }: Manifest): boolean => metadata.annotations?.['helm.sh/hook'] !== undefined;
   return { objects: all.filter((each) => !isHook(each)), hooks: all.filter(isHook), stderr };
 }

@@ -69,28 +69,21 @@ export function answerWithTokens(host: string, { images, omitted = [] }: ServedI
       refuse(response, 401, 'UNAUTHORIZED', 'authentication required');
       return;
     }
-    if (pathname === '/v2/') {
-      response.end('{}');
-      return;
-    }
     const found = blobs.get(reference) ?? images.get(`${repository}:${reference}`);
-    if (found === undefined) {
-      const isKnown = repositories.has(repository);
-      refuse(
-        response,
-        404,
-        isKnown ? 'MANIFEST_UNKNOWN' : 'NAME_UNKNOWN',
-        isKnown ? 'manifest unknown' : 'repository name not known to registry',
-      );
-      return;
-    }
-    response.writeHead(200, {
-      'content-type': found.mediaType,
-      'content-length': found.bytes.length,
-      'docker-content-digest': found.digest,
-    });
-    response.end(method === 'HEAD' ? undefined : found.bytes);
+    if (pathname === '/v2/') response.end('{}');
+    else if (found !== undefined) send(response, found, method === 'HEAD');
+    else if (repositories.has(repository)) refuse(response, 404, 'MANIFEST_UNKNOWN', 'manifest unknown');
+    else refuse(response, 404, 'NAME_UNKNOWN', 'repository name not known to registry');
   };
+}
+
+function send(response: ServerResponse, { mediaType, bytes, digest }: Blob, isHead: boolean): void {
+  response.writeHead(200, {
+    'content-type': mediaType,
+    'content-length': bytes.length,
+    'docker-content-digest': digest,
+  });
+  response.end(isHead ? undefined : bytes);
 }
 
 function listBlobs(image: TestImage): readonly Blob[] {

@@ -26,7 +26,7 @@ test.each<[what: string, nodes: readonly Partial<ClusterNode>[], container?: Jso
   ['is there from another registry', [HAS], { image: 'quay.io/library/shop:dev' }],
   ['is on a node that the pod may not run on', [HAS, { labels: { pool: 'a' } }], {}, { nodeSelector: { pool: 'a' } }],
 ])('an image that nobody pulls and that %s is a warning, and never more', (_what, nodes, container, spec) => {
-  const image = String(container?.['image'] ?? 'shop:dev');
+  const image = (container?.['image'] as string | undefined) ?? 'shop:dev';
   expect(find(nodes, container, spec)).toEqual([`warn ${image}`]);
 });
 

@@ -42,6 +42,18 @@ export type DockerRegistryOptions = Readonly<{
   certificates?: Readonly<{ cert: string; key: string; ca: string }>;
 }>;
 
+type Configured = Readonly<{ tls: object | undefined; htpasswd: string; login: boolean }>;
+
+function configure(addr: string, { tls, htpasswd, login }: Configured): object {
+  return {
+    version: '0.1',
+    log: { level: 'info', accesslog: { disabled: true } },
+    storage: { inmemory: {} },
+    http: { addr, secret: 'for-uploads-of-tests', ...(tls !== undefined && { tls }) },
+    ...(login && { auth: { htpasswd: { realm: 'tests', path: htpasswd } } }),
+  };
+}
+
 /** Starts one on the loopback, with everything in memory. Whoever starts it stops it. */
 export async function startDockerRegistry({
   login = false,
@@ -56,19 +68,11 @@ export async function startDockerRegistry({
     writeFileSync(join(folder, name), content, { mode: 0o600 });
     return join(folder, name);
   };
-  const config = {
-    version: '0.1',
-    log: { level: 'info', accesslog: { disabled: true } },
-    storage: { inmemory: {} },
-    http: {
-      addr: `${address}:${wanted}`,
-      secret: 'for-uploads-of-tests',
-      ...(certificates !== undefined && {
-        tls: { certificate: write('tls.crt', certificates.cert), key: write('tls.key', certificates.key) },
-      }),
-    },
-    ...(login && { auth: { htpasswd: { realm: 'tests', path: write('htpasswd', HTPASSWD) } } }),
-  };
+  const config = configure(`${address}:${wanted}`, {
+    tls: certificates && { certificate: write('tls.crt', certificates.cert), key: write('tls.key', certificates.key) },
+    htpasswd: write('htpasswd', HTPASSWD),
+    login,
+  });
   // All JSON is YAML.
   const child = spawn(PROGRAM, ['serve', write('config.yml', JSON.stringify(config))], {
     stdio: ['ignore', 'ignore', 'pipe'],
