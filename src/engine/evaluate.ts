@@ -166,9 +166,14 @@ function readSubjects(input: FullInput): readonly Subject[] {
   return time.flatMap(workloads, (workload) => {
     const skips = workload.skips.length === 0 ? NO_SKIPS : resolveSkips(workload, policy);
     const view = (scope: Scope): View =>
-      toView(workload, input, (image) => isInScope?.(image, workload, scope) !== false);
+      toView(
+        workload,
+        input,
+        (image) => isInScope?.(image, workload, scope) !== false && !(workload.isPartial && scope === 'pull-secrets'),
+      );
     const images = view('images');
-    return [{ views: { images, 'pull-secrets': isInScope === undefined ? images : view('pull-secrets') }, skips }];
+    const isOne = isInScope === undefined && !workload.isPartial;
+    return [{ views: { images, 'pull-secrets': isOne ? images : view('pull-secrets') }, skips }];
   });
 }
 

@@ -1,6 +1,6 @@
 import { MOST_VALUES_SEARCHED } from '../text/bounds.ts';
 import { expandPointer, isRecord, joinPointer, readPointer, type Pointer } from '../text/json.ts';
-import type { WorkloadKind } from './kinds.ts';
+import { isBuiltIn, type WorkloadKind } from './kinds.ts';
 
 /**
  * Where in an object an image of a container stands that is not read, as its kind is not known or as it stands where that kind has
@@ -8,18 +8,67 @@ import type { WorkloadKind } from './kinds.ts';
  */
 export function findUnreadImage(object: unknown, kind: WorkloadKind | undefined): Pointer | undefined {
   const podSpecs = kind?.podSpecs.flatMap((pattern) => expandPointer(object, pattern)) ?? [];
+  const alone = new Set(kind?.containers?.flatMap((pattern) => expandPointer(object, pattern)));
   const waiting: (readonly [value: unknown, at: Pointer])[] = [[object, '']];
   // A list that grows as it is gone through: the outermost image comes first, and depth costs no stack.
   for (const [value, at] of waiting) {
     if (waiting.length > MOST_VALUES_SEARCHED) return undefined;
     const isRead = podSpecs.includes(at) && isReadable(value);
     const image = isRecord(value) && !isRead ? findImage(value, at) : undefined;
-    if (image !== undefined) return image;
+    if (image !== undefined && !alone.has(image.slice(0, image.lastIndexOf('/')))) return image;
     for (const [key, child] of listChildren(value)) {
       if (!isRead || !key.endsWith('ontainers')) waiting.push([child, joinPointer(at, key)]);
     }
   }
   return undefined;
+}
+
+/** Patterns of pod specs to tell of: more than any kind that is known has. */
+const MOST_PATTERNS = 8;
+
+/** Where in an object of an unknown kind there seem to be pod specs: patterns in which `*` stands for every element of a list. */
+export function findPodSpecs(object: unknown): readonly Pointer[] {
+  const found = new Set<Pointer>();
+  const waiting: (readonly [value: unknown, pattern: Pointer])[] = [[object, '']];
+  for (const [value, pattern] of waiting) {
+    if (waiting.length > MOST_VALUES_SEARCHED || found.size === MOST_PATTERNS) break;
+    if (isRecord(value) && findImage(value, '') !== undefined) {
+      found.add(pattern);
+      continue;
+    }
+    for (const [key, child] of listChildren(value)) {
+      waiting.push([child, joinPointer(pattern, Array.isArray(value) ? '*' : key)]);
+    }
+  }
+  return [...found];
+}
+
+/** The first text under the key `image` that reads like one: what kinds of operators have at places of their own. */
+export function findImageField(object: unknown): Pointer | undefined {
+  const waiting: (readonly [value: unknown, at: Pointer])[] = [[object, '']];
+  for (const [value, at] of waiting) {
+    if (waiting.length > MOST_VALUES_SEARCHED) return undefined;
+    const image = isRecord(value) ? value['image'] : undefined;
+    if (typeof image === 'string' && /^[^\s/:]+(?:[/:][^\s/:]+)+$/.test(image)) return joinPointer(at, 'image');
+    for (const [key, child] of listChildren(value)) waiting.push([child, joinPointer(at, key)]);
+  }
+  return undefined;
+}
+
+/** Where a workload of a kind of Kubernetes itself has to have an image and has none: the container, or the pod spec without any. */
+export function findMissingImages(object: unknown, kind: WorkloadKind): readonly Pointer[] {
+  if (!isBuiltIn(kind)) return [];
+  return kind.podSpecs.flatMap((podSpec) => {
+    const containers = readPointer(object, joinPointer(podSpec, 'containers')) ?? [];
+    // What is no list is told of as misplaced.
+    if (!Array.isArray(containers)) return [];
+    if (containers.length === 0) return [podSpec];
+    return LISTS.flatMap((list) =>
+      listChildren(readPointer(object, joinPointer(podSpec, list))).flatMap(([key, container]) =>
+        isRecord(container) && (container['image'] ?? '') !== '' ? [] : [joinPointer(podSpec, list, key)],
+      ),
+    );
+  });
 }
 
 const LISTS = ['containers', 'initContainers'] as const;

@@ -9,6 +9,10 @@ export type WorkloadKind = Readonly<{
   resource?: string;
   /** Pointers to its pod specs; a segment `*` stands for every element or member. */
   podSpecs: readonly Pointer[];
+  /** The same for containers outside of pod specs, of which it is unknown with which pull secrets their images are pulled. */
+  containers?: readonly Pointer[];
+  /** How variables begin that are filled in before it comes to a cluster, as `${` in what an OpenShift Template makes. */
+  variable?: string;
 }>;
 
 const TEMPLATE: readonly Pointer[] = ['/spec/template/spec'];

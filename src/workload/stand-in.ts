@@ -13,7 +13,8 @@ export function findStandIns(object: unknown, kind: WorkloadKind, podSpec: Point
   const pod = readPointer(object, podSpec.slice(0, podSpec.lastIndexOf('/')));
   // Of a pod nothing but its injection is to come: what it shows else may be written to avoid the check.
   const isTriggered = isPod(kind) ? undefined : readTriggers(object, pod, podSpec);
-  const variable = TEMPLATES.find(({ group, but }) => group === kind.group && but !== kind.kind)?.variable;
+  const variable =
+    kind.variable ?? TEMPLATES.find(({ group, but }) => group === kind.group && but !== kind.kind)?.variable;
   return (place) =>
     (place.written === 'auto' && isInjected(pod, place)) ||
     (variable !== undefined && place.written.includes(variable)) ||
@@ -36,6 +37,7 @@ const TEMPLATES: readonly Readonly<{ group: string; but?: string; variable: stri
   { group: 'argoproj.io', but: 'Rollout', variable: '{{' },
   { group: 'kro.run', variable: '${' },
   { group: 'kyverno.io', variable: '{{' },
+  { group: 'serving.kserve.io', variable: '{{' },
   { group: 'tekton.dev', variable: '$(' },
   { group: 'template.openshift.io', variable: '${' },
   { group: 'triggers.tekton.dev', variable: '$(' },

@@ -5,7 +5,16 @@ import { isPod, type WorkloadKind } from './kinds.ts';
 import type { PlacementFields } from './placement.ts';
 import { listPullSecretSlips, type PullSecretSlip } from './pull-secret-slips.ts';
 import { findStandIns, type ImagePlace } from './stand-in.ts';
-import { expandPointer, isRecord, joinPointer, readPath, readPointer, readString, type Pointer } from '../text/json.ts';
+import {
+  expandPointer,
+  formatFieldPath,
+  isRecord,
+  joinPointer,
+  readPath,
+  readPointer,
+  readString,
+  type Pointer,
+} from '../text/json.ts';
 
 /** One place in a pod spec that names an image. */
 export type ImageUse = Readonly<{
@@ -28,7 +37,11 @@ export type Workload = Readonly<{
   /** Whether this is a pod itself and not a template for pods. */
   isPod: boolean;
   podSpec: Pointer;
+  /** Whether these are containers outside of pod specs, of which it is unknown with which pull secrets their images are pulled. */
+  isPartial: boolean;
   images: readonly ImageUse[];
+  /** Where something stands in for an image until it is filled in. */
+  standIns: readonly Pointer[];
   /** Names in `imagePullSecrets`, in order and at their places; empty where there is none. */
   pullSecrets: readonly string[];
   /** Whether `imagePullSecrets` holds anything: absent, null and an empty list are the same to the API server. */
@@ -76,7 +89,8 @@ export function readWorkloads(
         namespace: namespace || readString(object, 'metadata', 'namespace'),
         isPod: isPod(kind),
         podSpec,
-        images: readImages(spec, podSpec, findStandIns(object, kind, podSpec), isTimeUp),
+        isPartial: false,
+        ...readImages(spec, podSpec, findStandIns(object, kind, podSpec), isTimeUp),
         pullSecrets: secrets.map((secret) => readString(secret, 'name')),
         hasPullSecretList: secrets.length > 0,
         pullSecretSlips: listPullSecretSlips(object, kind, podSpec, spec),
@@ -86,7 +100,49 @@ export function readWorkloads(
       });
     }
   }
+  const parts = readContainers(object, kind, isTimeUp);
+  if (parts.images.length > 0 || parts.standIns.length > 0)
+    workloads.push({
+      kind: kind.kind,
+      name: readName(object),
+      namespace: namespace || readString(object, 'metadata', 'namespace'),
+      isPod: false,
+      podSpec: '',
+      isPartial: true,
+      ...parts,
+      pullSecrets: [],
+      hasPullSecretList: false,
+      pullSecretSlips: [],
+      serviceAccount: 'default',
+      placement: {},
+      skips: ofObject,
+    });
   return workloads;
+}
+
+/** The images of containers outside of pod specs. */
+function readContainers(object: unknown, kind: WorkloadKind, isTimeUp: () => boolean): ReadImages {
+  const images: ImageUse[] = [];
+  const standIns: Pointer[] = [];
+  const { containers = [] } = kind;
+  if (containers.length === 0) return { images, standIns };
+  const isStandIn = findStandIns(object, kind, '');
+  for (const at of new Set(containers.flatMap((pattern) => expandPointer(object, pattern)))) {
+    const container = readPointer(object, at);
+    if (!isRecord(container)) continue;
+    const { image, imagePullPolicy } = container;
+    if (typeof image !== 'string' || image === '') continue;
+    if (isTimeUp()) break;
+    const name = readString(container, 'name');
+    const pointer = joinPointer(at, 'image');
+    if (isStandIn({ list: '', index: 0, name, written: image })) {
+      standIns.push(pointer);
+      continue;
+    }
+    const label = name === '' ? formatFieldPath(at) : labelOf('container', name);
+    images.push({ label, key: at, pointer, ...readImage(image, imagePullPolicy) });
+  }
+  return { images, standIns };
 }
 
 /** Where a finding about an image stands. */
@@ -117,17 +173,20 @@ function readSkip(object: unknown, holder: Pointer): readonly SkipAnnotation[] {
   return rules.size === 0 ? [] : [{ at, rules: [...rules] }];
 }
 
-/** Not what stands in for one. In the order in which kubelet starts them; image volumes come first, as pods wait for their volumes. */
+type ReadImages = Pick<Workload, 'images' | 'standIns'>;
+
+/** What stands in for one is apart. In the order in which kubelet starts them; image volumes come first, as pods wait for their volumes. */
 function readImages(
   spec: Readonly<Record<string, unknown>>,
   podSpec: Pointer,
   isStandIn: (place: ImagePlace) => boolean,
   isTimeUp: () => boolean,
-): readonly ImageUse[] {
+): ReadImages {
   const images: ImageUse[] = [];
+  const standIns: Pointer[] = [];
   for (const [at, volume] of readList(spec['volumes']).entries()) {
     if (!isRecord(volume) || !isRecord(volume['image'])) continue;
-    if (isTimeUp()) return images;
+    if (isTimeUp()) return { images, standIns };
     const { reference, pullPolicy } = volume['image'];
     if (typeof reference !== 'string') continue;
     const pointer = joinPointer(podSpec, 'volumes', at, 'image', 'reference');
@@ -136,16 +195,19 @@ function readImages(
   for (const list of CONTAINER_LISTS) {
     for (const [at, container] of readList(spec[list]).entries()) {
       if (!isRecord(container)) continue;
-      if (isTimeUp()) return images;
+      if (isTimeUp()) return { images, standIns };
       const { image, imagePullPolicy } = container;
       if (typeof image !== 'string') continue;
-      if (isStandIn({ list, index: at, name: readString(container, 'name'), written: image })) continue;
       const pointer = joinPointer(podSpec, list, at, 'image');
+      if (isStandIn({ list, index: at, name: readString(container, 'name'), written: image })) {
+        standIns.push(pointer);
+        continue;
+      }
       const word = nameContainer(list, container);
       images.push({ pointer, ...nameUse(word, container), ...readImage(image, imagePullPolicy) });
     }
   }
-  return images;
+  return { images, standIns };
 }
 
 function nameUse(word: string, { name }: Readonly<Record<string, unknown>>): Pick<ImageUse, 'label' | 'key'> {
