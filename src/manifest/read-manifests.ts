@@ -1,6 +1,7 @@
 import { isRecord, joinPointer, type Pointer } from '../text/json.ts';
 import { quote } from '../text/quote.ts';
 import { scanJson, stripComments } from './json-text.ts';
+import { isTemplate, processTemplate } from './openshift-template.ts';
 import { locateIn, placeOf, readDocuments, TOO_DEEP, type Locate, type Position } from './document.ts';
 
 /** One Kubernetes object in a manifest, and how to find the line of any of its fields. */
@@ -9,12 +10,19 @@ export type ManifestObject = Readonly<{
   kind: string;
   object: unknown;
   locate: Locate;
+  /** Whether it is of an OpenShift Template, and may have parameters that are not filled in. */
+  isTemplated?: true;
 }>;
+
+/** A value that is no object of Kubernetes. */
+export type OtherValue = Readonly<{ value: unknown; locate: Locate }>;
 
 export type Manifest = Readonly<{
   objects: readonly ManifestObject[];
   /** Documents, or items of a `List`, that are something else. */
   foreign: number;
+  /** The same, for those that were meant to be one: they have an `apiVersion` or a `kind`, or containers. */
+  others: readonly OtherValue[];
   /** What cannot be read; the documents around it are read all the same. */
   errors: readonly (Position & Readonly<{ message: string }>)[];
 }>;
@@ -35,6 +43,7 @@ function joinManifests(manifests: readonly Manifest[]): Manifest {
   return {
     objects: manifests.flatMap(({ objects }) => objects),
     foreign: manifests.reduce((sum, { foreign }) => sum + foreign, 0),
+    others: manifests.flatMap(({ others }) => others),
     errors: manifests.flatMap(({ errors }) => errors),
   };
 }
@@ -76,15 +85,17 @@ function countLines(text: string): number {
   return count;
 }
 
+const NOTHING: Manifest = { objects: [], foreign: 0, others: [], errors: [] };
+
 function readPart(part: Part): Manifest {
   const json = parseJson(part.text);
   try {
     if (json === undefined) return readCommented(part) ?? readYaml(part);
-    const { objects, foreign, errors } = readContent(json, locateInJson(part));
-    return { objects, foreign, errors: [...errors, ...findRepeated(part)] };
+    const read = readContent(json, locateInJson(part));
+    return { ...read, errors: [...read.errors, ...findRepeated(part)] };
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
-    return { objects: [], foreign: 0, errors: [moveDown({ line: 1, column: 1, message: TOO_DEEP }, part)] };
+    return { ...NOTHING, errors: [moveDown({ line: 1, column: 1, message: TOO_DEEP }, part)] };
   }
 }
 
@@ -107,7 +118,7 @@ function readCommented(part: Part): Manifest | undefined {
   const read = readContent(content, () => ({ line: 1, column: 1 }));
   if (read.objects.length === 0) return read;
   const error = moveDown({ ...placeOf(comment, part.text), message: COMMENTS }, part);
-  return { objects: [], foreign: 0, errors: [error] };
+  return { ...NOTHING, errors: [error] };
 }
 
 /** Several times as fast as the YAML parser, which is only asked for the lines of what was found. */
@@ -129,7 +140,7 @@ function locateInJson(part: Part): Locate {
 function readYaml(part: Part): Manifest {
   return joinManifests(
     readDocuments(part.text).map((document) => {
-      if (!document.ok) return { objects: [], foreign: 0, errors: [moveDown(document.problem, part)] };
+      if (!document.ok) return { ...NOTHING, errors: [moveDown(document.problem, part)] };
       const { content, locate, repeated } = document;
       const errors = repeated === undefined ? [] : [moveDown(repeated, part)];
       return { ...readContent(content, (pointer) => moveDown(locate(pointer), part)), errors };
@@ -142,18 +153,34 @@ function moveDown<Place extends Position>(place: Place, { line, column }: Part):
 }
 
 function readContent(content: unknown, locate: Locate): Manifest {
-  const found = unfold(content, '', locate);
-  const objects = found.filter((object) => object !== undefined);
-  return { objects, foreign: found.length - objects.length, errors: [] };
+  const found = unfold(content, { base: '', locate });
+  const objects = found.filter((each) => 'object' in each);
+  const others = found.filter((each) => 'value' in each);
+  return { objects, foreign: others.length, others: others.filter(({ value }) => isMeantAsObject(value)), errors: [] };
 }
 
-/** The object itself, or the items of a `List` (`DeploymentList`, …), however deep; undefined for what is no object of Kubernetes. */
-function unfold(value: unknown, base: Pointer, locate: Locate): readonly (ManifestObject | undefined)[] {
+function isMeantAsObject(value: unknown): boolean {
+  return isRecord(value) && (typeof value['apiVersion'] === 'string' || typeof value['kind'] === 'string');
+}
+
+/** Where a value stands, and in what. */
+type Place = Readonly<{ base: Pointer; locate: Locate; isTemplated?: true }>;
+
+/** The object itself, or the items of a `List` (`DeploymentList`, …) or an OpenShift Template, however deep. */
+function unfold(value: unknown, place: Place): readonly (ManifestObject | OtherValue)[] {
+  const { base, locate, ...rest } = place;
   if (value === null) return [];
-  if (!isObject(value)) return [undefined];
+  const locateIn: Locate = (pointer, part) => locate(base + pointer, part);
+  if (!isObject(value)) return [{ value, locate: locateIn }];
   const { apiVersion, kind } = value;
-  if (!isList(value)) return [{ apiVersion, kind, object: value, locate: (pointer) => locate(base + pointer) }];
-  return value.items.flatMap((item, at) => unfold(nameKind(item, value), joinPointer(base, 'items', at), locate));
+  if (isTemplate(value))
+    return processTemplate(value).flatMap((item, at) =>
+      unfold(item, { base: joinPointer(base, 'objects', at), locate, isTemplated: true }),
+    );
+  if (!isList(value)) return [{ apiVersion, kind, object: value, locate: locateIn, ...rest }];
+  return value.items.flatMap((item, at) =>
+    unfold(nameKind(item, value), { ...place, base: joinPointer(base, 'items', at) }),
+  );
 }
 
 /** The items of a `PodList`, as the API itself answers, leave it to the list to say that they are pods. */
@@ -162,7 +189,7 @@ function nameKind(item: unknown, { apiVersion, kind }: { apiVersion: string; kin
   return isRecord(item) && item['kind'] === undefined && named !== '' ? { apiVersion, kind: named, ...item } : item;
 }
 
-function isObject(value: unknown): value is { apiVersion: string; kind: string } {
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> & { apiVersion: string; kind: string } {
   return (
     isRecord(value) &&
     typeof value['apiVersion'] === 'string' &&
@@ -172,5 +199,5 @@ function isObject(value: unknown): value is { apiVersion: string; kind: string }
 }
 
 function isList(value: unknown): value is { apiVersion: string; kind: string; items: readonly unknown[] } {
-  return isObject(value) && value.kind.endsWith('List') && 'items' in value && Array.isArray(value.items);
+  return isObject(value) && value.kind.endsWith('List') && Array.isArray(value['items']);
 }
