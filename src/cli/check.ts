@@ -1,24 +1,31 @@
-import type { Position } from '../manifest/document.ts';
-import { describeCause, findFiles, readText, type FoundFile } from '../manifest/files.ts';
 import { checkObject } from '../admission/check-object.ts';
 import type { Decision, Finding } from '../engine/evaluate.ts';
 import type { Policy } from '../engine/rule.ts';
+import type { Position } from '../manifest/document.ts';
+import { describeCause, readText, type FoundFile } from '../manifest/files.ts';
+import { findInputs } from '../manifest/find-inputs.ts';
+import { readManifest, type Manifest, type ManifestObject } from '../manifest/read-manifests.ts';
+import { isExemptNamespace } from '../policy/policy.ts';
+import type { Facts } from '../pull/facts.ts';
 import { formatFieldPath, readString } from '../text/json.ts';
-import { findNoText, findUnreadImage } from '../workload/find-images.ts';
-import { findKind, groupOf, WORKLOAD_KINDS } from '../workload/kinds.ts';
+import { redact } from '../text/redact.ts';
+import { addCustomKinds } from '../workload/custom-kinds.ts';
+import { findNoText } from '../workload/find-images.ts';
+import { findKind, groupOf } from '../workload/kinds.ts';
 import { readName } from '../workload/workload.ts';
+import { decideExit } from './check-exit.ts';
 import { createExceptions, type ExceptionOptions, type Exceptions } from './exceptions.ts';
 import { fixAll, STDIN, type FixMode, type FixOutcome } from './fix.ts';
 import { formatFixText, toFixJson } from './format-fix.ts';
-import { formatCheckJson, formatCheckText, type CheckResult, type Unchecked } from './format-check.ts';
+import { formatCheckJson, formatCheckText, type CheckResult } from './format-check.ts';
 import { createIgnores, type Ignores } from './ignore-comments.ts';
 import { type ExitCode, type Io } from './io.ts';
-import { redact } from '../text/redact.ts';
 import { loadConfig } from './load-config.ts';
 import { readFacts, tellsOfCluster, type Told } from './manifest-facts.ts';
+import type { FailOn } from './options.ts';
+import { renderAll, type Rendered, type RenderOptions, type Trace } from './render.ts';
 import { useColor } from './terminal.ts';
-import { readManifest, type Manifest, type ManifestObject } from '../manifest/read-manifests.ts';
-import type { Facts } from '../pull/facts.ts';
+import { accountFor, describeByName, describeOther, kindOf, type Account } from './unchecked.ts';
 
 export type CheckOptions = Readonly<{
   config?: string;
@@ -27,28 +34,47 @@ export type CheckOptions = Readonly<{
   fix?: boolean;
   /** Prints what that would change, and writes nothing. */
   diff?: boolean;
+  /** Has nothing to check be fine. */
+  allowEmpty?: boolean;
+  /** Has whatever is not checked be an error. */
+  strict?: boolean;
+  /** From which action on findings fail the command. */
+  failOn?: FailOn;
+  /** Whether kustomizations and charts are rendered; unless it is false. */
+  render?: boolean;
 }> &
-  ExceptionOptions;
+  ExceptionOptions &
+  RenderOptions;
 
 /** `pullguard check`: checks manifests with the rules of the webhook. A file that cannot be read does not hide the others. */
 export async function check(paths: readonly string[], options: CheckOptions, io: Io): Promise<ExitCode> {
   const { config, output } = options;
-  const policy = loadConfig(config);
+  const policy = readCustomKinds(loadConfig(config));
   const exceptions = createExceptions(options, policy, paths);
+  const fixing = chooseFixMode(options);
   const stdin = paths.includes('-') ? [await readStdin(io)] : [];
-  const found = findFiles(paths.filter((path) => path !== '-')).filter(({ file }) => !exceptions.isExcluded(file));
+  // What is fixed are the files that something is rendered from.
+  const renders = options.render !== false && fixing === undefined;
+  const inputs = findInputs(
+    paths.filter((path) => path !== '-'),
+    renders,
+    exceptions.isExcluded,
+  );
+  const rendered = await renderAll(inputs.units, options);
+  const made = rendered.map((unit) => sortOutRendered(unit, policy));
   const sorted = [
     ...stdin.map((text) => sortOut(text, policy)),
-    ...found.map((file) => sortOut(readFile(file), policy)),
+    ...inputs.files.map((file) => sortOut(readFile(file), policy)),
   ];
-  const facts = readFacts(sorted.flatMap(({ told }) => told));
-  const fixing = chooseFixMode(options);
+  const facts = readFacts([...sorted, ...made].flatMap(({ told }) => told));
   const fixes =
-    fixing && fixTexts([...stdin, ...found.map((file) => readFile(file))], fixing, { policy, facts }, exceptions);
+    fixing &&
+    fixTexts([...stdin, ...inputs.files.map((file) => readFile(file))], fixing, { policy, facts }, exceptions);
   const result = mergeResults([
     ...(fixes?.read.map((text) => sortOut(text, policy)) ?? sorted).map((one) =>
       exceptions.apply(checkFile(one, { policy, facts }), one.file, one.ignores),
     ),
+    dropRepeated(mergeResults(made.map((one) => checkFile(one, { policy, facts })))),
     { ...NOTHING, errors: fixes?.errors ?? [] },
   ]);
   const shown = exceptions.finish(result);
@@ -60,8 +86,9 @@ export async function check(paths: readonly string[], options: CheckOptions, io:
   const isPiped = fixing === 'diff' || (fixing === 'write' && stdin.length > 0);
   if (fixes !== undefined) io.stdout.write(fixes.printed);
   (isPiped ? io.stderr : io.stdout).write(report);
-  if (shown.errors.length > 0) return 2;
-  return shown.findings.some(({ action }) => action === 'deny') ? 1 : 0;
+  const { code, reason } = decideExit(shown, options);
+  if (reason !== undefined) io.stderr.write(`${reason}\n`);
+  return code;
 }
 
 function chooseFixMode({ fix, diff }: CheckOptions): FixMode | undefined {
@@ -72,6 +99,11 @@ function chooseFixMode({ fix, diff }: CheckOptions): FixMode | undefined {
 function fixTexts(texts: readonly ReadText[], mode: FixMode, terms: Terms, exceptions: Exceptions): FixOutcome {
   const read = texts.map((one) => ({ ...one, manifest: one.text === undefined ? undefined : readManifest(one.text) }));
   return fixAll(read, mode, { ...terms, isHidden: exceptions.watch(read) });
+}
+
+/** A policy with the kinds of well-known projects, which the webhook and `scan` read only where the policy names them. */
+function readCustomKinds(policy: Policy): Policy {
+  return { ...policy, kinds: addCustomKinds(policy.kinds) };
 }
 
 type ReadText = Readonly<{ file: string; text?: string; problem?: string }>;
@@ -97,7 +129,7 @@ function readFile({ file, problem }: FoundFile): ReadText {
 const NOTHING: CheckResult = {
   findings: [],
   errors: [],
-  counts: { workloads: 0, otherObjects: 0, foreign: 0 },
+  counts: { workloads: 0, exempt: 0, otherObjects: 0, foreign: 0 },
   skipped: [],
   unchecked: [],
 };
@@ -117,18 +149,25 @@ type SortedFile = Readonly<{
   told: readonly Told[];
   ignores: Ignores;
   said: CheckResult;
+  /** Where something of a rendered text stands in the files that it was made of. */
+  trace?: Trace;
 }>;
 
 function sortOut({ file, text, problem }: ReadText, policy: Policy): SortedFile {
   const ignores = createIgnores(text ?? '', policy);
   if (text === undefined) return { file, workloads: [], told: [], ignores, said: unreadable(file, problem) };
-  const { objects, foreign, errors } = readManifest(text);
-  const workloads = objects.filter(
-    ({ apiVersion, kind }) => findKind(policy.kinds, groupOf(apiVersion), kind) !== undefined,
-  );
-  const unchecked = objects.flatMap((object) => describeUnchecked(object, file, policy) ?? []);
-  const otherObjects =
-    objects.length - workloads.length - unchecked.filter(({ cause }) => cause !== 'misplaced').length;
+  const { objects, foreign, others, errors } = readManifest(text);
+  const accounts = objects.map((object) => ({ object, ...accountFor(object, file, policy) }));
+  const workloads = accounts.filter(({ isWorkload }) => isWorkload).map(({ object }) => object);
+  const isEmpty = objects.length === 0 && foreign === 0 && errors.length === 0;
+  const byName = foreign > 0 ? describeByName(file) : undefined;
+  const unchecked = [
+    ...(byName === undefined ? [] : [byName]),
+    ...accounts.flatMap((account) => account.unchecked),
+    ...others.flatMap((other) => describeOther(other, file) ?? []),
+    ...(isEmpty ? [{ file, cause: 'empty', message: 'it is empty, or has nothing but comments' } as const] : []),
+  ];
+  const isOther = (account: Account): boolean => !account.isWorkload && account.unchecked.length === 0;
   return {
     file,
     workloads,
@@ -136,14 +175,30 @@ function sortOut({ file, text, problem }: ReadText, policy: Policy): SortedFile 
     ignores,
     said: {
       ...NOTHING,
-      errors: [...errors, ...workloads.flatMap((object) => describeNoText(object, policy))].map((error) => ({
+      errors: [...errors, ...objects.flatMap((object) => describeNoText(object, policy))].map((error) => ({
         file,
         ...error,
       })),
-      counts: { workloads: workloads.length, otherObjects, foreign },
+      counts: {
+        workloads: 0,
+        exempt: 0,
+        otherObjects: accounts.filter(isOther).length,
+        foreign: foreign - unchecked.filter(({ kind, cause }) => kind === undefined && cause !== 'empty').length,
+      },
       unchecked,
     },
   };
+}
+
+function sortOutRendered({ unit, text, unchecked, problem, trace }: Rendered, policy: Policy): SortedFile {
+  const file = unit.file;
+  if (text === undefined) {
+    const errors = problem === undefined ? [] : [{ file: redact(file), message: redact(problem) }];
+    const said = { ...NOTHING, errors, unchecked: unchecked ?? [] };
+    return { file, workloads: [], told: [], ignores: createIgnores('', policy), said };
+  }
+  const sorted = sortOut({ file: `${unit.folder} (rendered)`, text }, policy);
+  return trace === undefined ? sorted : { ...sorted, trace };
 }
 
 /** A function that locates fields holds on to the whole document. */
@@ -154,13 +209,15 @@ function stripPlaces({ apiVersion, kind, object }: ManifestObject): Told {
 /** What manifests are checked with. */
 type Terms = Readonly<{ policy: Policy; facts: Facts }>;
 
-function checkFile({ file, workloads, said }: SortedFile, terms: Terms): CheckResult {
-  const checked = workloads.map((object) => checkManifest(object, terms)).filter((one) => one !== undefined);
+function checkFile({ file, workloads, said, trace }: SortedFile, terms: Terms): CheckResult {
+  const checked = workloads.map((object) => checkManifest(object, terms));
+  const exempt = checked.filter(({ isExempt }) => isExempt).length;
   return {
     ...said,
+    counts: { ...said.counts, workloads: checked.length - exempt, exempt },
     findings: checked
       .flatMap(({ findings }) => findings)
-      .map((finding) => ({ ...finding, file }))
+      .map((finding) => ({ ...finding, file, ...trace?.(finding) }))
       .sort((left, right) => left.line - right.line || left.column - right.column),
     skipped: mergeSkipped(checked),
     objects: workloads.map(({ kind, object }) => ({
@@ -170,6 +227,7 @@ function checkFile({ file, workloads, said }: SortedFile, terms: Terms): CheckRe
 }
 
 function describeNoText({ apiVersion, kind, object, locate }: ManifestObject, policy: Policy): Manifest['errors'] {
+  if (isExemptNamespace(policy, readString(object, 'metadata', 'namespace'))) return [];
   const known = findKind(policy.kinds, groupOf(apiVersion), kind);
   const found = known === undefined ? [] : findNoText(object, known);
   return found.map(({ at, what }) => ({
@@ -178,39 +236,20 @@ function describeNoText({ apiVersion, kind, object, locate }: ManifestObject, po
   }));
 }
 
-/** An object with images that are not checked; undefined if there are none. */
-function describeUnchecked(manifest: ManifestObject, file: string, policy: Policy): Unchecked | undefined {
-  const { apiVersion, kind, object, locate } = manifest;
-  const known = findKind(policy.kinds, groupOf(apiVersion), kind);
-  const image = findUnreadImage(object, known);
-  if (image === undefined) return undefined;
-  // The group of a custom kind has a dot, and its kind may be called as one of Kubernetes is.
-  const right = groupOf(apiVersion).includes('.') ? undefined : BUILT_IN.get(kind);
-  const name = readName(object);
-  const cause: Unchecked['cause'] = known !== undefined ? 'misplaced' : right === undefined ? 'kind' : 'apiVersion';
-  return {
-    ...{ file, ...locate(image), apiVersion, kind, name, field: formatFieldPath(image), cause },
-    ...(right !== undefined && { group: right }),
-  };
-}
+type CheckedManifest = Pick<Decision, 'skipped'> &
+  Readonly<{ findings: readonly (Finding & Position)[]; isExempt: boolean }>;
 
-/** The groups of the kinds of Kubernetes itself. */
-const BUILT_IN = new Map(WORKLOAD_KINDS.map(({ kind, group }) => [kind, group]));
-
-type CheckedManifest = Pick<Decision, 'skipped'> & Readonly<{ findings: readonly (Finding & Position)[] }>;
-
-/** Undefined for an object of a kind without images, as far as is known. */
-function checkManifest(manifest: ManifestObject, { policy, facts }: Terms): CheckedManifest | undefined {
-  const { apiVersion, object } = manifest;
-  const kind = findKind(policy.kinds, groupOf(apiVersion), manifest.kind);
-  if (kind === undefined) return undefined;
+function checkManifest(manifest: ManifestObject, { policy, facts }: Terms): CheckedManifest {
+  const kind = kindOf(manifest, policy.kinds);
+  const { object } = manifest;
+  if (kind === undefined) return { findings: [], skipped: [], isExempt: false };
   const checked = checkObject('manifest', { object, kind, namespace: '', policy, facts, now: Date.now() });
-  if (checked.exempt !== undefined) return { findings: [], skipped: [] };
+  if (checked.exempt !== undefined) return { findings: [], skipped: [], isExempt: true };
   const findings = checked.decision.findings.map((finding) => ({
     ...spareSource(finding),
     ...manifest.locate(finding.at),
   }));
-  return { findings, skipped: checked.decision.skipped };
+  return { findings, skipped: checked.decision.skipped, isExempt: false };
 }
 
 /** In a file `ko` builds `ko://…` and replaces it by the image. In a cluster nothing does. */
@@ -225,6 +264,7 @@ function mergeResults(results: readonly CheckResult[]): CheckResult {
     errors: results.flatMap(({ errors }) => errors),
     counts: {
       workloads: sum(results, ({ workloads }) => workloads),
+      exempt: sum(results, ({ exempt }) => exempt),
       otherObjects: sum(results, ({ otherObjects }) => otherObjects),
       foreign: sum(results, ({ foreign }) => foreign),
     },
@@ -238,6 +278,17 @@ function mergeResults(results: readonly CheckResult[]): CheckResult {
       },
     }),
   };
+}
+
+/** Overlays of one base show the same in the same place: each once. */
+function dropRepeated(result: CheckResult): CheckResult {
+  const findings = new Map(
+    result.findings.map((finding) => {
+      const { file, line, column, rule, workload, at, value } = finding;
+      return [JSON.stringify([file, line, column, rule, workload, at, value]), finding];
+    }),
+  );
+  return { ...result, findings: [...findings.values()] };
 }
 
 function mergeSkipped(results: readonly Pick<Decision, 'skipped'>[]): Decision['skipped'] {

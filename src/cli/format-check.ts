@@ -5,6 +5,7 @@ import { redact } from '../text/redact.ts';
 import { formatFieldPath } from '../text/json.ts';
 import type { Decision, Finding } from '../engine/evaluate.ts';
 import type { Position } from '../manifest/document.ts';
+import type { Unchecked } from './unchecked.ts';
 import { listSkipped } from '../report/notes.ts';
 import {
   countMarks,
@@ -23,11 +24,11 @@ export type CheckResult = Readonly<{
   findings: readonly LocatedFinding[];
   /** Files and places in them that could not be read. */
   errors: readonly Readonly<{ file: string; line?: number; column?: number; message: string }>[];
-  /** Objects checked; other Kubernetes objects; documents that are not Kubernetes objects. */
-  counts: Readonly<{ workloads: number; otherObjects: number; foreign: number }>;
+  /** Workloads checked, and exempt from it; other Kubernetes objects; documents that are not Kubernetes objects. */
+  counts: Readonly<{ workloads: number; exempt: number; otherObjects: number; foreign: number }>;
   /** Rules that did not run, and the facts that they lacked. */
   skipped: Decision['skipped'];
-  /** Objects with images that were not checked. */
+  /** What was not checked, and why. */
   unchecked?: readonly Unchecked[];
   /** Findings that are left out: those of the baseline, and those that a comment ignores. */
   hidden?: Readonly<{ baseline: number; ignored: number }>;
@@ -37,29 +38,13 @@ export type CheckResult = Readonly<{
   notes?: readonly string[];
 }>;
 
-/**
- * An object with images that were not read, and the place of the first one. `kind`: the kind is unknown. `apiVersion`: it is
- * known in another group. `misplaced`: the kind is known, but has no containers at that place.
- */
-export type Unchecked = Position &
-  Readonly<{
-    file: string;
-    apiVersion: string;
-    kind: string;
-    name: string;
-    field: string;
-    cause: 'kind' | 'apiVersion' | 'misplaced';
-    /** The group in which the kind is known. */
-    group?: string;
-  }>;
-
 /** A block per workload with a line per finding; then what could not be read or checked, and the counts. */
 export function formatCheckText(result: CheckResult, color: boolean): string {
   const errors = result.errors.map(
     (error) => `${formatPlace(error)}: ${paintMark('error', color)}: ${escapeUnprintable(error.message)}\n`,
   );
   const notes = [
-    ...listUnchecked(result).map((one) => `${formatPlace(one)}: not checked: ${describeUnchecked(one)}`),
+    ...listUnchecked(result).map((one) => `${formatPlace(one)}: not checked: ${one.message}`),
     ...listSkipped(result.skipped),
     ...(result.notes ?? []),
   ];
@@ -95,13 +80,10 @@ function nameObject(workload: LocatedFinding['workload']): string {
 /** One JSON document: `findings`, `errors`, `skipped` rules, and `summary` with the counts; and what is given besides. */
 export function formatCheckJson(result: CheckResult, besides: object = {}): string {
   const { errors, counts, skipped, hidden, notes = [] } = result;
-  const unchecked = listUnchecked(result).map((one) => {
-    const { file, line, column, apiVersion, kind, name, field } = one;
-    const texts = { apiVersion: redact(apiVersion), kind: redact(kind), name: redact(name), field: redact(field) };
-    return { file, line, column, ...texts, message: describeUnchecked(one) };
-  });
+  const unchecked = listUnchecked(result);
   const summary = {
     ...counts,
+    unchecked: unchecked.length,
     denied: count(result, 'deny'),
     warned: count(result, 'warn'),
     audited: count(result, 'audit'),
@@ -112,18 +94,6 @@ export function formatCheckJson(result: CheckResult, besides: object = {}): stri
 
 function listUnchecked({ unchecked = [] }: CheckResult): readonly Unchecked[] {
   return unchecked;
-}
-
-function describeUnchecked({ apiVersion, kind, name, field, cause, group = '' }: Unchecked): string {
-  const subject = `${redact(kind)}/${redact(name)} (${redact(apiVersion)}) has images`;
-  switch (cause) {
-    case 'kind':
-      return `${subject}, but its kind is unknown: add the kind under workloads in the policy`;
-    case 'apiVersion':
-      return `${subject}, but ${redact(kind)} belongs to ${group === '' ? 'v1' : `the group ${group}`}: correct the apiVersion, or add this kind under workloads in the policy`;
-    case 'misplaced':
-      return `${subject} at ${redact(field)}, where its kind has no containers: correct the indentation, or the entry under workloads in the policy`;
-  }
 }
 
 function toJson(finding: LocatedFinding): object {
@@ -150,13 +120,14 @@ function toJson(finding: LocatedFinding): object {
 
 function summarize(result: CheckResult): string {
   const { errors } = result;
-  const { workloads, otherObjects, foreign } = result.counts;
+  const { workloads, exempt, otherObjects, foreign } = result.counts;
   const { baseline = 0, ignored = 0 } = result.hidden ?? {};
   const found = countMarks(result.findings.map((finding) => markFinding(finding).mark));
   const unchecked = listUnchecked(result).length;
   const rest = [
     ...(errors.length > 0 ? [`${formatCount(errors.length, 'problem')} reading the input`] : []),
-    ...(unchecked > 0 ? [`${formatCount(unchecked, 'object')} with images not checked`] : []),
+    ...(unchecked > 0 ? [`${unchecked} not checked`] : []),
+    ...(exempt > 0 ? [`${exempt} exempt`] : []),
     ...(otherObjects > 0 ? [`${formatCount(otherObjects, 'object')} without images skipped`] : []),
     ...(foreign > 0 ? [`${formatCount(foreign, 'document')} skipped, not Kubernetes objects`] : []),
     ...(baseline > 0 ? [`${formatCount(baseline, 'finding')} in the baseline`] : []),

@@ -59,3 +59,12 @@ export function parseLife(text: string): number {
     throw new InvalidArgumentError('Use a number with s, m, h or d, such as 12h.');
   return milliseconds;
 }
+
+/** For an option that may be given several times. */
+export function collect(value: string, values: readonly string[] = []): readonly string[] {
+  return [...values, value];
+}
+
+/** From which action on a finding fails `check`. */
+export const FAIL_ON = ['deny', 'warn', 'never'] as const;
+export type FailOn = (typeof FAIL_ON)[number];

@@ -7,7 +7,9 @@ import type { ImageOptions } from './image.ts';
 import { hideCredentials, type ExitCode, type Io } from './io.ts';
 import {
   addConnectionOptions,
+  collect,
   EXIT_CODES,
+  FAIL_ON,
   outputOption,
   parseLife,
   parsePort,
@@ -119,7 +121,9 @@ function addCheck(program: Command, io: Io, finish: Finish): void {
   program
     .command('check')
     .description('check manifests with the rules of the webhook: YAML and JSON files, folders, or - for standard input')
-    .argument('<path...>', 'files or folders; folders are searched for .yaml, .yml and .json files')
+    .argument('[path...]', 'files, folders or patterns; folders are searched, and kustomizations and charts rendered')
+    .option('-f, --filename <path>', 'the same as a path, for the habits of kubectl; repeatable', collect)
+    .option('-R, --recursive', 'folders are always searched to the bottom; accepted for the habits of kubectl')
     .option('--config <file>', 'policy file (default: the built-in policy)')
     .addOption(outputOption('text', 'json'))
     .option('--fix', 'write what is certain into the files; of standard input the fixed text is printed')
@@ -131,15 +135,20 @@ function addCheck(program: Command, io: Io, finish: Finish): void {
       'files and folders to leave out, such as charts or "**/test/*.yaml"; repeatable',
       collect,
     )
-    .addHelpText('after', EXIT_CODES)
-    .action(async (paths: string[], options: CheckOptions) => {
+    .addOption(new Option('--fail-on <action>', 'exit with 1 from this on').choices(FAIL_ON).default('deny'))
+    .option('--strict', 'exit with 2 if anything was not checked')
+    .option('--allow-empty', 'exit with 0 if there was nothing to check')
+    .option('--no-render', 'read the files of kustomizations and charts as they are')
+    .option('--values <file>', 'values to render charts with, as for helm template; repeatable', collect)
+    .option('--set <key=value>', 'a value to render charts with, as for helm template; repeatable', collect)
+    .option('--release-name <name>', 'name of the release to render charts with')
+    .addHelpText('after', `${EXIT_CODES},\nor nothing to check`)
+    .action(async (paths: string[], { filename = [], ...options }: CheckOptions & { filename?: readonly string[] }) => {
+      const all = [...paths, ...filename];
+      if (all.length === 0) program.error("error: missing required argument 'path'");
       const { check } = await import('./check.ts');
-      finish(await check(paths, options, io));
+      finish(await check(all, options, io));
     });
-}
-
-function collect(value: string, values: readonly string[] = []): readonly string[] {
-  return [...values, value];
 }
 
 function addImage(program: Command, io: Io, finish: Finish): void {

@@ -7,7 +7,7 @@ import { describeError } from '../text/error.ts';
 export type FoundFile = Readonly<{ file: string; problem?: string }>;
 
 /** What a manifest's name ends with; a file that is named on the command line is read whatever it is called. */
-const MANIFEST = /\.(?:ya?ml|json)$/i;
+const MANIFEST = /\.(?:ya?ml|json)$|^Kustomization$/i;
 
 /** Folders that hold other people's files. */
 const SKIPPED_FOLDERS: ReadonlySet<string> = new Set(['.git', 'node_modules']);

@@ -170,3 +170,13 @@ export const LONGEST_FAILURE = 32 * 1024;
 
 /** Characters of a line that `diagnose` reads; the rest of a longer one is left out. Only what is generated has lines like that. */
 export const LONGEST_LINE = 1024 * 1024;
+
+/** Files and folders of one kustomization in which an image is looked for. */
+export const MOST_KUSTOMIZED = 1000;
+
+/** Bytes of the files of a chart or kustomization in which images are looked for, and of what it renders to. */
+export const LONGEST_SOURCES = 32 * 1024 * 1024;
+export const LONGEST_RENDERED = 64 * 1024 * 1024;
+
+/** Milliseconds that rendering one may take: it may have bases to clone. */
+export const RENDER_TIME_MS = 60_000;

@@ -19,17 +19,18 @@ type Setup = Readonly<{
   policy?: string;
   stdin?: string;
   isTTY?: boolean;
-  output?: CheckOptions['output'];
-}>;
+}> &
+  Partial<CheckOptions>;
 
 /** Runs `check` in a folder of its own; paths are names in it, and so are those that come back. */
-async function run(names: readonly string[], { files = {}, policy = OFFLINE, output = 'text', ...io }: Setup) {
+async function run(names: readonly string[], { files = {}, policy = OFFLINE, ...rest }: Setup) {
+  const { stdin, isTTY, ...options } = rest;
   const folder = tempFolder();
   for (const [name, content] of Object.entries(files)) folder.write(name, content);
-  const captured = capturedIo(io);
+  const captured = capturedIo({ ...(stdin !== undefined && { stdin }), ...(isTTY !== undefined && { isTTY }) });
   const paths = names.map((name) => (name === '-' ? name : folder.at(name)));
   const config = folder.write('policy.txt', HEAD + policy);
-  const code = await check(paths, { output, config }, captured);
+  const code = await check(paths, { output: 'text', ...options, config }, captured);
   const shown = (text: string): string => text.replaceAll(`${folder.path}/`, '');
   return { code, stdout: shown(captured.printed.stdout), stderr: shown(captured.printed.stderr) };
 }
@@ -41,29 +42,34 @@ describe('what is not checked is told, and does not pass for fine', () => {
 
   test.each<[what: string, manifest: string, said: string]>([
     [
-      'a kind that is not known',
-      holder('argoproj.io/v1alpha1', 'Rollout', TEMPLATE),
-      'Rollout/a (argoproj.io/v1alpha1) has images, but its kind is unknown: add the kind under workloads in the policy',
+      'a kind that is not known, with what to add to the policy',
+      holder('example.com/v1alpha1', 'Foo', TEMPLATE),
+      'Foo/a (example.com/v1alpha1): its kind is unknown; it seems to hold a pod spec at spec.template.spec: add to the policy "workloads: [{ group: example.com, kind: Foo, podTemplates: [/spec/template] }]"',
     ],
     [
-      'a kind of Knative',
-      holder('serving.knative.dev/v1', 'Service', TEMPLATE),
-      'Service/a (serving.knative.dev/v1) has images',
+      'a kind with many pod specs',
+      holder('example.com/v1', 'Foo', `spec: { jobs: [${TEMPLATE.slice(6)}, ${TEMPLATE.slice(6)}] }`),
+      'it seems to hold a pod spec at spec.jobs[*].template.spec: add to the policy "workloads: [{ group: example.com, kind: Foo, podTemplates: [\'/spec/jobs/*/template\'] }]"',
     ],
     [
-      'objects in a template',
-      `${holder('template.openshift.io/v1', 'Template', 'objects:')}- ${holder('v1', 'Pod', 'spec: { initContainers: [{ image: a }] }').replaceAll('\n', '\n  ')}`,
-      'Template/a (template.openshift.io/v1) has images',
+      'a misspelt kind',
+      holder('apps/v1', 'Deploymnet', TEMPLATE),
+      'Deploymnet/a (apps/v1): its kind is unknown; did you mean "Deployment"?',
+    ],
+    [
+      'a misspelt group',
+      holder('argoproj.oi/v1alpha1', 'Rollout', TEMPLATE),
+      'Rollout/a (argoproj.oi/v1alpha1): its kind is unknown; did you mean "argoproj.io"?',
+    ],
+    [
+      'an image at a place of its own, as operators have them',
+      holder('example.com/v1', 'Proxy', 'spec: { image: "example.com/NGINX:1" }'),
+      'Proxy/a (example.com/v1): its kind is unknown; spec.image looks like an image: check it by hand',
     ],
     [
       'a kind in a group that it is not of',
       holder('v1', 'Deployment', TEMPLATE),
       'Deployment/a (v1) has images, but Deployment belongs to the group apps: correct the apiVersion',
-    ],
-    [
-      'a kind of another group that is called as one of Kubernetes is',
-      holder('apps.kruise.io/v1beta1', 'StatefulSet', TEMPLATE),
-      'StatefulSet/a (apps.kruise.io/v1beta1) has images, but its kind is unknown: add the kind under workloads in the policy',
     ],
     [
       'a pod template in a pod',
@@ -80,25 +86,97 @@ describe('what is not checked is told, and does not pass for fine', () => {
       holder('v1', 'Pod', 'spec: { containers: { name: web, image: a } }'),
       'Pod/a (v1) has images at spec.containers.image',
     ],
+    ['a container without an image', pod(''), 'Pod/web (v1) container "app" has no image'],
+    [
+      'a part of a Deployment, as kustomize has them',
+      holder('apps/v1', 'Deployment', 'spec: { replicas: 2 }'),
+      'Deployment/a (apps/v1) has no containers at spec.template.spec',
+    ],
+    [
+      'an object without its apiVersion',
+      TEMPLATE.replace('spec', 'kind: Deployment\nspec'),
+      'it has images, but no apiVersion',
+    ],
+    [
+      'a kustomization',
+      holder('kustomize.config.k8s.io/v1beta1', 'Kustomization', 'resources: [a.yaml]'),
+      'Kustomization/a (kustomize.config.k8s.io/v1beta1): a kustomization is checked as what it renders to',
+    ],
+    ['an empty file', '# nothing\n', 'it is empty, or has nothing but comments'],
   ])('%s', async (_what, manifest, said) => {
+    const files = { 'a.yaml': manifest };
+    const { code, stdout, stderr } = await run(['a.yaml'], { files });
+    expect(stdout).toContain(': not checked: ');
+    expect(stdout).toContain(said);
+    expect(stdout).toContain('0 workloads checked; 1 not checked');
+    expect({ code, stderr }).toEqual({
+      code: 2,
+      stderr: 'nothing was checked, as no workload was found: correct the path, or use --allow-empty\n',
+    });
+    const json = await run(['a.yaml'], { files, output: 'json', allowEmpty: true });
+    expect(json.code).toBe(0);
+    expect(JSON.parse(json.stdout)).toMatchObject({
+      unchecked: [{ file: 'a.yaml', message: expect.stringContaining(said) as string }],
+      summary: { unchecked: 1 },
+    });
+  });
+
+  test.each<[what: string, manifest: string, at: string]>([
+    [
+      'a parameter of a Task',
+      holder('tekton.dev/v1', 'Task', 'spec: { steps: [{ name: s, image: "$(params.image)" }] }'),
+      'Task/a (tekton.dev/v1) spec.steps[0].image is a placeholder',
+    ],
+    [
+      'an argument of a Workflow',
+      holder(
+        'argoproj.io/v1alpha1',
+        'Workflow',
+        'spec: { templates: [{ container: { image: "{{inputs.parameters.A}}" } }] }',
+      ),
+      'Workflow/a (argoproj.io/v1alpha1) spec.templates[0].container.image is a placeholder',
+    ],
+    [
+      'a parameter of an OpenShift Template without a value',
+      holder(
+        'template.openshift.io/v1',
+        'Template',
+        'parameters: [{ name: TAG }]\nobjects: [{ apiVersion: v1, kind: Pod, metadata: { name: p }, spec: { containers: [{ image: "A:${TAG}" }] } }]',
+      ),
+      'Pod/p (v1) spec.containers[0].image is a placeholder',
+    ],
+  ])('a placeholder is told and not denied: %s', async (_what, manifest, said) => {
     const { code, stdout } = await run(['a.yaml'], { files: { 'a.yaml': manifest } });
     expect(stdout).toContain(`: not checked: ${said}`);
-    expect(stdout).toContain('; 1 object with images not checked');
+    expect(stdout).not.toContain('error');
     expect(code).toBe(0);
-    const json = JSON.parse(
-      (await run(['a.yaml'], { files: { 'a.yaml': manifest }, output: 'json' })).stdout,
-    ) as object;
-    expect(json).toMatchObject({
-      unchecked: [{ name: 'a', message: expect.stringContaining(said) as string }],
-    });
   });
 
   test.each([
     ['a kind without images', holder('v1', 'ConfigMap', 'data: { containers: "a" }')],
     ['images that are checked', holder('v1', 'Pod', 'spec: { containers: [{ name: a, image: "nginx:1" }] }')],
-    ['a part of a Deployment, as kustomize has them', holder('apps/v1', 'Deployment', 'spec: { replicas: 2 }')],
+    [
+      'what no kind has to have',
+      holder('serving.kserve.io/v1beta1', 'InferenceService', 'spec: { predictor: { model: {} } }'),
+    ],
   ])('nothing is said of %s', async (_what, manifest) => {
     expect((await run(['a.yaml'], { files: { 'a.yaml': manifest } })).stdout).not.toContain('not checked');
+  });
+
+  test('--strict has it fail, whatever is fine beside it', async () => {
+    const files = { 'a.yaml': [pod('nginx:1'), holder('example.com/v1', 'Foo', TEMPLATE)].join('---\n') };
+    expect((await run(['a.yaml'], { files })).code).toBe(0);
+    expect(await run(['a.yaml'], { files, strict: true })).toMatchObject({
+      code: 2,
+      stderr: '1 not checked, an error with --strict: see "not checked" above\n',
+    });
+  });
+
+  test('a template of OpenShift is checked with the values of its parameters, at their places', async () => {
+    const template = `apiVersion: v1\nkind: Template\nobjects:\n- ${pod('${IMAGE}:1').replaceAll('\n', '\n  ')}\nparameters: [{ name: IMAGE, value: NGINX }]\n`;
+    const { code, stdout } = await run(['a.yaml'], { files: { 'a.yaml': template } });
+    expect(stdout).toMatch(/a\.yaml:10:16 {2}error {4}container "app": "NGINX:1"/);
+    expect(code).toBe(1);
   });
 
   test.each([
@@ -142,18 +220,24 @@ describe('the exit code, which CI goes by', () => {
   });
 
   test.each([
-    ['', '0 workloads checked'],
-    ['# nothing\n', '0 workloads checked'],
     ['a: 1\n', '0 workloads checked; 1 document skipped, not Kubernetes objects'],
     ['apiVersion: v1\nkind: Service\n', '0 workloads checked; 1 object without images skipped'],
-    // Left out, as parts of objects do that kustomize puts together.
-    [pod(''), '1 workload checked: no problems found'],
-  ])('nothing to judge is fine: %j', async (text, line) => {
-    expect(await run(['a.yaml'], { files: { 'a.yaml': text } })).toEqual({
-      code: 0,
-      stdout: `${line}\n`,
-      stderr: '',
-    });
+  ])('nothing to check fails, unless that is what is meant: %j', async (text, line) => {
+    const files = { 'a.yaml': text };
+    expect(await run(['a.yaml'], { files })).toMatchObject({ code: 2, stdout: `${line}\n` });
+    expect(await run(['a.yaml'], { files, allowEmpty: true })).toEqual({ code: 0, stdout: `${line}\n`, stderr: '' });
+  });
+
+  const WARNED = 'swr.eu-de.otc.t-systems.com/a/b:1';
+  test.each<[failOn: NonNullable<CheckOptions['failOn']>, image: string, policy: string, code: number]>([
+    ['deny', 'NGINX', 'rules: { reference-valid: warn }', 0],
+    ['warn', 'NGINX', 'rules: { reference-valid: warn }', 1],
+    ['warn', 'NGINX', '', 1],
+    ['warn', 'NGINX', 'rules: { reference-valid: audit }', 0],
+    ['warn', WARNED, '', 0],
+    ['never', 'NGINX', '', 0],
+  ])('--fail-on %s with %s and %j: %i', async (failOn, image, policy, code) => {
+    expect((await run(['a.yaml'], { files: { 'a.yaml': pod(image) }, policy, failOn })).code).toBe(code);
   });
 });
 
@@ -202,7 +286,7 @@ describe('standard input', () => {
   });
 });
 
-test.each([[['a.yaml', 'a.yaml']], [['.', 'a.yaml']], [['-', 'a.yaml', '-']]])(
+test.each([[['a.yaml', 'a.yaml']], [['.', 'a.yaml']], [['*.yaml', 'a.yaml']]])(
   'a file that is named twice, %j, is judged once',
   async (names) => {
     const { stdout } = await run(names, { files: { 'a.yaml': pod('NGINX') } });
@@ -217,21 +301,19 @@ test('what a namespace is exempt from is not reported, but what has no namespace
   };
   const { stdout } = await run(['a.yaml'], { files });
   expect(stdout).toMatch(
-    / a\.yaml:15:14 {2}error .*\n[^]* a\.yaml:23:14 {2}error .*\n[^]*\n3 workloads checked: 2 errors/,
+    / a\.yaml:15:14 {2}error .*\n[^]* a\.yaml:23:14 {2}error .*\n[^]*\n2 workloads checked: 2 errors; 1 exempt/,
   );
 });
 
 test('a kind that the policy adds is judged where the policy says', async () => {
-  const rollout =
-    'apiVersion: argoproj.io/v1alpha1\nkind: Rollout\nspec: { template: { spec: { containers: [{ image: NGINX }] } } }\n';
-  const policy = 'workloads: [{ group: argoproj.io, kind: Rollout, podTemplates: [/spec/template] }]';
-  expect(await run(['a.yaml'], { files: { 'a.yaml': rollout }, policy })).toMatchObject({
+  const manifest =
+    'apiVersion: example.com/v1\nkind: Foo\nspec: { template: { spec: { containers: [{ image: NGINX }] } } }\n';
+  const policy = 'workloads: [{ group: example.com, kind: Foo, podTemplates: [/spec/template] }]';
+  expect(await run(['a.yaml'], { files: { 'a.yaml': manifest }, policy })).toMatchObject({
     code: 1,
-    stdout: expect.stringContaining('Rollout\n  a.yaml:3:51  error    container ""') as string,
+    stdout: expect.stringContaining('Foo\n  a.yaml:3:51  error    container ""') as string,
   });
-  expect((await run(['a.yaml'], { files: { 'a.yaml': rollout } })).stdout).toContain(
-    '1 object with images not checked',
-  );
+  expect((await run(['a.yaml'], { files: { 'a.yaml': manifest } })).stdout).toContain('; 1 not checked');
 });
 
 describe('-o json', () => {
@@ -244,8 +326,10 @@ describe('-o json', () => {
     expect(document).toMatchObject({ errors: [{ file: 'b.yaml', line: 2, column: 1 }], skipped: [] });
     expect(document.summary).toEqual({
       workloads: 2,
+      exempt: 0,
       otherObjects: 0,
       foreign: 0,
+      unchecked: 0,
       denied: 2,
       warned: 0,
       audited: 0,
@@ -281,7 +365,7 @@ describe('-o json', () => {
       findings: [],
       errors: [],
       skipped: [],
-      summary: { workloads: 0, otherObjects: 0, foreign: 0, denied: 0, warned: 0, audited: 0 },
+      summary: { workloads: 0, exempt: 0, otherObjects: 0, foreign: 0, unchecked: 0, denied: 0, warned: 0, audited: 0 },
     });
   });
 });

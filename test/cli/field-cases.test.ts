@@ -31,16 +31,9 @@ test.each<[file: string, policy: string | undefined, code: number, texts: Texts]
   [
     'kinds-unknown.yaml',
     undefined,
-    0,
+    1,
     {
-      said: [
-        'Rollout/r',
-        'Service/k',
-        'Template/t',
-        'Deployment/d (v1)',
-        'under workloads',
-        '4 objects with images not checked',
-      ],
+      said: ['Rollout/r', 'Service/k', 'Deployment/d (v1)', 'under workloads', '1 not checked'],
       unsaid: ['without images'],
     },
   ],

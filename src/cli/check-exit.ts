@@ -1,0 +1,25 @@
+import type { CheckResult } from './format-check.ts';
+import type { ExitCode } from './io.ts';
+import type { FailOn } from './options.ts';
+
+/** What `check` returns: 2 is for input that was not checked, before 1 for what was found, as what was found is not all there is. */
+export function decideExit(
+  { errors, unchecked = [], counts, findings }: CheckResult,
+  {
+    allowEmpty = false,
+    strict = false,
+    failOn = 'deny',
+  }: Readonly<{ allowEmpty?: boolean; strict?: boolean; failOn?: FailOn }>,
+): Readonly<{ code: ExitCode; reason?: string }> {
+  if (errors.length > 0) return { code: 2 };
+  if (strict && unchecked.length > 0)
+    return { code: 2, reason: `${unchecked.length} not checked, an error with --strict: see "not checked" above` };
+  const isEmpty = counts.workloads === 0 && counts.exempt === 0;
+  if (isEmpty && !allowEmpty)
+    return { code: 2, reason: 'nothing was checked, as no workload was found: correct the path, or use --allow-empty' };
+  // A notice tells what pullguard does about it, or of something harmless.
+  const fails = findings.some(({ action, severity }) =>
+    action === 'deny' ? failOn !== 'never' : failOn === 'warn' && action === 'warn' && severity !== 'notice',
+  );
+  return { code: fails ? 1 : 0 };
+}
