@@ -19,7 +19,7 @@ import { fixAll, STDIN, type FixMode, type FixOutcome } from './fix.ts';
 import { formatFixText, toFixJson } from './format-fix.ts';
 import { formatCheckJson, formatCheckText, type CheckResult } from './format-check.ts';
 import { createIgnores, type Ignores } from './ignore-comments.ts';
-import { type ExitCode, type Io } from './io.ts';
+import { hideCredentials, type ExitCode, type Io } from './io.ts';
 import { loadConfig } from './load-config.ts';
 import { readFacts, tellsOfCluster, type Told } from './manifest-facts.ts';
 import type { FailOn } from './options.ts';
@@ -74,7 +74,7 @@ export async function check(paths: readonly string[], options: CheckOptions, io:
     ...(fixes?.read.map((text) => sortOut(text, policy)) ?? sorted).map((one) =>
       exceptions.apply(checkFile(one, { policy, facts }), one.file, one.ignores),
     ),
-    dropRepeated(mergeResults(made.map((one) => checkFile(one, { policy, facts })))),
+    ignoreAtSources(dropRepeated(mergeResults(made.map((one) => checkFile(one, { policy, facts })))), policy),
     { ...NOTHING, errors: fixes?.errors ?? [] },
   ]);
   const shown = exceptions.finish(result);
@@ -167,7 +167,9 @@ function sortOut({ file, text, problem }: ReadText, policy: Policy): SortedFile 
     ...others.flatMap((other) => describeOther(other, file) ?? []),
     ...(isEmpty ? [{ file, cause: 'empty', message: 'it is empty, or has nothing but comments' } as const] : []),
   ];
-  const isOther = (account: Account): boolean => !account.isWorkload && account.unchecked.length === 0;
+  const noText = new Map(objects.map((object) => [object, describeNoText(object, policy)]));
+  const isOther = ({ object, isWorkload, unchecked: own }: Account & Readonly<{ object: ManifestObject }>): boolean =>
+    !isWorkload && own.length === 0 && noText.get(object)?.length === 0;
   return {
     file,
     workloads,
@@ -175,7 +177,7 @@ function sortOut({ file, text, problem }: ReadText, policy: Policy): SortedFile 
     ignores,
     said: {
       ...NOTHING,
-      errors: [...errors, ...objects.flatMap((object) => describeNoText(object, policy))].map((error) => ({
+      errors: [...errors, ...[...noText.values()].flat()].map((error) => ({
         file,
         ...error,
       })),
@@ -193,12 +195,30 @@ function sortOut({ file, text, problem }: ReadText, policy: Policy): SortedFile 
 function sortOutRendered({ unit, text, unchecked, problem, trace }: Rendered, policy: Policy): SortedFile {
   const file = unit.file;
   if (text === undefined) {
-    const errors = problem === undefined ? [] : [{ file: redact(file), message: redact(problem) }];
+    const errors = problem === undefined ? [] : [{ file: redact(file), message: hideCredentials(problem) }];
     const said = { ...NOTHING, errors, unchecked: unchecked ?? [] };
     return { file, workloads: [], told: [], ignores: createIgnores('', policy), said };
   }
-  const sorted = sortOut({ file: `${unit.folder} (rendered)`, text }, policy);
-  return trace === undefined ? sorted : { ...sorted, trace };
+  const { kept, dropped } = dropDefinitions(text);
+  const sorted = sortOut({ file: `${unit.folder} (rendered)`, text: kept }, policy);
+  const { counts, unchecked: found = [] } = sorted.said;
+  const said = {
+    ...sorted.said,
+    counts: { ...counts, otherObjects: counts.otherObjects + dropped },
+    unchecked: found.filter(({ cause }) => cause !== 'empty' || dropped === 0),
+  };
+  return { ...sorted, said, ...(trace !== undefined && { trace }) };
+}
+
+/** Definitions of custom kinds have no images and megabytes, which take seconds to parse. The lines around them stay where they are. */
+function dropDefinitions(text: string): Readonly<{ kept: string; dropped: number }> {
+  let dropped = 0;
+  const documents = text.split(/^(?=---\n)/m).map((document) => {
+    if (!/^kind: CustomResourceDefinition$/m.test(document)) return document;
+    dropped++;
+    return `---${document.replaceAll(/[^\n]+/g, '')}`;
+  });
+  return { kept: documents.join(''), dropped };
 }
 
 /** A function that locates fields holds on to the whole document. */
@@ -278,6 +298,19 @@ function mergeResults(results: readonly CheckResult[]): CheckResult {
       },
     }),
   };
+}
+
+/** Leaves out what a comment at the source of a rendered finding ignores. */
+function ignoreAtSources(result: CheckResult, policy: Policy): CheckResult {
+  const ignores = new Map<string, Ignores>();
+  const findings = result.findings.filter((finding) => {
+    const { file } = finding;
+    const ofFile = ignores.get(file) ?? createIgnores(readFile({ file }).text ?? '', policy);
+    ignores.set(file, ofFile);
+    return !ofFile.isIgnored(finding);
+  });
+  const ignored = result.findings.length - findings.length;
+  return ignored === 0 ? result : { ...result, findings, hidden: { baseline: 0, ignored } };
 }
 
 /** Overlays of one base show the same in the same place: each once. */

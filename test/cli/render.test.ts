@@ -15,15 +15,16 @@ type Setup = Readonly<{
   tools?: Readonly<Record<string, string>>;
   /** Whether the programs of the machine are on PATH as well. */
   isReal?: boolean;
+  policy?: string;
 }> &
   Partial<CheckOptions>;
 
-async function run(path: string, { files, tools = {}, isReal = false, ...options }: Setup) {
+async function run(path: string, { files, tools = {}, isReal = false, policy = POLICY, ...options }: Setup) {
   const folder = tempFolder();
   for (const [name, text] of Object.entries(files)) folder.write(name, text);
   for (const [name, script] of Object.entries(tools))
     chmodSync(folder.write(`bin/${name}`, `#!/bin/sh\n${script}\n`), 0o755);
-  const config = folder.write('policy.txt', POLICY);
+  const config = folder.write('policy.txt', policy);
   vi.stubEnv('PATH', isReal ? REAL_PATH : folder.at('bin'));
   const io = capturedIo();
   try {
@@ -90,10 +91,28 @@ describe('a kustomization', () => {
     );
   });
 
+  test('may be told by a comment at the source to ignore a finding', async () => {
+    const files = {
+      ...KUSTOMIZATION,
+      'k/base/app.yaml': DEPLOYMENT('APP # pullguard: ignore reference-valid built here'),
+    };
+    const policy = `${POLICY}skip: { rules: [reference-valid], namespaces: ["*"] }\n`;
+    const tools = { kustomize: print(DEPLOYMENT('APP')) };
+    expect((await run('k', { files, tools, policy })).stdout).toContain('1 finding ignored');
+  });
+
   test('that two overlays share shows a finding once', async () => {
     const files = { ...KUSTOMIZATION, 'k/test/kustomization.yaml': 'resources: [../base]\n' };
     const { stdout } = await run('k', { files, tools: { kustomize: print(DEPLOYMENT('APP')) } });
     expect(stdout).toContain('2 workloads checked: 1 error');
+  });
+
+  test('with definitions of kinds has the lines of what follows them', async () => {
+    const definition = 'apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nspec: { a: 1 }\n';
+    const tools = { kustomize: print(`${definition}---\n${DEPLOYMENT('[a]')}---\n${definition}`) };
+    const { stdout } = await run('k/prod', { files: KUSTOMIZATION, tools });
+    expect(stdout).toContain('k/prod (rendered):16:18: error: Deployment/web spec.template.spec.containers[0].image');
+    expect(stdout).toContain('2 objects without images skipped');
   });
 
   test('without a tool is told with what to run, and does not pass for fine', async () => {
