@@ -27,6 +27,7 @@ export function findInputs(
   renders: boolean,
   isExcluded: (file: string) => boolean = () => false,
 ): Inputs {
+  realPaths.clear();
   const all = expandGlobs(paths);
   const files = findFiles(all).filter(({ file }) => !isExcluded(file));
   if (!renders) return { files, units: [] };
@@ -186,8 +187,19 @@ function isBelow(path: string, folder: string): boolean {
   return identify(path).startsWith(`${identify(folder)}${sep}`);
 }
 
-/** The same for all names of a file. */
+/** The same for all names of a file. Each is asked for many times, and does not change while paths are looked at. */
 function identify(path: string): string {
+  const known = realPaths.get(path);
+  if (known !== undefined) return known;
+  const found = findRealPath(path);
+  realPaths.set(path, found);
+  return found;
+}
+
+/** Those of the paths that are looked at now. */
+const realPaths = new Map<string, string>();
+
+function findRealPath(path: string): string {
   try {
     return realpathSync(path);
   } catch {

@@ -163,6 +163,13 @@ describe('what is not checked is told, and does not pass for fine', () => {
     expect((await run(['a.yaml'], { files: { 'a.yaml': manifest } })).stdout).not.toContain('not checked');
   });
 
+  test('nothing is said of pull secrets of containers outside of a pod spec, as they are named elsewhere', async () => {
+    const steps = (image: string): string =>
+      holder('tekton.dev/v1', 'Task', `spec: { steps: [{ name: s, image: "${image}" }] }`);
+    const { stdout } = await run(['a.yaml'], { files: { 'a.yaml': steps('swr.eu-de.otc.t-systems.com/a/b:1') } });
+    expect(stdout).toBe('1 workload checked: no problems found\n');
+  });
+
   test('--strict has it fail, whatever is fine beside it', async () => {
     const files = { 'a.yaml': [pod('nginx:1'), holder('example.com/v1', 'Foo', TEMPLATE)].join('---\n') };
     expect((await run(['a.yaml'], { files })).code).toBe(0);
