@@ -98,6 +98,7 @@ function listUnknown(manifest: ManifestObject, { kinds }: Policy, say: Say): rea
   }
   const image = findUnreadImage(object, undefined);
   if (image === undefined) return listImageField(manifest, kinds, say);
+  if (group === 'helm.toolkit.fluxcd.io') return [say('chart', image, `: ${RELEASE}`)];
   // The group of a custom kind has a dot, and its kind may be called as one of Kubernetes is.
   const right = group.includes('.') ? undefined : BUILT_IN.get(kind);
   if (right !== undefined) {
@@ -180,6 +181,8 @@ const KUSTOMIZATION =
   'a kustomization is checked as what it renders to: give its folder, or run "kustomize build FOLDER | pullguard check -"';
 const CHART =
   'a Helm chart is checked as what it renders to: give its folder, or run "helm template FOLDER | pullguard check -"';
+
+const RELEASE = 'Flux renders a chart with these values: run "helm template CHART --values FILE | pullguard check -"';
 
 /** A value with images that lacks an `apiVersion` or a `kind`, or has them misspelt. */
 export function describeOther({ value, locate }: OtherValue, file: string): Unchecked | undefined {

@@ -102,6 +102,11 @@ describe('what is not checked is told, and does not pass for fine', () => {
       holder('kustomize.config.k8s.io/v1beta1', 'Kustomization', 'resources: [a.yaml]'),
       'Kustomization/a (kustomize.config.k8s.io/v1beta1): a kustomization is checked as what it renders to',
     ],
+    [
+      'the values of a chart that Flux renders',
+      holder('helm.toolkit.fluxcd.io/v2', 'HelmRelease', 'spec: { values: { initContainers: [{ image: A }] } }'),
+      'HelmRelease/a (helm.toolkit.fluxcd.io/v2): Flux renders a chart with these values',
+    ],
     ['an empty file', '# nothing\n', 'it is empty, or has nothing but comments'],
   ])('%s', async (_what, manifest, said) => {
     const files = { 'a.yaml': manifest };
