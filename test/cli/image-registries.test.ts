@@ -360,19 +360,24 @@ describe('as a process', () => {
     expect(await closed).toEqual([null, 'SIGINT']);
   });
 
-  /** Files of ours that a run loaded, by what V8 saw. */
+  /** Modules of ours that a run loaded, by what V8 saw and the source maps of the bundle. */
   async function loadedBy(args: readonly string[]): Promise<readonly string[]> {
     const { path } = tempFolder();
     const child = start(args, { NODE_V8_COVERAGE: path });
     await once(child, 'close');
     return readdirSync(path).flatMap((name) => {
       const { result } = JSON.parse(readFileSync(join(path, name), 'utf8')) as { result: { url: string }[] };
-      return result.flatMap(({ url }) => /\/dist\/(.*)$/.exec(url)?.[1] ?? []);
+      return result
+        .filter(({ url }) => url.includes('/dist/'))
+        .flatMap(
+          ({ url }) => (JSON.parse(readFileSync(new URL(`${url}.map`), 'utf8')) as { sources: string[] }).sources,
+        )
+        .flatMap((source) => /^(?:\.\.\/)+src\/(.*)$/.exec(source)?.[1] ?? []);
     });
   }
 
   test('who asks no registry does not wait for what does', async () => {
     expect((await loadedBy(['NGINX'])).filter((file) => /^(?:registry|cluster)\//.test(file))).toEqual([]);
-    expect(await loadedBy(['--probe', 'NGINX'])).toContain('registry/exchange/exchange.js');
+    expect(await loadedBy(['--probe', 'NGINX'])).toContain('registry/exchange/exchange.ts');
   });
 });

@@ -333,7 +333,7 @@ describe('a registry that answers anything at all', () => {
     if ('notAsked' in result) {
       // Operators are told which host it was; in quotes.
       const why = describeNotAsked(result.notAsked);
-      expect(why).toMatch(/^(?:it|its|registry\.example\.com) [ -~]{10,250}$/);
+      expect(why).toMatch(/^(?:it|its|redirect|registry\.example\.com) [ -~]{10,250}$/);
       expect(why.replaceAll(/"[^"]*"/g, '')).not.toContain(MARK);
       return;
     }
