@@ -16,20 +16,24 @@ import { readName } from '../workload/workload.ts';
 import { decideExit } from './check-exit.ts';
 import { createExceptions, type ExceptionOptions, type Exceptions } from './exceptions.ts';
 import { fixAll, STDIN, type FixMode, type FixOutcome } from './fix.ts';
-import { formatFixText, toFixJson } from './format-fix.ts';
-import { formatCheckJson, formatCheckText, type CheckResult } from './format-check.ts';
+import type { CheckResult, SuppressedFinding } from './format-check.ts';
+import type { CheckReport } from './formats/check-report.ts';
+import { findRoot } from './formats/repository-path.ts';
 import { createIgnores, type Ignores } from './ignore-comments.ts';
 import { hideCredentials, type ExitCode, type Io } from './io.ts';
 import { loadConfig } from './load-config.ts';
 import { readFacts, tellsOfCluster, type Told } from './manifest-facts.ts';
 import type { FailOn } from './options.ts';
+import { formatReport, isReport, readOutputFiles, writeOutputFiles, type Format } from './outputs.ts';
 import { renderAll, type Rendered, type RenderOptions, type Trace } from './render.ts';
 import { useColor } from './terminal.ts';
 import { accountFor, describeByName, describeOther, kindOf, type Account } from './unchecked.ts';
 
 export type CheckOptions = Readonly<{
   config?: string;
-  output: 'text' | 'json';
+  output: Format;
+  /** Reports to write besides, as `FORMAT=PATH`. */
+  outputFile?: readonly string[];
   /** Writes what is certain into the files. */
   fix?: boolean;
   /** Prints what that would change, and writes nothing. */
@@ -49,6 +53,7 @@ export type CheckOptions = Readonly<{
 /** `pullguard check`: checks manifests with the rules of the webhook. A file that cannot be read does not hide the others. */
 export async function check(paths: readonly string[], options: CheckOptions, io: Io): Promise<ExitCode> {
   const { config, output } = options;
+  const outputFiles = readOutputFiles(options.outputFile ?? []);
   const policy = readCustomKinds(loadConfig(config));
   const exceptions = createExceptions(options, policy, paths);
   const fixing = chooseFixMode(options);
@@ -58,7 +63,7 @@ export async function check(paths: readonly string[], options: CheckOptions, io:
   const inputs = findInputs(
     paths.filter((path) => path !== '-'),
     renders,
-    exceptions.isExcluded,
+    (file) => exceptions.isExcluded(file) || isReport(file, outputFiles),
   );
   const rendered = await renderAll(inputs.units, options);
   const made = rendered.map((unit) => sortOutRendered(unit, policy));
@@ -67,28 +72,35 @@ export async function check(paths: readonly string[], options: CheckOptions, io:
     ...inputs.files.map((file) => sortOut(readFile(file), policy)),
   ];
   const facts = readFacts([...sorted, ...made].flatMap(({ told }) => told));
-  const fixes =
-    fixing &&
-    fixTexts([...stdin, ...inputs.files.map((file) => readFile(file))], fixing, { policy, facts }, exceptions);
+  const terms = { policy, facts };
+  const fix = (mode: FixMode): FixOutcome =>
+    fixTexts([...stdin, ...inputs.files.map((file) => readFile(file))], mode, terms, exceptions);
+  const fixes = fixing && fix(fixing);
   const result = mergeResults([
     ...(fixes?.read.map((text) => sortOut(text, policy)) ?? sorted).map((one) =>
-      exceptions.apply(checkFile(one, { policy, facts }), one.file, one.ignores),
+      exceptions.apply(checkFile(one, terms), one.file, one.ignores),
     ),
-    ignoreAtSources(dropRepeated(mergeResults(made.map((one) => checkFile(one, { policy, facts })))), policy),
+    ignoreAtSources(dropRepeated(mergeResults(made.map((one) => checkFile(one, terms)))), policy),
     { ...NOTHING, errors: fixes?.errors ?? [] },
   ]);
   const shown = exceptions.finish(result);
-  const report =
-    output === 'json'
-      ? formatCheckJson(shown, fixes && toFixJson(fixes.report))
-      : `${fixes === undefined ? '' : formatFixText(fixes.report)}${formatCheckText(shown, useColor(io))}`;
+  // Only SARIF shows how to fix what is only checked.
+  const showsFixes = fixing !== 'write' && [output, ...outputFiles.map(({ format }) => format)].includes('sarif');
+  const report: CheckReport = {
+    result: shown,
+    fixes: fixes?.report,
+    fixable: showsFixes ? (fixes ?? fix('diff')).report.fixed : [],
+    failOn: options.failOn,
+    root: findRoot(process.cwd(), process.env),
+  };
   // What is printed for another program is not to be mixed with what is for people.
   const isPiped = fixing === 'diff' || (fixing === 'write' && stdin.length > 0);
   if (fixes !== undefined) io.stdout.write(fixes.printed);
-  (isPiped ? io.stderr : io.stdout).write(report);
+  (isPiped ? io.stderr : io.stdout).write(formatReport(report, output, useColor(isPiped ? io.stderr : io.stdout)));
+  const isWritten = writeOutputFiles(outputFiles, report, io.stderr);
   const { code, reason } = decideExit(shown, options);
   if (reason !== undefined) io.stderr.write(`${reason}\n`);
-  return code;
+  return isWritten ? code : 2;
 }
 
 function chooseFixMode({ fix, diff }: CheckOptions): FixMode | undefined {
@@ -230,18 +242,19 @@ function stripPlaces({ apiVersion, kind, object }: ManifestObject): Told {
 type Terms = Readonly<{ policy: Policy; facts: Facts }>;
 
 function checkFile({ file, workloads, said, trace }: SortedFile, terms: Terms): CheckResult {
-  const checked = workloads.map((object) => checkManifest(object, terms));
+  // In what is rendered a value is not where its source has it.
+  const checked = workloads.map((object) => checkManifest(object, terms, trace === undefined));
   const exempt = checked.filter(({ isExempt }) => isExempt).length;
   return {
     ...said,
     counts: { ...said.counts, workloads: checked.length - exempt, exempt },
     findings: checked
       .flatMap(({ findings }) => findings)
-      .map((finding) => ({ ...finding, file, ...trace?.(finding) }))
+      .map((finding) => ({ ...finding, file, ...trace?.(finding), input: file }))
       .sort((left, right) => left.line - right.line || left.column - right.column),
     skipped: mergeSkipped(checked),
     objects: workloads.map(({ kind, object }) => ({
-      ...{ kind, namespace: readString(object, 'metadata', 'namespace'), name: redact(readName(object)) },
+      ...{ file, kind, namespace: readString(object, 'metadata', 'namespace'), name: redact(readName(object)) },
     })),
   };
 }
@@ -259,7 +272,7 @@ function describeNoText({ apiVersion, kind, object, locate }: ManifestObject, po
 type CheckedManifest = Pick<Decision, 'skipped'> &
   Readonly<{ findings: readonly (Finding & Position)[]; isExempt: boolean }>;
 
-function checkManifest(manifest: ManifestObject, { policy, facts }: Terms): CheckedManifest {
+function checkManifest(manifest: ManifestObject, { policy, facts }: Terms, hasEnds: boolean): CheckedManifest {
   const kind = kindOf(manifest, policy.kinds);
   const { object } = manifest;
   if (kind === undefined) return { findings: [], skipped: [], isExempt: false };
@@ -268,8 +281,20 @@ function checkManifest(manifest: ManifestObject, { policy, facts }: Terms): Chec
   const findings = checked.decision.findings.map((finding) => ({
     ...spareSource(finding),
     ...manifest.locate(finding.at),
+    ...(hasEnds && findEnd(manifest, finding)),
   }));
   return { findings, skipped: checked.decision.skipped, isExempt: false };
+}
+
+/** Where the value ends that is wrong. What is missing ends nowhere. */
+function findEnd(
+  { locate }: ManifestObject,
+  { at, value }: Finding,
+): Readonly<{ endLine?: number; endColumn?: number }> {
+  if (value === undefined) return {};
+  const start = locate(at);
+  const { line, column } = locate(at, 'end');
+  return line === start.line && column === start.column ? {} : { endLine: line, endColumn: column };
 }
 
 /** In a file `ko` builds `ko://…` and replaces it by the image. In a cluster nothing does. */
@@ -291,6 +316,7 @@ function mergeResults(results: readonly CheckResult[]): CheckResult {
     skipped: mergeSkipped(results),
     unchecked: results.flatMap(({ unchecked = [] }) => unchecked),
     objects: results.flatMap(({ objects = [] }) => objects),
+    suppressed: results.flatMap(({ suppressed = [] }) => suppressed),
     ...(results.some(({ hidden }) => hidden !== undefined) && {
       hidden: {
         baseline: results.reduce((total, { hidden }) => total + (hidden?.baseline ?? 0), 0),
@@ -303,14 +329,17 @@ function mergeResults(results: readonly CheckResult[]): CheckResult {
 /** Leaves out what a comment at the source of a rendered finding ignores. */
 function ignoreAtSources(result: CheckResult, policy: Policy): CheckResult {
   const ignores = new Map<string, Ignores>();
+  const suppressed: SuppressedFinding[] = [];
   const findings = result.findings.filter((finding) => {
     const { file } = finding;
     const ofFile = ignores.get(file) ?? createIgnores(readFile({ file }).text ?? '', policy);
     ignores.set(file, ofFile);
-    return !ofFile.isIgnored(finding);
+    const isIgnored = ofFile.isIgnored(finding);
+    if (isIgnored) suppressed.push({ ...finding, by: 'comment', reason: ofFile.reasonOf(finding) });
+    return !isIgnored;
   });
-  const ignored = result.findings.length - findings.length;
-  return ignored === 0 ? result : { ...result, findings, hidden: { baseline: 0, ignored } };
+  const ignored = suppressed.length;
+  return ignored === 0 ? result : { ...result, findings, suppressed, hidden: { baseline: 0, ignored } };
 }
 
 /** Overlays of one base show the same in the same place: each once. */

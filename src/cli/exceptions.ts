@@ -6,7 +6,7 @@ import { describeCause } from '../manifest/files.ts';
 import type { ManifestObject } from '../manifest/read-manifests.ts';
 import { quote } from '../text/quote.ts';
 import { createRecorded, formatBaseline, readBaseline, type BaselineEntry } from './baseline.ts';
-import type { CheckResult } from './format-check.ts';
+import type { CheckResult, SuppressedFinding } from './format-check.ts';
 import type { ReadManifest } from './fix.ts';
 import { createIgnores, type Ignores } from './ignore-comments.ts';
 import { UsageError } from './io.ts';
@@ -58,16 +58,18 @@ export function createExceptions(options: ExceptionOptions, policy: Policy, path
   };
 }
 
-function applyIgnores(result: CheckResult, file: string, { isIgnored, report }: Ignores): CheckResult {
-  const findings = result.findings.filter((finding) => !isIgnored(finding));
+function applyIgnores(result: CheckResult, file: string, { isIgnored, reasonOf, report }: Ignores): CheckResult {
+  const left = new Set(result.findings.filter((finding) => isIgnored(finding)));
+  const findings = result.findings.filter((finding) => !left.has(finding));
   const skipped = new Set(result.skipped.map(({ rule }) => rule));
   const problems = report(file, (rule) => !skipped.has(rule));
-  const ignored = result.findings.length - findings.length;
+  const ignored = left.size;
   if (ignored === 0 && problems.length === 0) return result;
   return {
     ...result,
     findings: [...findings, ...problems].sort((left, right) => left.line - right.line || left.column - right.column),
     hidden: { baseline: 0, ignored },
+    suppressed: [...left].map((finding) => ({ ...finding, by: 'comment', reason: reasonOf(finding) })),
   };
 }
 
@@ -77,16 +79,24 @@ function isRecordable({ workload }: Finding): boolean {
 }
 
 function leaveOut(result: CheckResult, recorded: ReturnType<typeof createRecorded>): CheckResult {
-  const findings = result.findings.filter((finding) => !(isRecordable(finding) && recorded.has(finding)));
-  const objects = new Set(result.objects?.map((object) => JSON.stringify(object)));
+  const left = new Set(result.findings.filter((finding) => isRecordable(finding) && recorded.has(finding)));
+  const findings = result.findings.filter((finding) => !left.has(finding));
+  const objects = new Set(
+    result.objects?.map(({ kind, namespace, name }) => JSON.stringify({ kind, namespace, name })),
+  );
   const isInInput = ({ kind, namespace = '', name }: BaselineEntry): boolean =>
     objects.has(JSON.stringify({ kind, namespace, name }));
   return {
     ...result,
     findings,
     hidden: { baseline: result.findings.length - findings.length, ignored: result.hidden?.ignored ?? 0 },
+    suppressed: [...(result.suppressed ?? []), ...suppressKnown([...left])],
     notes: recorded.listStale(isInInput),
   };
+}
+
+function suppressKnown(findings: CheckResult['findings']): readonly SuppressedFinding[] {
+  return findings.map((finding) => ({ ...finding, by: 'baseline' }));
 }
 
 /** Records what there is, which then is known. What could not be read is not in it, and still said. */
@@ -101,6 +111,7 @@ function record(result: CheckResult, file: string): CheckResult {
     ...result,
     findings: result.findings.filter((finding) => !isRecordable(finding)),
     hidden: { baseline: findings.length, ignored: result.hidden?.ignored ?? 0 },
+    suppressed: [...(result.suppressed ?? []), ...suppressKnown(findings)],
     notes: [
       `recorded ${findings.length} ${findings.length === 1 ? 'finding' : 'findings'} in ${quote(file)}: leave them out with --baseline`,
     ],

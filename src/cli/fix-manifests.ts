@@ -1,14 +1,24 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Finding } from '../engine/evaluate.ts';
-import type { Position } from '../manifest/document.ts';
+import { createPlaces, type Position } from '../manifest/document.ts';
 import { editText, type Refusal, type TextEdit } from '../manifest/edit-text.ts';
 import { readManifest, type Manifest } from '../manifest/read-manifests.ts';
 import { joinPointer, type Pointer } from '../text/json.ts';
 import { applyReplacements, type Replacement } from '../text/unified-diff.ts';
 import { planFixes, type Change, type FixTerms, type Plan } from './plan-fixes.ts';
 
-/** What was changed: where it stands now, and where it stood. */
-export type Fixed = Position & Readonly<{ file: string; change: Change; before: Position }>;
+/**
+ * What was changed: where it stands now, and where it stood; the findings that it answers, where they are reported without it; and the
+ * characters of the text as it was that it replaces.
+ */
+export type Fixed = Position &
+  Readonly<{
+    file: string;
+    change: Change;
+    before: Position;
+    answers: readonly (Finding & Position)[];
+    replaced: Readonly<{ start: Position; end: Position; text: string }>;
+  }>;
 
 /** What could have been, where it stands, and why it was not. */
 export type Unfixed = Position & Readonly<{ file: string; finding: Finding; why: string }>;
@@ -65,10 +75,16 @@ export function fixManifest(file: string, text: string, manifest: Manifest, term
     const edited = applyReplacements(text, replacements);
     const result = readManifest(edited);
     if (!isAsPlanned(result, manifest, plans)) return leave(plans, REFUSED.form);
-    const fixed = places
-      .map(({ change, at }) => ({
-        ...{ file, change, ...locateFixed(change, result, at) },
+    const toPlace = createPlaces(text);
+    const fixed = replacements
+      .flatMap(({ start, end, text: inserted, edits: made }) => {
+        const replaced = { start: toPlace(start), end: toPlace(end), text: inserted };
+        return made.flatMap((edit) => edits.get(edit) ?? []).map((place) => ({ ...place, replaced }));
+      })
+      .map(({ replaced, change, at }) => ({
+        ...{ file, change, replaced, ...locateFixed(change, result, at) },
         before: locateFixed(change, manifest, at),
+        answers: change.findings.map((finding) => ({ ...finding, ...locateIn(manifest, at, finding.at) })),
       }))
       .sort((left, right) => left.line - right.line || left.column - right.column);
     return { ...leave(plans), text: edited, replacements, manifest: result, fixed };
@@ -96,6 +112,10 @@ function locateFixed({ at, op }: Change, { objects }: Manifest, index: number): 
   const found =
     op === 'set' ? objects[index]?.locate(at) : objects[index]?.locate(joinPointer(at, 'imagePullSecrets'), 'key');
   return found ?? { line: 1, column: 1 };
+}
+
+function locateIn({ objects }: Manifest, index: number, at: Pointer): Position {
+  return objects[index]?.locate(at) ?? { line: 1, column: 1 };
 }
 
 function locateUnfixed(file: string, { objects }: Manifest, unfixed: readonly Plan['notFixed'][]): readonly Unfixed[] {

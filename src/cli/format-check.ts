@@ -11,13 +11,23 @@ import {
   countMarks,
   formatBlocks,
   formatCount,
+  formatLines,
   markFinding,
   paintMark,
   type Block,
   type BlockLine,
 } from '../report/blocks.ts';
 
-export type LocatedFinding = Finding & Position & Readonly<{ file: string }>;
+/**
+ * `endLine` and `endColumn`: what follows the last character of the value, where there is one. `input`: what the object was read from, if
+ * it was rendered from the file.
+ */
+export type LocatedFinding = Finding &
+  Position &
+  Readonly<{ file: string; endLine?: number; endColumn?: number; input?: string }>;
+
+/** A finding that is left out, by a comment in the file or by the baseline, and why. */
+export type SuppressedFinding = LocatedFinding & Readonly<{ by: 'comment' | 'baseline'; reason?: string }>;
 
 /** The result of checking all paths. */
 export type CheckResult = Readonly<{
@@ -32,8 +42,9 @@ export type CheckResult = Readonly<{
   unchecked?: readonly Unchecked[];
   /** Findings that are left out: those of the baseline, and those that a comment ignores. */
   hidden?: Readonly<{ baseline: number; ignored: number }>;
+  suppressed?: readonly SuppressedFinding[];
   /** Every workload that was in the input, exempt or not. */
-  objects?: readonly Readonly<{ kind: string; namespace: string; name: string }>[];
+  objects?: readonly Readonly<{ file: string; kind: string; namespace: string; name: string }>[];
   /** What is to be said besides, a sentence each. */
   notes?: readonly string[];
 }>;
@@ -65,19 +76,35 @@ function listBlocks(findings: readonly LocatedFinding[]): readonly Block[] {
     const key = `${finding.file}\0${title}`;
     const block = blocks.get(key) ?? { title, lines: [] };
     blocks.set(key, block);
-    const where = finding.label === undefined ? '' : `${finding.label}: `;
-    const text = `${where}${describeFinding(finding)} (${finding.rule})`;
-    block.lines.push({ place: formatPlace(finding), ...markFinding(finding), text });
+    block.lines.push(toLine(finding));
   }
   return [...blocks.values()];
 }
 
-function nameObject(workload: LocatedFinding['workload']): string {
+function toLine(finding: LocatedFinding): BlockLine {
+  const where = finding.label === undefined ? '' : `${finding.label}: `;
+  const text = `${where}${describeFinding(finding)} (${finding.rule})`;
+  return { place: formatPlace(finding), ...markFinding(finding), text };
+}
+
+/** Findings of one object, as they stand below its name. */
+export function listLines(findings: readonly LocatedFinding[]): string {
+  return formatLines(
+    findings.map((finding) => toLine(finding)),
+    new Set(),
+    false,
+  );
+}
+
+export function nameObject(workload: Omit<LocatedFinding['workload'], 'podSpec'>): string {
   const { namespace } = workload;
   return `${nameSubject({ workload })}${namespace === '' ? '' : ` (namespace ${redact(namespace)})`}`;
 }
 
-/** One JSON document: `findings`, `errors`, `skipped` rules, and `summary` with the counts; and what is given besides. */
+/** Raised when a member is removed or changes its meaning, and not when one is added. */
+const JSON_VERSION = 1;
+
+/** One JSON document, as described in docs/check.md: `findings`, `errors`, `skipped` rules, and `summary`; and what is given besides. */
 export function formatCheckJson(result: CheckResult, besides: object = {}): string {
   const { errors, counts, skipped, hidden, notes = [] } = result;
   const unchecked = listUnchecked(result);
@@ -89,7 +116,7 @@ export function formatCheckJson(result: CheckResult, besides: object = {}): stri
     audited: count(result, 'audit'),
     ...(hidden && { inBaseline: hidden.baseline, ignored: hidden.ignored }),
   };
-  return `${JSON.stringify({ findings: result.findings.map((finding) => toJson(finding)), errors, skipped, ...(unchecked.length > 0 && { unchecked }), ...(notes.length > 0 && { notes }), ...besides, summary }, null, 2)}\n`;
+  return `${JSON.stringify({ version: JSON_VERSION, findings: result.findings.map((finding) => toJson(finding)), errors, skipped, ...(unchecked.length > 0 && { unchecked }), ...(notes.length > 0 && { notes }), ...besides, summary }, null, 2)}\n`;
 }
 
 function listUnchecked({ unchecked = [] }: CheckResult): readonly Unchecked[] {
@@ -97,12 +124,15 @@ function listUnchecked({ unchecked = [] }: CheckResult): readonly Unchecked[] {
 }
 
 function toJson(finding: LocatedFinding): object {
-  const { file, line, column, workload, label, rule, action, fixed, severity, at, value, remedy } = finding;
+  const { file, line, column, endLine, endColumn, workload, label, at, value, suggestion, replacement, secret } =
+    finding;
+  const { rule, messageId, cause, faqItems, action, fixed, severity, remedy } = finding;
   const { kind, namespace, name } = workload;
   return {
     file,
     line,
     column,
+    ...(endLine !== undefined && { endLine, endColumn }),
     kind,
     namespace,
     name,
@@ -110,15 +140,22 @@ function toJson(finding: LocatedFinding): object {
     field: formatFieldPath(at),
     ...(value !== undefined && { value: redact(value) }),
     rule,
+    messageId,
+    ...(cause !== undefined && { cause }),
+    faqItems,
     action,
     fixed,
     severity,
     message: describeFinding(finding),
+    ...(suggestion !== undefined && { suggestion: redact(suggestion) }),
+    ...(replacement !== undefined && { replacement: redact(replacement) }),
+    ...(secret !== undefined && { secret: redact(secret) }),
     remedy,
   };
 }
 
-function summarize(result: CheckResult): string {
+/** `2 workloads checked: 1 error`, and what was not checked. */
+export function summarize(result: CheckResult): string {
   const { errors } = result;
   const { workloads, exempt, otherObjects, foreign } = result.counts;
   const { baseline = 0, ignored = 0 } = result.hidden ?? {};
@@ -143,7 +180,8 @@ function count({ findings }: CheckResult, action: Action): number {
   return findings.filter((finding) => finding.action === action).length;
 }
 
-function formatPlace({ file, line, column }: { file: string; line?: number; column?: number }): string {
+/** `shop.yaml:11:33`. */
+export function formatPlace({ file, line, column }: { file: string; line?: number; column?: number }): string {
   const name = escapeUnprintable(file);
   return line === undefined ? name : `${name}:${line}:${column ?? 1}`;
 }

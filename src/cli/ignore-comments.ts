@@ -28,6 +28,8 @@ export function readIgnoreComments(text: string): readonly IgnoreComment[] {
 export type Ignores = Readonly<{
   /** Whether a comment asks not to be told of a finding, and the policy lets it. */
   isIgnored: (finding: Finding & Position) => boolean;
+  /** What that comment gives as its reason. */
+  reasonOf: (finding: Finding & Position) => string;
   /** What is wrong with the comments; to be asked when all findings are known. */
   report: (file: string, isJudged: (rule: string) => boolean) => readonly LocatedFinding[];
 }>;
@@ -38,10 +40,13 @@ export function createIgnores(text: string, policy: Policy): Ignores {
   const used = new Set<string>();
   const refused = new Map<string, string>();
   const keyOf = (comment: IgnoreComment, rule: string): string => `${comment.line}:${comment.column} ${rule}`;
+  const find = ({ line, rule }: Finding & Position): IgnoreComment | undefined =>
+    comments.find(({ of, rules }) => of === line && rules.includes(rule));
   return {
+    reasonOf: (finding) => find(finding)?.reason ?? '',
     isIgnored: (finding) => {
-      const { line, rule, workload } = finding;
-      const comment = comments.find(({ of, rules }) => of === line && rules.includes(rule));
+      const { rule, workload } = finding;
+      const comment = find(finding);
       if (comment === undefined) return false;
       const { waived, problems } = resolveSkips(
         { skips: [{ at: '', rules: [rule] }], namespace: workload.namespace },

@@ -15,6 +15,8 @@ export type ScanOptions = ConnectionOptions &
     config?: string;
     /** All namespaces by default. */
     namespace?: readonly string[];
+    /** As with kubectl, this goes before `namespace`. */
+    allNamespaces?: boolean;
     secrets: SecretsMode;
     output: 'text' | 'json';
   }>;
@@ -22,13 +24,13 @@ export type ScanOptions = ConnectionOptions &
 /** `pullguard scan`: audits a running cluster with the rules of the webhook. What cannot be listed does not hide the rest. */
 export async function scan(options: ScanOptions, io: Io): Promise<ExitCode> {
   const policy = loadConfig(options.config);
-  const namespaces = checkNames(options.namespace ?? []);
+  const namespaces = options.allNamespaces === true ? [] : checkNames(options.namespace ?? []);
   const api = reachCluster(options);
   const progress = createProgress(io.stderr);
   try {
     const result = await scanCluster({ api, policy, secrets: options.secrets, namespaces, progress });
     progress.clear();
-    const text = options.output === 'json' ? formatScanJson(result) : formatScanText(result, useColor(io));
+    const text = options.output === 'json' ? formatScanJson(result) : formatScanText(result, useColor(io.stdout));
     io.stdout.write(text);
     if (result.errors.length > 0) return 2;
     return result.groups.some((group) => group.result === 'denied') ? 1 : 0;

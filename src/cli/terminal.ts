@@ -1,8 +1,22 @@
+import { styleText } from 'node:util';
 import type { Io } from './io.ts';
 
-/** Only on a terminal, and not if NO_COLOR is set (https://no-color.org). */
-export function useColor({ stdout }: Io): boolean {
-  return stdout.isTTY === true && (process.env['NO_COLOR'] ?? '') === '';
+/**
+ * Only on a terminal that has colors, and not if NO_COLOR is set (https://no-color.org); always if FORCE_COLOR is set
+ * (https://force-color.org), unless it is 0 or false, as Node.js and chalk read it.
+ */
+export function useColor(
+  stream: Io['stdout'],
+  env: Readonly<Record<string, string | undefined>> = process.env,
+): boolean {
+  const { FORCE_COLOR: force = '', NO_COLOR: no = '', TERM: term } = env;
+  if (force !== '') return force !== '0' && force !== 'false';
+  return no === '' && term !== 'dumb' && stream.isTTY === true;
+}
+
+/** A text in a style, where there is color. */
+export function paint(style: Parameters<typeof styleText>[0], text: string, color: boolean): string {
+  return color && text !== '' ? styleText(style, text, { validateStream: false }) : text;
 }
 
 /** Used for a terminal that does not report its width. */

@@ -110,6 +110,15 @@ const WITHIN_BOUNDS: Source = {
   faqItems: [],
 };
 
+/** What is found though no rule runs. */
+export const FOUND_BESIDES = [
+  {
+    ...SKIP_ALLOWED,
+    description: 'Finds exceptions from rules that the policy does not allow, and such as do nothing.',
+  },
+  { ...WITHIN_BOUNDS, description: 'Finds objects that are too large to be checked as a whole.' },
+] as const;
+
 /** What is found as if by a rule warns at most, and is not fixed. */
 export const WARNS = { action: 'warn', fix: false } as const;
 

@@ -22,9 +22,12 @@ export type Position = Readonly<{ line: number; column: number }>;
 
 /**
  * Where a pointer leads in a text, aliases and merge keys followed. What is not there is located at the nearest thing above
- * it that is. With `key`, the key of the last member and not its value.
+ * it that is. With `key`, the key of the last member and not its value; with `end`, what follows the last character of a value that is
+ * no list and no object, and of anything else its start.
  */
-export type Locate = (pointer: Pointer, part?: 'key') => Position;
+export type Locate = (pointer: Pointer, part?: Part) => Position;
+
+export type Part = 'key' | 'end';
 
 /** What is wrong with a document, and where. */
 type Fault = Position & Readonly<{ message: string }>;
@@ -111,6 +114,22 @@ function placeProblem({ offset, message }: Problem, text: string): Fault {
 export function placeOf(offset: number, text: string): Position {
   const before = text.slice(0, offset);
   return { line: before.split('\n').length, column: before.length - before.lastIndexOf('\n') };
+}
+
+/** The same of many offsets of one text, as it is in the file: a byte order mark at the start of a line is no column. */
+export function createPlaces(text: string): (offset: number) => Position {
+  const starts = [0, ...[...text.matchAll(/\r\n?|\n/g)].map((found) => found.index + found[0].length)];
+  return (offset) => {
+    let [low, high] = [0, starts.length - 1];
+    while (low < high) {
+      const middle = Math.ceil((low + high) / 2);
+      if ((starts[middle] ?? 0) <= offset) low = middle;
+      else high = middle - 1;
+    }
+    const start = starts[low] ?? 0;
+    const mark = text[start] === '\ufeff' && offset > start ? 1 : 0;
+    return { line: low + 1, column: offset - start - mark + 1 };
+  };
 }
 
 type Problem = Readonly<{ offset: number; message: string }>;
@@ -213,15 +232,16 @@ function describeThrown(error: unknown): string {
   return error instanceof ReferenceError ? 'aliases expand to more than can be read' : describeError(error);
 }
 
-function locate(document: Document.Parsed, lines: LineCounter, pointer: Pointer, part?: 'key'): Position {
+function locate(document: Document.Parsed, lines: LineCounter, pointer: Pointer, part?: Part): Position {
   let node: unknown = document.contents;
   let offset = startOf(node) ?? 0;
   const segments = splitPointer(pointer);
   for (const [depth, segment] of segments.entries()) {
+    const isLast = depth === segments.length - 1;
     const { key, value } = findChild(document, node, segment);
-    const start = part === 'key' && depth === segments.length - 1 ? startOf(key) : (startOf(value) ?? startOf(key));
+    const start = part === 'key' && isLast ? startOf(key) : (startOf(value) ?? startOf(key));
     if (start === undefined) break;
-    offset = start;
+    offset = part === 'end' && isLast ? (endOf(value) ?? start) : start;
     node = value;
   }
   const { line, col } = lines.linePos(offset);
@@ -252,4 +272,9 @@ function resolve(document: Document.Parsed, node: unknown): unknown {
 
 function startOf(node: unknown): number | undefined {
   return (node as Node | undefined | null)?.range?.[0];
+}
+
+/** Of what is written in one piece. */
+function endOf(node: unknown): number | undefined {
+  return isScalar(node) || isAlias(node) ? node.range?.[1] : undefined;
 }

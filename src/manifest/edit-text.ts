@@ -35,8 +35,8 @@ export type TextEdit =
 export type Refusal = 'shared' | 'template' | 'form';
 
 export type EditedText = Readonly<{
-  /** In the order of the text, none within another. */
-  replacements: readonly Replacement[];
+  /** In the order of the text, none within another; each with the edits that it makes. */
+  replacements: readonly (Replacement & Readonly<{ edits: readonly TextEdit[] }>)[];
   refused: ReadonlyMap<TextEdit, Refusal>;
 }>;
 
@@ -58,13 +58,13 @@ export function editText(text: string, edits: readonly TextEdit[]): EditedText {
     if (group === undefined) groups.set(target.node, { target, edits: [edit] });
     else group.edits.push(edit);
   }
-  const replacements: Replacement[] = [];
+  const replacements: EditedText['replacements'][number][] = [];
   for (const { target, edits: wanted } of groups.values()) {
     const made = isSame(wanted) && target.document.countUses(target.node) === wanted.length ? target.make() : 'shared';
     if (typeof made === 'string') for (const edit of wanted) refused.set(edit, made);
-    else replacements.push(made);
+    else replacements.push({ ...source.toRaw(made), edits: wanted });
   }
-  return { replacements: replacements.map((one) => source.toRaw(one)).sort((a, b) => a.start - b.start), refused };
+  return { replacements: replacements.sort((a, b) => a.start - b.start), refused };
 }
 
 /** The node whose characters change, and how. */

@@ -134,7 +134,7 @@ function parseJson(text: string): unknown {
 
 function locateInJson(part: Part): Locate {
   let locate: Locate | undefined;
-  return (pointer) => moveDown((locate ??= locateIn(part.text))(pointer), part);
+  return (pointer, of) => moveDown((locate ??= locateIn(part.text))(pointer, of), part);
 }
 
 function readYaml(part: Part): Manifest {
@@ -143,7 +143,7 @@ function readYaml(part: Part): Manifest {
       if (!document.ok) return { ...NOTHING, errors: [moveDown(document.problem, part)] };
       const { content, locate, repeated } = document;
       const errors = repeated === undefined ? [] : [moveDown(repeated, part)];
-      return { ...readContent(content, (pointer) => moveDown(locate(pointer), part)), errors };
+      return { ...readContent(content, (pointer, of) => moveDown(locate(pointer, of), part)), errors };
     }),
   );
 }

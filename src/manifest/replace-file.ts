@@ -34,17 +34,39 @@ export function replaceFile(file: string, before: string, after: string): void {
   accessSync(path, constants.W_OK);
   if (readWhole(path) !== before) throw new Error('it was changed meanwhile');
   const { mode, uid, gid } = statSync(path);
+  writeBeside(path, after, (temporary) => {
+    keepOwner(temporary, uid, gid);
+    chmodSync(temporary, mode & 0o7777);
+  });
+}
+
+/**
+ * Writes a file, all of it or nothing, whether it is there or not. What is no file, such as `/dev/stdout` or a pipe, is written to.
+ *
+ * @throws Error of the system
+ */
+export function writeWhole(file: string, text: string): void {
+  const there = statSync(file, { throwIfNoEntry: false });
+  if (there === undefined) {
+    // As a file that is written without care would be: what the umask leaves of this.
+    writeBeside(file, text, (temporary) => {
+      chmodSync(temporary, 0o666 & ~process.umask());
+    });
+  } else if (there.isFile()) replaceFile(file, readWhole(file), text);
+  else writeFileSync(file, text);
+}
+
+function writeBeside(path: string, text: string, prepare: (temporary: string) => void): void {
   const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}.tmp`);
   try {
     const descriptor = openSync(temporary, 'wx', 0o600);
     try {
-      writeFileSync(descriptor, after);
+      writeFileSync(descriptor, text);
       fsyncSync(descriptor);
     } finally {
       closeSync(descriptor);
     }
-    keepOwner(temporary, uid, gid);
-    chmodSync(temporary, mode & 0o7777);
+    prepare(temporary);
     renameSync(temporary, path);
   } catch (error) {
     rmSync(temporary, { force: true });

@@ -71,7 +71,8 @@ export function formatCount(count: number, noun: string): string {
 
 const MARK_WIDTH = Math.max(...MARKS.map((mark) => mark.length));
 
-function formatLines(lines: readonly BlockLine[], shown: Set<string>, color: boolean): string {
+/** @param shown remedies that are not repeated; those of these lines are added */
+export function formatLines(lines: readonly BlockLine[], shown: Set<string>, color: boolean): string {
   const placeWidth = Math.max(...lines.map(({ place = '' }) => place.length));
   return groupLines(lines)
     .map((group) => {

@@ -32,8 +32,10 @@ export function describeFinding(finding: Finding): string {
   return value + rest;
 }
 
+type Subject = Pick<Finding, 'label'> & Readonly<{ workload: Pick<Finding['workload'], 'kind' | 'name'> }>;
+
 /** The object and the part of it that a finding is about: `Deployment/web container "app"`. */
-export function nameSubject({ workload, label }: Pick<Finding, 'workload' | 'label'>): string {
+export function nameSubject({ workload, label }: Subject): string {
   const object = workload.name === '' ? workload.kind : `${workload.kind}/${redact(workload.name)}`;
   return escapeUnprintable(label === undefined ? object : `${object} ${label}`);
 }

@@ -180,3 +180,6 @@ export const LONGEST_RENDERED = 64 * 1024 * 1024;
 
 /** Milliseconds that rendering one may take: it may have bases to clone. */
 export const RENDER_TIME_MS = 60_000;
+
+/** Bytes of a report in Markdown: GitHub takes no comment that is longer. */
+export const LONGEST_COMMENT = 65_536;

@@ -350,6 +350,8 @@ describe('-o json', () => {
       file: 'a.yaml',
       line: 7,
       column: 14,
+      endLine: 7,
+      endColumn: 19,
       kind: 'Pod',
       namespace: '',
       name: 'web',
@@ -357,10 +359,13 @@ describe('-o json', () => {
       field: 'spec.containers[0].image',
       value: 'NGINX',
       rule: 'reference-valid',
+      messageId: 'malformed',
+      faqItems: [2],
       action: 'deny',
       fixed: 'no',
       severity: 'error',
       message: '"NGINX": InvalidImageName: repository name must be lowercase; did you mean "nginx"?',
+      suggestion: 'nginx',
       remedy: expect.stringMatching(/^Write the image as /) as string,
     });
     expect(code).toBe(2);
@@ -374,6 +379,7 @@ describe('-o json', () => {
     expect(findings[0]).not.toHaveProperty('value');
     expect(skipped).toContainEqual({ rule: 'service-account-secrets-kept', missing: ['serviceAccounts'] });
     expect(JSON.parse((await run(['none'], { output: 'json', files: { 'none/a.txt': '' } })).stdout)).toEqual({
+      version: 1,
       findings: [],
       errors: [],
       skipped: [],

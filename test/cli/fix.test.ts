@@ -50,7 +50,7 @@ describe('--fix', () => {
       `${account('default', '[{ name: team }]')}${pod(`${HUB}/nginx:1 # why`, '  imagePullSecrets:\n  - name: team\n  - name: default-secret\n')}`,
     );
     expect(stdout).toBe(
-      `a.yaml:11:3: fixed: Pod/web: added imagePullSecrets "team" and "default-secret", which container "app" needs (pull-secret-present)
+      `a.yaml:10:3: fixed: Pod/web: added imagePullSecrets "team" and "default-secret", which container "app" needs (pull-secret-present)
 a.yaml:15:12: fixed: Pod/web container "app": replaced "NGINX:1" with "${HUB}/nginx:1" (reference-valid, mirror-used)
 1 workload checked: no problems found; 1 object without images skipped
 `,

@@ -25,13 +25,21 @@ test.each<[columns: unknown, width: number]>([
   expect(findWidth({ ...stdout, columns } as typeof stdout)).toBe(width);
 });
 
-test.each<[isTTY: boolean, noColor: string, colored: boolean]>([
-  [true, '', true],
-  [false, '', false],
-  [true, '1', false],
-])('terminal %j, NO_COLOR %j: colour %j', (isTTY, noColor, colored) => {
-  vi.stubEnv('NO_COLOR', noColor);
-  expect(useColor(capturedIo({ isTTY }))).toBe(colored);
+test.each<[isTTY: boolean, env: Readonly<Record<string, string>>, colored: boolean]>([
+  [true, {}, true],
+  [false, {}, false],
+  [true, { NO_COLOR: '' }, true],
+  [true, { NO_COLOR: '1' }, false],
+  [true, { TERM: 'dumb' }, false],
+  [true, { TERM: 'xterm-256color' }, true],
+  [false, { FORCE_COLOR: '1' }, true],
+  [false, { FORCE_COLOR: 'true', TERM: 'dumb' }, true],
+  [false, { FORCE_COLOR: '1', NO_COLOR: '1' }, true],
+  [true, { FORCE_COLOR: '0' }, false],
+  [true, { FORCE_COLOR: 'false' }, false],
+  [true, { FORCE_COLOR: '', NO_COLOR: '1' }, false],
+])('on a terminal %j with %j: color %j', (isTTY, env, colored) => {
+  expect(useColor(capturedIo({ isTTY }).stdout, env)).toBe(colored);
 });
 
 describe('the progress of a command', () => {

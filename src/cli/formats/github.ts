@@ -1,0 +1,52 @@
+import { summarize } from '../format-check.ts';
+import { listSkipped } from '../../report/notes.ts';
+import { escapeUnprintable } from '../../text/quote.ts';
+import type { CheckReport } from './check-report.ts';
+import { listIssues, type Issue, type Level } from './issues.ts';
+import { toRepositoryPath } from './repository-path.ts';
+
+const COMMANDS: Readonly<Record<Level, string>> = { error: 'error', warning: 'warning', note: 'notice' };
+
+/**
+ * Commands of GitHub Actions that put annotations at the lines of a pull request, the most urgent first: of a step GitHub shows ten errors,
+ * ten warnings and ten notices. What is below is for the log.
+ */
+export function formatGithub({ result, root }: CheckReport): string {
+  const annotations = listIssues(result, root).map((issue) => formatAnnotation(issue, root));
+  const notes = [...listSkipped(result.skipped), ...(result.notes ?? []), summarize(result)];
+  return [...annotations, ...notes.map(formatLine)].map((line) => `${line}\n`).join('');
+}
+
+function formatAnnotation(issue: Issue, root: string): string {
+  const { level, check, file, line, column, message, remedy } = issue;
+  const properties = {
+    file: toRepositoryPath(file, root),
+    line,
+    ...(issue.endLine !== undefined && { endLine: issue.endLine }),
+    col: column,
+    // Of a value in several lines the column would be one of the first.
+    ...(issue.endLine === line && { endColumn: issue.endColumn }),
+    title: `pullguard: ${check}`,
+  };
+  const written = Object.entries(properties).flatMap(([name, value]) =>
+    value === undefined ? [] : [`${name}=${escapeProperty(String(value))}`],
+  );
+  const text = remedy === undefined ? message : `${message}\nFix: ${remedy}`;
+  return `::${COMMANDS[level]} ${written.join(',')}::${escapeData(text)}`;
+}
+
+/** As in `@actions/core`, whose reader knows these and no others. */
+function escapeData(text: string): string {
+  return text.replaceAll('%', '%25').replaceAll('\r', '%0D').replaceAll('\n', '%0A');
+}
+
+function escapeProperty(text: string): string {
+  return escapeData(text).replaceAll(':', '%3A').replaceAll(',', '%2C');
+}
+
+/** A line of the log: the runner takes `::` at its start, and `##[` anywhere, for a command. */
+function formatLine(text: string): string {
+  return escapeUnprintable(text)
+    .replace(/^\s*::/, ': :')
+    .replaceAll('##[', '# #[');
+}

@@ -1,0 +1,28 @@
+import type { CheckReport } from './check-report.ts';
+import { joinAdvice, listIssues, type Issue, type Level } from './issues.ts';
+import { toRepositoryPath } from './repository-path.ts';
+
+const SEVERITIES: Readonly<Record<Level, string>> = { error: 'major', warning: 'minor', note: 'info' };
+
+/** A Code Quality report of GitLab: what of Code Climate's format it reads. */
+export function formatGitlab({ result, root }: CheckReport): string {
+  return `${JSON.stringify(
+    listIssues(result, root).map((issue) => toEntry(issue, root)),
+    null,
+    2,
+  )}\n`;
+}
+
+function toEntry({ check, file, line, endLine, level, message, remedy, fingerprint }: Issue, root: string): object {
+  return {
+    description: joinAdvice(message, remedy),
+    check_name: check,
+    fingerprint,
+    severity: check === 'unreadable' ? 'blocker' : SEVERITIES[level],
+    location: {
+      path: toRepositoryPath(file, root),
+      // GitLab drops what has no line.
+      lines: { begin: line ?? 1, ...(endLine !== undefined && { end: endLine }) },
+    },
+  };
+}

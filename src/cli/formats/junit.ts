@@ -1,0 +1,121 @@
+import { countMarks, markFinding } from '../../report/blocks.ts';
+import { escapeUnprintable } from '../../text/quote.ts';
+import { formatPlace, listLines, nameObject, type CheckResult } from '../format-check.ts';
+import { describeFinding } from '../../report/finding.ts';
+import type { CheckReport } from './check-report.ts';
+import { toRepositoryPath } from './repository-path.ts';
+
+/** What a test came to. Readers take one child of a test case for its outcome, so that it has one however much was found. */
+type Outcome =
+  | Readonly<{ element: 'failure' | 'error'; type: string; message: string; text: string }>
+  | Readonly<{ element: 'skipped'; message: string }>
+  | Readonly<{ element: 'system-out'; text: string }>;
+
+type TestCase = Readonly<{ name: string; outcome?: Outcome }>;
+
+/**
+ * JUnit's XML, as far as Jenkins, GitLab and others agree on it: a test suite for each file, and a test case for each workload, which
+ * fails if it would be denied, or with `--fail-on warn` if it has a warning. What could not be read is an error, and what was not checked is skipped.
+ */
+export function formatJunit({ result, failOn, root }: CheckReport): string {
+  const suites = [...groupByFile(result, failOn)].map(([file, cases]) => ({
+    name: toRepositoryPath(file, root),
+    cases,
+  }));
+  const all = suites.flatMap(({ cases }) => cases);
+  const body = suites.map(({ name, cases }) => formatSuite(name, cases)).join('');
+  const counts = `tests="${all.length}" failures="${count(all, 'failure')}" errors="${count(all, 'error')}"`;
+  return `<?xml version="1.0" encoding="UTF-8"?>\n<testsuites name="pullguard" ${counts}>\n${body}</testsuites>\n`;
+}
+
+function groupByFile(result: CheckResult, failOn: CheckReport['failOn']): ReadonlyMap<string, readonly TestCase[]> {
+  const files = new Map<string, TestCase[]>();
+  const add = (file: string, testCase: TestCase): void => {
+    const cases = files.get(file);
+    if (cases === undefined) files.set(file, [testCase]);
+    else cases.push(testCase);
+  };
+  for (const { file, name, findings } of groupByObject(result)) add(file, { name, ...outcomeOf(findings, failOn) });
+  for (const one of result.unchecked ?? []) {
+    add(one.file, {
+      name: `not checked${one.line === undefined ? '' : `, line ${one.line}:${one.column ?? 1}`}`,
+      outcome: { element: 'skipped', message: one.message },
+    });
+  }
+  for (const error of result.errors) {
+    const place = formatPlace(error);
+    const outcome = {
+      element: 'error',
+      type: 'unreadable',
+      message: error.message,
+      text: escapeUnprintable(`${place}: ${error.message}`),
+    } as const;
+    add(error.file, { name: error.line === undefined ? 'reading' : `reading line ${error.line}`, outcome });
+  }
+  return files;
+}
+
+type ObjectFindings = Readonly<{ file: string; name: string; findings: CheckResult['findings'][number][] }>;
+
+/** Each workload with what was found of it, and what is about no workload. */
+function groupByObject({ objects = [], findings }: CheckResult): readonly ObjectFindings[] {
+  const groups = new Map<string, ObjectFindings>();
+  const groupOf = (file: string, workload: Parameters<typeof nameObject>[0]): ObjectFindings => {
+    const name = nameObject(workload);
+    const key = `${file}\0${name}`;
+    const group = groups.get(key) ?? { file, name, findings: [] };
+    groups.set(key, group);
+    return group;
+  };
+  for (const { file, ...object } of objects) groupOf(file, object);
+  for (const finding of findings) groupOf(finding.input ?? finding.file, finding.workload).findings.push(finding);
+  return [...groups.values()];
+}
+
+function outcomeOf(findings: ObjectFindings['findings'], failOn: CheckReport['failOn']): Pick<TestCase, 'outcome'> {
+  const [first] = findings;
+  if (first === undefined) return {};
+  const text = `\n${listLines(findings)}`;
+  const marked = findings.map((finding) => ({ finding, mark: markFinding(finding).mark }));
+  const worst = marked.filter(({ mark }) => mark === 'error' || (mark === 'warning' && failOn === 'warn'));
+  const error = (worst.find(({ mark }) => mark === 'error') ?? worst[0])?.finding;
+  if (error === undefined) return { outcome: { element: 'system-out', text } };
+  const counted = worst.length === 1 ? '' : `${countMarks(worst.map(({ mark }) => mark))}, the first: `;
+  return { outcome: { element: 'failure', type: error.rule, message: `${counted}${describeFinding(error)}`, text } };
+}
+
+function formatSuite(name: string, cases: readonly TestCase[]): string {
+  const counts = `tests="${cases.length}" failures="${count(cases, 'failure')}" errors="${count(cases, 'error')}" skipped="${count(cases, 'skipped')}"`;
+  const body = cases.map((testCase) => formatCase(name, testCase)).join('');
+  return `  <testsuite name="${escapeXml(name)}" ${counts}>\n${body}  </testsuite>\n`;
+}
+
+function formatCase(suite: string, { name, outcome }: TestCase): string {
+  const start = `    <testcase classname="${escapeXml(suite)}" name="${escapeXml(name)}"`;
+  return outcome === undefined ? `${start}/>\n` : `${start}>\n      ${formatOutcome(outcome)}\n    </testcase>\n`;
+}
+
+function formatOutcome(outcome: Outcome): string {
+  const { element } = outcome;
+  if (element === 'skipped') return `<skipped message="${escapeXml(outcome.message)}"/>`;
+  const attributes =
+    element === 'system-out' ? '' : ` type="${escapeXml(outcome.type)}" message="${escapeXml(outcome.message)}"`;
+  return `<${element}${attributes}>${escapeText(outcome.text)}</${element}>`;
+}
+
+function count(cases: readonly TestCase[], element: Outcome['element']): number {
+  return cases.filter(({ outcome }) => outcome?.element === element).length;
+}
+
+function escapeXml(text: string): string {
+  return escapeText(escapeUnprintable(text)).replaceAll('"', '&quot;');
+}
+
+/** Of what XML 1.0 cannot hold, all but two characters are escaped as unprintable already. */
+function escapeText(text: string): string {
+  return text
+    .replaceAll(/[\ufffe\uffff]/g, '\ufffd')
+    .replaceAll('&', '&amp;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;');
+}

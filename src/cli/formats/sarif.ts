@@ -1,0 +1,210 @@
+import { FOUND_BESIDES } from '../../engine/findings.ts';
+import { describeFinding, nameSubject } from '../../report/finding.ts';
+import { listSkipped } from '../../report/notes.ts';
+import { RULES } from '../../rules/index.ts';
+import type { Rule } from '../../engine/rule.ts';
+import type { Position } from '../../manifest/document.ts';
+import { formatFieldPath } from '../../text/json.ts';
+import { escapeUnprintable, quote } from '../../text/quote.ts';
+import { redact } from '../../text/redact.ts';
+import { toEntry } from '../baseline.ts';
+import { type LocatedFinding, type SuppressedFinding } from '../format-check.ts';
+import type { Fixed } from '../fix-manifests.ts';
+import { VERSION } from '../package.ts';
+import type { CheckReport } from './check-report.ts';
+import { adviceOf, createFingerprints, joinAdvice, levelOf } from './issues.ts';
+import { toUri } from './repository-path.ts';
+
+/** A SARIF 2.1.0 log with one run: what code scanning of GitHub, Azure DevOps and editors read. */
+export function formatSarif({ result, fixable, root }: CheckReport): string {
+  const { findings, suppressed = [], errors, unchecked = [], skipped, notes = [] } = result;
+  const toFingerprint = createFingerprints(root);
+  const fixOf = indexFixes(fixable);
+  const toResult = (finding: LocatedFinding, fixes: readonly Fixed[]): object => ({
+    ...describeResult(finding, root),
+    ...(fixes.length > 0 && { fixes: fixes.map((fix) => toFix(fix, root)) }),
+    partialFingerprints: { 'pullguard/v1': toFingerprint(finding.file, toEntry(finding)) },
+    // Of the results of a run either all say whether they are suppressed, or none.
+    ...(suppressed.length > 0 && { suppressions: [] }),
+  });
+  const notifications = [
+    ...errors.map(({ file, message, ...place }) =>
+      toNotification('unreadable', 'error', message, { file, ...place }, root),
+    ),
+    ...unchecked.map((one) => toNotification('not-checked', 'warning', one.message, one, root)),
+    ...[...listSkipped(skipped), ...notes].map((note) => toNotification('note', 'note', note, undefined, root)),
+  ];
+  const run = {
+    tool: { driver: describeDriver() },
+    invocations: [
+      {
+        executionSuccessful: errors.length === 0,
+        ...(notifications.length > 0 && { toolExecutionNotifications: notifications }),
+      },
+    ],
+    columnKind: 'utf16CodeUnits',
+    results: [
+      ...findings.map((finding) => toResult(finding, fixOf(finding))),
+      ...suppressed.map((finding) => ({ ...toResult(finding, []), suppressions: [toSuppression(finding)] })),
+    ],
+  };
+  return `${JSON.stringify({ $schema: SCHEMA, version: '2.1.0', runs: [run] }, null, 2)}\n`;
+}
+
+const SCHEMA = 'https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json';
+
+/** Where the pages of docs/rules are published. */
+const PAGES = 'https://pullguard.dev/docs/rules';
+
+const LEVEL_OF_ACTION = { off: 'warning', audit: 'note', warn: 'warning', deny: 'error' } as const;
+
+const DESCRIBED = [
+  ...RULES.map((rule) => describeRule(rule, `${PAGES}/${rule.id}`)),
+  ...FOUND_BESIDES.map((found) => describeRule({ ...found, defaultAction: 'warn' })),
+];
+
+const INDEX_OF = new Map(DESCRIBED.map(({ id }, index) => [id, index]));
+
+function describeDriver(): object {
+  return {
+    name: 'pullguard',
+    version: VERSION,
+    semanticVersion: VERSION,
+    informationUri: 'https://pullguard.dev',
+    rules: DESCRIBED,
+    notifications: [
+      { id: 'unreadable', shortDescription: { text: 'Input that cannot be read.' } },
+      { id: 'not-checked', shortDescription: { text: 'Objects that were not checked.' } },
+      { id: 'note', shortDescription: { text: 'What else there is to know about the run.' } },
+    ],
+  };
+}
+
+function describeRule(
+  { id, description, remedy, defaultAction }: Pick<Rule, 'id' | 'description' | 'remedy' | 'defaultAction'>,
+  page?: string,
+) {
+  const more = page === undefined ? '' : `\n\nMore: [${id}](${page}), or \`pullguard rules ${id}\`.`;
+  return {
+    id,
+    name: toPascalCase(id),
+    shortDescription: { text: description },
+    fullDescription: { text: description },
+    help: { text: `${description} ${remedy}`, markdown: `${description}\n\n**Fix:** ${remedy}${more}` },
+    ...(page !== undefined && { helpUri: page }),
+    defaultConfiguration: { enabled: defaultAction !== 'off', level: LEVEL_OF_ACTION[defaultAction] },
+    properties: { tags: ['kubernetes', 'image-pull'] },
+  };
+}
+
+/** As SARIF wants names of rules: `PullSecretPresent`. */
+function toPascalCase(id: string): string {
+  return id.replaceAll(/(?:^|-)(\w)/g, (_, letter: string) => letter.toUpperCase());
+}
+
+function describeResult(finding: LocatedFinding, root: string): object {
+  const { rule, messageId, cause, file, line, column, endLine, endColumn, at, workload, suggestion, replacement } =
+    finding;
+  const subject = nameSubject(finding);
+  return {
+    ruleId: rule,
+    ...(INDEX_OF.has(rule) && { ruleIndex: INDEX_OF.get(rule) }),
+    level: levelOf(finding),
+    message: { text: joinAdvice(`${subject}: ${describeFinding(finding)}`, adviceOf(finding)) },
+    locations: [
+      {
+        physicalLocation: {
+          artifactLocation: { uri: toUri(file, root) },
+          region: {
+            ...{ startLine: line, startColumn: column },
+            ...(endLine !== undefined && { endLine, endColumn }),
+          },
+        },
+        logicalLocations: [
+          { name: escapeUnprintable(redact(workload.name)), fullyQualifiedName: subject, kind: 'object' },
+        ],
+      },
+    ],
+    properties: {
+      messageId,
+      ...(cause !== undefined && { cause }),
+      ...(at !== '' && { field: formatFieldPath(at) }),
+      ...(suggestion !== undefined && { suggestion: redact(suggestion) }),
+      ...(replacement !== undefined && { replacement: redact(replacement) }),
+    },
+  };
+}
+
+function toSuppression({ by, reason = '' }: SuppressedFinding): object {
+  return by === 'comment'
+    ? { kind: 'inSource', status: 'accepted', ...(reason !== '' && { justification: escapeUnprintable(reason) }) }
+    : { kind: 'external', status: 'accepted', justification: 'recorded in the baseline' };
+}
+
+/** The changes that answer a finding. */
+function indexFixes(fixable: readonly Fixed[]): (finding: LocatedFinding) => readonly Fixed[] {
+  const keyOf = (file: string, { rule, messageId, line, column, label }: Fixed['answers'][number]): string =>
+    JSON.stringify([file, rule, messageId, line, column, label]);
+  const fixes = new Map<string, Fixed>();
+  // What would put a credential into the report is not in it.
+  for (const fix of fixable.filter(({ change }) => change.op === 'append' || redact(change.to) === change.to)) {
+    for (const answer of fix.answers) {
+      const key = keyOf(fix.file, answer);
+      if (!fixes.has(key)) fixes.set(key, fix);
+    }
+  }
+  return (finding) => {
+    const fix = fixes.get(keyOf(finding.file, finding));
+    return fix === undefined ? [] : [fix];
+  };
+}
+
+function toFix({ file, change, replaced: { start, end, text } }: Fixed, root: string): object {
+  const description =
+    change.op === 'set'
+      ? `replace ${quote(change.from)} with ${quote(change.to)}`
+      : `add imagePullSecrets ${change.names.map((name) => quote(name)).join(' and ')}`;
+  return {
+    description: { text: description },
+    artifactChanges: [
+      {
+        artifactLocation: { uri: toUri(file, root) },
+        replacements: [
+          {
+            deletedRegion: {
+              startLine: start.line,
+              startColumn: start.column,
+              endLine: end.line,
+              endColumn: end.column,
+            },
+            insertedContent: { text },
+          },
+        ],
+      },
+    ],
+  };
+}
+
+function toNotification(
+  id: string,
+  level: 'error' | 'warning' | 'note',
+  message: string,
+  place: (Partial<Position> & Readonly<{ file: string }>) | undefined,
+  root: string,
+): object {
+  return {
+    descriptor: { id },
+    level,
+    message: { text: escapeUnprintable(message) },
+    ...(place !== undefined && {
+      locations: [
+        {
+          physicalLocation: {
+            artifactLocation: { uri: toUri(place.file, root) },
+            ...(place.line !== undefined && { region: { startLine: place.line, startColumn: place.column ?? 1 } }),
+          },
+        },
+      ],
+    }),
+  };
+}
