@@ -20,6 +20,9 @@ RUN npm ci --ignore-scripts
 COPY tsconfig.json ./
 COPY scripts ./scripts
 COPY src ./src
+# `pullguard version` prints the commit, as there is no repository here to ask.
+ARG REVISION
+ENV PULLGUARD_COMMIT=${REVISION}
 RUN npm run build
 
 FROM ${NODE_IMAGE}

@@ -5,6 +5,7 @@
  * A command stays a file of its own, in `chunks/`, and is loaded when it is called. That folder lies as deep in `dist/` as the
  * folders of `src/` do, so `new URL('../../docs/rules/…', import.meta.url)` and `./decide-worker.js` mean the same in both.
  */
+import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import { dirname, join } from 'node:path';
@@ -59,6 +60,8 @@ const { metafile } = await build({
   plugins: [onlyWhatIsUsed],
   // Packages in CommonJS ask for Node's own modules with it.
   banner: { js: "import{createRequire as requireOf}from'node:module';const require=requireOf(import.meta.url);" },
+  // `pullguard version` prints it.
+  define: { 'globalThis.PULLGUARD_COMMIT': JSON.stringify(findCommit()) },
   metafile: true,
   logLevel: 'warning',
 });
@@ -82,4 +85,12 @@ console.log(`dist/: ${files.length} files, ${(bytes / 1e6).toFixed(1)} MB, ${pac
 function oldestNode(): string {
   const { engines } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { engines: { node: string } };
   return engines.node.replace('>=', '');
+}
+
+/** The commit that is built; null outside of a clone, as in the build of an image without `REVISION`. */
+function findCommit(): string | null {
+  const given = process.env['PULLGUARD_COMMIT'] ?? '';
+  if (given !== '') return given;
+  const { status, stdout } = spawnSync('git', ['rev-parse', 'HEAD'], { cwd: ROOT, encoding: 'utf8' });
+  return status === 0 ? stdout.trim() : null;
 }

@@ -37,7 +37,7 @@ const PURE = ['engine/evaluate.ts', 'admission/admit.ts', 'admission/response.ts
 /** Where packages may be loaded. */
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   // Our own, for the version.
-  '../package.json': ['cli/program.ts'],
+  '../package.json': ['cli/package.ts'],
   '@kubernetes/client-node': ['cluster'],
   ajv: ['policy'],
   commander: ['cli/options.ts', 'cli/program.ts', 'main.ts'],
@@ -203,7 +203,7 @@ function describePackage({ from, to, mode }: Import): readonly string[] {
 }
 
 /** What the commands share, and what costs next to nothing to load. */
-const SHARED = ['cli/io.ts', 'cli/options.ts'];
+const SHARED = ['cli/io.ts', 'cli/options.ts', 'cli/examples.ts', 'cli/package.ts'];
 
 /** Everything that program.ts loads, all commands wait for, help too. */
 function describeCommand({ from, to, mode }: Import): readonly string[] {

@@ -4,6 +4,7 @@ import { describeCause } from '../manifest/files.ts';
 import { formatDiagnoses, toDiagnosisJson, type Diagnosed } from './format-diagnosis.ts';
 import { UsageError, type ExitCode, type Io } from './io.ts';
 import { readPasted, type Pasted } from './pasted-messages.ts';
+import { useColor } from './terminal.ts';
 
 export type DiagnoseOptions = Readonly<{ output: 'text' | 'json' }>;
 
@@ -17,7 +18,9 @@ export async function diagnose(targets: readonly string[], { output }: DiagnoseO
   if (text.trim() === '')
     throw new UsageError('standard input is empty: pipe events into it, or the output of kubectl describe pod');
   const diagnosed = diagnoseReports(readPasted(text));
-  io.stdout.write(output === 'json' ? diagnosed.map(toDiagnosisJson).join('') : formatDiagnoses(diagnosed));
+  io.stdout.write(
+    output === 'json' ? diagnosed.map(toDiagnosisJson).join('') : formatDiagnoses(diagnosed, useColor(io.stdout)),
+  );
   return diagnosed.length === 0 ? 0 : 1;
 }
 

@@ -4,6 +4,7 @@ import type { Report } from '../cause/reported-failures.ts';
 import { listSome } from '../text/list.ts';
 import { escapeUnprintable, shorten } from '../text/quote.ts';
 import { redactMessage } from '../text/redact-message.ts';
+import { paint } from './terminal.ts';
 
 /** A report of a failed pull, and what it comes from. */
 export type Diagnosed = Readonly<{ report: Report; diagnosis: Diagnosis }>;
@@ -37,7 +38,7 @@ export function toDiagnosisJson({ report, diagnosis }: Diagnosed): string {
 type Group = Readonly<{ diagnosis: Diagnosis; members: Diagnosed[] }>;
 
 /** For people: each cause once, those of most Pods first, with what was read and what to do. */
-export function formatDiagnoses(diagnosed: readonly Diagnosed[]): string {
+export function formatDiagnoses(diagnosed: readonly Diagnosed[], color = false): string {
   if (diagnosed.length === 0) return 'no failed pulls\n';
   const groups = new Map<string, Group>();
   for (const each of diagnosed) {
@@ -49,7 +50,7 @@ export function formatDiagnoses(diagnosed: readonly Diagnosed[]): string {
     else group.members.push(each);
   }
   const ordered = [...groups.values()].toSorted((a, b) => weight(b) - weight(a));
-  return ordered.map((group) => formatGroup(group)).join('\n');
+  return ordered.map((group) => formatGroup(group, color)).join('\n');
 }
 
 /** Worst first: by the number of Pods that wait. */
@@ -62,7 +63,7 @@ function isOfImage({ faqItem, cause }: Diagnosis): boolean {
   return faqItem === 2 || ['platform-missing', 'not-an-image', 'schema-1', 'image-too-large'].includes(cause);
 }
 
-function formatGroup({ diagnosis, members }: Group): string {
+function formatGroup({ diagnosis, members }: Group, color: boolean): string {
   const { says, name, cause, faqItem, host, registry, remedy, alternatives } = diagnosis;
   const of = (pick: (each: Diagnosed) => string | undefined): readonly string[] => [
     ...new Set(members.flatMap((each) => pick(each) ?? [])),
@@ -87,7 +88,7 @@ function formatGroup({ diagnosis, members }: Group): string {
   ];
   const head = `${where === undefined ? '' : `${where}: `}${name}${nameFaqItem(faqItem)}`;
   const body = rows.flatMap(([row, value]) => (value === undefined ? [] : [`  ${row.padEnd(7)}${show(value)}\n`]));
-  return `${show(head)}\n${body.join('')}`;
+  return `${paint('red', show(head), color)}\n${body.join('')}`;
 }
 
 /** What it is about: the first thing that is said. */

@@ -1,4 +1,7 @@
+import { findImage } from '../cause/failure-facts.ts';
+import { unescapeMessage } from '../cause/mask-names.ts';
 import { describeCause } from '../manifest/files.ts';
+import { LONGEST_LINE } from '../text/bounds.ts';
 import type { Policy } from '../engine/rule.ts';
 import { quote } from '../text/quote.ts';
 import { readReference } from '../image/reference.ts';
@@ -7,6 +10,8 @@ import { isPullable, listProbe, toProbeJson, type ProbeReport, type Row } from '
 import type { AskRegistry } from './image-probe.ts';
 import { UsageError, type ExitCode, type Io } from './io.ts';
 import { loadConfig } from './load-config.ts';
+import { readPasted } from './pasted-messages.ts';
+import { paint, useColor } from './terminal.ts';
 
 export type ImageOptions = Readonly<{
   config?: string;
@@ -33,8 +38,10 @@ export async function image(
   checkUse(images, options);
   const policy = loadConfig(options.config);
   const ask = options.probe === true ? await openProbe(policy, options.dockerConfig) : undefined;
-  const written = images[0] === '-' ? readLines(await readStdin(io)) : images;
-  const format = options.output === 'json' ? formatJson : formatText;
+  const written =
+    images[0] === '-' ? readImages(await readStdin(io)) : images.map((each) => findInMessage(each) ?? each);
+  const color = useColor(io.stdout);
+  const format = options.output === 'json' ? formatJson : (one: Explained) => formatText(one, color);
   let isFine = true;
   for await (const explained of inTurn(written, async (each) => explain(each, policy, ask))) {
     io.stdout.write(format(explained));
@@ -64,9 +71,20 @@ async function readStdin(io: Io): Promise<string> {
   }
 }
 
-/** One image reference per line, exactly as written: white space around it is one of the things that can be wrong. */
-function readLines(text: string): readonly string[] {
-  return text.split(/\r?\n/).filter((line) => line !== '');
+/**
+ * One image reference per line, exactly as written: white space around it is one of the things that can be wrong. Of what was copied from
+ * `kubectl get events` and the like, each image once.
+ */
+function readImages(text: string): readonly string[] {
+  const lines = text.split(/\r?\n/).filter((line) => line !== '' && !/^\s*#/.test(line));
+  const { reports, areMessages } = readPasted(text);
+  const pasted = areMessages ? [] : reports.flatMap(({ read, image: ofPod }) => findInMessage(read) ?? ofPod ?? []);
+  return pasted.length > 0 ? [...new Set(pasted)] : lines.map((line) => findInMessage(line) ?? line);
+}
+
+/** The image that an event names, as in `Failed to pull image "nginx:1.25": …`; undefined for what is no event. */
+function findInMessage(text: string): string | undefined {
+  return /\s/.test(text.trim()) ? findImage(unescapeMessage(text.slice(0, LONGEST_LINE))) : undefined;
 }
 
 /** How many images are asked about at a time: one registry that does not answer should not delay all the others. */
@@ -103,14 +121,23 @@ function formatJson({ explanation, report }: Explained): string {
   return `${JSON.stringify({ ...explanation, ...probe })}\n`;
 }
 
-function formatText({ explanation, report }: Explained): string {
+function formatText({ explanation, report }: Explained, color: boolean): string {
   const { image: written, problem, mirror } = explanation;
   const rows = [
     ...(problem === undefined ? listParts(explanation) : listProblem(problem)),
     ...(report === undefined || report === null ? [] : listProbe(report, mirror !== null)),
   ];
-  const body = rows.map(([name, value]) => `  ${name.padEnd(12)}${value}\n`).join('');
-  return `${quote(written, written.length)}\n${body}`;
+  const body = rows.map(([name, value]) => `  ${paintName(name, value, color)}${value}\n`).join('');
+  return `${paint('bold', quote(written, written.length), color)}\n${body}`;
+}
+
+/** The names of rows in the color of what they say. */
+function paintName(name: string, value: string, color: boolean): string {
+  const padded = name.padEnd(12);
+  if (name === 'invalid') return paint('red', padded, color);
+  if (name === 'suspicious') return paint('yellow', padded, color);
+  if (name !== 'pullable') return padded;
+  return paint(value === 'yes' ? 'green' : value.startsWith('no') ? 'red' : 'yellow', padded, color);
 }
 
 function listProblem({ code, message, suggestion }: NonNullable<ImageExplanation['problem']>): readonly Row[] {

@@ -1,9 +1,10 @@
-import { Command, Option } from 'commander';
-import packageJson from '../../package.json' with { type: 'json' };
+import { Argument, Command, Option } from 'commander';
 import type { CertsOptions } from './certs.ts';
 import type { CheckOptions } from './check.ts';
+import type { Shell } from './completion.ts';
 import type { DiagnoseOptions } from './diagnose.ts';
 import type { ImageOptions } from './image.ts';
+import { formatExamples } from './examples.ts';
 import { hideCredentials, type ExitCode, type Io } from './io.ts';
 import {
   addConnectionOptions,
@@ -17,8 +18,11 @@ import {
   scanOutputOption,
   secretsOption,
 } from './options.ts';
+import { VERSION } from './package.ts';
+import type { RulesOptions } from './rules.ts';
 import type { ScanOptions } from './scan.ts';
 import type { ServeOptions } from './serve.ts';
+import type { VersionOptions } from './version.ts';
 
 /** Called with the exit code of the command that ran. */
 export type Finish = (code: ExitCode) => void;
@@ -29,7 +33,7 @@ export function buildProgram(io: Io, finish: Finish): Command {
     .description(
       'Prevents image pull failures in Kubernetes: an admission webhook, and the same checks on the command line.',
     )
-    .version(packageJson.version)
+    .version(VERSION)
     .configureOutput({
       writeOut: (text) => io.stdout.write(text),
       writeErr: (text) => io.stderr.write(text),
@@ -46,6 +50,9 @@ export function buildProgram(io: Io, finish: Finish): Command {
   addRules(program, io, finish);
   addCerts(program, io, finish);
   addScan(program, io, finish);
+  addVersion(program, io, finish);
+  addCompletion(program, io, finish);
+  for (const command of program.commands) command.addHelpText('after', formatExamples(command.name()));
   return program;
 }
 
@@ -125,7 +132,8 @@ function addCheck(program: Command, io: Io, finish: Finish): void {
     .option('-f, --filename <path>', 'the same as a path, for the habits of kubectl; repeatable', collect)
     .option('-R, --recursive', 'folders are always searched to the bottom; accepted for the habits of kubectl')
     .option('--config <file>', 'policy file (default: the built-in policy)')
-    .addOption(outputOption('text', 'json'))
+    .addOption(outputOption('text', 'json', 'sarif', 'junit', 'github', 'gitlab', 'markdown'))
+    .option('--output-file <format=path>', 'write a report in this format to this file as well; repeatable', collect)
     .option('--fix', 'write what is certain into the files; of standard input the fixed text is printed')
     .addOption(new Option('--diff', 'print what --fix would change, and write nothing').conflicts('fix'))
     .option('--baseline <file>', 'leave out the findings that are recorded in this file')
@@ -154,8 +162,11 @@ function addCheck(program: Command, io: Io, finish: Finish): void {
 function addImage(program: Command, io: Io, finish: Finish): void {
   program
     .command('image')
-    .description('explain image references, or what is wrong with them; - reads one per line from standard input')
-    .argument('<ref...>', 'image references')
+    .description('explain image references, or what is wrong with them; - reads them from standard input')
+    .argument(
+      '<ref...>',
+      'image references or events that name one; in standard input one a line, and lines with # are comments',
+    )
     .option(
       '--config <file>',
       'policy file, for pull secrets, mirrors and how to ask registries (default: the built-in policy)',
@@ -173,13 +184,7 @@ function addImage(program: Command, io: Io, finish: Finish): void {
     });
 }
 
-const DIAGNOSE_EXAMPLES = `
-Examples:
-  kubectl get events -A -o json | pullguard diagnose -
-  kubectl get pods -A -o json | pullguard diagnose -
-  kubectl describe pod web-1 | pullguard diagnose -
-  journalctl -u kubelet -u containerd --since -1h | pullguard diagnose -o json -
-
+const DIAGNOSE_EXIT_CODES = `
 Exit codes: 0 no pull failed, 1 one did, 2 misuse or input that cannot be read or is empty`;
 
 function addDiagnose(program: Command, io: Io, finish: Finish): void {
@@ -191,7 +196,7 @@ function addDiagnose(program: Command, io: Io, finish: Finish): void {
       '- for standard input: messages one a line, JSON of kubectl get, tables of kubectl, or logs',
     )
     .addOption(outputOption('text', 'json'))
-    .addHelpText('after', DIAGNOSE_EXAMPLES)
+    .addHelpText('after', DIAGNOSE_EXIT_CODES)
     .action(async (targets: string[], options: DiagnoseOptions) => {
       const { diagnose } = await import('./diagnose.ts');
       finish(await diagnose(targets, options, io));
@@ -203,9 +208,10 @@ function addRules(program: Command, io: Io, finish: Finish): void {
     .command('rules')
     .description('list the rules, or print the documentation of one rule')
     .argument('[id]', 'ID of the rule')
-    .action(async (id: string | undefined) => {
+    .addOption(outputOption('text', 'json'))
+    .action(async (id: string | undefined, options: RulesOptions) => {
       const { rules } = await import('./rules.ts');
-      finish(rules(id, io));
+      finish(rules(id, options, io));
     });
 }
 
@@ -227,6 +233,7 @@ function addScan(program: Command, io: Io, finish: Finish): void {
   addConnectionOptions(program.command('scan'), '$KUBECONFIG or ~/.kube/config')
     .description('audit a running cluster with the rules of the webhook: what would be denied, fixed or warned about')
     .option('-n, --namespace <names...>', 'namespaces to audit (default: all)')
+    .option('-A, --all-namespaces', 'all namespaces, whatever --namespace says', false)
     .option('--config <file>', 'policy file (default: the built-in policy)')
     .addOption(secretsOption())
     .addOption(scanOutputOption())
@@ -234,5 +241,27 @@ function addScan(program: Command, io: Io, finish: Finish): void {
     .action(async (options: ScanOptions) => {
       const { scan } = await import('./scan.ts');
       finish(await scan(options, io));
+    });
+}
+
+function addVersion(program: Command, io: Io, finish: Finish): void {
+  program
+    .command('version')
+    .description('print the version of pullguard, its commit if that is known, and the version of Node.js')
+    .addOption(outputOption('text', 'json'))
+    .action(async (options: VersionOptions) => {
+      const { version } = await import('./version.ts');
+      finish(version(options, io));
+    });
+}
+
+function addCompletion(program: Command, io: Io, finish: Finish): void {
+  program
+    .command('completion')
+    .description('print a script that completes commands, options and their values in a shell')
+    .addArgument(new Argument('<shell>', 'shell to complete in').choices(['bash', 'zsh', 'fish']))
+    .action(async (shell: Shell) => {
+      const { completion } = await import('./completion.ts');
+      finish(completion(shell, program, io));
     });
 }

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { describe, expect, test } from 'vitest';
+import { stripVTControlCharacters } from 'node:util';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { ProbeReport } from '../../src/cli/format-probe.ts';
 import { openImageProbe } from '../../src/cli/image-probe.ts';
 import { image, type ImageOptions } from '../../src/cli/image.ts';
@@ -17,6 +18,68 @@ async function run(addresses: readonly string[], options: Partial<ImageOptions> 
   const code = await image(addresses, { output: 'text', ...options }, io);
   return { code, ...io.printed };
 }
+
+describe('from standard input', () => {
+  const images = async (stdin: string): Promise<readonly unknown[]> => {
+    const { stdout } = await run(['-'], { output: 'json' }, stdin);
+    return stdout.split('\n').flatMap((line) => (line === '' ? [] : [(JSON.parse(line) as { image: string }).image]));
+  };
+
+  test.each<[what: string, stdin: string, found: readonly string[]]>([
+    ['lines, comments among them', '# ours\nnginx:1\n\n  # theirs\nredis:7\r\n', ['nginx:1', 'redis:7']],
+    ['white space that is wrong', ' nginx:1\nnginx :2\n', [' nginx:1', 'nginx :2']],
+    [
+      'what an event says',
+      'Failed to pull image "ngnix:1": rpc error: code = NotFound\nredis:7\n',
+      ['ngnix:1', 'redis:7'],
+    ],
+    ['what a log says of it', String.raw`msg="PullImage \"ngnix:1\" failed"`, ['ngnix:1']],
+    ['what is no failure', 'Pulling image "nginx:1"\n', ['nginx:1']],
+    [
+      'a table of kubectl, with each image once',
+      `LAST SEEN   TYPE      REASON    OBJECT      MESSAGE
+2m          Warning   Failed    pod/web-1   Failed to pull image "ngnix:1": not found
+1m          Warning   Failed    pod/web-2   Failed to pull image "ngnix:1": not found
+1m          Normal    BackOff   pod/api-1   Back-off pulling image "redsi:7"
+`,
+      ['ngnix:1', 'redsi:7'],
+    ],
+    [
+      'Events as JSON',
+      JSON.stringify({
+        kind: 'List',
+        items: [
+          {
+            kind: 'Event',
+            involvedObject: { kind: 'Pod', name: 'a' },
+            reason: 'Failed',
+            message: 'Failed to pull image "ngnix:1": x',
+          },
+        ],
+      }),
+      ['ngnix:1'],
+    ],
+  ])('%s', async (_what, stdin, found) => {
+    expect(await images(stdin)).toEqual(found);
+  });
+
+  test('an argument that is an event stands for its image', async () => {
+    expect((await run(['Back-off pulling image "NGINX:1"'])).stdout).toContain('"NGINX:1"\n  invalid ');
+    expect((await run(['a b'])).stdout).toContain('"a b"\n  invalid ');
+  });
+});
+
+test('with colors where they are wanted, the same text', async () => {
+  const plain = (await run(['NGINX', 'nginx'])).stdout;
+  vi.stubEnv('FORCE_COLOR', '1');
+  onTestFinished(() => {
+    vi.unstubAllEnvs();
+  });
+  const { stdout } = await run(['NGINX', 'nginx']);
+  expect(stdout).toContain('\u001b[31minvalid');
+  expect(stripVTControlCharacters(stdout)).toBe(plain);
+  expect((await run(['NGINX'], { output: 'json' })).stdout).not.toContain('\u001b');
+});
 
 describe('for people', () => {
   test('an address is taken apart, and what the policy makes of it is told', async () => {

@@ -23,7 +23,7 @@ async function run(...args: readonly string[]): Promise<Outcome> {
   return { code, ...io.printed };
 }
 
-const COMMANDS = ['serve', 'check', 'image', 'diagnose', 'rules', 'certs', 'scan'];
+const COMMANDS = ['serve', 'check', 'image', 'diagnose', 'rules', 'certs', 'scan', 'version', 'completion'];
 
 describe('help', () => {
   test('tells of every command what it does', async () => {
@@ -47,12 +47,17 @@ describe('help', () => {
         '--context',
       ]),
     ],
-    ['check', ['--config', '-o, --output']],
+    ['check', ['--config', '-o, --output', '--output-file']],
     ['image', ['--config', '--probe', '--docker-config', '-o, --output']],
     ['diagnose', ['-o, --output']],
-    ['rules', []],
+    ['rules', ['-o, --output']],
+    ['version', ['-o, --output']],
+    ['completion', []],
     ['certs', ['--dns-name', '--out', '--days', '--force']],
-    ['scan', ['-n, --namespace', '--config', '--secrets', '-o, --output', '--kubeconfig', '--context']],
+    [
+      'scan',
+      ['-A, --all-namespaces', '-n, --namespace', '--config', '--secrets', '-o, --output', '--kubeconfig', '--context'],
+    ],
   ])('of %s is there in both ways to ask, and tells what it does and all its options', async (command, options) => {
     const { code, stdout, stderr } = await run(command, '--help');
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
@@ -79,6 +84,33 @@ test('the version is that of the package', async () => {
   expect(await run('--version')).toEqual({ code: 0, stdout: `${version}\n`, stderr: '' });
 });
 
+test('the command version says as well what it runs on, and as JSON to a script that reports a bug', async () => {
+  const { stdout } = await run('version');
+  expect(stdout).toMatch(/^pullguard \d+\.\d+\.\d+(?: \([\da-f]{40}\))?, Node\.js v\d+\.\d+\.\d+, \w+\/\w+\n$/);
+  expect(JSON.parse((await run('version', '-o', 'json')).stdout)).toEqual({
+    version: expect.stringMatching(/^\d/) as string,
+    commit: null,
+    node: process.version,
+    platform: `${process.platform}/${process.arch}`,
+  });
+});
+
+describe('examples in the help', () => {
+  const { commands } = buildProgram(capturedIo(), () => undefined);
+
+  test.each(commands.map((command) => command.name()))('of %s use commands and options that exist', async (name) => {
+    const [, examples = ''] = (await run(name, '--help')).stdout.split('\nExamples:\n');
+    const calls = [...examples.matchAll(/\bpullguard ([a-z]+)([^|>)\n]*)/g)];
+    expect(calls.map(([, command]) => command)).toContain(name);
+    for (const [, called, rest = ''] of calls) {
+      const flags = commands
+        .find((each) => each.name() === called)
+        ?.options.flatMap(({ short, long }) => [short, long]);
+      for (const [flag] of rest.matchAll(/(?<= )--?[a-z][\w-]*/gi)) expect(flags, `${name}: ${flag}`).toContain(flag);
+    }
+  });
+});
+
 describe('misuse is exit code 2, with one line that says what is wrong and where to read on', () => {
   const invalid = (option: string, value: string, why: string): string =>
     `option '${option}' argument '${value}' is invalid. ${why}`;
@@ -91,7 +123,14 @@ describe('misuse is exit code 2, with one line that says what is wrong and where
     ['check', "missing required argument 'path'"],
     ['image', "missing required argument 'ref'"],
     ['check --colour a.yaml', "unknown option '--colour'"],
-    ['check -o yaml a.yaml', invalid('-o, --output <format>', 'yaml', 'Allowed choices are text, json.')],
+    [
+      'check -o yaml a.yaml',
+      invalid(
+        '-o, --output <format>',
+        'yaml',
+        'Allowed choices are text, json, sarif, junit, github, gitlab, markdown.',
+      ),
+    ],
     ['check a.yaml --config', "option '--config <file>' argument missing"],
     ['rules a b', "too many arguments for 'rules'. Expected 1 argument but got 2."],
     ['serve here', "too many arguments for 'serve'. Expected 0 arguments but got 1."],
@@ -162,6 +201,19 @@ describe('pullguard rules', () => {
     }
     expect(lines[RULES.length]).toBe('');
     expect(lines.at(-2)).toContain('pullguard rules ID');
+  });
+
+  test('as JSON has them with the messages and options that a policy and a report name', async () => {
+    const listed = JSON.parse((await run('rules', '-o', 'json')).stdout) as { id: string }[];
+    expect(listed.map(({ id }) => id)).toEqual(RULES.map(({ id }) => id));
+    expect(JSON.parse((await run('rules', '-o', 'json', 'mirror-used')).stdout)).toMatchObject({
+      id: 'mirror-used',
+      defaultAction: 'warn',
+      fixable: true,
+      messageIds: expect.arrayContaining(['not-mirrored']) as unknown,
+      options: expect.objectContaining({}) as unknown,
+    });
+    await expect(run('rules', '-o', 'json', 'mirror-usde')).rejects.toThrow('did you mean "mirror-used"?');
   });
 
   test.each(RULES.map(({ id }) => id))('prints the page of %s as it is in docs', async (id) => {

@@ -46,7 +46,7 @@ test('nothing is run in it, as it has no shell, and no packages are put into it'
 
 test('it installs dependencies before it copies the sources: otherwise each change of a line downloads them again', () => {
   const { instructions } = stages[0]!;
-  expect(instructions).toEqual(['FROM', 'WORKDIR', 'COPY', 'RUN', 'COPY', 'COPY', 'COPY', 'RUN']);
+  expect(instructions).toEqual(['FROM', 'WORKDIR', 'COPY', 'RUN', 'COPY', 'COPY', 'COPY', 'ARG', 'ENV', 'RUN']);
   expect(stages[0]!.runs).toEqual(['npm ci --ignore-scripts', 'npm run build']);
 });
 
