@@ -17,6 +17,8 @@ export default defineConfig({
     // Most of the time is waiting; Vitest would leave one core of two to others.
     maxWorkers: '100%',
     hookTimeout: 20_000,
+    // What a shell or a CI asks for is not what the expected output was printed with.
+    env: { FORCE_COLOR: '', NO_COLOR: '' },
     // A condition is waited for as long as a test may take: a busy machine is no failure.
     expect: { poll: { timeout: 20_000 } },
     ...(isCi && { reporters: ['default', 'json'], outputFile: { json: 'coverage/tests.json' } }),

@@ -107,6 +107,12 @@ describe('the exit code, which CI goes by', () => {
     expect(stdout).toMatch(/^Deployment\/checkout \(namespace bank\)\n {2}error /m);
   });
 
+  test('-A is all namespaces, whatever -n says, as for kubectl', async () => {
+    const { code, stdout } = await run(await startCluster(fillShop), { namespace: ['shop'], allNamespaces: true });
+    expect(stdout).toMatch(/^Deployment\/checkout \(namespace bank\)$/m);
+    expect(code).toBe(1);
+  });
+
   test('a namespace that is not there: 2', async () => {
     const { code, stdout } = await run(await startCluster(), { namespace: ['shpo'] });
     expect(code).toBe(2);
