@@ -52,9 +52,14 @@ export const TOO_DEEP = 'nested too deeply to be read';
 
 /** Reads a text that is one document of YAML or JSON. Never throws, and nothing in the content contains itself. */
 export function readDocument(text: string): YamlDocument {
-  const lines = new LineCounter();
-  const document = toYamlDocument(parseDocument(text, { ...OPTIONS, lineCounter: lines }), text, lines);
+  const document = readLenientDocument(text);
   return document.repeated === undefined ? document : { ok: false, problem: document.repeated };
+}
+
+/** The same, and goes on behind a key that is there twice, so that all mistakes are found at once. */
+export function readLenientDocument(text: string): LenientDocument {
+  const lines = new LineCounter();
+  return toYamlDocument(parseDocument(text, { ...OPTIONS, lineCounter: lines }), text, lines);
 }
 
 /** The same for a text of any number of them, in which keys may be there twice. */

@@ -85,9 +85,29 @@ function describeType(error: SchemaError): string {
 
 function describeChoice({ params, data }: SchemaError): string {
   const allowed = (params['allowedValues'] as readonly unknown[]).map(String);
-  const hint = typeof data === 'string' ? suggest(data, allowed) : hintAtOff(data);
+  const meant = typeof data === 'string' ? SYNONYMS[data.toLowerCase()] : undefined;
+  const hint =
+    meant !== undefined && allowed.includes(meant)
+      ? `; did you mean ${quote(meant)}?`
+      : typeof data === 'string'
+        ? suggest(data, allowed)
+        : hintAtOff(data);
   return `must be one of ${allowed.join(', ')}, is ${show(data)}${hint}`;
 }
+
+/** What other tools and the labels of namespaces call our actions. */
+const SYNONYMS: Readonly<Record<string, string>> = {
+  block: 'deny',
+  enforce: 'deny',
+  error: 'deny',
+  reject: 'deny',
+  dryrun: 'audit',
+  log: 'audit',
+  warning: 'warn',
+  allow: 'off',
+  disabled: 'off',
+  ignore: 'off',
+};
 
 /** A schema says in its title what its pattern and lengths are for. */
 function describeOther({ keyword, message = keyword, parentSchema, data }: SchemaError): string {

@@ -1,7 +1,9 @@
-import { placeOf, readDocument, TOO_DEEP } from '../manifest/document.ts';
+import { placeOf, readLenientDocument, TOO_DEEP, type Locate } from '../manifest/document.ts';
 import { isRecord } from '../text/json.ts';
+import { isConfigMap, readConfigMap } from './config-map.ts';
 import { describeSchemaError, PolicyError, type PolicyProblem, type SchemaProblem } from './errors.ts';
 import type { PolicyOf, RuleDefinition } from './policy.ts';
+import { repair, spareDamaged, type Repaired } from './repair.ts';
 import { POLICY_API_VERSION, POLICY_KIND, policyValidator, type PolicyFile } from './schema.ts';
 import type { Report } from './section.ts';
 import { buildExempt } from './sections/exempt.ts';
@@ -13,7 +15,7 @@ import { buildSkip } from './sections/skip.ts';
 import { buildKinds } from './sections/workloads.ts';
 
 /**
- * Reads a policy file's text. What it leaves out keeps its default.
+ * Reads the text of a policy file, or of a ConfigMap that holds one. What it leaves out keeps its default.
  *
  * @param source how to call the file in messages.
  * @param rules those that it may configure, in the order in which they run.
@@ -24,28 +26,71 @@ export function readPolicy<Rule extends RuleDefinition>(
   source: string,
   rules: readonly Rule[],
 ): PolicyOf<Rule> {
+  const { content, locate } = parse(text, source);
+  if (!isConfigMap(content)) return readContent(text, source, rules);
+  const held = readConfigMap(content, text, locate);
+  if ('problem' in held) throw new PolicyError(source, [held.problem]);
+  try {
+    return readContent(held.text, source, rules);
+  } catch (error) {
+    if (!(error instanceof PolicyError)) throw error;
+    throw new PolicyError(source, error.problems.map(held.place));
+  }
+}
+
+type Parsed = Readonly<{ content: unknown; locate: Locate; repeated: readonly PolicyProblem[] }>;
+
+function parse(text: string, source: string): Parsed {
   const excess = findExcess(text);
   if (excess !== undefined) throw new PolicyError(source, [excess]);
-  const document = readDocument(text);
+  const document = readLenientDocument(text);
   if (!document.ok) throw new PolicyError(source, [document.problem]);
-  if (document.content === null) throw new PolicyError(source, [{ line: 1, column: 1, message: EMPTY }]);
+  const { content, locate, repeated } = document;
+  if (content === null) throw new PolicyError(source, [{ line: 1, column: 1, message: EMPTY }]);
+  return { content: dropNulls(content), locate, repeated: repeated === undefined ? [] : [repeated] };
+}
+
+function readContent<Rule extends RuleDefinition>(
+  text: string,
+  source: string,
+  rules: readonly Rule[],
+): PolicyOf<Rule> {
+  const { content, locate, repeated } = parse(text, source);
   const problems: SchemaProblem[] = [];
-  const validate = policyValidator(rules);
-  const content = dropNulls(document.content);
-  if (validate(content)) {
-    const policy = buildPolicy(content, rules, (pointer, message) => problems.push({ pointer, message }));
-    if (problems.length === 0) return policy;
-  } else {
-    const errors = validate.errors?.slice(0, MAX_PROBLEMS) ?? [];
-    problems.push(...errors.flatMap((error) => describeSchemaError(error) ?? []));
-  }
+  const { valid, damaged, wrong } = fitSchema(content, rules);
+  problems.push(...wrong);
+  const policy =
+    valid &&
+    buildPolicy(
+      valid,
+      rules,
+      spareDamaged(damaged, (pointer, message) => problems.push({ pointer, message })),
+    );
   const located = problems
     .slice(0, MAX_PROBLEMS)
-    .map(({ pointer, part, message }) => ({ ...document.locate(pointer, part), message }));
+    .map(({ pointer, part, message }) => ({ ...locate(pointer, part), message }));
+  if (policy !== undefined && located.length + repeated.length === 0) return policy;
   throw new PolicyError(
     source,
-    located.sort((left, right) => left.line - right.line || left.column - right.column),
+    [...repeated, ...located].sort((left, right) => left.line - right.line || left.column - right.column),
   );
+}
+
+/** The file as its schema lets it be, and what is wrong with it; undefined for one that is beyond repair. */
+type Fitted = Readonly<{
+  valid: PolicyFile | undefined;
+  damaged: Repaired['damaged'];
+  wrong: readonly SchemaProblem[];
+}>;
+
+function fitSchema(content: unknown, rules: readonly RuleDefinition[]): Fitted {
+  const validate = policyValidator(rules);
+  if (validate(content)) return { valid: content, damaged: [], wrong: [] };
+  const errors = validate.errors?.slice(0, MAX_PROBLEMS) ?? [];
+  const wrong = errors.flatMap((error) => describeSchemaError(error) ?? []);
+  const repaired = repair(content, errors);
+  const isValid = validate(repaired.content);
+  return { valid: isValid ? (repaired.content as PolicyFile) : undefined, damaged: repaired.damaged, wrong };
 }
 
 /** The policy of a pullguard that was given no file. */

@@ -11,13 +11,19 @@ import { findUserinfo } from '../text/redact.ts';
  */
 export type Schema = Readonly<Record<string, unknown>>;
 
-/** What our schemas hold that JSON Schema does not know: limits of durations, and keys that are gone, with what to do. */
-export const VOCABULARY = ['least', 'most', 'removed'];
+/**
+ * What our schemas hold that JSON Schema does not know: limits of durations; keys that are gone, with what to do; and a valid value
+ * that is read instead of a wrong one, so that the rest of the file can be checked.
+ */
+export const VOCABULARY = ['least', 'most', 'removed', 'instead'];
 
-/** Notes a problem of what fits the schema, by where it stands. */
-export type Report = (pointer: Pointer, message: string) => void;
+/**
+ * Notes a problem of what fits the schema, by where it stands. `drawnFrom` are the other parts of the file that it follows from:
+ * if one of these has a mistake itself, there may be no problem.
+ */
+export type Report = (pointer: Pointer, message: string, drawnFrom?: readonly Pointer[]) => void;
 
-export const TEXT = { type: 'string', minLength: 1 } as const;
+export const TEXT = { type: 'string', minLength: 1, instead: 'placeholder.invalid' } as const;
 
 /** An object whose keys are all known; none is required unless `rest` says so. */
 export function objectOf(properties: Schema, rest: Schema = {}): Schema {

@@ -6,6 +6,15 @@ import { CA, HEAD, mistakesIn } from './reading.ts';
 
 const KEYS = 'apiVersion, kind, metadata, registries, mirrors, rules, exempt, skip, workloads, probe';
 
+/** A ConfigMap up to the value of its policy, which starts in line 6 or 7. */
+function configMap(value: string): string {
+  return `apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: pullguard-policy\ndata:\n  policy.yaml: ${value}\n`;
+}
+
+function indent(text: string): string {
+  return text.replaceAll(/^(?=.)/gm, '    ');
+}
+
 describe('a policy with a mistake is refused whole, and each mistake told with line and column', () => {
   const EMPTY = '1:1: the policy is empty: start it with "apiVersion: pullguard.dev/v1alpha1" and "kind: Policy"';
   // Line 3 is the first after the head.
@@ -13,13 +22,39 @@ describe('a policy with a mistake is refused whole, and each mistake told with l
     ['an empty file', '', [EMPTY]],
     ['nothing but comments', '# soon\n', [EMPTY]],
     [
-      'the ConfigMap around the policy',
+      'a ConfigMap without a policy',
       'apiVersion: v1\nkind: ConfigMap\ndata: {}\n',
-      [
-        '1:13: must be "pullguard.dev/v1alpha1", is "v1"',
-        '2:7: must be "Policy", is "ConfigMap"',
-        `3:1: unknown key "data": use one of ${KEYS}`,
-      ],
+      ['3:7: the ConfigMap has no data: put the policy under data["policy.yaml"]'],
+    ],
+    [
+      'a ConfigMap with several files, none of which has the name of the policy',
+      'apiVersion: v1\nkind: ConfigMap\ndata: { a: x, b: y }\n',
+      ['3:7: the ConfigMap has no text under data["policy.yaml"]: put the policy under data["policy.yaml"]'],
+    ],
+    [
+      'a policy in a ConfigMap, at the lines of the file that holds it',
+      `${configMap('|')}${indent(`${HEAD}mirors: []\n\nrules: { tag-explicit: x }\n`)}`,
+      ['9:5: unknown key "mirors"; did you mean "mirrors"?', '11:28: must be one of off, audit, warn, deny, is "x"'],
+    ],
+    [
+      'the same with Windows line ends and without the last one',
+      `${configMap('|-')}${indent(`${HEAD}mirors: []`)}`.replaceAll('\n', '\r\n'),
+      ['9:5: unknown key "mirors"; did you mean "mirrors"?'],
+    ],
+    [
+      'the same in quotes, where its lines are not those of the file',
+      `${configMap(JSON.stringify(`${HEAD}mirors: []\n`))}\n`,
+      ['6:16: line 3, column 1 of data["policy.yaml"]: unknown key "mirors"; did you mean "mirrors"?'],
+    ],
+    [
+      'a ConfigMap in a ConfigMap',
+      `${configMap('|')}${indent('apiVersion: v1\nkind: ConfigMap\n')}`,
+      ['7:17: must be "pullguard.dev/v1alpha1", is "v1"', '8:11: must be "Policy", is "ConfigMap"'],
+    ],
+    [
+      'a key that is there twice, and what is wrong behind it',
+      `${HEAD}mirrors: []\nmirrors: 3\n`,
+      ['4:1: duplicate key "mirrors"', '4:10: must be a list, is 3'],
     ],
     [
       'two documents, of which one would have been read',
@@ -103,6 +138,74 @@ describe('a policy with a mistake is refused whole, and each mistake told with l
       expect(mistakes, text).not.toMatch(/s3cret/);
     }
   });
+});
+
+describe('mistakes of structure and of meaning are told in one go', () => {
+  test('wherever they stand, down to two in one entry', () => {
+    const text = `${HEAD}registries:
+  - { hosts: [harbor, harbor.example.com], pullSecret: My_Secret }
+  - { host: [a.example] }
+  - 7
+  - { hosts: [harbor.example.com] }
+mirrors:
+  - { from: 1, to: nowhere }
+  - { from: docker.io, to: docker.io/x }
+rules: { mirror-used: 7, tag-explicit: { forbidLatest: true } }
+exempt: { images: 3, namespaces: ['['] }
+workloads:
+  - { group: a/b, kind: A, podTemplates: [/spec/template/spec] }
+probe: { wait: 99s, timeout: never }
+`;
+    expect(mistakesIn(text).map((mistake) => mistake.replace(/ .*/, ''))).toEqual([
+      ...['4:15:', '4:56:', '5:5:', '5:7:', '6:5:', '7:15:'],
+      ...['9:13:', '9:20:', '10:28:'],
+      ...['11:23:', '11:40:'],
+      ...['12:19:', '12:35:'],
+      ...['14:14:', '14:43:'],
+      ...['15:16:', '15:30:'],
+    ]);
+  });
+
+  test.each<[what: string, text: string, mistakes: readonly string[]]>([
+    [
+      'a secret that is misspelt is not said to be missing',
+      `registries: [{ hosts: ['swr.*.myhuaweicloud.com'], pulSecret: default-secret, probe: true }]`,
+      ['3:52: unknown key "pulSecret"; did you mean "pullSecret"?'],
+    ],
+    [
+      'a probe that is misspelt does not leave a rule with no registry to ask',
+      `registries: [{ hosts: [a.example], prob: true }]\nrules: { image-pullable: deny }`,
+      ['3:36: unknown key "prob"; did you mean "probe"?'],
+    ],
+    [
+      'an action that is misspelt is not said to be missing',
+      'rules: { tag-explicit: { acton: warn } }',
+      ['3:26: unknown key "acton"; did you mean "action"?'],
+    ],
+    [
+      'a mirror that is not text is not compared with others',
+      'mirrors: [{ from: 1, to: 2 }, { from: 3, to: 4 }]',
+      ['3:19:', '3:26:', '3:39:', '3:46:'].map((place, at) => `${place} must be a string, is ${at + 1}`),
+    ],
+    [
+      'no list at all',
+      'registries: 3\nmirrors: {}',
+      ['3:13: must be a list, is 3', '4:10: must be a list, is an object'],
+    ],
+  ])('but nothing follows from another mistake: %s', (_what, text, mistakes) => {
+    expect(mistakesIn(`${HEAD}${text}\n`)).toEqual(mistakes);
+  });
+});
+
+test.each([
+  ['as kubectl prints it', `${configMap('|')}${indent(`${HEAD}rules: { tag-explicit: warn }\n`)}`],
+  [
+    'as JSON',
+    JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', data: { any: `${HEAD}rules: { tag-explicit: warn }` } }),
+  ],
+  ['beside other files', `${configMap('|')}${indent(`${HEAD}rules: { tag-explicit: warn }\n`)}  other.txt: text\n`],
+])('a ConfigMap that holds a policy is one: %s', (_what, text) => {
+  expect(loadPolicy(text).rules[1]).toMatchObject({ rule: { id: 'tag-explicit' }, action: 'warn' });
 });
 
 describe('what would take the parser long is refused before it is parsed', () => {

@@ -7,10 +7,10 @@ import { listOf, objectOf, TEXT, type Report } from '../section.ts';
 export const mirrorsSchema = listOf(
   objectOf(
     {
-      from: { ...TEXT, description: 'a registry, or a registry and a path' },
-      to: { ...TEXT, description: 'what replaces it, in the same form' },
+      from: { ...TEXT, instead: 'from.invalid', description: 'a registry, or a registry and a path' },
+      to: { ...TEXT, instead: 'to.invalid', description: 'what replaces it, in the same form' },
     },
-    { required: ['from', 'to'] },
+    { required: ['from', 'to'], instead: { from: 'from.invalid', to: 'to.invalid' } },
   ),
   { default: [], description: 'registries whose images are pulled from a mirror instead' },
 );

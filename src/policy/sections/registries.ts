@@ -10,17 +10,18 @@ import { buildRegistryProbe, registryProbeSchema, type RegistryProbeFile } from 
 export const registriesSchema = listOf(
   objectOf(
     {
-      hosts: listOf(TEXT, { minItems: 1, description: 'host patterns, at least one' }),
+      hosts: listOf(TEXT, { minItems: 1, instead: [TEXT.instead], description: 'host patterns, at least one' }),
       pullSecret: {
         type: 'string',
         pattern: SUBDOMAIN_PATTERN,
         maxLength: MAX_SUBDOMAIN,
+        instead: 'placeholder',
         title: 'a valid Secret name: lowercase letters, digits, "-" and ".", at most 253 characters',
         description: 'the name of a Secret in the namespace of the Pod; without it these images need no pull secret',
       },
       probe: registryProbeSchema,
     },
-    { required: ['hosts'] },
+    { required: ['hosts'], instead: { hosts: [TEXT.instead] } },
   ),
   { default: [], description: 'registries, and the pull secret that their images need' },
 );
@@ -66,7 +67,8 @@ function checkSecretsKept(own: readonly Registry[], report: Report): void {
     if (entry.probe === undefined || entry.pullSecret !== undefined) continue;
     for (const [index, host] of entry.hosts.entries()) {
       const taken = BUILT_IN.hosts.find((each) => host.path === '' && findSpeaker(own, host, each) === entry);
-      if (taken !== undefined) report(joinPointer('/registries', at, 'hosts', index), describeTaken(host, taken));
+      const pointer = joinPointer('/registries', at, 'hosts', index);
+      if (taken !== undefined) report(pointer, describeTaken(host, taken), ['/registries']);
     }
   }
 }

@@ -60,7 +60,7 @@ export function buildRules<Rule extends RuleDefinition>(
     if (rule.id === 'mirror-used' && configured.options['verify'] === true) checkVerified(sources, report);
     if (isAnyAsked || !rule.needs.includes('registries')) return [configured];
     // It could find nothing. Unless it is set it is treated as off, as reporting it as skipped each time would be noise.
-    if (setting !== undefined) report(joinPointer('/rules', rule.id), ASKS_NOBODY);
+    if (setting !== undefined) report(joinPointer('/rules', rule.id), ASKS_NOBODY, ['/registries']);
     return [];
   });
 }
@@ -80,7 +80,8 @@ function configureRule<Rule extends RuleDefinition>(
   } = typeof setting === 'string' ? { action: setting } : (setting ?? {});
   if (action === 'off') {
     const message = `${quote(rule.id)} is off by default and has no action: add "action: warn"`;
-    if (typeof setting === 'object' && setting.action === undefined) report(joinPointer('/rules', rule.id), message);
+    const pointer = joinPointer('/rules', rule.id);
+    if (typeof setting === 'object' && setting.action === undefined) report(pointer, message, [pointer]);
     return undefined;
   }
   const defaults = Object.fromEntries(Object.entries(rule.options).map(([name, schema]) => [name, schema.default]));
@@ -100,7 +101,7 @@ function checkVerified({ registries, mirrors }: Sources, report: Report): void {
         ? `add to registries "- { hosts: ['${to.registry}']${secret}, probe: true }"`
         : `add "probe: true" to registries[${registries.indexOf(found)}]`;
     const message = `mirrors[${at}] cannot be asked, as no entry of registries for ${quote(formatPrefix(to))} has probe: ${advice}`;
-    report('/rules/mirror-used/verify', message);
+    report('/rules/mirror-used/verify', message, ['/registries', '/mirrors']);
   }
 }
 

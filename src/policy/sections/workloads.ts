@@ -9,6 +9,7 @@ export const workloadsSchema = listOf(
       group: {
         type: 'string',
         pattern: '^[^/]*$',
+        instead: 'placeholder.invalid',
         title: 'an API group without its version, such as argoproj.io',
         description: 'API group without its version; empty for the core group',
       },
@@ -18,15 +19,20 @@ export const workloadsSchema = listOf(
         {
           type: 'string',
           pattern: '^(/([^~/]|~[01])+)*$',
+          instead: '/spec/template',
           title: "a path from the root of the object, such as /spec/template, or '' for the root itself",
         },
         {
           minItems: 1,
+          instead: ['/spec/template'],
           description: "JSON Pointers to the objects that hold a Pod `spec`, at least one; `''` is the object itself",
         },
       ),
     },
-    { required: ['group', 'kind', 'podTemplates'] },
+    {
+      required: ['group', 'kind', 'podTemplates'],
+      instead: { group: 'placeholder.invalid', kind: 'Placeholder', podTemplates: ['/spec/template'] },
+    },
   ),
   { default: [], description: 'custom resources that contain Pod templates' },
 );
@@ -38,8 +44,9 @@ export function buildKinds(file: readonly WorkloadFile[] = [], report: Report): 
   const known = new Map([...tabulateKinds([]).keys()].map((key) => [key, 'is built in: remove it']));
   for (const [at, { group, kind, podTemplates }] of file.entries()) {
     const key = `${group}/${kind}`;
+    const entry = joinPointer('/workloads', at);
     const problem = known.get(key);
-    if (problem !== undefined) report(joinPointer('/workloads', at), `${quote(kind)} ${problem}`);
+    if (problem !== undefined) report(entry, `${quote(kind)} ${problem}`, [entry]);
     known.set(key, `is already in workloads[${at}]: put all its podTemplates in one entry`);
     for (const [index, pointer] of podTemplates.entries()) {
       if (!pointer.endsWith('/template/spec')) continue;
