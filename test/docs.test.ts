@@ -92,7 +92,10 @@ describe('commands', () => {
   const flagsOf = new Map(
     commands.map((command) => [
       command.name(),
-      [...command.options.flatMap(({ short, long }) => [short, long]), '-h', '--help'],
+      [
+        ...[command, ...command.commands].flatMap(({ options }) => options.flatMap(({ short, long }) => [short, long])),
+        ...['-h', '--help'],
+      ],
     ]),
   );
   const allFlags = ['--help', '--version', ...[...flagsOf.values()].flat()];

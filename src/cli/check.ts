@@ -14,6 +14,7 @@ import { findNoText } from '../workload/find-images.ts';
 import { findKind, groupOf } from '../workload/kinds.ts';
 import { readName } from '../workload/workload.ts';
 import { decideExit } from './check-exit.ts';
+import { choosePolicy, type PolicyOptions } from './choose-policy.ts';
 import { createExceptions, type ExceptionOptions, type Exceptions } from './exceptions.ts';
 import { fixAll, STDIN, type FixMode, type FixOutcome } from './fix.ts';
 import type { CheckResult, SuppressedFinding } from './format-check.ts';
@@ -21,7 +22,6 @@ import type { CheckReport } from './formats/check-report.ts';
 import { findRoot } from './formats/repository-path.ts';
 import { createIgnores, type Ignores } from './ignore-comments.ts';
 import { hideCredentials, type ExitCode, type Io } from './io.ts';
-import { loadConfig } from './load-config.ts';
 import { readFacts, tellsOfCluster, type Told } from './manifest-facts.ts';
 import type { FailOn } from './options.ts';
 import { formatReport, isReport, readOutputFiles, writeOutputFiles, type Format } from './outputs.ts';
@@ -30,7 +30,6 @@ import { useColor } from './terminal.ts';
 import { accountFor, describeByName, describeOther, kindOf, type Account } from './unchecked.ts';
 
 export type CheckOptions = Readonly<{
-  config?: string;
   output: Format;
   /** Reports to write besides, as `FORMAT=PATH`. */
   outputFile?: readonly string[];
@@ -47,14 +46,15 @@ export type CheckOptions = Readonly<{
   /** Whether kustomizations and charts are rendered; unless it is false. */
   render?: boolean;
 }> &
+  PolicyOptions &
   ExceptionOptions &
   RenderOptions;
 
 /** `pullguard check`: checks manifests with the rules of the webhook. A file that cannot be read does not hide the others. */
 export async function check(paths: readonly string[], options: CheckOptions, io: Io): Promise<ExitCode> {
-  const { config, output } = options;
+  const { output } = options;
   const outputFiles = readOutputFiles(options.outputFile ?? []);
-  const policy = readCustomKinds(loadConfig(config));
+  const policy = readCustomKinds(await choosePolicy(paths, options, io));
   const exceptions = createExceptions(options, policy, paths);
   const fixing = chooseFixMode(options);
   const stdin = paths.includes('-') ? [await readStdin(io)] : [];

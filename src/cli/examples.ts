@@ -24,6 +24,7 @@ const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   ],
   rules: ['pullguard rules', 'pullguard rules pull-secret-present', 'pullguard rules -o json'],
   certs: ['pullguard certs --dns-name pullguard.pullguard.svc --out certs'],
+  policy: ['pullguard policy validate', 'pullguard policy show > in-force.yaml', 'pullguard policy test deploy'],
   scan: [
     'pullguard scan',
     'pullguard scan -n shop -n billing --secrets all',

@@ -28,6 +28,20 @@ export function addConnectionOptions(command: Command, kubeconfig: string): Comm
     .option('--context <name>', 'context of the kubeconfig (default: the current context)');
 }
 
+/** Where a command takes its policy from, if not from the nearest policy file. */
+export function addPolicyOptions(command: Command): Command {
+  return addConnectionOptions(
+    command
+      .option('--config <file>', 'policy file (default: the nearest .pullguard.yaml, or the built-in policy)')
+      .addOption(
+        new Option('--policy-from-cluster', 'use the policy of the cluster, ConfigMap pullguard-policy').conflicts(
+          'config',
+        ),
+      ),
+    'with --policy-from-cluster: $KUBECONFIG or ~/.kube/config',
+  );
+}
+
 const SECRETS_MODES: readonly SecretsMode[] = ['default-secret-only', 'all', 'none'];
 
 export function secretsOption(): Option {

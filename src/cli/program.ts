@@ -1,6 +1,7 @@
 import { Argument, Command, Option } from 'commander';
 import type { CertsOptions } from './certs.ts';
 import type { CheckOptions } from './check.ts';
+import type { PolicyOptions } from './choose-policy.ts';
 import type { Shell } from './completion.ts';
 import type { DiagnoseOptions } from './diagnose.ts';
 import type { ImageOptions } from './image.ts';
@@ -8,6 +9,7 @@ import { formatExamples } from './examples.ts';
 import { hideCredentials, type ExitCode, type Io } from './io.ts';
 import {
   addConnectionOptions,
+  addPolicyOptions,
   collect,
   EXIT_CODES,
   FAIL_ON,
@@ -48,6 +50,7 @@ export function buildProgram(io: Io, finish: Finish): Command {
   addImage(program, io, finish);
   addDiagnose(program, io, finish);
   addRules(program, io, finish);
+  addPolicy(program, io, finish);
   addCerts(program, io, finish);
   addScan(program, io, finish);
   addVersion(program, io, finish);
@@ -125,13 +128,11 @@ function addServe(program: Command, finish: Finish): void {
 }
 
 function addCheck(program: Command, io: Io, finish: Finish): void {
-  program
-    .command('check')
+  addPolicyOptions(program.command('check'))
     .description('check manifests with the rules of the webhook: YAML and JSON files, folders, or - for standard input')
     .argument('[path...]', 'files, folders or patterns; folders are searched, and kustomizations and charts rendered')
     .option('-f, --filename <path>', 'the same as a path, for the habits of kubectl; repeatable', collect)
     .option('-R, --recursive', 'folders are always searched to the bottom; accepted for the habits of kubectl')
-    .option('--config <file>', 'policy file (default: the built-in policy)')
     .addOption(outputOption('text', 'json', 'sarif', 'junit', 'github', 'gitlab', 'markdown'))
     .option('--output-file <format=path>', 'write a report in this format to this file as well; repeatable', collect)
     .option('--fix', 'write what is certain into the files; of standard input the fixed text is printed')
@@ -212,6 +213,37 @@ function addRules(program: Command, io: Io, finish: Finish): void {
     .action(async (id: string | undefined, options: RulesOptions) => {
       const { rules } = await import('./rules.ts');
       finish(rules(id, options, io));
+    });
+}
+
+const POLICY_EXIT_CODES =
+  '\nExit codes: 0 all as expected, 1 something is not as expected, 2 wrong usage or a file that cannot be used';
+
+function addPolicy(program: Command, io: Io, finish: Finish): void {
+  const policy = program.command('policy').description('validate, show and test policy files');
+  policy
+    .command('validate')
+    .description('report every mistake of policy files, with line and column')
+    .argument('[file...]', 'policy files, or - for standard input (default: the nearest .pullguard.yaml)')
+    .addHelpText('after', '\nExit codes: 0 all files are valid, 2 one is not')
+    .action(async (files: string[]) => {
+      const { validatePolicies } = await import('./policy.ts');
+      finish(await validatePolicies(files, io));
+    });
+  addPolicyOptions(policy.command('show'))
+    .description('print the policy in force, with the place that each value comes from')
+    .action(async (options: PolicyOptions) => {
+      const { showPolicy } = await import('./policy.ts');
+      finish(await showPolicy(options, io));
+    });
+  policy
+    .command('test')
+    .description('compare what policies find in manifests with the results that *.test.yaml expect')
+    .argument('[path...]', 'test files, or folders that are searched for *.test.yaml', ['.'])
+    .addHelpText('after', POLICY_EXIT_CODES)
+    .action(async (paths: string[]) => {
+      const { testPolicies } = await import('./policy-test.ts');
+      finish(testPolicies(paths, io));
     });
 }
 

@@ -98,6 +98,7 @@ function describeChoice({ params, data }: SchemaError): string {
 /** What other tools and the labels of namespaces call our actions. */
 const SYNONYMS: Readonly<Record<string, string>> = {
   block: 'deny',
+  denied: 'deny',
   enforce: 'deny',
   error: 'deny',
   reject: 'deny',

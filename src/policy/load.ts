@@ -26,54 +26,60 @@ export function readPolicy<Rule extends RuleDefinition>(
   source: string,
   rules: readonly Rule[],
 ): PolicyOf<Rule> {
-  const { content, locate } = parse(text, source);
-  if (!isConfigMap(content)) return readContent(text, source, rules);
-  const held = readConfigMap(content, text, locate);
+  const { content, locate, place, repeated } = openPolicy(text, source);
+  const problems: SchemaProblem[] = [];
+  const { valid, damaged, wrong } = fitSchema(content, rules);
+  problems.push(...wrong);
+  const report = spareDamaged(damaged, (pointer, message) => problems.push({ pointer, message }));
+  const policy = valid && buildPolicy(valid, rules, report);
+  const located = problems
+    .slice(0, MAX_PROBLEMS)
+    .map(({ pointer, part, message }) => place({ ...locate(pointer, part), message }));
+  if (policy !== undefined && located.length + repeated.length === 0) return policy;
+  throw new PolicyError(
+    source,
+    [...repeated, ...located].sort((left, right) => left.line - right.line || left.column - right.column),
+  );
+}
+
+/** What a policy file holds, which need not be a policy yet. */
+export type OpenPolicy = Readonly<{
+  content: unknown;
+  /** In the text of the policy. */
+  locate: Locate;
+  /** Where something in the text of the policy stands in the file, which may be a ConfigMap around it. */
+  place: (problem: PolicyProblem) => PolicyProblem;
+  repeated: readonly PolicyProblem[];
+}>;
+
+/** @throws PolicyError for what cannot be read. */
+export function openPolicy(text: string, source: string): OpenPolicy {
+  const outer = parse(text, source);
+  if (!isConfigMap(outer.content)) return outer;
+  const held = readConfigMap(outer.content, text, outer.locate);
   if ('problem' in held) throw new PolicyError(source, [held.problem]);
   try {
-    return readContent(held.text, source, rules);
+    const { content, locate, repeated } = parse(held.text, source);
+    return { content, locate, place: held.place, repeated: [...outer.repeated, ...repeated.map(held.place)] };
   } catch (error) {
     if (!(error instanceof PolicyError)) throw error;
     throw new PolicyError(source, error.problems.map(held.place));
   }
 }
 
-type Parsed = Readonly<{ content: unknown; locate: Locate; repeated: readonly PolicyProblem[] }>;
-
-function parse(text: string, source: string): Parsed {
+function parse(text: string, source: string): OpenPolicy {
   const excess = findExcess(text);
   if (excess !== undefined) throw new PolicyError(source, [excess]);
   const document = readLenientDocument(text);
   if (!document.ok) throw new PolicyError(source, [document.problem]);
   const { content, locate, repeated } = document;
   if (content === null) throw new PolicyError(source, [{ line: 1, column: 1, message: EMPTY }]);
-  return { content: dropNulls(content), locate, repeated: repeated === undefined ? [] : [repeated] };
-}
-
-function readContent<Rule extends RuleDefinition>(
-  text: string,
-  source: string,
-  rules: readonly Rule[],
-): PolicyOf<Rule> {
-  const { content, locate, repeated } = parse(text, source);
-  const problems: SchemaProblem[] = [];
-  const { valid, damaged, wrong } = fitSchema(content, rules);
-  problems.push(...wrong);
-  const policy =
-    valid &&
-    buildPolicy(
-      valid,
-      rules,
-      spareDamaged(damaged, (pointer, message) => problems.push({ pointer, message })),
-    );
-  const located = problems
-    .slice(0, MAX_PROBLEMS)
-    .map(({ pointer, part, message }) => ({ ...locate(pointer, part), message }));
-  if (policy !== undefined && located.length + repeated.length === 0) return policy;
-  throw new PolicyError(
-    source,
-    [...repeated, ...located].sort((left, right) => left.line - right.line || left.column - right.column),
-  );
+  return {
+    content: dropNulls(content),
+    locate,
+    place: (problem) => problem,
+    repeated: repeated === undefined ? [] : [repeated],
+  };
 }
 
 /** The file as its schema lets it be, and what is wrong with it; undefined for one that is beyond repair. */

@@ -23,7 +23,7 @@ async function run(...args: readonly string[]): Promise<Outcome> {
   return { code, ...io.printed };
 }
 
-const COMMANDS = ['serve', 'check', 'image', 'diagnose', 'rules', 'certs', 'scan', 'version', 'completion'];
+const COMMANDS = ['serve', 'check', 'image', 'diagnose', 'rules', 'policy', 'certs', 'scan', 'version', 'completion'];
 
 describe('help', () => {
   test('tells of every command what it does', async () => {
@@ -47,10 +47,11 @@ describe('help', () => {
         '--context',
       ]),
     ],
-    ['check', ['--config', '-o, --output', '--output-file']],
+    ['check', ['--config', '--policy-from-cluster', '--kubeconfig', '--context', '-o, --output', '--output-file']],
     ['image', ['--config', '--probe', '--docker-config', '-o, --output']],
     ['diagnose', ['-o, --output']],
     ['rules', ['-o, --output']],
+    ['policy', ['-h, --help']],
     ['version', ['-o, --output']],
     ['completion', []],
     ['certs', ['--dns-name', '--out', '--days', '--force']],

@@ -1,0 +1,109 @@
+import { existsSync, statSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+import { ApiError } from '../cluster/connection/api-server.ts';
+import type { Policy } from '../engine/rule.ts';
+import { POLICY_KEY } from '../policy/config-map.ts';
+import { readPolicyFile } from '../policy/reload.ts';
+import { defaultPolicy, loadPolicy } from '../rules/policy.ts';
+import { readString } from '../text/json.ts';
+import { escapeUnprintable } from '../text/quote.ts';
+import { redact } from '../text/redact.ts';
+import { UsageError, type Io } from './io.ts';
+import { toUsageError } from './load-config.ts';
+import type { ConnectionOptions } from './options.ts';
+
+/** Where a command takes its policy from. */
+export type PolicyOptions = ConnectionOptions & Readonly<{ config?: string; policyFromCluster?: boolean }>;
+
+/** The text of a policy, and what its place is called in messages. */
+export type PolicyText = Readonly<{ source: string; text: string }>;
+
+export const POLICY_FILE = '.pullguard.yaml';
+
+/** The ConfigMap that the manifests install. */
+const CONFIG_MAP = { namespace: 'pullguard', name: 'pullguard-policy' };
+
+/**
+ * The policy for these paths: of `--config`, of the cluster, or of the nearest `.pullguard.yaml`; otherwise the built-in one. One
+ * that the user did not name is named on standard error.
+ */
+export async function choosePolicy(paths: readonly string[], options: PolicyOptions, io: Io): Promise<Policy> {
+  const chosen = await choosePolicyText(paths, options);
+  if (chosen !== undefined && options.config === undefined)
+    io.stderr.write(`using the policy of ${escapeUnprintable(chosen.source)}\n`);
+  try {
+    return chosen === undefined ? defaultPolicy() : loadPolicy(chosen.text, chosen.source);
+  } catch (error) {
+    throw toUsageError(error);
+  }
+}
+
+/** Undefined for the built-in policy. @throws UsageError */
+export async function choosePolicyText(
+  paths: readonly string[],
+  options: PolicyOptions,
+): Promise<PolicyText | undefined> {
+  if (options.policyFromCluster === true) return readFromCluster(options);
+  if (options.kubeconfig !== undefined || options.context !== undefined)
+    throw new UsageError('--kubeconfig and --context are for --policy-from-cluster: add it, or remove them');
+  const source = options.config ?? findOnePolicyFile(paths);
+  if (source === undefined) return undefined;
+  try {
+    return { source, text: readPolicyFile(source) };
+  } catch (error) {
+    throw toUsageError(error);
+  }
+}
+
+/** Which of two policies is meant cannot be told from what they say. */
+function findOnePolicyFile(paths: readonly string[]): string | undefined {
+  const found = new Map(paths.map((path) => [findPolicyFile(path === '-' ? '.' : path), path]));
+  const [first, second] = found;
+  if (first !== undefined && second !== undefined) {
+    const [one, other] = [first, second].map(([file, path]) => `${redact(path)}: ${file ?? 'none'}`);
+    throw new UsageError(
+      `the paths have different policies (${one}; ${other}): check them one by one, or name the policy with --config`,
+    );
+  }
+  return first?.[0];
+}
+
+/** The nearest policy file in the folder of a path or above it, up to the root of the Git repository or of the file system. */
+export function findPolicyFile(path: string): string | undefined {
+  const absolute = resolve(path);
+  const isFolder = statSync(absolute, { throwIfNoEntry: false })?.isDirectory() === true;
+  for (let folder = isFolder ? absolute : dirname(absolute); ; folder = dirname(folder)) {
+    const file = join(folder, POLICY_FILE);
+    if (existsSync(file)) return shorten(file);
+    const misnamed = join(folder, '.pullguard.yml');
+    if (existsSync(misnamed))
+      throw new UsageError(`${shorten(misnamed)} is not read: rename it to ${POLICY_FILE}, or name it with --config`);
+    if (existsSync(join(folder, '.git')) || folder === dirname(folder)) return undefined;
+  }
+}
+
+function shorten(file: string): string {
+  const short = relative('.', file);
+  return short.length < file.length ? short : file;
+}
+
+async function readFromCluster(options: ConnectionOptions): Promise<PolicyText> {
+  const { namespace, name } = CONFIG_MAP;
+  const source = `ConfigMap ${namespace}/${name}`;
+  // Loaded only here: a client of Kubernetes would double the time that check needs to start.
+  const { describeRefusal, reachCluster } = await import('./reach-cluster.ts');
+  const api = reachCluster(options);
+  const text = await api.call('GET', `/api/v1/namespaces/${namespace}/configmaps/${name}`).then(
+    (answer) => readString(answer, 'data', POLICY_KEY),
+    (error: unknown) => {
+      if (!(error instanceof ApiError)) throw error;
+      const message =
+        error.status === 404
+          ? `${source} does not exist in the cluster ${api.url}: install pullguard, choose another --context, or use --config`
+          : `${source} cannot be read: ${describeRefusal(error, `get of configmaps in namespace ${namespace}`)}`;
+      throw new UsageError(message, { cause: error });
+    },
+  );
+  if (text === '') throw new UsageError(`${source} has no text under data["${POLICY_KEY}"]: apply the manifests again`);
+  return { source, text };
+}

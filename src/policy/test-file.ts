@@ -1,0 +1,87 @@
+import { Ajv, type ValidateFunction } from 'ajv';
+import { readLenientDocument, type Position } from '../manifest/document.ts';
+import { joinPointer } from '../text/json.ts';
+import { memoizeByObject } from '../text/memoize.ts';
+import { describeSchemaError, PolicyError, type PolicyProblem } from './errors.ts';
+import { ACTIONS } from './policy.ts';
+import { POLICY_API_VERSION } from './schema.ts';
+import { listOf, objectOf, TEXT, VOCABULARY, type Schema } from './section.ts';
+
+/** What may come of a rule, the worst last: no finding, one that is fixed in new Pods, or one that has an action. */
+export const RESULTS = ['none', 'fix', ...ACTIONS] as const;
+export type Result = (typeof RESULTS)[number];
+
+/** One expectation, and where it stands in its file. */
+export type Expectation = Position &
+  Readonly<{
+    /** `Deployment/shop`. */
+    workload: string;
+    namespace?: string;
+    container?: string;
+    /** All rules if it is absent. */
+    rule?: string;
+    result: Result;
+  }>;
+
+/** What a policy has to find in manifests. Paths are relative to the folder of the file. */
+export type PolicyTest = Readonly<{
+  policy?: string;
+  manifests: readonly string[];
+  results: readonly Expectation[];
+}>;
+
+const SCHEMA = objectOf(
+  {
+    apiVersion: { const: POLICY_API_VERSION },
+    kind: { const: 'PolicyTest' },
+    metadata: { type: 'object' },
+    policy: TEXT,
+    manifests: listOf(TEXT, { minItems: 1 }),
+    results: listOf(
+      objectOf(
+        {
+          workload: { type: 'string', pattern: '^[^/]+/[^/]+$', title: 'Kind/name, such as Deployment/shop' },
+          namespace: TEXT,
+          container: TEXT,
+          rule: TEXT,
+          result: { enum: RESULTS },
+        },
+        { required: ['workload', 'result'] },
+      ),
+      { minItems: 1 },
+    ),
+  },
+  { required: ['apiVersion', 'kind', 'manifests', 'results'] },
+);
+
+/** Compiled when first needed. */
+const validatorOf = memoizeByObject((schema: Schema): ValidateFunction<PolicyTest> => {
+  const ajv = new Ajv({ allErrors: true, verbose: true, strict: true, allowUnionTypes: true });
+  return ajv.addVocabulary(VOCABULARY).compile<PolicyTest>(schema);
+});
+
+/** @throws PolicyError with the line and column of every problem. */
+export function readPolicyTest(text: string, source: string): PolicyTest {
+  const document = readLenientDocument(text);
+  if (!document.ok) throw new PolicyError(source, [document.problem]);
+  const { content, locate, repeated } = document;
+  const validate = validatorOf(SCHEMA);
+  const isValid = validate(content);
+  const errors = isValid ? [] : (validate.errors ?? []).slice(0, MAX_PROBLEMS);
+  const problems: readonly PolicyProblem[] = [
+    ...(repeated === undefined ? [] : [repeated]),
+    ...errors
+      .flatMap((error) => describeSchemaError(error) ?? [])
+      .map(({ pointer, part, message }) => ({ ...locate(pointer, part), message })),
+  ];
+  if (!isValid || problems.length > 0)
+    throw new PolicyError(
+      source,
+      problems.toSorted((left, right) => left.line - right.line || left.column - right.column),
+    );
+  const results = content.results.map((one, at) => ({ ...one, ...locate(joinPointer('/results', at)) }));
+  return { ...content, results };
+}
+
+/** More than is ever read. */
+const MAX_PROBLEMS = 1000;
