@@ -157,7 +157,7 @@ const PROBE = {
     'the same for what controllers create: the Pods of a Deployment, the Jobs of a CronJob',
   ),
   timeout: time(['10s', '100ms', '60s'], 'how long one probe may take, with all its requests'),
-  cache: objectOf(CACHE),
+  cache: objectOf(CACHE, { description: 'how long answers are cached, and how many' }),
   concurrency: count([8, 1, 100], 'most probes of one registry at a time; half of them for one namespace'),
 };
 

@@ -27,8 +27,10 @@ export function rulesSchema(rules: readonly RuleDefinition[]): Schema {
 
 /** Either just the action, or an object with the action, whether to fix, and the rule's own options. */
 function ruleSchema({ options, fixable }: RuleDefinition): Schema {
-  const action: Schema = { enum: ['off', ...ACTIONS] };
-  const fix: Schema = fixable ? { fix: { type: 'boolean' } } : {};
+  const action: Schema = { enum: ['off', ...ACTIONS], description: 'what to do about the findings of this rule' };
+  const fix: Schema = fixable
+    ? { fix: { type: 'boolean', description: 'whether new Pods are fixed; `true` by default' } }
+    : {};
   return {
     type: ['string', 'object'],
     if: { type: 'object' },
