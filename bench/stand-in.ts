@@ -21,7 +21,7 @@ server.seed(
   names.map((name) => ({
     apiVersion: 'v1',
     kind: 'Namespace',
-    metadata: { name, labels: { 'kubernetes.io/metadata.name': name, 'pullguard.dev/mode': 'enforce', team: name } },
+    metadata: { name, labels: { 'kubernetes.io/metadata.name': name, 'pullguard.dev/mode': 'deny', team: name } },
   })),
 );
 for (const namespace of names) {

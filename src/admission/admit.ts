@@ -37,7 +37,7 @@ export function admit(
   if (endpoint === 'mutate') return fix({ ...input, policy }, isNew && isPod(kind));
   const checked = checkObject(isNew ? 'validate' : 'update', { ...input, policy });
   if (checked.exempt !== undefined) return { ...NOTHING_FOUND, exempt: checked.exempt };
-  return { ...checked.decision, ...(checked.mode !== 'enforce' && { mode: checked.mode }) };
+  return { ...checked.decision, ...(checked.mode !== 'deny' && { mode: checked.mode }) };
 }
 
 /** Templates are never changed, and pods only as they are created: nothing else comes of `/mutate`. */
@@ -49,7 +49,7 @@ function fix(input: CheckInput, isFixable: boolean): Admission {
   return {
     ...decision,
     findings: decision.findings.filter(({ fixed }) => fixed === 'now'),
-    ...(mode !== 'enforce' && isFixable && { mode }),
+    ...(mode !== 'deny' && isFixable && { mode }),
   };
 }
 

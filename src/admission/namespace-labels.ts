@@ -1,5 +1,5 @@
 import type { Finding } from '../engine/evaluate.ts';
-import { findLabelProblems } from '../engine/namespace-mode.ts';
+import { findLabelProblems, FORMER_MODE } from '../engine/namespace-mode.ts';
 import { isRecord, readPath } from '../text/json.ts';
 import { readName } from '../workload/workload.ts';
 import type { AdmissionRequest } from './review.ts';
@@ -17,7 +17,7 @@ export function checkNamespaceLabels({ operation, object, oldObject }: Admission
     faqItems: [],
     action: 'warn',
     fixed: 'no',
-    severity: 'warning',
+    severity: problem.messageId === FORMER_MODE ? 'notice' : 'warning',
     workload: { kind: 'Namespace', name: readName(object), namespace: '', podSpec: '' },
   }));
 }

@@ -26,7 +26,7 @@ export function answerUnread(
   if (isExempt || mode === 'off') return toResponse(request, { allowed: true });
   const denies = policy.rules.some(({ action }) => action === 'deny');
   const kind = escapeUnprintable(request.kind.kind.slice(0, 63));
-  if (endpoint === 'validate' && denies && mode === 'enforce' && reason !== 'internal') {
+  if (endpoint === 'validate' && denies && mode === 'deny' && reason !== 'internal') {
     const message = `pullguard cannot check this ${kind}: ${problem}`;
     return toResponse(request, { allowed: false, status: { code: 403, reason: 'Forbidden', message }, ...error });
   }

@@ -1,7 +1,7 @@
 import type { Action } from '../policy/policy.ts';
 import { MOST_FINDINGS } from '../text/bounds.ts';
 import { SKIP_ANNOTATION, type Workload } from '../workload/workload.ts';
-import { MOST_SEVERE, type NamespaceLimits } from './namespace-mode.ts';
+import type { Mode, NamespaceLimits } from './namespace-mode.ts';
 import type { AnyReport, ConfiguredRule, Problem, Rule } from './rule.ts';
 
 /**
@@ -33,7 +33,7 @@ export type Finding = Problem &
 /** What decides about a report, besides its rule. */
 export type JudgeInput = Readonly<{
   fixMode: FixMode;
-  limits: NamespaceLimits & Readonly<{ mode: keyof typeof MOST_SEVERE }>;
+  limits: NamespaceLimits & Readonly<{ mode: Exclude<Mode, 'off'> }>;
 }>;
 
 /** What a finding takes from its rule. */
@@ -52,7 +52,7 @@ export function judge(
   const fixed = !canFix ? 'no' : fixMode === 'apply' ? 'now' : 'later';
   const isNotice = fixed !== 'no' || report.harmless === true;
   // A notice is no reason to refuse: at most the user is told.
-  const most = lowest(report.atMost ?? 'deny', isNotice ? 'warn' : 'deny', MOST_SEVERE[limits.mode]);
+  const most = lowest(report.atMost ?? 'deny', isNotice ? 'warn' : 'deny', limits.mode);
   const taken = lowest(action, most);
   return { report, workload, action: taken, fixed, severity: isNotice ? 'notice' : severityOf(taken) };
 }

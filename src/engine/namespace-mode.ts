@@ -1,15 +1,19 @@
 import { quote } from '../text/quote.ts';
 import { joinPointer } from '../text/json.ts';
 import type { Facts } from '../pull/facts.ts';
-import type { Action } from '../policy/policy.ts';
+import { ACTIONS } from '../policy/policy.ts';
 import type { Problem } from './rule.ts';
 
 /**
- * How far pullguard goes in a namespace, whatever its policy says: nothing is checked; it is noted, and nothing is changed;
- * people are told as well, and pods are fixed; objects are refused as well. So a roll-out goes through them one by one.
+ * How far pullguard goes in a namespace, whatever its policy says, in the words of the policy: nothing is checked; findings are
+ * noted, and nothing is changed; people are warned as well, and Pods are fixed; objects are denied as well. So a rollout goes
+ * through them one by one.
  */
-export const MODES = ['off', 'audit', 'warn', 'enforce'] as const;
+export const MODES = ['off', ...ACTIONS] as const;
 export type Mode = (typeof MODES)[number];
+
+/** What `deny` was called before. */
+const FORMER_DENY = 'enforce';
 
 export const MODE_LABEL = 'pullguard.dev/mode';
 export const FIX_LABEL = 'pullguard.dev/fix';
@@ -17,14 +21,7 @@ export const FIX_LABEL = 'pullguard.dev/fix';
 /** What a namespace allows. */
 export type NamespaceLimits = Readonly<{ mode: Mode; fixes: boolean }>;
 
-/** The most that may come of a finding in each mode that checks. */
-export const MOST_SEVERE: Readonly<Record<Exclude<Mode, 'off'>, Action>> = {
-  audit: 'audit',
-  warn: 'warn',
-  enforce: 'deny',
-};
-
-export const NO_LIMITS: NamespaceLimits = { mode: 'enforce', fixes: true };
+export const NO_LIMITS: NamespaceLimits = { mode: 'deny', fixes: true };
 
 /** Its labels may forbid to refuse, so nothing is refused. Fixes are made: the API server itself sends none it must not get. */
 const NOT_KNOWN_YET: NamespaceLimits = { mode: 'warn', fixes: true };
@@ -41,9 +38,12 @@ type Labels = Readonly<Record<string, unknown>>;
 /** Unknown values are treated as the stricter one, as if the label were not there. */
 function readLimits(labels: Labels): NamespaceLimits {
   const mode = labels[MODE_LABEL];
-  const known = MODES.find((each) => each === mode) ?? 'enforce';
+  const known = MODES.find((each) => each === mode) ?? 'deny';
   return { mode: known, fixes: known !== 'audit' && labels[FIX_LABEL] !== 'false' };
 }
+
+/** The message of a label that works, so that it is a notice. */
+export const FORMER_MODE = 'former-mode';
 
 const METADATA_LABELS = '/metadata/labels';
 
@@ -54,8 +54,10 @@ export function findLabelProblems(labels: Labels): readonly Problem[] {
     problems.push({ messageId, message, at: joinPointer(METADATA_LABELS, label), value: String(labels[label]) });
   };
   const mode = labels[MODE_LABEL];
-  if (mode !== undefined && !MODES.some((each) => each === mode)) {
-    report(MODE_LABEL, 'unknown-mode', 'unknown mode, treated as enforce: use off, audit, warn or enforce');
+  if (mode === FORMER_DENY) {
+    report(MODE_LABEL, FORMER_MODE, 'former name of the mode deny, which still works: use deny');
+  } else if (mode !== undefined && !MODES.some((each) => each === mode)) {
+    report(MODE_LABEL, 'unknown-mode', 'unknown mode, treated as deny: use off, audit, warn or deny');
   }
   const fix = labels[FIX_LABEL];
   if (fix !== undefined && fix !== 'true' && fix !== 'false') {

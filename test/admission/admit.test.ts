@@ -172,20 +172,21 @@ describe('the labels of a namespace', () => {
   const object = pod('NGINX', { initContainers: [{ name: 'i', image: 'nginx' }] });
   const both = (facts: Facts): readonly string[] =>
     (['mutate', 'validate'] as const).flatMap((endpoint) => {
-      const { edits, mode = 'enforce', ...admission } = admitTo(endpoint, { object }, MIRRORED, facts);
+      const { edits, mode = 'deny', ...admission } = admitTo(endpoint, { object }, MIRRORED, facts);
       return [...rulesOf({ edits, ...admission }), ...(edits.length > 0 ? ['patched'] : []), mode];
     });
   const FIXED = ['mirror-used warn now', 'pull-secret-present warn now', 'patched'];
-  const ENFORCED = [...FIXED, 'enforce', 'reference-valid deny no', 'mirror-used warn no', 'enforce'];
+  const DENIED = [...FIXED, 'deny', 'reference-valid deny no', 'mirror-used warn no', 'deny'];
   const WARNED = [...FIXED, 'warn', 'reference-valid warn no', 'mirror-used warn no', 'warn'];
 
   test.each<[what: string, facts: Facts, expected: readonly string[]]>([
-    ['none', labelled({}), ENFORCED],
-    ['enforce', labelled({ 'pullguard.dev/mode': 'enforce' }), ENFORCED],
+    ['none', labelled({}), DENIED],
+    ['deny', labelled({ 'pullguard.dev/mode': 'deny' }), DENIED],
+    ['the former name of deny', labelled({ 'pullguard.dev/mode': 'enforce' }), DENIED],
     [
       'a typo, which is taken for the stricter',
       labelled({ 'pullguard.dev/mode': 'Warn', 'pullguard.dev/fix': 'False' }),
-      ENFORCED,
+      DENIED,
     ],
     ['warn', labelled({ 'pullguard.dev/mode': 'warn' }), WARNED],
     [
@@ -196,10 +197,10 @@ describe('the labels of a namespace', () => {
     [
       'no fixes',
       labelled({ 'pullguard.dev/fix': 'false' }),
-      ['enforce', 'reference-valid deny no', 'mirror-used warn no', 'enforce'],
+      ['deny', 'reference-valid deny no', 'mirror-used warn no', 'deny'],
     ],
     ['not known yet: they may forbid to refuse, so nothing is refused', labelled(), WARNED],
-    ['left alone where no cluster is asked', {}, ENFORCED],
+    ['left alone where no cluster is asked', {}, DENIED],
   ])('%s', (_, facts, expected) => {
     expect(both(facts)).toEqual(expected);
   });

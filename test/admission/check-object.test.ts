@@ -115,6 +115,7 @@ describe("the namespace's label counts wherever an object is met", () => {
     ['off', 'namespace-off'],
     ['audit', ['reference-valid: audit, no']],
     ['warn', ['reference-valid: warn, no']],
+    ['deny', DENIED],
     ['enforce', DENIED],
   ])('%s', (mode, told) => {
     const findLabels: NonNullable<Facts['namespaces']>['findLabels'] = (name) =>

@@ -27,8 +27,13 @@ describe('who labels a namespace', () => {
     [
       'hears of a mode that does not exist, and what it is taken for',
       { 'pullguard.dev/mode': 'Enforced' },
+      ['Namespace/shop: "Enforced": unknown mode, treated as deny: use off, audit, warn or deny (namespace-labels)'],
+    ],
+    [
+      'hears of the former name of a mode, which does no harm',
+      { 'pullguard.dev/mode': 'enforce' },
       [
-        'Namespace/shop: "Enforced": unknown mode, treated as enforce: use off, audit, warn or enforce (namespace-labels)',
+        'notice: Namespace/shop: "enforce": former name of the mode deny, which still works: use deny (namespace-labels)',
       ],
     ],
     [

@@ -12,7 +12,7 @@ const HEAD = REVIEW.slice(0, REVIEW.indexOf('"object":') + 200);
 
 const given = {
   policy: policyOf(),
-  facts: inMode('enforce'),
+  facts: inMode('deny'),
   reason: 'too-large',
   problem: 'it is too large',
 } as const;

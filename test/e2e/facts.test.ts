@@ -166,6 +166,7 @@ describe('a namespace with the label', () => {
     ['off', 0, /^$/],
     ['audit', 0, /^$/],
     ['warn', 0, /^Warning: Deployment\/bad .*\(reference-valid\)\n$/],
+    ['deny', 1, /denied the request/],
     ['enforce', 1, /denied the request/],
   ] as const)('mode=%s', async (mode, code, stderr) => {
     expect(await applyBad(`mode-${mode}`, `pullguard.dev/mode=${mode}`)).toMatchObject({
@@ -186,11 +187,11 @@ describe('a namespace with the label', () => {
     expect(await waitFor(isLimited, 5)).toBe(true);
   });
 
-  test('that nobody knows is told to who sets it, and taken for enforce', async () => {
+  test('that nobody knows is told to who sets it, and taken for deny', async () => {
     await kubectl('create namespace typo');
     const { code, stderr } = await kubectl('label namespace typo pullguard.dev/mode=enforced');
     expect(code).toBe(0);
-    expect(stderr).toContain('"enforced": is not off, audit, warn or enforce, and is taken for enforce');
+    expect(stderr).toContain('"enforced": unknown mode, treated as deny: use off, audit, warn or deny');
   });
 });
 

@@ -90,7 +90,7 @@ describe.skipIf(!hasDockerRegistry())('images on a real registry, with TLS and a
   }
 
   /** The most that may be done in the namespace of these tests. */
-  async function capAt(mode: 'warn' | 'enforce'): Promise<void> {
+  async function capAt(mode: 'warn' | 'deny'): Promise<void> {
     const { code, stderr } = await kubectl(`label namespace registries pullguard.dev/mode=${mode} --overwrite`);
     expect(code, stderr).toBe(0);
   }
@@ -170,7 +170,7 @@ describe.skipIf(!hasDockerRegistry())('images on a real registry, with TLS and a
   });
 
   test('what can be pulled by nobody is refused where the policy says so, with the cause and the next step', async () => {
-    await capAt('enforce');
+    await capAt('deny');
     try {
       const deployment = make('Deployment', 'refused', podOf(`${registry.host}/team/app:9.9`));
       const create = async (flags: string) => kubectl(`create ${flags} -f -`, { stdin: deployment });

@@ -100,7 +100,7 @@ describe('what becomes of a fix, and of what is not fixed', () => {
       0,
     ],
     ['never: it is not made, so the finding stands with its own action', { fixMode: 'never' }, UNFIXED, 0],
-    ['in a namespace that enforces without fixes', { limits: { mode: 'enforce', fixes: false } }, UNFIXED, 0],
+    ['in a namespace that enforces without fixes', { limits: { mode: 'deny', fixes: false } }, UNFIXED, 0],
     ['in one that warns', { limits: { mode: 'warn', fixes: true } }, WARNED, 1],
     [
       'in one that is audited',

@@ -49,7 +49,7 @@ test('it gives pullguard only commands and flags that it knows', () => {
 
 test('it sets only labels of namespaces that mean something', () => {
   const labels = [...text.matchAll(/\b(pullguard\.dev\/\w+)=(\w+)/g)].map(([, key = '', value = '']) => [key, value]);
-  expect(new Set(labels.map(([, value]) => value))).toEqual(new Set(['audit', 'warn', 'enforce', 'off', 'false']));
+  expect(new Set(labels.map(([, value]) => value))).toEqual(new Set(['audit', 'warn', 'deny', 'off', 'false']));
   for (const [key = '', value = ''] of labels) expect([key, findLabelProblems({ [key]: value })]).toEqual([key, []]);
 });
 

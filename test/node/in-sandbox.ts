@@ -84,7 +84,7 @@ async function createObjects(controlPlane: ControlPlane): Promise<void> {
     if (status !== 201 && status !== 409) throw new Error(JSON.stringify(body));
   };
   for (const [name, mode] of [
-    [CHECKED, 'enforce'],
+    [CHECKED, 'deny'],
     [BYPASSED, 'off'],
   ] as const) {
     const labels = { 'pullguard.dev/mode': mode };
