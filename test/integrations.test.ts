@@ -249,6 +249,43 @@ test('the job for GitLab runs in a shell, checks every path and reports what it 
   );
 });
 
+describe('docs/ci.md', () => {
+  const page = readFileSync(new URL('docs/ci.md', ROOT), 'utf8');
+  /** The sample of a file, by the name in its first line. */
+  function sample(file: string): unknown {
+    const start = `\n\`\`\`yaml\n# ${file}\n`;
+    const from = page.indexOf(start) + start.length;
+    expect(from).toBeGreaterThan(start.length);
+    return parse(page.slice(from, page.indexOf('\n```', from)));
+  }
+
+  test('shows a workflow with inputs that the action has, and the permission that uploads need', () => {
+    const { jobs, permissions } = sample('.github/workflows/pullguard.yml') as {
+      permissions: object;
+      jobs: Record<string, { steps: { uses: string; with?: Record<string, string> }[] }>;
+    };
+    const inputs = jobs['manifests']!.steps.find(({ uses }) => uses.includes('/pullguard@'))!.with!;
+    const { inputs: known } = read('action.yml') as { inputs: object };
+    expect(Object.keys(known)).toEqual(expect.arrayContaining(Object.keys(inputs)));
+    expect(permissions).toMatchObject({ 'security-events': 'write' });
+  });
+
+  test('shows a pipeline with variables that the job has', () => {
+    const { include, pullguard } = sample('.gitlab-ci.yml') as {
+      include: { file: string }[];
+      pullguard: { variables: object };
+    };
+    const { pullguard: job } = read(include[0]!.file) as { pullguard: { variables: object } };
+    expect(Object.keys(job.variables)).toEqual(expect.arrayContaining(Object.keys(pullguard.variables)));
+  });
+
+  test('shows hooks that exist', () => {
+    const { repos } = sample('.pre-commit-config.yaml') as { repos: { hooks: { id: string }[] }[] };
+    const known = (read('.pre-commit-hooks.yaml') as { id: string }[]).map(({ id }) => id);
+    expect(known).toEqual(expect.arrayContaining(repos.flatMap(({ hooks }) => hooks.map(({ id }) => id))));
+  });
+});
+
 test('the flags that these files use exist', () => {
   const check = buildProgram(capturedIo(), () => undefined).commands.find((command) => command.name() === 'check')!;
   const texts = ['action.yml', 'ci/gitlab.yml', '.pre-commit-hooks.yaml'].map((file) =>

@@ -1,8 +1,11 @@
+import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { UsageError } from '../../src/cli/io.ts';
 import { testPolicies } from '../../src/cli/policy-test.ts';
 import { showPolicy, validatePolicies } from '../../src/cli/policy.ts';
+import { readPolicyTest } from '../../src/policy/test-file.ts';
+import { RULES } from '../../src/rules/index.ts';
 import { defaultPolicy, loadPolicy } from '../../src/rules/policy.ts';
 import { describePolicy, policyText } from '../manifests/manifests.ts';
 import { capturedIo } from '../support/captured-io.ts';
@@ -206,6 +209,19 @@ describe('policy test', () => {
   test('takes a file that is named whatever it is called, and the policy that it names', () => {
     const text = `${expecting('container: db, rule: tag-explicit, result: none')}policy: other.yaml\n`;
     expect(run({ 'expected.yaml': text, 'other.yaml': HEAD }, 'expected.yaml')).toMatchObject({ code: 0 });
+  });
+
+  test('is documented by a sample that can be used', () => {
+    const page = readFileSync(new URL('../../docs/policy.md', import.meta.url), 'utf8');
+    const [, sample = ''] = /```yaml\n(# shop\.test\.yaml\n[^]*?)```/.exec(page) ?? [];
+    const { policy, results } = readPolicyTest(sample, 'shop.test.yaml');
+    expect(policy).toBe('policy.yaml');
+    for (const { rule } of results) expect(RULES.map(({ id }) => id)).toContain(rule);
+    // Each field of the table is one that a test may have, as an unknown one is a mistake.
+    const fields = [...page.matchAll(/^\| `(policy|manifests|results\[\]\.\w+)`/gm)].map(([, field = '']) => field);
+    const unused = fields.filter((field) => !sample.includes(`${field.replace('results[].', '')}:`));
+    expect(unused).toEqual([]);
+    expect(fields).toHaveLength(7);
   });
 
   test('without any test is wrong usage, as it would pass for ever', () => {
