@@ -24,7 +24,7 @@ import { createIgnores, type Ignores } from './ignore-comments.ts';
 import { hideCredentials, type ExitCode, type Io } from './io.ts';
 import { readFacts, tellsOfCluster, type Told } from './manifest-facts.ts';
 import type { FailOn } from './options.ts';
-import { formatReport, isReport, readOutputFiles, writeOutputFiles, type Format } from './outputs.ts';
+import { formatReport, isReport, readOutputFiles, writeOutputFiles, type Format, type OutputFile } from './outputs.ts';
 import { renderAll, type Rendered, type RenderOptions, type Trace } from './render.ts';
 import { useColor } from './terminal.ts';
 import { accountFor, describeByName, describeOther, kindOf, type Account } from './unchecked.ts';
@@ -52,53 +52,68 @@ export type CheckOptions = Readonly<{
 
 /** `pullguard check`: checks manifests with the rules of the webhook. A file that cannot be read does not hide the others. */
 export async function check(paths: readonly string[], options: CheckOptions, io: Io): Promise<ExitCode> {
-  const { output } = options;
   const outputFiles = readOutputFiles(options.outputFile ?? []);
   const policy = readCustomKinds(await choosePolicy(paths, options, io));
   const exceptions = createExceptions(options, policy, paths);
   const fixing = chooseFixMode(options);
-  const stdin = paths.includes('-') ? [await readStdin(io)] : [];
-  // What is fixed are the files that something is rendered from.
-  const renders = options.render !== false && fixing === undefined;
-  const inputs = findInputs(
-    paths.filter((path) => path !== '-'),
-    renders,
-    (file) => exceptions.isExcluded(file) || isReport(file, outputFiles),
-  );
-  const rendered = await renderAll(inputs.units, options);
+  const isLeftOut = (file: string): boolean => exceptions.isExcluded(file) || isReport(file, outputFiles);
+  const { stdin, files, rendered } = await readInputs(paths, options, io, isLeftOut);
   const made = rendered.map((unit) => sortOutRendered(unit, policy));
-  const sorted = [
-    ...stdin.map((text) => sortOut(text, policy)),
-    ...inputs.files.map((file) => sortOut(readFile(file), policy)),
-  ];
-  const facts = readFacts([...sorted, ...made].flatMap(({ told }) => told));
-  const terms = { policy, facts };
+  const sorted = [...stdin, ...files.map((file) => readFile(file))].map((text) => sortOut(text, policy));
+  const terms = { policy, facts: readFacts([...sorted, ...made].flatMap(({ told }) => told)) };
   const fix = (mode: FixMode): FixOutcome =>
-    fixTexts([...stdin, ...inputs.files.map((file) => readFile(file))], mode, terms, exceptions);
+    fixTexts([...stdin, ...files.map((file) => readFile(file))], mode, terms, exceptions);
   const fixes = fixing && fix(fixing);
+  const read = fixes?.read.map((text) => sortOut(text, policy)) ?? sorted;
   const result = mergeResults([
-    ...(fixes?.read.map((text) => sortOut(text, policy)) ?? sorted).map((one) =>
-      exceptions.apply(checkFile(one, terms), one.file, one.ignores),
-    ),
+    ...read.map((one) => exceptions.apply(checkFile(one, terms), one.file, one.ignores)),
     ignoreAtSources(dropRepeated(mergeResults(made.map((one) => checkFile(one, terms)))), policy),
     { ...NOTHING, errors: fixes?.errors ?? [] },
   ]);
-  const shown = exceptions.finish(result);
-  // Only SARIF shows how to fix what is only checked.
-  const showsFixes = fixing !== 'write' && [output, ...outputFiles.map(({ format }) => format)].includes('sarif');
   const report: CheckReport = {
-    result: shown,
+    result: exceptions.finish(result),
     fixes: fixes?.report,
-    fixable: showsFixes ? (fixes ?? fix('diff')).report.fixed : [],
+    fixable: showsFixes(options, outputFiles) ? (fixes ?? fix('diff')).report.fixed : [],
     failOn: options.failOn,
     root: findRoot(process.cwd(), process.env),
   };
-  // What is printed for another program is not to be mixed with what is for people.
-  const isPiped = fixing === 'diff' || (fixing === 'write' && stdin.length > 0);
-  if (fixes !== undefined) io.stdout.write(fixes.printed);
-  (isPiped ? io.stderr : io.stdout).write(formatReport(report, output, useColor(isPiped ? io.stderr : io.stdout)));
-  const isWritten = writeOutputFiles(outputFiles, report, io.stderr);
-  const { code, reason } = decideExit(shown, options);
+  io.stdout.write(fixes?.printed ?? '');
+  return finish(report, outputFiles, options, isPiped(options, stdin) ? { ...io, stdout: io.stderr } : io);
+}
+
+/** Whether what is printed is for another program, and not to be mixed with what is for people. */
+function isPiped(options: CheckOptions, stdin: readonly unknown[]): boolean {
+  const fixing = chooseFixMode(options);
+  return fixing === 'diff' || (fixing === 'write' && stdin.length > 0);
+}
+
+/** Only SARIF shows how to fix what is only checked. */
+function showsFixes(options: CheckOptions, files: readonly OutputFile[]): boolean {
+  const formats = [options.output, ...files.map(({ format }) => format)];
+  return chooseFixMode(options) !== 'write' && formats.includes('sarif');
+}
+
+type Inputs = Readonly<{ stdin: readonly ReadText[]; files: readonly FoundFile[]; rendered: readonly Rendered[] }>;
+
+async function readInputs(
+  paths: readonly string[],
+  options: CheckOptions,
+  io: Io,
+  isLeftOut: (file: string) => boolean,
+): Promise<Inputs> {
+  const stdin = paths.includes('-') ? [await readStdin(io)] : [];
+  // What is fixed are the files that something is rendered from.
+  const renders = options.render !== false && chooseFixMode(options) === undefined;
+  const named = paths.filter((path) => path !== '-');
+  const { files, units } = findInputs(named, renders, isLeftOut);
+  return { stdin, files, rendered: await renderAll(units, options) };
+}
+
+/** Prints the report, writes it into the files that are asked for, and says how it all ends. */
+function finish(report: CheckReport, files: readonly OutputFile[], options: CheckOptions, io: Io): ExitCode {
+  io.stdout.write(formatReport(report, options.output, useColor(io.stdout)));
+  const isWritten = writeOutputFiles(files, report, io.stderr);
+  const { code, reason } = decideExit(report.result, options);
   if (reason !== undefined) io.stderr.write(`${reason}\n`);
   return isWritten ? code : 2;
 }

@@ -161,19 +161,22 @@ export function summarize(result: CheckResult): string {
   const { baseline = 0, ignored = 0 } = result.hidden ?? {};
   const found = countMarks(result.findings.map((finding) => markFinding(finding).mark));
   const unchecked = listUnchecked(result).length;
-  const rest = [
-    ...(errors.length > 0 ? [`${formatCount(errors.length, 'problem')} reading the input`] : []),
-    ...(unchecked > 0 ? [`${unchecked} not checked`] : []),
-    ...(exempt > 0 ? [`${exempt} exempt`] : []),
-    ...(otherObjects > 0 ? [`${formatCount(otherObjects, 'object')} without images skipped`] : []),
-    ...(foreign > 0 ? [`${formatCount(foreign, 'document')} skipped, not Kubernetes objects`] : []),
-    ...(baseline > 0 ? [`${formatCount(baseline, 'finding')} in the baseline`] : []),
-    ...(ignored > 0 ? [`${formatCount(ignored, 'finding')} ignored`] : []),
+  const rest: readonly (readonly [count: number, text: string])[] = [
+    [errors.length, `${formatCount(errors.length, 'problem')} reading the input`],
+    [unchecked, `${unchecked} not checked`],
+    [exempt, `${exempt} exempt`],
+    [otherObjects, `${formatCount(otherObjects, 'object')} without images skipped`],
+    [foreign, `${formatCount(foreign, 'document')} skipped, not Kubernetes objects`],
+    [baseline, `${formatCount(baseline, 'finding')} in the baseline`],
+    [ignored, `${formatCount(ignored, 'finding')} ignored`],
   ];
   const checked = `${formatCount(workloads, 'workload')} checked`;
   const isFine = found === '' && workloads > 0 && errors.length === 0 && unchecked === 0;
   const outcome = isFine ? 'no problems found' : found;
-  return [outcome === '' ? checked : `${checked}: ${outcome}`, ...rest].join('; ');
+  return [
+    outcome === '' ? checked : `${checked}: ${outcome}`,
+    ...rest.filter(([count]) => count > 0).map(([, text]) => text),
+  ].join('; ');
 }
 
 function count({ findings }: CheckResult, action: Action): number {

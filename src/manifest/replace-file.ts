@@ -48,25 +48,23 @@ export function replaceFile(file: string, before: string, after: string): void {
 export function writeWhole(file: string, text: string): void {
   const there = statSync(file, { throwIfNoEntry: false });
   if (there === undefined) {
-    // As a file that is written without care would be: what the umask leaves of this.
-    writeBeside(file, text, (temporary) => {
-      chmodSync(temporary, 0o666 & ~process.umask());
-    });
+    writeBeside(file, text);
   } else if (there.isFile()) replaceFile(file, readWhole(file), text);
   else writeFileSync(file, text);
 }
 
-function writeBeside(path: string, text: string, prepare: (temporary: string) => void): void {
+/** The temporary file has the mode of any new one, which the system makes of the umask, unless it is prepared. */
+function writeBeside(path: string, text: string, prepare?: (temporary: string) => void): void {
   const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}.tmp`);
   try {
-    const descriptor = openSync(temporary, 'wx', 0o600);
+    const descriptor = openSync(temporary, 'wx', prepare === undefined ? 0o666 : 0o600);
     try {
       writeFileSync(descriptor, text);
       fsyncSync(descriptor);
     } finally {
       closeSync(descriptor);
     }
-    prepare(temporary);
+    prepare?.(temporary);
     renameSync(temporary, path);
   } catch (error) {
     rmSync(temporary, { force: true });

@@ -7,8 +7,10 @@ import { isBuiltIn, type WorkloadKind } from './kinds.ts';
  * no pods: the first one found, undefined when there is none.
  */
 export function findUnreadImage(object: unknown, kind: WorkloadKind | undefined): Pointer | undefined {
-  const podSpecs = kind?.podSpecs.flatMap((pattern) => expandPointer(object, pattern)) ?? [];
-  const alone = new Set(kind?.containers?.flatMap((pattern) => expandPointer(object, pattern)));
+  const expand = (patterns: readonly Pointer[] = []): readonly Pointer[] =>
+    patterns.flatMap((pattern) => expandPointer(object, pattern));
+  const podSpecs = expand(kind?.podSpecs);
+  const alone = new Set(expand(kind?.containers));
   const waiting: (readonly [value: unknown, at: Pointer])[] = [[object, '']];
   // A list that grows as it is gone through: the outermost image comes first, and depth costs no stack.
   for (const [value, at] of waiting) {
@@ -16,11 +18,14 @@ export function findUnreadImage(object: unknown, kind: WorkloadKind | undefined)
     const isRead = podSpecs.includes(at) && isReadable(value);
     const image = isRecord(value) && !isRead ? findImage(value, at) : undefined;
     if (image !== undefined && !alone.has(image.slice(0, image.lastIndexOf('/')))) return image;
-    for (const [key, child] of listChildren(value)) {
-      if (!isRead || !key.endsWith('ontainers')) waiting.push([child, joinPointer(at, key)]);
-    }
+    for (const [key, child] of listUnread(value, isRead)) waiting.push([child, joinPointer(at, key)]);
   }
   return undefined;
+}
+
+/** What is in a value, without the containers of a pod spec that is read. */
+function listUnread(value: unknown, isRead: boolean): ReturnType<typeof listChildren> {
+  return listChildren(value).filter(([key]) => !isRead || !key.endsWith('ontainers'));
 }
 
 /** Patterns of pod specs to tell of: more than any kind that is known has. */

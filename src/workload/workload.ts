@@ -100,24 +100,34 @@ export function readWorkloads(
       });
     }
   }
+  return [...workloads, ...readParts(object, kind, namespace, isTimeUp)];
+}
+
+/** The containers that stand outside of pod specs, as if they were one of a pod of which nothing else is known. */
+function readParts(
+  object: unknown,
+  kind: WorkloadKind,
+  namespace: string,
+  isTimeUp: () => boolean,
+): readonly Workload[] {
   const parts = readContainers(object, kind, isTimeUp);
-  if (parts.images.length > 0 || parts.standIns.length > 0)
-    workloads.push({
-      kind: kind.kind,
-      name: readName(object),
-      namespace: namespace || readString(object, 'metadata', 'namespace'),
-      isPod: false,
-      podSpec: '',
-      isPartial: true,
-      ...parts,
-      pullSecrets: [],
-      hasPullSecretList: false,
-      pullSecretSlips: [],
-      serviceAccount: 'default',
-      placement: {},
-      skips: ofObject,
-    });
-  return workloads;
+  if (parts.images.length === 0 && parts.standIns.length === 0) return [];
+  const whole = {
+    kind: kind.kind,
+    name: readName(object),
+    namespace: namespace || readString(object, 'metadata', 'namespace'),
+    isPod: false,
+    podSpec: '',
+    isPartial: true,
+    ...parts,
+    pullSecrets: [],
+    hasPullSecretList: false,
+    pullSecretSlips: [],
+    serviceAccount: 'default',
+    placement: {},
+    skips: readSkip(object, ''),
+  };
+  return [whole];
 }
 
 /** The images of containers outside of pod specs. */

@@ -149,7 +149,7 @@ describe('a kustomization', () => {
     async () => {
       const patched = {
         ...KUSTOMIZATION,
-        'k/prod/kustomization.yaml': `${KUSTOMIZATION['k/prod/kustomization.yaml']}`.replace('redis', 'REDIS'),
+        'k/prod/kustomization.yaml': KUSTOMIZATION['k/prod/kustomization.yaml'].replace('redis', 'REDIS'),
       };
       expect((await run('k', { files: KUSTOMIZATION, isReal: true })).code).toBe(0);
       expect((await run('k', { files: patched, isReal: true })).stdout).toContain(

@@ -157,7 +157,7 @@ describe.skipIf(!hasDockerRegistry())('images on a real registry, with TLS and a
       `notice: Deployment/late container "app": "${slow.host}/team/app:1": registry ${slow.host} has not answered within 2 s: if the image cannot be pulled, the result will be an Event on this Deployment (image-pullable)`,
     ]);
     const { metadata } = await get('deployment late');
-    const fields = `involvedObject.uid=${metadata.uid ?? ''},reason=ImagePullMayFail`;
+    const fields = `involvedObject.uid=${metadata.uid},reason=ImagePullMayFail`;
     await waitFor(async () => (await kubectl(`get events --field-selector ${fields} -o name`)).stdout !== '', 15);
     const { stdout } = await kubectl('describe deployment late');
     expect(stdout).toMatch(/Warning +ImagePullMayFail .*\/team\/app.*\(image-pullable\)/);

@@ -58,15 +58,12 @@ export function answerWithTokens(host: string, { images, omitted = [] }: ServedI
   return ({ method, url = '/', headers }, response) => {
     const { pathname } = new URL(url, `https://${host}`);
     if (pathname === '/token') {
-      if (headers.authorization === login) response.end(JSON.stringify({ token, expires_in: 300 }));
-      else refuse(response, 401, 'UNAUTHORIZED', 'incorrect username or password');
+      giveToken(response, headers.authorization === login ? token : undefined);
       return;
     }
     const [, repository = '', , reference = ''] = /^\/v2\/(.+)\/(manifests|blobs)\/(.+)$/.exec(pathname) ?? [];
     if (headers.authorization !== `Bearer ${token}`) {
-      const scope = repository === '' ? '' : `,scope="repository:${repository}:pull"`;
-      response.setHeader('www-authenticate', `Bearer realm="https://${host}/token",service="${host}"${scope}`);
-      refuse(response, 401, 'UNAUTHORIZED', 'authentication required');
+      challenge(response, host, repository);
       return;
     }
     const found = blobs.get(reference) ?? images.get(`${repository}:${reference}`);
@@ -75,6 +72,17 @@ export function answerWithTokens(host: string, { images, omitted = [] }: ServedI
     else if (repositories.has(repository)) refuse(response, 404, 'MANIFEST_UNKNOWN', 'manifest unknown');
     else refuse(response, 404, 'NAME_UNKNOWN', 'repository name not known to registry');
   };
+}
+
+function challenge(response: ServerResponse, host: string, repository: string): void {
+  const scope = repository === '' ? '' : `,scope="repository:${repository}:pull"`;
+  response.setHeader('www-authenticate', `Bearer realm="https://${host}/token",service="${host}"${scope}`);
+  refuse(response, 401, 'UNAUTHORIZED', 'authentication required');
+}
+
+function giveToken(response: ServerResponse, token: string | undefined): void {
+  if (token === undefined) refuse(response, 401, 'UNAUTHORIZED', 'incorrect username or password');
+  else response.end(JSON.stringify({ token, expires_in: 300 }));
 }
 
 function send(response: ServerResponse, { mediaType, bytes, digest }: Blob, isHead: boolean): void {

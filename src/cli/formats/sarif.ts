@@ -29,10 +29,12 @@ export function formatSarif({ result, fixable, root }: CheckReport): string {
   });
   const notifications = [
     ...errors.map(({ file, message, ...place }) =>
-      toNotification('unreadable', 'error', message, { file, ...place }, root),
+      toNotification({ id: 'unreadable', level: 'error', message }, { file, ...place }, root),
     ),
-    ...unchecked.map((one) => toNotification('not-checked', 'warning', one.message, one, root)),
-    ...[...listSkipped(skipped), ...notes].map((note) => toNotification('note', 'note', note, undefined, root)),
+    ...unchecked.map((one) => toNotification({ id: 'not-checked', level: 'warning', message: one.message }, one, root)),
+    ...[...listSkipped(skipped), ...notes].map((note) =>
+      toNotification({ id: 'note', level: 'note', message: note }, undefined, root),
+    ),
   ];
   const run = {
     tool: { driver: describeDriver() },
@@ -185,10 +187,10 @@ function toFix({ file, change, replaced: { start, end, text } }: Fixed, root: st
   };
 }
 
+type Notification = Readonly<{ id: string; level: 'error' | 'warning' | 'note'; message: string }>;
+
 function toNotification(
-  id: string,
-  level: 'error' | 'warning' | 'note',
-  message: string,
+  { id, level, message }: Notification,
   place: (Partial<Position> & Readonly<{ file: string }>) | undefined,
   root: string,
 ): object {
