@@ -59,7 +59,11 @@ export async function check(paths: readonly string[], options: CheckOptions, io:
   const isLeftOut = (file: string): boolean => exceptions.isExcluded(file) || isReport(file, outputFiles);
   const { stdin, files, rendered } = await readInputs(paths, options, io, isLeftOut);
   const made = rendered.map((unit) => sortOutRendered(unit, policy));
-  const sorted = [...stdin, ...files.map((file) => readFile(file))].map((text) => sortOut(text, policy));
+  const sorted = [
+    ...stdin.map((text) => sortOut(text, policy)),
+    // One after the other, so that no more than one text is held.
+    ...files.map((file) => sortOut(readFile(file), policy)),
+  ];
   const terms = { policy, facts: readFacts([...sorted, ...made].flatMap(({ told }) => told)) };
   const fix = (mode: FixMode): FixOutcome =>
     fixTexts([...stdin, ...files.map((file) => readFile(file))], mode, terms, exceptions);
@@ -68,7 +72,7 @@ export async function check(paths: readonly string[], options: CheckOptions, io:
   const result = mergeResults([
     ...read.map((one) => exceptions.apply(checkFile(one, terms), one.file, one.ignores)),
     ignoreAtSources(dropRepeated(mergeResults(made.map((one) => checkFile(one, terms)))), policy),
-    { ...NOTHING, errors: fixes?.errors ?? [] },
+    ...(fixes === undefined ? [] : [{ ...NOTHING, errors: fixes.errors }]),
   ]);
   const report: CheckReport = {
     result: exceptions.finish(result),
@@ -77,7 +81,7 @@ export async function check(paths: readonly string[], options: CheckOptions, io:
     failOn: options.failOn,
     root: findRoot(process.cwd(), process.env),
   };
-  io.stdout.write(fixes?.printed ?? '');
+  if (fixes !== undefined) io.stdout.write(fixes.printed);
   return finish(report, outputFiles, options, isPiped(options, stdin) ? { ...io, stdout: io.stderr } : io);
 }
 
