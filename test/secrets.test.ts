@@ -152,7 +152,7 @@ async function printImage(written: string): Promise<readonly string[]> {
     formatCheckText(found, false),
     formatCheckJson(found),
     formatScanText(scanned, false),
-    formatScanJson(scanned),
+    formatScanJson(scanned, []),
     text.printed.stdout,
     json.printed.stdout,
   ];

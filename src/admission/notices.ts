@@ -6,11 +6,11 @@ import { findController, type Controller } from '../workload/kinds.ts';
 import { formatFieldPath, readPath, readString } from '../text/json.ts';
 import { escapeUnprintable } from '../text/quote.ts';
 
-/** `late`: found when a registry answered, after the object was admitted. */
-type NoticeOutcome = 'denied' | 'fixed' | 'late';
+/** `late`: found when a registry answered, after the object was admitted; `failing`: nodes cannot pull for its Pods. */
+type NoticeOutcome = 'denied' | 'fixed' | 'late' | 'failing';
 
 /** What a notice is about, as an Event names it. `uid` is there only for what exists; `namespace` may be empty. */
-type InvolvedObject = Readonly<{
+export type InvolvedObject = Readonly<{
   apiVersion: string;
   kind: string;
   namespace: string;
@@ -37,6 +37,17 @@ export function readNotices(request: AdmissionRequest, { findings }: Pick<Admiss
 export function readLateNotices(request: AdmissionRequest, findings: readonly Finding[]): readonly Notice[] {
   const groups = groupFindings(findings, () => 'late');
   return writeNotices(request, identify(request, 'admitted'), groups);
+}
+
+/** Why nodes cannot pull for the Pods of an owner: what to do stands whole, or not at all. */
+export function writePullNotice(
+  involved: InvolvedObject,
+  { cause, what, remedy }: Readonly<{ cause: string; what: string; remedy: string }>,
+): Notice {
+  const said = cutToBytes(escapeUnprintable(what), MAX_MESSAGE_BYTES);
+  const whole = `${said}. ${escapeUnprintable(remedy)}`;
+  const message = Buffer.byteLength(whole) <= MAX_MESSAGE_BYTES ? whole : said;
+  return { involved, outcome: 'failing', rule: cause, message };
 }
 
 /** The same for what is told of one object: for all the Pods of one owner. */

@@ -28,7 +28,15 @@ export type Diagnosis = Readonly<{
 export type Alternative = Readonly<{ cause: CauseCode; faqItem: FaqItem | null; name: string; check: string }>;
 
 /** What is known of the Pod, beside the message. */
-export type OfPod = Readonly<{ namespace?: string | undefined; pod?: string | undefined; image?: string | undefined }>;
+export type OfPod = Readonly<{
+  namespace?: string | undefined;
+  pod?: string | undefined;
+  image?: string | undefined;
+  /** The pull secrets that it pulls with. */
+  secrets?: readonly string[] | undefined;
+  /** The pull secret that the policy gives to such images. */
+  usualSecret?: string | undefined;
+}>;
 
 /** The diagnosis of a message that tells of a failed pull; undefined of any other. */
 export function diagnose(message: string, ofPod: OfPod = {}, isOfPull = true): Diagnosis | undefined {
@@ -53,7 +61,7 @@ export function explainFailure(failure: Failure, ofPod: OfPod = {}): Diagnosis {
   };
   if (failure.cause === 'unknown') return { ...UNKNOWN, ...shared, ...nameHost(failure), remedy: adviseUnknown(says) };
   const cause = causeOf(failure.cause);
-  const context = contextOf(failure, failure.cause);
+  const context = contextOf(failure, failure.cause, ofPod);
   const known = { ...ofPod, image: shared.image };
   return {
     cause: failure.cause,
@@ -103,13 +111,18 @@ const NO_REFERENCE: ImageReference = { registry: 'REGISTRY', repository: 'REPOSI
 /** Docker Hub answers under another name than its images have. */
 const HUB = 'registry-1.docker.io';
 
-function contextOf({ reference, host, platform, says }: Failure, code: CauseCode): CauseContext {
+function contextOf(
+  { reference, host, platform, says }: Failure,
+  code: CauseCode,
+  { secrets = [], usualSecret }: OfPod,
+): CauseContext {
   const known = reference ?? { ...NO_REFERENCE, ...(host !== undefined && { registry: host }) };
   const artifact = code === 'not-an-image' ? findArtifact(says) : undefined;
   return {
     endpoint: endpointOf(host ?? (known.registry === 'docker.io' ? HUB : known.registry)),
     reference: known,
-    secrets: [],
+    secrets,
+    ...(usualSecret !== undefined && { usualSecret }),
     now: undefined,
     ...(platform !== undefined && { platform }),
     ...(artifact !== undefined && { artifact }),

@@ -56,6 +56,24 @@ function reportEvent(event: Readonly<Record<string, unknown>>): readonly Report[
   ];
 }
 
+/** The image of an Event of a pull that went well; one that was on the node already says nothing of its registry. */
+export function readPulledImage(event: unknown): string | undefined {
+  return PULLED.exec(readString(event, 'message') || readString(event, 'note'))?.[1];
+}
+
+const PULLED = /^Successfully pulled image "([^"]{1,4096})"/;
+
+/** When an Event happened last. */
+export function lastOfEvent(event: unknown): string {
+  return (
+    readString(event, 'series', 'lastObservedTime') ||
+    readString(event, 'lastTimestamp') ||
+    readString(event, 'deprecatedLastTimestamp') ||
+    readString(event, 'eventTime') ||
+    readString(event, 'metadata', 'creationTimestamp')
+  );
+}
+
 /** Reasons that say what their message does not. */
 function isPullReason(reason: string): boolean {
   return ['ErrImageNeverPull', 'InspectFailed', 'FailedToRetrieveImagePullSecret', 'FailedCreatePodSandBox'].includes(
@@ -64,13 +82,13 @@ function isPullReason(reason: string): boolean {
 }
 
 /** kubelet names its node both ways, by the version of its Event. */
-function nodeOfEvent(event: unknown): string {
+export function nodeOfEvent(event: unknown): string {
   const component = readString(event, 'source', 'component') || readString(event, 'reportingComponent');
   const host = readString(event, 'source', 'host') || readString(event, 'deprecatedSource', 'host');
   return host || (component === 'kubelet' ? readString(event, 'reportingInstance') : '');
 }
 
-function sinceOfEvent(event: unknown): string {
+export function sinceOfEvent(event: unknown): string {
   return (
     readString(event, 'firstTimestamp') ||
     readString(event, 'deprecatedFirstTimestamp') ||
@@ -98,14 +116,19 @@ const WAITS_FOR_IMAGE: ReadonlySet<string> = new Set([
 
 const STATUSES = ['initContainerStatuses', 'containerStatuses', 'ephemeralContainerStatuses'];
 
-function reportPod(pod: unknown): readonly Report[] {
-  const of = {
+/** What a Pod is, whatever is said of it. */
+export function describePod(pod: unknown): Omit<Report, 'message' | 'read'> {
+  return {
     ...text('namespace', readString(pod, 'metadata', 'namespace')),
     ...text('pod', readString(pod, 'metadata', 'name')),
     ...text('owner', ownerOf(pod)),
     ...text('node', readString(pod, 'spec', 'nodeName')),
     ...text('since', readString(pod, 'status', 'startTime') || readString(pod, 'metadata', 'creationTimestamp')),
   };
+}
+
+function reportPod(pod: unknown): readonly Report[] {
+  const of = describePod(pod);
   const containers = STATUSES.flatMap((list) => listOf(readPath(pod, 'status', list))).flatMap((status) => {
     const reason = readString(status, 'state', 'waiting', 'reason');
     const message = readString(status, 'state', 'waiting', 'message') || reason;

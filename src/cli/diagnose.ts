@@ -2,24 +2,60 @@ import { diagnose as diagnoseMessage, explainUnknown, type Diagnosis } from '../
 import type { Report } from '../cause/reported-failures.ts';
 import { describeCause } from '../manifest/files.ts';
 import { formatDiagnoses, toDiagnosisJson, type Diagnosed } from './format-diagnosis.ts';
+import { loadConfig } from './load-config.ts';
+import type { ConnectionOptions } from './options.ts';
+import { escapeUnprintable } from '../text/quote.ts';
 import { UsageError, type ExitCode, type Io } from './io.ts';
 import { readPasted, type Pasted } from './pasted-messages.ts';
 import { useColor } from './terminal.ts';
 
-export type DiagnoseOptions = Readonly<{ output: 'text' | 'json' }>;
+export type DiagnoseOptions = ConnectionOptions &
+  Readonly<{
+    config?: string;
+    namespace?: string;
+    allNamespaces?: boolean;
+    probe?: boolean;
+    output: 'text' | 'json';
+  }>;
 
-/** `pullguard diagnose -`: says why pulls failed, from messages that were copied. Exit code 1 if one failed. */
-export async function diagnose(targets: readonly string[], { output }: DiagnoseOptions, io: Io): Promise<ExitCode> {
-  if (targets.length !== 1 || targets[0] !== '-')
-    throw new UsageError(
-      'name "-" to read events from standard input: kubectl get events -A -o json | pullguard diagnose -',
-    );
+/** `pullguard diagnose`: says why Pods wait for images, or why pulls failed of which messages were copied. Exit code 1 if any. */
+export async function diagnose(targets: readonly string[], options: DiagnoseOptions, io: Io): Promise<ExitCode> {
+  if (targets.includes('-')) return diagnosePasted(targets, options, io);
+  // Loaded only here: the Kubernetes client takes longer to load than everything else together.
+  const [{ reachCluster }, { diagnoseCluster }] = await Promise.all([
+    import('./reach-cluster.ts'),
+    import('./diagnose-cluster.ts'),
+  ]);
+  const { config, allNamespaces = false, namespace, probe = false, output } = options;
+  if (allNamespaces && namespace !== undefined) throw new UsageError('use either -n or -A');
+  const policy = loadConfig(config);
+  const { explained, notes } = await diagnoseCluster(
+    { api: reachCluster(options), policy, targets, probe, namespace: allNamespaces ? 'all' : namespace },
+    io,
+  );
+  for (const note of notes) io.stderr.write(`note: ${escapeUnprintable(note)}\n`);
+  const nothing = 'no Pod waits for an image\n';
+  io.stdout.write(
+    output === 'json'
+      ? explained.map(toDiagnosisJson).join('')
+      : formatDiagnoses(explained, { counts: true, color: useColor(io.stdout), nothing }),
+  );
+  return explained.length === 0 ? 0 : 1;
+}
+
+async function diagnosePasted(targets: readonly string[], options: DiagnoseOptions, io: Io): Promise<ExitCode> {
+  const { output, namespace, allNamespaces, probe } = options;
+  if (targets.length !== 1) throw new UsageError('name "-" alone: standard input has the names of Pods in it');
+  if (namespace !== undefined || allNamespaces === true || probe === true)
+    throw new UsageError('-n, -A and --probe are for a cluster: leave them out with "-"');
   const text = await readStdin(io);
   if (text.trim() === '')
     throw new UsageError('standard input is empty: pipe events into it, or the output of kubectl describe pod');
   const diagnosed = diagnoseReports(readPasted(text));
   io.stdout.write(
-    output === 'json' ? diagnosed.map(toDiagnosisJson).join('') : formatDiagnoses(diagnosed, useColor(io.stdout)),
+    output === 'json'
+      ? diagnosed.map(toDiagnosisJson).join('')
+      : formatDiagnoses(diagnosed, { color: useColor(io.stdout) }),
   );
   return diagnosed.length === 0 ? 0 : 1;
 }

@@ -17,6 +17,8 @@ const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
     'pullguard image -o json - < images.txt',
   ],
   diagnose: [
+    'pullguard diagnose -A',
+    'pullguard diagnose -n shop deployment/web --probe',
     'kubectl get events -A -o json | pullguard diagnose -',
     'kubectl get pods -A -o json | pullguard diagnose -',
     'kubectl describe pod web-1 | pullguard diagnose -',

@@ -1,19 +1,34 @@
 import { causeOf } from '../cause/causes.ts';
 import type { Diagnosis } from '../cause/diagnosis.ts';
 import type { Report } from '../cause/reported-failures.ts';
+import { formatCount } from '../report/blocks.ts';
 import { listSome } from '../text/list.ts';
 import { escapeUnprintable, shorten } from '../text/quote.ts';
 import { redactMessage } from '../text/redact-message.ts';
 import { paint } from './terminal.ts';
 
 /** A report of a failed pull, and what it comes from. */
-export type Diagnosed = Readonly<{ report: Report; diagnosis: Diagnosis }>;
+export type Diagnosed = Readonly<{
+  report: Report;
+  diagnosis: Diagnosis;
+  /** What else is known of it, where there is a cluster to look at. */
+  found?: readonly string[];
+  /** What it is not, and how that is known. */
+  ruledOut?: readonly string[];
+  /** The node with what is known of it. */
+  node?: string;
+}>;
 
-/** One line for one report. Members that do not apply are left out. */
-export function toDiagnosisJson({ report, diagnosis }: Diagnosed): string {
+/** One line for one report. */
+export function toDiagnosisJson(diagnosed: Diagnosed): string {
+  return `${JSON.stringify(toDiagnosisObject(diagnosed))}\n`;
+}
+
+/** Members that do not apply are undefined, and so left out. */
+export function toDiagnosisObject({ report, diagnosis, found = [], ruledOut = [] }: Diagnosed): object {
   const { cause, faqItem, image, host, registry, remedy, alternatives } = diagnosis;
   const { namespace, pod, owner, node, since, count } = report;
-  const line = {
+  return {
     message: redactMessage(report.message),
     cause,
     faqItem,
@@ -30,16 +45,28 @@ export function toDiagnosisJson({ report, diagnosis }: Diagnosed): string {
       alternatives.length === 0
         ? undefined
         : alternatives.map((each) => ({ cause: each.cause, faqItem: each.faqItem, check: each.check })),
+    found: found.length === 0 ? undefined : found.map((text) => redactMessage(text)),
+    ruledOut: ruledOut.length === 0 ? undefined : ruledOut,
   };
-  return `${JSON.stringify(line)}\n`;
 }
+
+export type FormatOptions = Readonly<{
+  /** Whether to say first how many Pods have it. */
+  counts?: boolean;
+  color?: boolean;
+  /** What is said of nothing. */
+  nothing?: string;
+}>;
 
 /** Reports of one cause at one place. */
 type Group = Readonly<{ diagnosis: Diagnosis; members: Diagnosed[] }>;
 
 /** For people: each cause once, those of most Pods first, with what was read and what to do. */
-export function formatDiagnoses(diagnosed: readonly Diagnosed[], color = false): string {
-  if (diagnosed.length === 0) return 'no failed pulls\n';
+export function formatDiagnoses(
+  diagnosed: readonly Diagnosed[],
+  { counts = false, color = false, nothing = 'no failed pulls\n' }: FormatOptions = {},
+): string {
+  if (diagnosed.length === 0) return nothing;
   const groups = new Map<string, Group>();
   for (const each of diagnosed) {
     const { cause, host, registry, image, says } = each.diagnosis;
@@ -50,7 +77,7 @@ export function formatDiagnoses(diagnosed: readonly Diagnosed[], color = false):
     else group.members.push(each);
   }
   const ordered = [...groups.values()].toSorted((a, b) => weight(b) - weight(a));
-  return ordered.map((group) => formatGroup(group, color)).join('\n');
+  return ordered.map((group) => formatGroup(group, { counts, color })).join('\n');
 }
 
 /** Worst first: by the number of Pods that wait. */
@@ -63,7 +90,10 @@ function isOfImage({ faqItem, cause }: Diagnosis): boolean {
   return faqItem === 2 || ['platform-missing', 'not-an-image', 'schema-1', 'image-too-large'].includes(cause);
 }
 
-function formatGroup({ diagnosis, members }: Group, color: boolean): string {
+function formatGroup(
+  { diagnosis, members }: Group,
+  { counts, color }: Required<Omit<FormatOptions, 'nothing'>>,
+): string {
   const { says, name, cause, faqItem, host, registry, remedy, alternatives } = diagnosis;
   const of = (pick: (each: Diagnosed) => string | undefined): readonly string[] => [
     ...new Set(members.flatMap((each) => pick(each) ?? [])),
@@ -72,6 +102,7 @@ function formatGroup({ diagnosis, members }: Group, color: boolean): string {
   const pods = of(({ report }) => nameOf(report.namespace, report.pod));
   const owners = of(({ report }) => report.owner);
   const nodes = of(({ report }) => report.node);
+  const describedNodes = of(({ report, node }) => node ?? report.node);
   const since = of(({ report }) => report.since).toSorted()[0];
   const count = members.reduce((sum, { report }) => sum + (report.count ?? 0), 0);
   const where = { image: images[0], node: listOf(nodes) ?? 'node' }[String(aboutOf(cause))] ?? host ?? registry;
@@ -80,15 +111,38 @@ function formatGroup({ diagnosis, members }: Group, color: boolean): string {
     ['image', listOf(images)],
     ['pod', listOf(pods)],
     ['owner', listOf(owners)],
-    ['node', listOf(nodes)],
+    ['node', listOf(describedNodes)],
     ['seen', joinSome(count > 1 ? `${count} times` : undefined, since === undefined ? undefined : `since ${since}`)],
+    ...manyOf(members, ({ found = [] }) => found).map((text) => ['found', text] as const),
     ['do', remedy],
     ...alternatives.map((each) => ['or', `${each.name}${nameFaqItem(each.faqItem)}: ${each.check}`] as const),
+    ...manyOf(members, ({ ruledOut = [] }) => ruledOut).map((text) => ['not', text] as const),
     ['see', cause === 'unknown' ? undefined : `docs/causes.md#${cause}`],
   ];
-  const head = `${where === undefined ? '' : `${where}: `}${name}${nameFaqItem(faqItem)}`;
+  const head = `${counts ? countOf(members) : ''}${where === undefined ? '' : `${where}: `}${name}${nameFaqItem(faqItem)}`;
   const body = rows.flatMap(([row, value]) => (value === undefined ? [] : [`  ${row.padEnd(7)}${show(value)}\n`]));
   return `${paint('red', show(head), color)}\n${body.join('')}`;
+}
+
+/** Texts of many Pods, those that most have first. */
+function manyOf(members: readonly Diagnosed[], pick: (each: Diagnosed) => readonly string[]): readonly string[] {
+  const times = new Map<string, number>();
+  for (const text of members.flatMap((each) => [...new Set(pick(each))])) times.set(text, (times.get(text) ?? 0) + 1);
+  const sorted = [...times].toSorted(([, a], [, b]) => b - a);
+  return sorted.slice(0, MOST_TEXTS).map(([text]) => text);
+}
+
+const MOST_TEXTS = 4;
+
+/** `12 Pods of 3 Deployments: `. */
+function countOf(members: readonly Diagnosed[]): string {
+  const pods = new Set(members.flatMap(({ report }) => nameOf(report.namespace, report.pod) ?? [])).size;
+  const owners = new Set(members.flatMap(({ report }) => nameOf(report.namespace, report.owner) ?? []));
+  const kinds = new Set(members.flatMap(({ report }) => report.owner?.split('/', 1)[0] ?? []));
+  const [kind = ''] = kinds;
+  const ofOwners = owners.size === 0 ? '' : formatCount(owners.size, kinds.size === 1 ? kind : 'workload');
+  if (pods === 0) return ofOwners === '' ? '' : `${ofOwners}: `;
+  return `${formatCount(pods, 'Pod')}${ofOwners === '' ? '' : ` of ${ofOwners}`}: `;
 }
 
 /** What it is about: the first thing that is said. */

@@ -61,7 +61,12 @@ export function openImageProbe(
  * A registry that the policy does not allow to ask. On the command line it is asked anyway, at any address, as the user typed its
  * name. The webhook never asks such a registry: its name may come from any user with the right to create Pods.
  */
-const UNNAMED: RegistryProbe = { plainHttp: false, tokenHosts: [], addresses: ['0.0.0.0/0', '::/0'], mirrors: [] };
+export const UNNAMED: RegistryProbe = {
+  plainHttp: false,
+  tokenHosts: [],
+  addresses: ['0.0.0.0/0', '::/0'],
+  mirrors: [],
+};
 
 /** The credentials to use; undefined to ask anonymously. */
 type Login = KeyringEntry | undefined;

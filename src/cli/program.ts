@@ -111,6 +111,11 @@ function addServe(program: Command, finish: Finish): void {
       'also watch nodes, for image-fits and image-on-node: disk pressure, disk size, and images already present',
       false,
     )
+    .option(
+      '--watch-pulls',
+      'also watch Events of pulls: warn of images that nodes fail to pull now, and say why in an Event on the owner',
+      false,
+    )
     .addOption(
       new Option(
         '--tls-secret <name>',
@@ -186,16 +191,19 @@ function addImage(program: Command, io: Io, finish: Finish): void {
 }
 
 const DIAGNOSE_EXIT_CODES = `
-Exit codes: 0 no pull failed, 1 one did, 2 misuse or input that cannot be read or is empty`;
+Exit codes: 0 nothing waits or failed, 1 something does, 2 misuse or input that cannot be read or is empty`;
 
 function addDiagnose(program: Command, io: Io, finish: Finish): void {
-  program
-    .command('diagnose')
-    .description('say why image pulls failed and what to do, from Events, Pods, logs or messages on standard input')
+  addConnectionOptions(program.command('diagnose'), '$KUBECONFIG or ~/.kube/config')
+    .description('say why Pods wait for images and what to do: of a cluster, or of messages on standard input')
     .argument(
-      '<target...>',
-      '- for standard input: messages one a line, JSON of kubectl get, tables of kubectl, or logs',
+      '[target...]',
+      'Pods or TYPE/NAME (default: all that waits in the namespace); - for standard input: messages, JSON and tables of kubectl, logs',
     )
+    .option('-n, --namespace <name>', 'namespace to look at (default: that of the kubeconfig)')
+    .option('-A, --all-namespaces', 'look at all namespaces', false)
+    .option('--config <file>', 'policy file (default: the built-in policy)')
+    .option('--probe', 'ask registries about the images, with the pull secrets of the Pods', false)
     .addOption(outputOption('text', 'json'))
     .addHelpText('after', DIAGNOSE_EXIT_CODES)
     .action(async (targets: string[], options: DiagnoseOptions) => {

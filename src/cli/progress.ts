@@ -1,4 +1,4 @@
-import type { Progress as Shown } from '../scan/scan-cluster.ts';
+import type { Progress as Shown } from '../scan/progress.ts';
 import type { Io } from './io.ts';
 import { findWidth } from './terminal.ts';
 

@@ -1,5 +1,8 @@
 import type { SecretsMode } from '../cluster/facts/fact-collections.ts';
 import { formatScanJson, formatScanText } from '../scan/format-scan.ts';
+import { diagnoseReports } from './diagnose.ts';
+import { formatDiagnoses, toDiagnosisObject } from './format-diagnosis.ts';
+import { explainRefused } from '../scan/explain-waiting.ts';
 import { UsageError, type ExitCode, type Io } from './io.ts';
 import { loadConfig } from './load-config.ts';
 import type { ConnectionOptions } from './options.ts';
@@ -30,8 +33,18 @@ export async function scan(options: ScanOptions, io: Io): Promise<ExitCode> {
   try {
     const result = await scanCluster({ api, policy, secrets: options.secrets, namespaces, progress });
     progress.clear();
-    const text = options.output === 'json' ? formatScanJson(result) : formatScanText(result, useColor(io.stdout));
-    io.stdout.write(text);
+    const color = useColor(io.stdout);
+    const { pods, refused } = result.waiting;
+    const waiting = [
+      ...diagnoseReports({ reports: pods.flatMap(({ reports }) => reports), areMessages: false }),
+      ...refused.map((each) => explainRefused(each)),
+    ];
+    if (options.output === 'json') io.stdout.write(formatScanJson(result, waiting.map(toDiagnosisObject)));
+    else {
+      // What fails now comes before what may.
+      if (waiting.length > 0) io.stdout.write(`${formatDiagnoses(waiting, { counts: true, color })}\n`);
+      io.stdout.write(formatScanText(result, color));
+    }
     if (result.errors.length > 0) return 2;
     return result.groups.some((group) => group.result === 'denied') ? 1 : 0;
   } catch (error) {

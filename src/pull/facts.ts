@@ -2,6 +2,7 @@ import type { CredentialFlaw } from './credential-flaws.ts';
 import type { CredentialKey } from './credential-key.ts';
 import { formatReference, type ImageReference } from '../image/reference.ts';
 import type { ImageAnswer } from '../cause/answer.ts';
+import type { CauseCode } from '../cause/causes.ts';
 
 /**
  * What the cluster told us, as rules ask for it. Everything may be out of date by a moment. An absent member is unknown:
@@ -13,6 +14,7 @@ export type Facts = Readonly<{
   namespaces?: NamespaceFacts;
   registries?: RegistryFacts;
   nodes?: NodeFacts;
+  pulls?: PullFacts;
 }>;
 
 export type FactName = keyof Facts;
@@ -110,6 +112,27 @@ export type ImageQuestion = Readonly<{
 export function keyOfQuestion({ reference, namespace, pullSecrets }: ImageQuestion): string {
   return JSON.stringify([formatReference(reference), namespace, pullSecrets ?? null]);
 }
+
+/** What nodes meet when they pull, by the Events of kubelet. */
+export type PullFacts = Readonly<{
+  /** What fails now of an image to a namespace, or of all images of its registry, the cause of most Pods first; in most cases nothing. */
+  find: (reference: ImageReference, namespace: string) => readonly FailedPulls[];
+  /** Whether a node has pulled from the registry of late, so that it can be reached, whatever it is to pullguard. */
+  hasPulled: (registry: string) => boolean;
+}>;
+
+/** One cause that nodes meet, at a registry or of an image. */
+export type FailedPulls = Readonly<{
+  cause: CauseCode;
+  /** What fails: one image, or whatever is pulled from the registry. */
+  of: 'image' | 'registry';
+  registry: string;
+  /** How many nodes and Pods, up to a bound. No node where kubelet did not say its own. */
+  nodes: number;
+  pods: number;
+  /** Milliseconds since 1970. */
+  since: number;
+}>;
 
 export type NodeFacts = Readonly<{
   /** The same list until something about a node has changed. Empty when some nodes are beyond a bound: then none are known. */

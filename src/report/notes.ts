@@ -13,5 +13,6 @@ const LACKS: Readonly<Record<Lack, string>> = {
   namespaces: 'Namespaces',
   registries: 'registries, which are not asked here',
   nodes: 'Nodes',
+  pulls: 'Events of pulls',
   budget: 'more time than the limit for one object',
 };

@@ -85,8 +85,9 @@ function describeRefusal(
   answer: FailedAnswer,
   image: Pick<AnsweredUse, 'use' | 'reference'>,
   context: Context,
-): Trouble {
+): Trouble | undefined {
   const { pull, now } = context;
+  if (!isOfImage(answer.cause) && isKnownOfNodes(image.reference, context)) return undefined;
   const { message, remedy } = describeFailure(answer, image.reference, { secrets: pull.secretNames() ?? [], now });
   const { cause, says } = answer;
   const told = {
@@ -112,6 +113,12 @@ function isOfImage(cause: CauseCode): boolean {
   const { about, outcome } = causeOf(cause);
   // What one container engine no longer takes another may, or mount it as a volume.
   return outcome !== 'unsupported' && (about === 'image' || about === 'credentials');
+}
+
+/** What nodes meet at a registry outranks what pullguard meets there: they pull from it, or what they meet is told already. */
+function isKnownOfNodes(reference: ImageReference, { workload, facts: { pulls } }: Context): boolean {
+  if (pulls === undefined) return false;
+  return pulls.hasPulled(reference.registry) || pulls.find(reference, workload.namespace).length > 0;
 }
 
 /** Whether the pod may run on a node without the image being pulled. */

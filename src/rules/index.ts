@@ -3,6 +3,7 @@ import { imageFits } from './image-fits.ts';
 import { imageOnNode } from './image-on-node.ts';
 import { imagePullable } from './image-pullable.ts';
 import { mirrorUsed } from './mirror-used.ts';
+import { nodesCanPull } from './nodes-can-pull.ts';
 import { pullSecretPresent } from './pull-secret-present.ts';
 import { pullSecretUsable } from './pull-secret-usable.ts';
 import { pullSecretsValid } from './pull-secrets-valid.ts';
@@ -27,6 +28,7 @@ export const RULES: readonly Rule[] = [
   pullSecretPresent,
   pullSecretUsable,
   imageOnNode,
+  nodesCanPull,
   imagePullable,
   imageFits,
 ];

@@ -59,8 +59,11 @@ function markUnfixed({ namespace, owner }: FindingGroup): Pick<BlockLine, 'mark'
   return { mark: 'unfixed', remedy: adviseNewPods(namespace, owner) };
 }
 
-/** One JSON document: `findings`, `unfixed` pods, `errors`, `notServed`, `unknown`, `skipped`, and `summary` with the counts. */
-export function formatScanJson(result: ScanResult): string {
+/**
+ * One JSON document: `waiting` with what is known of each Pod that waits, `findings`, `unfixed` pods, `errors`, `notServed`, `unknown`,
+ * `skipped`, and `summary` with the counts.
+ */
+export function formatScanJson(result: ScanResult, waiting: readonly object[]): string {
   const { groups, errors, notServed, unknown, skipped, counts } = result;
   const [unfixed, findings] = [true, false].map((wanted) =>
     groups.filter((group) => (group.result === 'unfixed') === wanted).map((group) => toJson(group)),
@@ -72,7 +75,7 @@ export function formatScanJson(result: ScanResult): string {
     fixed: count(result, 'fixed'),
     audited: count(result, 'audited'),
   };
-  return `${JSON.stringify({ findings, unfixed, errors, notServed, unknown, skipped, summary }, null, 2)}\n`;
+  return `${JSON.stringify({ waiting, findings, unfixed, errors, notServed, unknown, skipped, summary }, null, 2)}\n`;
 }
 
 function toJson({ namespace, owner, result, finding, pods }: FindingGroup): object {

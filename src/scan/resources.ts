@@ -120,11 +120,15 @@ const MAX_ATTEMPTS = 3;
  *
  * @throws ApiError
  */
-export async function* listWorkloads(api: ApiServer, path: string): AsyncGenerator<WorkloadPage> {
+export async function* listWorkloads(
+  api: ApiServer,
+  path: string,
+  fieldSelector?: string,
+): AsyncGenerator<WorkloadPage> {
   const seen = new Set<string>();
   for (let attempt = 1; ; attempt++) {
     try {
-      for await (const { items, remaining, tooLarge } of listPages(api, path)) {
+      for await (const { items, remaining, tooLarge } of listPages(api, path, { fieldSelector })) {
         const objects = items.filter((item) => isNew(item, seen));
         yield {
           objects,

@@ -13,6 +13,9 @@ import { listFacts } from './list-facts.ts';
 import type { Policy } from '../engine/rule.ts';
 import { listPullSecrets } from '../policy/policy.ts';
 import { isPod, type WorkloadKind } from '../workload/kinds.ts';
+import type { Progress } from './progress.ts';
+import { keepRefused, readEvents } from './find-waiting.ts';
+import { createWaitingBook, type Refused, type WaitingBook, type WaitingPod } from './waiting-pods.ts';
 import { createTally, type Findings, type Tally } from './tally.ts';
 
 export type ScanInput = Readonly<{
@@ -24,12 +27,11 @@ export type ScanInput = Readonly<{
   progress: Progress;
 }>;
 
-/** Shows the progress of a scan. `done` and `remaining` count objects; `remaining` may be unknown. */
-export type Progress = Readonly<{ show: (what: string, done?: number, remaining?: number) => void }>;
-
 /** The result of a scan. Messages end without a full stop. */
 export type ScanResult = Findings &
   Readonly<{
+    /** Pods that wait for an image now, and workloads whose Pods are refused for theirs. */
+    waiting: Readonly<{ pods: readonly WaitingPod[]; refused: readonly Refused[] }>;
     /** What could not be listed. */
     errors: readonly string[];
     /** Kinds that the cluster does not serve: `Rollout.argoproj.io`. */
@@ -54,14 +56,35 @@ export async function scanCluster({ api, policy, secrets, namespaces, progress }
   const found = await findResources(api, policy.kinds);
   const tally = createTally(policy, facts, api.now().getTime());
   const collections = listCollections(found.resources, namespaces.length === 0 ? undefined : checked.namespaces);
-  const { errors, notServed } = await readAll(collections, api, tally, progress);
+  const book = createWaitingBook();
+  const { errors, notServed } = await readAll(collections, api, { tally, book, progress });
+  const places = namespaces.length === 0 ? [undefined] : checked.namespaces;
+  const waiting = await readWaiting(api, book, places, progress);
   const doubtful = checked.unsure.filter((name) => errors.length === 0 && !tally.hasSeen(name));
   return {
     ...tally.finish(),
+    waiting: { pods: waiting.pods, refused: waiting.refused },
     errors: [...checked.problems, ...found.problems, ...errors, ...doubtful.map((name) => describeDoubt(name))],
     notServed: [...new Set([...found.notServed, ...notServed].map((kind) => nameKind(kind)))],
-    unknown,
+    unknown: [...unknown, ...waiting.problems],
   };
+}
+
+/** What is said of Pods that wait, where any may: Events are many, and most clusters have no Pod that waits. */
+async function readWaiting(
+  api: ApiServer,
+  book: WaitingBook,
+  namespaces: readonly (string | undefined)[],
+  progress: Progress,
+): Promise<ScanResult['waiting'] & Readonly<{ problems: readonly string[] }>> {
+  const problems: string[] = [];
+  if (book.hasPods()) {
+    for (const namespace of namespaces) {
+      const problem = await readEvents(book, { api, namespace, progress });
+      if (problem !== undefined) problems.push(problem);
+    }
+  }
+  return { pods: book.listPods(), refused: await keepRefused(api, book.listRefused()), problems };
 }
 
 /** The error if the cluster cannot be reached or denies the user, so that this is not repeated for each list. */
@@ -98,20 +121,18 @@ function listCollections(
     .flatMap((resource) => namespaces.map((namespace) => ({ resource, namespace })));
 }
 
+/** Where what is read goes. */
+type Reading = Readonly<{ tally: Tally; book: WaitingBook; progress: Progress }>;
+
 type Missed = Readonly<{ errors: readonly string[]; notServed: readonly WorkloadKind[] }>;
 
 /** Reads one collection after the other, to spare the API server. What fails is left out and reported. */
-async function readAll(
-  collections: readonly Collection[],
-  api: ApiServer,
-  tally: Tally,
-  progress: Progress,
-): Promise<Missed> {
+async function readAll(collections: readonly Collection[], api: ApiServer, reading: Reading): Promise<Missed> {
   const errors: string[] = [];
   const notServed: WorkloadKind[] = [];
   for (const [at, collection] of collections.entries()) {
     const { kind } = collection.resource;
-    const error = await readCollection(collection, api, { tally, progress, errors });
+    const error = await readCollection(collection, api, { ...reading, errors });
     // A server without Pods is not an API server, so 404 for Pods is an error.
     if (error?.status === 404 && !isPod(kind)) notServed.push(kind);
     else if (error !== undefined) errors.push(describeError(collection, error));
@@ -127,7 +148,7 @@ async function readAll(
 async function readCollection(
   collection: Collection,
   api: ApiServer,
-  { tally, progress, errors }: Readonly<{ tally: Tally; progress: Progress; errors: string[] }>,
+  { tally, book, progress, errors }: Reading & Readonly<{ errors: string[] }>,
 ): Promise<ApiError | undefined> {
   const { resource, namespace } = collection;
   const what = nameCollection(collection);
@@ -135,7 +156,10 @@ async function readCollection(
   let done = 0;
   try {
     for await (const { objects, remaining, tooLarge } of listWorkloads(api, collectionPath(resource, namespace))) {
-      for (const object of objects) tally.add(object, resource.kind);
+      for (const object of objects) {
+        tally.add(object, resource.kind);
+        if (isPod(resource.kind)) book.addPod(object);
+      }
       if (tooLarge !== undefined) errors.push(describeTooLarge(collection, tooLarge));
       done += objects.length;
       progress.show(what, done, remaining);

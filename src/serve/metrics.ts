@@ -30,6 +30,9 @@ type ConnectionCounts = Readonly<{ webhook: number; admin: number }>;
 /** From an answer next door to the 10 s after which a policy gives up unless it says otherwise. */
 const PROBE_BUCKETS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
+/** From a wrong name, known at once, to a pull that is given up. */
+const DELAY_BUCKETS = [1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800];
+
 export type Metrics = ReturnType<typeof createMetrics>;
 
 /** Everything pullguard counts, in a registry of its own. */
@@ -156,6 +159,39 @@ export function createMetrics() {
     labelNames: ['result'] as const,
     registers,
   });
+  const pullFailures = new Counter({
+    name: 'pullguard_pull_failures_total',
+    help: 'Failed pulls that kubelet reported, by cause and check item of the FAQ; every replica counts all of them.',
+    labelNames: ['cause', 'faq_item'] as const,
+    registers,
+  });
+  const pullsForetold = new Counter({
+    name: 'pullguard_pull_failures_foretold_total',
+    help: 'Images of a namespace that failed to be pulled, by whether an admission of this replica had warned of them.',
+    labelNames: ['foretold'] as const,
+    registers,
+  });
+  const pullFailureDelay = new Histogram({
+    name: 'pullguard_pull_failure_delay_seconds',
+    help: 'Time from the creation of a Pod to its first failed pull, for one Pod of each owner, in seconds.',
+    buckets: DELAY_BUCKETS,
+    registers,
+  });
+  let countWaiting = (): ReadonlyMap<string, number> => new Map<string, number>();
+  /** Counts Pods that wait at each scrape. */
+  const measurePulls = (count: () => ReadonlyMap<string, number>): void => {
+    countWaiting = count;
+  };
+  const waitingPods = new Gauge({
+    name: 'pullguard_pods_waiting',
+    help: 'Pods that wait for an image, by cause.',
+    labelNames: ['cause'] as const,
+    registers,
+    collect: () => {
+      waitingPods.reset();
+      for (const [cause, count] of countWaiting()) waitingPods.set({ cause }, count);
+    },
+  });
   const probes = new Counter({
     name: 'pullguard_probes_total',
     help: 'Questions to registries about images, by outcome; not-asked if the policy does not allow it.',
@@ -223,6 +259,10 @@ export function createMetrics() {
     measureConnections,
     measureCluster,
     events,
+    pullFailures,
+    pullsForetold,
+    pullFailureDelay,
+    measurePulls,
     probes,
     probeDuration,
     measureRegistries,

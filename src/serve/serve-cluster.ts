@@ -2,6 +2,11 @@ import { hostname } from 'node:os';
 import { randomBytes } from 'node:crypto';
 import type { Logger } from 'pino';
 import { readLateNotices, readNotices } from '../admission/notices.ts';
+import type { Admission } from '../admission/admit.ts';
+import type { AdmissionRequest } from '../admission/review.ts';
+import { watchPulls, type WatchedPulls } from '../cluster/pulls/watch-pulls.ts';
+import type { Facts, PullFacts } from '../pull/facts.ts';
+import { memoizeByObject } from '../text/memoize.ts';
 import { createEventRecorder } from '../cluster/events/events.ts';
 import type { SecretsMode } from '../cluster/facts/fact-collections.ts';
 import { watchFacts } from '../cluster/facts/watch-facts.ts';
@@ -18,6 +23,8 @@ import type { ServerSettings } from './start-server.ts';
 export type ClusterOptions = Readonly<{
   secrets: SecretsMode;
   watchNodes: boolean;
+  /** Whether Events of pulls are watched. */
+  watchPulls: boolean;
   /** Name of the Secret with the certificates to manage; undefined if pullguard does not manage them. */
   tlsSecret?: string;
   webhookConfiguration: string;
@@ -80,12 +87,32 @@ export async function joinCluster(
   });
   const certificate = await manage(options, api, { logger, reportProblem });
   const isProven = (): boolean => options.callersAreProven === true || certificate?.paths.areSecret() === true;
+  const pulls = options.watchPulls
+    ? watchPulls({
+        api,
+        onError,
+        isWriting: () => certificate?.isLeader() !== false,
+        record: events.record,
+        onFailure: ({ cause, faqItem }) => {
+          metrics.pullFailures.inc({ cause, faq_item: faqItem ?? 'none' });
+        },
+        onFirstFailure: ({ wasForetold }) => {
+          metrics.pullsForetold.inc({ foretold: String(wasForetold) });
+        },
+        onDelay: (seconds) => {
+          metrics.pullFailureDelay.observe(seconds);
+        },
+      })
+    : undefined;
+  if (pulls !== undefined) metrics.measurePulls(pulls.countWaiting);
+  const currentFacts = pulls === undefined ? facts.current : addPulls(facts.current, pulls.facts);
   metrics.measureCluster({ facts: facts.ages, isLeader: () => certificate?.isLeader() });
   return {
     url: api.url,
     settings: {
-      facts: facts.current,
+      facts: currentFacts,
       onDecided: (request, admission) => {
+        if (pulls !== undefined) foretell(pulls, request, admission);
         if (isProven()) events.record(() => readNotices(request, admission));
       },
       late: {
@@ -105,9 +132,27 @@ export async function joinCluster(
     },
     close: async () => {
       facts.close();
+      pulls?.close();
       await Promise.all([events.close(), certificate?.close()]);
     },
   };
+}
+
+/** The same object, until another fact becomes known. */
+function addPulls(current: () => Facts, pulls: PullFacts): () => Facts {
+  const add = memoizeByObject((facts: Facts): Facts => ({ ...facts, pulls }));
+  return () => add(current());
+}
+
+/** Keeps what was said of images, to tell later whether a failure had been foretold. */
+function foretell(
+  pulls: WatchedPulls,
+  { namespace }: AdmissionRequest,
+  { findings }: Pick<Admission, 'findings'>,
+): void {
+  for (const { severity, label, value } of findings) {
+    if (severity !== 'notice' && label !== undefined && value !== undefined) pulls.foretell(namespace, value);
+  }
 }
 
 async function manage(

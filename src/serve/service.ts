@@ -190,11 +190,12 @@ async function orExplain<T>(step: () => T | Promise<T>): Promise<T> {
 }
 
 /** The facts that rules can get with these options. */
-function listGathered({ secrets, watchNodes, offline, isConnected }: ServiceOptions): readonly FactName[] {
+function listGathered({ secrets, watchNodes, watchPulls, offline, isConnected }: ServiceOptions): readonly FactName[] {
   return [
     ...(isConnected ? (['namespaces', 'serviceAccounts'] as const) : []),
     ...(isConnected && secrets !== 'none' ? (['pullSecrets'] as const) : []),
     ...(isConnected && watchNodes ? (['nodes'] as const) : []),
+    ...(isConnected && watchPulls ? (['pulls'] as const) : []),
     ...(!offline ? (['registries'] as const) : []),
   ];
 }

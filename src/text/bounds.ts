@@ -183,3 +183,29 @@ export const RENDER_TIME_MS = 60_000;
 
 /** Bytes of a report in Markdown: GitHub takes no comment that is longer. */
 export const LONGEST_COMMENT = 65_536;
+
+/** Pods that wait, or start, and are looked at at once; some 5 kB each. A cluster in which more of them fail has few causes for it. */
+export const MOST_WAITING = 5000;
+
+/** Events that are read of one of them: kubelet has one for each container and message. */
+export const MOST_EVENTS_OF_POD = 30;
+
+/** Secrets, ServiceAccounts and nodes that are read one by one for Pods that wait: of each so many. */
+export const MOST_READ_FOR_WAITING = 200;
+
+/** Images that `diagnose --probe` asks registries about. */
+export const MOST_PROBED = 50;
+
+/**
+ * Causes that `serve --watch-pulls` keeps, each at one registry or of one image, and of each the nodes and Pods that meet it: 10 MB at
+ * worst. An outage is one of them, whatever number of Pods it has.
+ */
+export const MOST_FAILED_PULLS = 300;
+export const MOST_NODES_OF_FAILURE = 100;
+export const MOST_PODS_OF_FAILURE = 200;
+
+/** Registries and images that are known to be pulled, or that an admission warned of. */
+export const MOST_PULLED = 2000;
+
+/** Pods whose owner is still to be found, to write an Event about it; two requests each. */
+export const MOST_OWNERS_SOUGHT = 100;

@@ -20,6 +20,10 @@ const OF_OTHERS = [
   /^cluster\/connection\/\S+: .*\bmessage\b/,
   // Tools that render, whose errors begin with the word that stands before ours.
   /^cli\/render\.ts: .*\bsaid\.replace\(/,
+  // Admission controllers, which refuse Pods for any reason under one.
+  /^scan\/waiting-pods\.ts: .*\.test\(message\)/,
+  // kubelet, of a pull that went well.
+  /^cause\/reported-failures\.ts: .*\bPULLED\.exec\(/,
   // Registries, which say the same code of everything.
   /^registry\/client\/\S+: .*\bsentence\.test\(message\)/,
 ];

@@ -12,6 +12,7 @@ import {
   seedDeployment,
 } from '../support/cluster-objects.ts';
 import { startStandIn, type StandInApiServer } from '../support/stand-in-api-server.ts';
+import { pullFailure, UNKNOWN_CA, waitingPod, warning } from '../support/waiting-objects.ts';
 import { writeKubeconfig } from '../support/stand-in-connection.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
@@ -80,6 +81,24 @@ test('the JSON is one document with everything in it, without colour even on a t
   const { code, stdout } = await run(await startCluster(fillShop), { output: 'json', isTTY: true });
   await expect(stdout).toMatchFileSnapshot('../fixtures/scan/findings.json');
   expect(code).toBe(1);
+});
+
+test('what waits for an image now comes first, with its cause, and without the right to read Events as far as the Pods say', async () => {
+  const image = 'harbor.example.com/team/app:v1';
+  const server = await startCluster((filled) => {
+    fillShop(filled);
+    filled.seed(PODS, [waitingPod({ name: 'api-5d9-a', image, deployment: 'api' })]);
+    filled.seed('/api/v1/events', [warning({ about: 'api-5d9-a', message: pullFailure(image, UNKNOWN_CA) })]);
+  });
+  const { stdout } = await run(server);
+  expect(stdout).toMatch(/^1 Pod of 1 Deployment: harbor\.example\.com: unknown CA \(FAQ check item 5\)\n/);
+  const { stdout: json } = await run(server, { output: 'json' });
+  const { waiting } = JSON.parse(json) as { waiting: unknown[] };
+  expect(waiting).toMatchObject([{ cause: 'unknown-ca', pod: 'shop/api-5d9-a', owner: 'Deployment/api' }]);
+  server.failNext({ status: 403, path: '/api/v1/events', reason: 'Forbidden' });
+  const { stdout: without } = await run(server);
+  expect(without).toMatch(/^1 Pod of 1 Deployment: harbor\.example\.com\/team\/app:v1: waiting after a failed pull/);
+  expect(without).toContain('unknown: events cannot be read: ');
 });
 
 describe('the exit code, which CI goes by', () => {

@@ -16,6 +16,7 @@ const DEFAULTS: ServeOptions = {
   offline: false,
   secrets: 'none',
   watchNodes: false,
+  watchPulls: false,
   webhookConfiguration: 'pullguard',
   service: 'pullguard',
 };

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import type { SecretsMode } from '../../src/cluster/facts/fact-collections.ts';
 import { loadPolicy } from '../../src/rules/policy.ts';
 import { listPullSecrets } from '../../src/policy/policy.ts';
-import { accessOf, EVENT_ACCESS, listCertificateAccess } from '../support/access.ts';
+import { accessOf, EVENT_ACCESS, listCertificateAccess, PULLS_ACCESS } from '../support/access.ts';
 import { listGrants, listNeeds, type Need } from './grants.ts';
 import { build, KUBECTL } from './kustomize.ts';
 import {
@@ -101,6 +101,7 @@ function needsOf(manifests: readonly Manifest[]): readonly Need[] {
       nodes: hasSwitch(pod, 'watch-nodes'),
     }),
     EVENT_ACCESS,
+    ...(hasSwitch(pod, 'watch-pulls') ? PULLS_ACCESS : []),
     ...(secretName === undefined ? [] : listCertificateAccess({ namespace, secretName, webhookConfigurationName })),
   ];
 }

@@ -79,6 +79,7 @@ describe.runIf(HELM)('rendered by helm', () => {
       ['../base', () => ({})],
       ['fail-closed', () => ({ webhooks: { failClosed: true } })],
       ['nodes', () => ({ watchNodes: true })],
+      ['pulls', () => ({ watchPulls: true })],
       ['secrets-all', () => ({ secrets: { mode: 'all' } })],
       ['secrets-none', () => ({ secrets: { mode: 'none' } })],
       ['mounted-certificate', () => ({ certificate: { source: 'secret' } })],

@@ -220,6 +220,24 @@ describe.runIf(KUBECTL)('built by kubectl kustomize', () => {
     expectAsInBase(built, 'webhooks');
   });
 
+  test('pulls: Events are watched, with a flag that pullguard knows, and else nothing changes', () => {
+    const built = buildOverlay('pulls');
+    const [{ args: before } = { args: [] }] = podOf(objects).containers;
+    expect(podOf(built).containers[0]!.args).toEqual([...before, '--watch-pulls']);
+    const serve = buildProgram(capturedIo(), () => undefined).commands.find((command) => command.name() === 'serve');
+    const option = serve?.options.find(({ long }) => long === '--watch-pulls');
+    expect(option?.isBoolean()).toBe(true);
+    const more = listGrants(built).filter((grant) => !listGrants(objects).includes(grant));
+    expect(more).toEqual([
+      'cluster: get jobs.batch *',
+      'cluster: get pods *',
+      'cluster: get replicasets.apps *',
+      'cluster: list events *',
+      'cluster: watch events *',
+    ]);
+    expectAsInBase(built, 'webhooks');
+  });
+
   test('local: there is nothing but the webhooks, which are called by URL, beside those of an installed pullguard', () => {
     const built = buildOverlay('local');
     expect(built.map(identify)).toEqual([

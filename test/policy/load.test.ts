@@ -250,6 +250,7 @@ test('what a policy leaves out keeps its default', () => {
     'pull-secret-present warn true {}',
     'pull-secret-usable warn true {"expiresWithinHours":24,"denyMissing":false}',
     'image-on-node warn true {}',
+    'nodes-can-pull warn true {}',
   ]);
   const commentedOut = `${HEAD}metadata:\nregistries:\n  # - hosts: []\nmirrors:\nrules:\n  mirror-used:\nexempt:\n  namespaces:\nworkloads:\n`;
   for (const text of [HEAD, commentedOut])
@@ -288,6 +289,7 @@ probe: { wait: 1s, cache: { positive: 10m } }
       ['service-account-secrets-kept', 'warn', true, {}],
       ['pull-secret-present', 'warn', true, {}],
       ['image-on-node', 'warn', true, {}],
+      ['nodes-can-pull', 'warn', true, {}],
       ['image-pullable', 'warn', true, {}],
       ['image-fits', 'warn', true, { limitMiB: 4096, alwaysLimitMiB: 1024 }],
     ],

@@ -105,7 +105,14 @@ test('every pull secret that the policy knows is named once: those are watched, 
 test('rules that could never be answered are left out, those that may be stay', () => {
   const idsFor = (...facts: Parameters<typeof keepAnswerable>[1]): readonly string[] =>
     keepAnswerable(policyOf(), facts).rules.map(({ rule }) => rule.id);
-  const always = ['reference-valid', 'mirror-used', 'pull-secrets-valid', 'pull-secret-present', 'image-on-node'];
+  const always = [
+    'reference-valid',
+    'mirror-used',
+    'pull-secrets-valid',
+    'pull-secret-present',
+    'image-on-node',
+    'nodes-can-pull',
+  ];
   expect(idsFor()).toEqual(always);
   expect(idsFor('namespaces', 'serviceAccounts')).toEqual(
     expect.arrayContaining([...always, 'service-account-secrets-kept']),

@@ -3,6 +3,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { readManifest } from '../../src/manifest/read-manifests.ts';
+import { readFailure } from '../../src/cause/read-failure.ts';
+import { createPullPicture } from '../../src/cluster/pulls/pull-picture.ts';
 import { readNode, readServiceAccount } from '../../src/cluster/facts/read-objects.ts';
 import { readPullSecret } from '../../src/pull/pull-secret.ts';
 import { defaultPolicy, loadPolicy } from '../../src/rules/policy.ts';
@@ -13,7 +15,7 @@ import { formatReference, readReference, type ImageReference } from '../../src/i
 import { describeFinding, nameSubject } from '../../src/report/finding.ts';
 import { RULES } from '../../src/rules/index.ts';
 import { isRecord, readString } from '../../src/text/json.ts';
-import { factsOf, judgeIn } from '../support/facts.ts';
+import { factsOf, judgeIn, NOW } from '../support/facts.ts';
 import type { Json } from '../support/objects.ts';
 import { replaceBehind, UPDATES_DOCS } from '../support/update-docs.ts';
 
@@ -56,7 +58,7 @@ function pickRegistries({ registries }: Facts): Facts {
 }
 
 /**
- * A cluster that has these secrets and service accounts in namespace `default`, and these nodes if it tells of any; pages tell
+ * A cluster that has these secrets and service accounts in namespace `default`, and these nodes and failed pulls if it tells of any; pages tell
  * of it on 1 June 2026, at noon.
  */
 function readCluster(text: string): Facts {
@@ -72,7 +74,30 @@ function readCluster(text: string): Facts {
   return {
     ...factsOf(secrets, read('ServiceAccount', readServiceAccount)),
     ...(nodes.length > 0 && { nodes: { list: () => nodes } }),
+    ...readPulls(objects.filter(({ kind }) => kind === 'Event')),
   };
+}
+
+/** What nodes meet, by these Events. */
+function readPulls(events: readonly Json[]): Pick<Facts, 'pulls'> {
+  if (events.length === 0) return {};
+  const picture = createPullPicture(() => NOW);
+  for (const event of events) {
+    const reading = readFailure(readString(event, 'message'));
+    const { cause, reference } = reading.kind === 'failed' ? reading.failure : {};
+    if (cause === undefined || cause === 'unknown' || reference === undefined) throw new Error('no failed pull');
+    const read = (...path: readonly string[]): string => readString(event, ...path);
+    picture.noteFailure({
+      cause,
+      reference,
+      namespace: read('involvedObject', 'namespace'),
+      pod: read('involvedObject', 'name'),
+      node: read('source', 'host'),
+      since: Date.parse(read('firstTimestamp')),
+      last: Date.parse(read('lastTimestamp')),
+    });
+  }
+  return { pulls: picture };
 }
 
 /**

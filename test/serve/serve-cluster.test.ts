@@ -6,6 +6,9 @@ import { joinCluster, type ClusterOptions, type JoinedCluster } from '../../src/
 import type { Policy } from '../../src/engine/rule.ts';
 import { createMetrics } from '../../src/serve/metrics.ts';
 import { collectLog, FINE, FINE_ANSWER, readCounter, serveApp, type LogLine } from './helpers.ts';
+import { readReference } from '../../src/image/reference.ts';
+import { PODS } from '../support/cluster-objects.ts';
+import { pullFailure, UNKNOWN_CA, waitingPod, warning } from '../support/waiting-objects.ts';
 import { requestFor } from '../support/admission-request.ts';
 import { finding } from '../support/finding.ts';
 import { pod } from '../support/objects.ts';
@@ -31,7 +34,7 @@ async function joinStandIn(
   const metrics = createMetrics();
   const kubeconfig = writeKubeconfig(api, tempFolder().at('kubeconfig'), 'pullguard');
   const names = { webhookConfiguration: 'pullguard', service: 'pullguard' };
-  const defaults = { secrets: 'default-secret-only', watchNodes: false, ...names } as const;
+  const defaults = { secrets: 'default-secret-only', watchNodes: false, watchPulls: false, ...names } as const;
   const surroundings = { policy, metrics, logger, reportProblem: () => undefined };
   const all = { dnsName: [], ...defaults, ...options };
   const cluster = await joinCluster(all, connectToCluster({ kubeconfig }), surroundings);
@@ -50,6 +53,23 @@ describe('a server in a cluster', () => {
     expect(facts().pullSecrets?.find('shop', 'default-secret')).toBe('absent');
     expect(facts().namespaces?.findLabels('pullguard')).toEqual({});
     expect(await readMetrics()).toMatch(/^pullguard_facts_age_seconds\{fact="serviceAccounts"\} [\d.e-]+$/m);
+  });
+
+  test('knows what nodes meet when they pull if it is to, counts it, and writes an Event on the owner', async () => {
+    const { cluster, api, readMetrics } = await joinStandIn({ watchPulls: true });
+    const { facts } = cluster.settings;
+    expect(facts()).toBe(facts());
+    api.seed(PODS, [waitingPod({ name: 'web', image: 'harbor.example.com/team/app:v1' })]);
+    const message = pullFailure('harbor.example.com/team/app:v1', UNKNOWN_CA);
+    api.seed('/api/v1/events', [warning({ about: 'web', message, last: new Date().toISOString() })]);
+    const reference = readReference('harbor.example.com/team/other:v2')!;
+    await expect.poll(() => facts().pulls?.find(reference, 'bank')).toMatchObject([{ cause: 'unknown-ca', pods: 1 }]);
+    const text = await readMetrics();
+    expect(text).toContain('pullguard_pull_failures_total{cause="unknown-ca",faq_item="5"} 1\n');
+    expect(text).toContain('pullguard_pods_waiting{cause="unknown-ca"} 1\n');
+    expect(text).toContain('pullguard_pull_failures_foretold_total{foretold="false"} 1\n');
+    const reasons = () => api.list('/api/v1/namespaces/shop/events').map(({ reason }) => reason);
+    await expect.poll(reasons, { timeout: 5000 }).toContain('ImagePullFails');
   });
 
   test('knows its nodes if it is to', async () => {

@@ -1,4 +1,5 @@
 import { LEASE_NAME, type ManageOptions } from '../../src/cluster/certificates/managed-certificate.ts';
+import { OWNER_ACCESS } from '../../src/cluster/pulls/pod-owners.ts';
 import {
   listSecretCollections,
   NAMESPACES,
@@ -38,6 +39,12 @@ export const EVENT_ACCESS: AccessRule = {
   verbs: ['create', 'get', 'patch'],
   namespaced: false,
 };
+
+/** Of watching pulls: their Events, and whose Pods fail. */
+export const PULLS_ACCESS: readonly AccessRule[] = [
+  { apiGroup: '', resource: 'events', verbs: ['list', 'watch'], namespaced: false },
+  ...OWNER_ACCESS.map((rule) => ({ ...rule, namespaced: false })),
+];
 
 /** Of managing a certificate. What is to be created has no name yet, as far as authorisation goes. */
 export function listCertificateAccess(

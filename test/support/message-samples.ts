@@ -10,6 +10,7 @@ import type { imageFits } from '../../src/rules/image-fits.ts';
 import type { imageOnNode } from '../../src/rules/image-on-node.ts';
 import type { imagePullable } from '../../src/rules/image-pullable.ts';
 import type { mirrorUsed } from '../../src/rules/mirror-used.ts';
+import type { nodesCanPull } from '../../src/rules/nodes-can-pull.ts';
 import type { pullSecretPresent } from '../../src/rules/pull-secret-present.ts';
 import type { pullSecretUsable } from '../../src/rules/pull-secret-usable.ts';
 import type { pullSecretsValid } from '../../src/rules/pull-secrets-valid.ts';
@@ -194,6 +195,25 @@ export const RULE_SAMPLES = {
     ],
   } satisfies SamplesOf<typeof pullSecretUsable>,
   'image-on-node': { 'on-no-node': [] } satisfies SamplesOf<typeof imageOnNode>,
+  'nodes-can-pull': {
+    'registry-fails': [
+      {
+        words: 'x509: certificate signed by unknown authority',
+        nodes: 3,
+        registry: 'harbor.example.com',
+        since: NOW,
+        now: NOW,
+      },
+      {
+        words: 'i/o timeout',
+        nodes: 1,
+        registry: `${'registry.'.repeat(20)}example.com:5000`,
+        since: NOW - 48 * HOUR,
+        now: NOW,
+      },
+    ],
+    'image-fails': [{ words: 'manifest unknown', nodes: 0, since: NOW, now: NOW }],
+  } satisfies SamplesOf<typeof nodesCanPull>,
   'image-pullable': {
     refused: [
       { message: 'harbor.example.com has no tag "v9" in team/app (manifest unknown): fix the tag, or push the image' },

@@ -13,6 +13,8 @@ export type ReflectorOptions<Kept> = KeptObjectsOptions<Kept> &
     fieldSelector?: string | undefined;
     /** Called once for each distinct problem until it is over; it is tried again by itself. */
     onError: (message: string) => void;
+    /** Where objects go, instead of being kept. */
+    objects?: KeptObjects<Kept>;
   }>;
 
 /** A copy of what the API server has in one collection, kept up to date by a watch. */
@@ -47,7 +49,7 @@ export function startReflector<Kept>(options: ReflectorOptions<Kept>): Reflector
   const ending = new AbortController();
   const { signal } = ending;
   const reporter = reportOnce(options.onError);
-  const objects = createKeptObjects(options);
+  const objects = options.objects ?? createKeptObjects(options);
   const nextWaitMs = createBackoff();
   /** Where the next watch goes on; undefined when a list comes first. */
   let version: string | undefined;

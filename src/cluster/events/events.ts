@@ -154,6 +154,7 @@ const REASONS: Readonly<Record<Notice['outcome'], Readonly<{ type: string; reaso
   denied: { type: 'Warning', reason: 'ImageDenied' },
   fixed: { type: 'Normal', reason: 'ImagePullFixed' },
   late: { type: 'Warning', reason: 'ImagePullMayFail' },
+  failing: { type: 'Warning', reason: 'ImagePullFails' },
 };
 
 async function create(call: Call, { namespace, name, all }: Paths, due: DueEvent): Promise<WrittenEvent> {

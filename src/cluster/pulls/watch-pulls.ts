@@ -1,0 +1,228 @@
+import { writePullNotice, type Notice } from '../../admission/notices.ts';
+import { causeOf, type CauseCode, type FaqItem } from '../../cause/causes.ts';
+import { explainFailure } from '../../cause/diagnosis.ts';
+import { readFailure, type Failure } from '../../cause/read-failure.ts';
+import { lastOfEvent, nodeOfEvent, readPulledImage, sinceOfEvent } from '../../cause/reported-failures.ts';
+import { readReference } from '../../image/reference.ts';
+import type { PullFacts } from '../../pull/facts.ts';
+import { MOST_OWNERS_SOUGHT, MOST_PULLED } from '../../text/bounds.ts';
+import { readPath, readString } from '../../text/json.ts';
+import { memoize } from '../../text/memoize.ts';
+import { quote } from '../../text/quote.ts';
+import { ApiError, type ApiServer, type KubernetesObject } from '../connection/api-server.ts';
+import type { KeptObjects } from '../connection/kept-objects.ts';
+import { startReflector } from '../connection/reflector.ts';
+import { findPodOwner, type PodOwner } from './pod-owners.ts';
+import { createPullPicture } from './pull-picture.ts';
+
+export type WatchPullsOptions = Readonly<{
+  api: ApiServer;
+  /** Called once for each distinct problem until it is over. */
+  onError: (message: string) => void;
+  /** Whether this replica writes Events: of several that see the same, one does. */
+  isWriting: () => boolean;
+  /** Writes an Event on an owner. */
+  record: (read: () => readonly Notice[]) => void;
+  /** Told of each failed pull that kubelet reports. */
+  onFailure: (failure: Readonly<{ cause: CauseCode | 'unknown'; faqItem: FaqItem | null }>) => void;
+  /** Told once of each image in a namespace that failed: whether an admission had warned of it. */
+  onFirstFailure: (first: Readonly<{ wasForetold: boolean }>) => void;
+  /** Told of the first Pod of each owner that failed: how long after it was created, in seconds. */
+  onDelay: (seconds: number) => void;
+}>;
+
+/** What nodes meet when they pull, from the Events of kubelet. */
+export type WatchedPulls = Readonly<{
+  facts: PullFacts;
+  /** An admission warned of an image, or denied it. */
+  foretell: (namespace: string, image: string) => void;
+  countWaiting: () => ReadonlyMap<CauseCode, number>;
+  synced: Promise<unknown>;
+  close: () => void;
+}>;
+
+/** The Events that are watched: an API server sends no others. A field selector knows no "or". */
+export const PULL_EVENTS = [
+  'involvedObject.kind=Pod,type=Warning,reason=Failed',
+  'involvedObject.kind=Pod,type=Warning,reason=FailedCreatePodSandBox',
+  'involvedObject.kind=Pod,type=Normal,reason=Pulled',
+] as const;
+
+/** Watches failed pulls, and those that go well again. Keeps no Event. */
+export function watchPulls(options: WatchPullsOptions): WatchedPulls {
+  const { api, onError, isWriting, record, onFailure, onFirstFailure, onDelay } = options;
+  const picture = createPullPicture(() => api.now().getTime());
+  const foretold = new Set<string>();
+  const failed = new Set<string>();
+  const notices = new Map<string, Notice>();
+  const sought = new Map<string, Readonly<{ seen: Seen; failure: Failure }>>();
+  /** Pods whose owner could not be found, so that it is not asked for at each of their Events. */
+  const lost = new Set<string>();
+  let isSeeking = false;
+  const ending = new AbortController();
+  const call: ApiServer['call'] = async (method, path, given) =>
+    api.call(method, path, { ...given, signal: ending.signal });
+
+  const [failures, sandboxes, pulls] = PULL_EVENTS;
+  const reflectors = [
+    watch(failures, takeFailure),
+    watch(sandboxes, takeFailure),
+    // An Event of a pull that went well, before a failure of later, changes nothing: so it does not matter which watch is first.
+    watch(pulls, takePulled),
+  ];
+  return {
+    facts: { find: picture.find, hasPulled: picture.hasPulled },
+    foretell: (namespace, image) => {
+      addWithin(foretold, `${namespace}\n${image}`);
+    },
+    countWaiting: picture.countWaiting,
+    synced: Promise.all(reflectors.map(({ synced }) => synced)),
+    close: () => {
+      ending.abort();
+      for (const reflector of reflectors) reflector.close();
+    },
+  };
+
+  function watch(fieldSelector: string, take: (event: KubernetesObject) => void): ReturnType<typeof startReflector> {
+    return startReflector({
+      api,
+      path: '/api/v1/events',
+      fieldSelector,
+      keep: () => undefined,
+      objects: passOn(take),
+      onError,
+    });
+  }
+
+  function takeFailure(event: KubernetesObject): void {
+    const failure = readOnce(messageOf(event));
+    if (failure === undefined || failure.cause === 'back-off') return;
+    const { cause, reference, image = '' } = failure;
+    onFailure({ cause, faqItem: cause === 'unknown' ? null : causeOf(cause).faqItem });
+    if (cause === 'unknown' || reference === undefined) return;
+    const { namespace, pod, node, since } = readSeen(event);
+    const last = Date.parse(lastOfEvent(event));
+    if (Number.isNaN(last)) return;
+    const began = Date.parse(since);
+    picture.noteFailure({ cause, reference, namespace, pod, node, since: Number.isNaN(began) ? last : began, last });
+    const key = `${namespace}\n${image}`;
+    if (addWithin(failed, key)) onFirstFailure({ wasForetold: foretold.has(key) });
+    // What was over when pullguard started has been told.
+    if (api.now().getTime() - last < NEWS_MS) tellOwner({ namespace, pod, node, since }, failure);
+  }
+
+  function takePulled(event: KubernetesObject): void {
+    const image = readPulledImage(event);
+    const reference = image === undefined ? undefined : readReference(image);
+    const at = Date.parse(lastOfEvent(event));
+    if (image === undefined || reference === undefined || Number.isNaN(at)) return;
+    const { namespace, pod, node } = readSeen(event);
+    failed.delete(`${namespace}\n${image}`);
+    picture.notePulled({ reference, namespace, pod, node, at });
+  }
+
+  function tellOwner(seen: Seen, failure: Failure): void {
+    if (!isWriting()) return;
+    const { namespace, pod } = seen;
+    const own = JSON.stringify([namespace, pod, failure.cause]);
+    const shared = JSON.stringify([namespace, pod.slice(0, Math.max(0, pod.lastIndexOf('-'))), failure.cause]);
+    const known = notices.get(shared) ?? notices.get(own);
+    if (known !== undefined) {
+      record(() => [known]);
+      return;
+    }
+    if (lost.has(own)) return;
+    if (sought.size < MOST_OWNERS_SOUGHT) sought.set(shared, { seen, failure });
+    if (!isSeeking) void seek();
+  }
+
+  /** One after the other, to spare the API server. */
+  async function seek(): Promise<void> {
+    isSeeking = true;
+    for (const [key, { seen, failure }] of sought) {
+      sought.delete(key);
+      const { namespace, pod } = seen;
+      try {
+        const owner = await findPodOwner(call, { namespace, name: pod });
+        const notice = describe(owner, seen, failure);
+        if (notices.size >= MOST_NOTICES) notices.clear();
+        // Pods without a controller have nothing in common but the start of their names.
+        notices.set(owner.involved.kind === 'Pod' ? JSON.stringify([namespace, pod, failure.cause]) : key, notice);
+        record(() => [notice]);
+        const began = Date.parse(seen.since);
+        if (began >= owner.createdAt) onDelay((began - owner.createdAt) / 1000);
+      } catch (error) {
+        if (ending.signal.aborted) break;
+        addWithin(lost, JSON.stringify([namespace, pod, failure.cause]));
+        // It may be gone by now.
+        if (!(error instanceof ApiError) || error.status !== 404) onError(describeProblem(error));
+      }
+    }
+    isSeeking = false;
+  }
+}
+
+/** An Event is news for as long as kubelet takes to try again. */
+const NEWS_MS = 6 * 60 * 1000;
+
+const MOST_NOTICES = 1000;
+
+function describeProblem(error: unknown): string {
+  const message = error instanceof Error ? error.message : 'unknown error';
+  const isForbidden = error instanceof ApiError && error.status === 403;
+  const advice = isForbidden ? ': grant the verb "get" on pods, replicasets.apps and jobs.batch' : '';
+  return `cannot find the owner of a Pod that waits: ${message}${advice}`;
+}
+
+function describe({ involved }: PodOwner, { namespace, pod, node }: Seen, failure: Failure): Notice {
+  const { name, says, faqItem, remedy, image = '' } = explainFailure(failure, { namespace, pod });
+  const item = faqItem === null ? '' : `, FAQ check item ${faqItem}`;
+  const where = node === '' ? 'its node' : `node ${node}`;
+  const what = `${where} cannot pull ${quote(image)} for Pod ${pod}: ${name} (${says})${item}`;
+  return writePullNotice(involved, { cause: failure.cause, what, remedy });
+}
+
+/** Where and since when an Event was seen. */
+type Seen = Readonly<{ namespace: string; pod: string; node: string; since: string }>;
+
+function readSeen(event: unknown): Seen {
+  const [namespace = '', pod = ''] = ['namespace', 'name'].map((member) => readString(event, 'involvedObject', member));
+  return { namespace, pod, node: nodeOfEvent(event), since: sinceOfEvent(event) };
+}
+
+/** kubelet says the same of each Pod and at each attempt. */
+const readOnce = memoize((message): Failure | undefined => {
+  const reading = readFailure(message);
+  return reading.kind === 'failed' ? reading.failure : undefined;
+});
+
+/** The reason of the Event says what the message of a sandbox need not. */
+function messageOf(event: unknown): string {
+  const message = readString(event, 'message');
+  return readPath(event, 'reason') === 'Failed' ? message : `${readString(event, 'reason')}: ${message}`;
+}
+
+/** Whether it is new. Of too many the oldest is forgotten. */
+function addWithin(set: Set<string>, value: string): boolean {
+  const isNew = !set.delete(value);
+  set.add(value);
+  if (set.size > MOST_PULLED) for (const oldest of set) return set.delete(oldest);
+  return isNew;
+}
+
+/** Hands objects on as they come, and keeps none. */
+function passOn(take: (object: KubernetesObject) => void): KeptObjects<undefined> {
+  const ignore = (): undefined => undefined;
+  return {
+    find: ignore,
+    mayHold: () => false,
+    isWhole: () => true,
+    values: () => [],
+    size: () => 0,
+    hasRoomAgain: () => false,
+    put: take,
+    drop: ignore,
+    passOver: ignore,
+    beginList: () => ({ add: take, passOver: ignore, end: ignore }),
+  };
+}
