@@ -1,11 +1,12 @@
 import { cpus } from 'node:os';
 import { callApi } from '../e2e/api.ts';
 import { startControlPlane, type ControlPlane } from '../e2e/control-plane.ts';
-import { installManifests, installWebhooks, isReady, startWithToken } from '../e2e/install.ts';
+import { installManifests, installWebhooks, isReady, startReplica } from '../e2e/install.ts';
 import { bindKubectl } from '../e2e/kubectl.ts';
 import { waitFor } from '../e2e/processes.ts';
 import type { Pullguard } from '../e2e/pullguard-process.ts';
 import { startEmptyDns } from './dns.ts';
+import { checkFailing, FAILING } from './failing-workloads.ts';
 import { generateCases, hangs, type Case } from './generate.ts';
 import { createImageMaker } from './images.ts';
 import { BYPASSED, CHECKED, PodApplier, type Result } from './apply-pods.ts';
@@ -48,8 +49,9 @@ async function main(): Promise<boolean> {
     log: pullguard.readLog(),
     lateEvents: await listPodsWithEvents(controlPlane),
   });
+  const isDiagnosed = await checkFailing(controlPlane);
   tellTime(`\nseed ${seed}`);
-  return isGood;
+  return isGood && isDiagnosed;
 }
 
 function makePolicy(ca: string): object {
@@ -77,7 +79,7 @@ function makePolicy(ca: string): object {
   };
 }
 
-/** Both namespaces have the same secrets and service accounts. */
+/** All namespaces have the same secrets and service accounts. */
 async function createObjects(controlPlane: ControlPlane): Promise<void> {
   const create = async (path: string, object: object): Promise<void> => {
     const { status, body } = await callApi(controlPlane, 'POST', path, object);
@@ -86,6 +88,7 @@ async function createObjects(controlPlane: ControlPlane): Promise<void> {
   for (const [name, mode] of [
     [CHECKED, 'deny'],
     [BYPASSED, 'off'],
+    [FAILING, 'off'],
   ] as const) {
     const labels = { 'pullguard.dev/mode': mode };
     await create('/api/v1/namespaces', { apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels } });
@@ -102,9 +105,10 @@ async function createObjects(controlPlane: ControlPlane): Promise<void> {
 /** As the manifests install it, with certificates in a Secret: only then are Events written. */
 async function installPullguard(controlPlane: ControlPlane, policy: object): Promise<Pullguard> {
   const kubectl = bindKubectl(controlPlane, 'default');
-  await installManifests({ kubectl });
-  const flags = ['--watch-nodes', '--secrets=all'];
-  const pullguard = await startWithToken(controlPlane, controlPlane.token, { policy, flags });
+  await installManifests({ kubectl }, 'overlays/pulls');
+  await grantMore(controlPlane);
+  const flags = ['--watch-nodes', '--watch-pulls', '--secrets=all'];
+  const pullguard = await startReplica({ controlPlane, kubectl }, { policy, flags });
   await installWebhooks({ kubectl }, pullguard.port);
   const isReadyInTime = await waitFor(async () => isReady(pullguard));
   const spec = { containers: [{ name: 'app', image: 'Bad:1' }] };
@@ -115,6 +119,23 @@ async function installPullguard(controlPlane: ControlPlane, policy: object): Pro
   });
   if (!isReadyInTime || !isAsked) throw new Error('pullguard is not ready, or the API server does not ask it');
   return pullguard;
+}
+
+/** What the overlays for nodes and secrets grant: an overlay of its own for all three would be for this alone. */
+async function grantMore(controlPlane: ControlPlane): Promise<void> {
+  const rules = [{ apiGroups: [''], resources: ['nodes', 'secrets'], verbs: ['list', 'watch'] }];
+  const group = 'rbac.authorization.k8s.io';
+  const metadata = { name: 'pullguard-more' };
+  const roleRef = { apiGroup: group, kind: 'ClusterRole', name: metadata.name };
+  const subjects = [{ kind: 'ServiceAccount', name: 'pullguard', namespace: 'pullguard' }];
+  for (const [kind, rest] of [
+    ['ClusterRole', { rules }],
+    ['ClusterRoleBinding', { roleRef, subjects }],
+  ] as const) {
+    const object = { apiVersion: `${group}/v1`, kind, metadata, ...rest };
+    const { status, body } = await callApi(controlPlane, 'POST', `/apis/${group}/v1/${kind.toLowerCase()}s`, object);
+    if (status !== 201) throw new Error(JSON.stringify(body));
+  }
 }
 
 /** Some at a time, as the node has few cores; those whose registry hangs wait beside all others from the start. */
