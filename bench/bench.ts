@@ -4,6 +4,7 @@
  *
  *     npm run bench              a run to quote
  *     npm run bench -- --short   a run to see that it works
+ *     npm run bench -- --waiting only commands that read Pods that wait, and what watching failed pulls costs
  *     npm run bench -- --large   only what small reviews wait for beside large ones
  *     npm run bench -- --profile, -- --files   see profile.ts and files.ts
  */
@@ -16,6 +17,7 @@ import { measureFiles } from './files.ts';
 import { measureLarge, MOST_P99_MS, type BesideLarge } from './large.ts';
 import { profile } from './profile.ts';
 import { cleanUp, folder, peakRssMb, ROOT, startPullguard, startScript, type Pullguard } from './processes.ts';
+import { measurePulls, measureWaiting, type Taken } from './waiting.ts';
 import { readSamples } from './reviews.ts';
 
 const short = process.argv.includes('--short');
@@ -34,6 +36,9 @@ const WANTED = {
   rssMb: 120,
   readyMs: 1000,
   withFacts: { ratio: 0.9, rssMb: 200, readyMs: 2000 },
+  diagnose: { seconds: 5, rssMb: 250 },
+  scanRssMb: 200,
+  pullsRatio: 0.95,
 };
 
 const POLICY = `apiVersion: pullguard.dev/v1alpha1
@@ -70,6 +75,10 @@ async function main(): Promise<void> {
     printLarge(await measureLarge(flags, ca, BESIDE_SECONDS));
     return;
   }
+  if (process.argv.includes('--waiting')) {
+    await measureAllWaiting(flags, ca);
+    return;
+  }
   const bare = (await startScript('bare-server.ts', [files.cert, files.key])) as Measurable;
   const pullguard = await startPullguard([...flags, '--offline']);
   const rows = [];
@@ -90,6 +99,20 @@ async function main(): Promise<void> {
   print(result);
   mkdirSync(join(ROOT, 'bench/results'), { recursive: true });
   writeFileSync(join(ROOT, 'bench/results/bench.json'), `${JSON.stringify(result, null, 2)}\n`);
+}
+
+async function measureAllWaiting(flags: readonly string[], ca: string): Promise<void> {
+  const { diagnose, scan } = await measureWaiting({ pods: short ? 1000 : 10_000, failing: short ? 50 : 500 });
+  const isQuick = diagnose.seconds <= WANTED.diagnose.seconds && diagnose.rssMb <= WANTED.diagnose.rssMb;
+  console.log(`diagnose -A: ${describeTaken(diagnose)}${judge(isQuick)}`);
+  console.log(`scan: ${describeTaken(scan)}${judge(scan.rssMb <= WANTED.scanRssMb)}`);
+  console.log('\nbeside 200 Events of failed pulls a second:');
+  const rows = await measurePulls(flags, { ca, ...EFFORT });
+  printRows('no watch', 'watch', rows, ({ ratio }) => ratio >= WANTED.pullsRatio);
+}
+
+function describeTaken({ seconds, cpuSeconds, rssMb }: Taken): string {
+  return `${seconds.toFixed(1)} s, of these ${cpuSeconds.toFixed(1)} s of a processor; peak RSS ${rssMb} MB`;
 }
 
 function printLarge(rows: readonly BesideLarge[]): void {
