@@ -22,7 +22,7 @@ export type DiagnoseClusterInput = Readonly<{
   policy: Policy;
   targets: readonly string[];
   /** Undefined for that of the kubeconfig, `all` for all. */
-  namespace: string | 'all' | undefined;
+  namespace: string | undefined;
   /** Whether registries are asked. */
   probe: boolean;
   probeImage?: ProbeImage;

@@ -34,8 +34,11 @@ export function describeInForce<Rule extends RuleDefinition>(
     if (branch !== undefined && isRecord(written)) return fillObject(branch, written, pointer);
     if (branch === undefined && readPath(schema, 'properties') !== undefined)
       return fillObject(schema, written, pointer);
-    if (readPath(schema, 'items', 'properties') !== undefined && Array.isArray(written) && written.length > 0)
-      return fillEntries(schema, written, pointer);
+    const entries = readPath(schema, 'items', 'properties') === undefined ? [] : fillEntries(schema, written, pointer);
+    return entries.length > 0 ? entries : fillValue(schema, written, pointer);
+  }
+
+  function fillValue(schema: unknown, written: unknown, pointer: Pointer): unknown {
     const value = written ?? readPath(schema, 'const') ?? readPath(schema, 'default');
     if (value !== undefined) origins.set(pointer, written === undefined ? DEFAULT : { at: pointer });
     return value;

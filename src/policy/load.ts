@@ -96,7 +96,7 @@ function fitSchema(content: unknown, rules: readonly RuleDefinition[]): Fitted {
   const wrong = errors.flatMap((error) => describeSchemaError(error) ?? []);
   const repaired = repair(content, errors);
   const isValid = validate(repaired.content);
-  return { valid: isValid ? (repaired.content as PolicyFile) : undefined, damaged: repaired.damaged, wrong };
+  return { valid: isValid ? repaired.content : undefined, damaged: repaired.damaged, wrong };
 }
 
 /** The policy of a pullguard that was given no file. */

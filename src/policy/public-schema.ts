@@ -19,7 +19,7 @@ export function buildPublicSchema(rules: readonly (RuleDefinition & Readonly<{ d
 
   function publish(schema: unknown, pointer: Pointer): unknown {
     if (!isRecord(schema)) return schema;
-    const isSchema = !/\/properties$/.test(pointer);
+    const isSchema = !pointer.endsWith('/properties');
     const members = Object.entries(schema)
       .filter(([key]) => !isSchema || !OURS.has(key))
       // A default or an enum holds values and no schemas.
@@ -35,5 +35,5 @@ export function buildPublicSchema(rules: readonly (RuleDefinition & Readonly<{ d
 /** With the limits of a duration, which JSON Schema cannot compare. */
 function describe({ description, least, most }: Schema, ofRule: string | undefined): unknown {
   if (least === undefined) return description ?? ofRule;
-  return `${String(description)}; from ${String(least)} to ${String(most)}`;
+  return `${description as string}; from ${least as string} to ${most as string}`;
 }

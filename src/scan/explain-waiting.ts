@@ -40,50 +40,56 @@ export type ExplainInput = Readonly<{
 
 /** Says of a Pod that waits why, by the message and by all that is known besides. */
 export function explainWaiting({ pod, reports }: WaitingPod, input: ExplainInput): readonly Explained[] {
-  const { policy, known, answerTo, now } = input;
   const [workload] = readWorkloads(pod, POD, '');
   const findings = workload === undefined ? [] : findInPod(pod, workload, input);
   return reports.map((report) => {
     const reading = readFailure(report.read);
-    if (reading.kind !== 'failed' || workload === undefined) {
-      return { report, diagnosis: explainUnknown(report.message), found: [], ruledOut: [] };
-    }
-    const { failure } = reading;
-    const image = failure.image ?? report.image;
-    const reference = failure.reference ?? (image === undefined ? undefined : readReference(image));
-    const full = { ...failure, image, reference };
-    const secrets = secretsOf(workload, known, now);
-    const names = secrets?.map(({ name }) => name);
-    const answer =
-      reference === undefined
-        ? undefined
-        : answerTo({ reference, namespace: report.namespace ?? '', pullSecrets: names });
-    const settled = settle(full, [
-      ...(reference === undefined || secrets === undefined ? [] : judgeSecrets(secrets, reference)),
-      ...(answer === undefined || reference === undefined ? [] : judgeAnswer(answer)),
-    ]);
-    const diagnosis = explainFailure(settled.failure, {
-      ...report,
-      image,
-      secrets: reference === undefined ? names : namesFor(secrets, reference),
-      ...(reference !== undefined && { usualSecret: findPullSecret(policy, reference) }),
-    });
-    const ofImage = findings.filter(
-      ({ images }) => images === undefined || image === undefined || images.includes(image),
-    );
-    return {
-      report,
-      diagnosis,
-      found: [
-        ...(answer === undefined || reference === undefined
-          ? []
-          : [describeAnswer(answer, reference, names ?? [], now)]),
-        ...ofImage.map(({ text }) => text),
-      ].slice(0, MOST_FOUND),
-      ruledOut: [...settled.ruledOut, ...judgeNode(report, diagnosis, known)],
-      ...describeNode(report, known),
-    };
+    return reading.kind !== 'failed' || workload === undefined
+      ? { report, diagnosis: explainUnknown(report.message), found: [], ruledOut: [] }
+      : explainFailed(report, reading.failure, { workload, findings, input });
   });
+}
+
+type Pod = Readonly<{ workload: Workload; findings: readonly FoundInPod[]; input: ExplainInput }>;
+
+function explainFailed(report: Report, failure: Failure, { workload, findings, input }: Pod): Explained {
+  const { policy, known, now } = input;
+  const image = failure.image ?? report.image;
+  const reference = failure.reference ?? (image === undefined ? undefined : readReference(image));
+  const secrets = secretsOf(workload, known, now);
+  const names = secrets?.map(({ name }) => name);
+  const asked = reference && askAbout(reference, report, names, input);
+  const settled = settle({ ...failure, image, reference }, [
+    ...(reference === undefined || secrets === undefined ? [] : judgeSecrets(secrets, reference)),
+    ...(asked === undefined ? [] : judgeAnswer(asked.answer)),
+  ]);
+  const diagnosis = explainFailure(settled.failure, {
+    ...report,
+    image,
+    secrets: reference === undefined ? names : namesFor(secrets, reference),
+    ...(reference !== undefined && { usualSecret: findPullSecret(policy, reference) }),
+  });
+  const ofImage = findings.filter(
+    ({ images }) => images === undefined || image === undefined || images.includes(image),
+  );
+  return {
+    report,
+    diagnosis,
+    found: [...(asked === undefined ? [] : [asked.text]), ...ofImage.map(({ text }) => text)].slice(0, MOST_FOUND),
+    ruledOut: [...settled.ruledOut, ...judgeNode(report, diagnosis, known)],
+    ...describeNode(report, known),
+  };
+}
+
+/** What a registry said of the image, if it was asked. */
+function askAbout(
+  reference: ImageReference,
+  { namespace = '' }: Report,
+  pullSecrets: readonly string[] | undefined,
+  { answerTo, now }: ExplainInput,
+): Readonly<{ answer: ImageAnswer; text: string }> | undefined {
+  const answer = answerTo({ reference, namespace, pullSecrets });
+  return answer && { answer, text: describeAnswer(answer, reference, pullSecrets ?? [], now) };
 }
 
 const MOST_FOUND = 5;

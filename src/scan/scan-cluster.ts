@@ -156,10 +156,8 @@ async function readCollection(
   let done = 0;
   try {
     for await (const { objects, remaining, tooLarge } of listWorkloads(api, collectionPath(resource, namespace))) {
-      for (const object of objects) {
-        tally.add(object, resource.kind);
-        if (isPod(resource.kind)) book.addPod(object);
-      }
+      for (const object of objects) tally.add(object, resource.kind);
+      if (isPod(resource.kind)) objects.forEach(book.addPod);
       if (tooLarge !== undefined) errors.push(describeTooLarge(collection, tooLarge));
       done += objects.length;
       progress.show(what, done, remaining);

@@ -2,7 +2,7 @@ import { ApiError, type ApiServer } from '../cluster/connection/api-server.ts';
 import { describePod } from '../cause/reported-failures.ts';
 import { readString } from '../text/json.ts';
 import { isSubdomain } from '../text/kubernetes-name.ts';
-import { findController, WORKLOAD_KINDS } from '../workload/kinds.ts';
+import { findController, WORKLOAD_KINDS, type WorkloadKind } from '../workload/kinds.ts';
 
 /** A Pod, or what creates Pods. */
 export type Target = Readonly<{ kind: string; name: string; collection: (namespace: string) => string }>;
@@ -22,14 +22,18 @@ export function parseTarget(text: string): Target | undefined {
   const [type = '', name, ...rest] = text.includes('/') ? text.split('/') : ['pods', text];
   if (name === undefined || rest.length > 0 || !isSubdomain(name)) return undefined;
   const [given = '', ...group] = type.toLowerCase().split('.');
-  const plural = Object.hasOwn(SHORT_NAMES, given) ? SHORT_NAMES[given] : given;
-  const found = WORKLOAD_KINDS.find(
-    ({ kind, resource = '' }) => kind !== 'PodTemplate' && [resource, kind.toLowerCase()].includes(plural ?? ''),
-  );
+  const found = findKindNamed(given);
   if (found?.resource === undefined || (group.length > 0 && group.at(-1) !== found.group)) return undefined;
   const { kind, resource, group: its } = found;
   const base = its === '' ? '/api/v1' : `/apis/${its}/v1`;
   return { kind, name, collection: (namespace) => `${base}/namespaces/${namespace}/${resource}` };
+}
+
+function findKindNamed(given: string): WorkloadKind | undefined {
+  const name = (Object.hasOwn(SHORT_NAMES, given) ? SHORT_NAMES[given] : undefined) ?? given;
+  return WORKLOAD_KINDS.find(
+    ({ kind, resource = '' }) => kind !== 'PodTemplate' && [resource, kind.toLowerCase()].includes(name),
+  );
 }
 
 /** Whether a Pod is meant, or is one of what is meant. */

@@ -20,6 +20,9 @@ const OF_OTHERS = [
   /^cluster\/connection\/\S+: .*\bmessage\b/,
   // Tools that render, whose errors begin with the word that stands before ours.
   /^cli\/render\.ts: .*\bsaid\.replace\(/,
+  // Mistakes of a policy, a line each, and the remedy behind a message that may end in a full stop.
+  /^cli\/policy-test\.ts: .*\berror\.message\.split/,
+  /^cli\/formats\/issues\.ts: .*\[\.\?!\]/,
   // Admission controllers, which refuse Pods for any reason under one.
   /^scan\/waiting-pods\.ts: .*\.test\(message\)/,
   // kubelet, of a pull that went well.

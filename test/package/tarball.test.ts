@@ -18,7 +18,9 @@ let packed: Packed;
 let installed = '';
 
 function run(command: string, args: readonly string[], input = ''): Readonly<{ code: number | null; output: string }> {
-  const { status, stdout, stderr } = spawnSync(command, args, { cwd: folder, input, encoding: 'utf8' });
+  // Node.js warns where both are there, be they empty.
+  const env = { ...process.env, FORCE_COLOR: undefined, NO_COLOR: undefined };
+  const { status, stdout, stderr } = spawnSync(command, args, { cwd: folder, input, env, encoding: 'utf8' });
   return { code: status, output: stdout + stderr };
 }
 
@@ -59,6 +61,7 @@ test('it has what runs, what is read and the licences, and neither sources nor t
     'dist/main.js.map',
     'docs/rules/*.md',
     'package.json',
+    'schema/policy.json',
   ]);
   const pages = RULES.map(({ id }) => `docs/rules/${id}.md`);
   expect(packed.files.map(({ path }) => path)).toEqual(expect.arrayContaining(pages));

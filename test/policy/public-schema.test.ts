@@ -22,7 +22,7 @@ test('editors show what each key and rule is for', () => {
   const visit = (node: unknown, path: string): void => {
     if (typeof node !== 'object' || node === null) return;
     for (const [key, member] of Object.entries(node) as [string, object][]) {
-      if (/\/properties$/.test(path) && !('description' in member)) bare.push(`${path}/${key}`);
+      if (path.endsWith('/properties') && !('description' in member)) bare.push(`${path}/${key}`);
       visit(member, `${path}/${key}`);
     }
   };

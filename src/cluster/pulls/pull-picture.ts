@@ -130,10 +130,13 @@ export function createPullPicture(now: () => number): PullPicture {
     sweptAt = now();
     for (const [key, entry] of entries) {
       if (entry.last < oldest) entries.delete(key);
-      else
-        for (const seen of [entry.nodes, entry.pods]) for (const [name, at] of seen) if (at < oldest) seen.delete(name);
+      else for (const seen of [entry.nodes, entry.pods]) deleteBefore(seen, oldest);
     }
   }
+}
+
+function deleteBefore(seen: Map<string, number>, oldest: number): void {
+  for (const [name, at] of seen) if (at < oldest) seen.delete(name);
 }
 
 const SWEEP_MS = 30_000;
