@@ -82,9 +82,10 @@ export function findPolicyFile(path: string): string | undefined {
   }
 }
 
+/** As people would write it from where they are. */
 function shorten(file: string): string {
   const short = relative('.', file);
-  return short.length < file.length ? short : file;
+  return short.startsWith('..') ? file : short;
 }
 
 async function readFromCluster(options: ConnectionOptions): Promise<PolicyText> {
