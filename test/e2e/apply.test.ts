@@ -11,7 +11,7 @@ test('the Deployment of the FAQ is created as it is written, and its author hear
   const applied = await apply(FAQ_DEPLOYMENT);
   expect(applied.stdout).toBe('deployment.apps/nginx created\n');
   expect(warningsIn(applied)).toEqual([
-    `notice: Deployment/nginx container "nginx": "nginx": comes from docker.io; its pods get "${MIRROR}/library/nginx" (mirror-used)`,
+    `notice: Deployment/nginx container "nginx": Pods get the mirror's "${MIRROR}/library/nginx" instead of "nginx" (mirror-used)`,
   ]);
   const { spec } = (await get('deployment nginx')).spec.template;
   expect(spec.containers[0]!.image).toBe('nginx');

@@ -46,7 +46,7 @@ describe('a workload of a custom resource, named in the policy', () => {
     const image = 'swr.eu-de.otc.t-systems.com/team/app:1';
     const applied = await apply(makeRollout('web', image));
     expect(warningsIn(applied)).toEqual([
-      expect.stringMatching(/^notice: Rollout\/web .*its pods get "default-secret"/),
+      expect.stringMatching(/^notice: Rollout\/web .*Pods get imagePullSecret "default-secret"/),
     ]);
     expect(await cluster.get('rollout web')).toMatchObject(makeRollout('web', image));
   });

@@ -20,7 +20,7 @@ test('kubectl debug with an image of Docker Hub works, and says that the mirror 
   const debug = await kubectl('debug web --image=busybox --container=first -- sleep 1');
   expect(debug.code, debug.stderr).toBe(0);
   expect(warningsIn(debug)).toEqual([
-    `Pod/web ephemeral container "first": "busybox": comes from docker.io; use "${MIRROR}/library/busybox" (mirror-used)`,
+    `Pod/web ephemeral container "first": "busybox": image comes from docker.io, which has a mirror: use "${MIRROR}/library/busybox" (mirror-used)`,
   ]);
   const { spec } = await get('pod web');
   expect(spec.ephemeralContainers).toMatchObject([{ name: 'first', image: 'busybox' }]);

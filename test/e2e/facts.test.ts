@@ -72,13 +72,13 @@ test('all pull secrets are known where it is told and allowed to look at them', 
 describe('a pull secret', () => {
   test('that is not there is told, and no longer once it is', async () => {
     await expectWarnings(IMAGE, [
-      /needs its registry's pull secret/,
-      /"default-secret".*missing.*\(pull-secret-usable\)$/,
+      /imagePullSecret "default-secret"/,
+      /"default-secret".*not found.*\(pull-secret-usable\)$/,
     ]);
     await apply(DEFAULT_SECRET);
-    await expectWarnings(IMAGE, [/needs its registry's pull secret; its pods get "default-secret"/]);
+    await expectWarnings(IMAGE, [/Pods get imagePullSecret "default-secret"/]);
     await kubectl('delete secret default-secret');
-    await expectWarnings(IMAGE, [/needs its registry's pull secret/, /missing/]);
+    await expectWarnings(IMAGE, [/imagePullSecret "default-secret"/, /not found/]);
   });
 
   test.each<[string, object, RegExp]>([
@@ -132,7 +132,7 @@ describe('a service account', () => {
   });
 
   test('whose secrets a template shadows is told of, with the secrets that its pods will lose', async () => {
-    await expectWarnings(spec('builder', 'default-secret'), [/"third".*"builder".*\(service-account-secrets-kept\)$/]);
+    await expectWarnings(spec('builder', 'default-secret'), [/"builder".*"third".*\(service-account-secrets-kept\)$/]);
   });
 
   test('that names the pull secret is enough for a template, and its pods have it', async () => {
@@ -144,7 +144,7 @@ describe('a service account', () => {
   test('that allows only its own secrets gets none that would have its pods refused', async () => {
     const applied = await apply(make('Pod', 'strict', spec('strict')));
     expect(applied.stdout).toBe('pod/strict created\n');
-    expect(warningsIn(applied).join('\n')).toMatch(/service account "strict"/);
+    expect(warningsIn(applied).join('\n')).toMatch(/ServiceAccount "strict"/);
     expect((await get('pod strict')).spec.imagePullSecrets ?? []).toEqual([]);
   });
 });

@@ -21,7 +21,7 @@ beforeAll(async () => {
 test('a pod from SWR gets default-secret, and whoever creates it hears so', async () => {
   const applied = await apply(make('Pod', 'swr', SWR_IMAGE));
   expect(warningsIn(applied)).toEqual([
-    `notice: Pod/swr container "app": "${SWR_IMAGE}" needs its registry's pull secret; given "default-secret" (pull-secret-present)`,
+    `notice: Pod/swr container "app": added imagePullSecret "default-secret" (needed by "${SWR_IMAGE}") (pull-secret-present)`,
   ]);
   const { spec } = await get('pod swr');
   expect(spec.imagePullSecrets).toEqual([{ name: 'default-secret' }]);
@@ -132,7 +132,7 @@ test('a pod that is applied again is not refused, and its author hears that it l
   const again = await apply(make('Pod', 'twice', 'nginx:1.25'));
   const [warning, ...others] = warningsIn(again);
   expect(warning).toBe(
-    `Pod/twice container "app": "nginx:1.25": comes from docker.io; use "${MIRROR}/library/nginx:1.25" (mirror-used)`,
+    `Pod/twice container "app": "nginx:1.25": image comes from docker.io, which has a mirror: use "${MIRROR}/library/nginx:1.25" (mirror-used)`,
   );
   expect(others).toEqual([]);
 });

@@ -124,7 +124,7 @@ describe.skipIf(!hasDockerRegistry())('images on a real registry, with TLS and a
 
   test('a template is judged with the pull secret that its pods will get', async () => {
     const spec = { containers: [{ name: 'app', image: `${registry.host}/team/app:1.4` }] };
-    await expectWarnings(spec, [/its pods get "default-secret" \(pull-secret-present\)$/]);
+    await expectWarnings(spec, [/Pods get imagePullSecret "default-secret" .*\(pull-secret-present\)$/]);
   });
 
   test('the wrong password is told, and no longer once the secret is right', async () => {
@@ -176,7 +176,7 @@ describe.skipIf(!hasDockerRegistry())('images on a real registry, with TLS and a
       const create = async (flags: string) => kubectl(`create ${flags} -f -`, { stdin: deployment });
       await waitFor(async () => (await create('--dry-run=server')).code !== 0, 5);
       expect((await create('--output=name')).stderr).toMatch(
-        /denied the request: spec\.template\.spec\.containers\[0\]\.image: Invalid value: ".*": .* has no tag "9\.9" in team\/app: correct the tag, or push the image \(image-pullable, FAQ check items 3, 5, 7 and 8\)/,
+        /denied the request: container "app": spec\.template\.spec\.containers\[0\]\.image: Invalid value: ".*": .* has no tag "9\.9" in team\/app .*: fix the tag, or push the image \(image-pullable\)/,
       );
     } finally {
       await capAt('warn');
@@ -215,8 +215,8 @@ describe.skipIf(!hasDockerRegistry())('images on a real registry, with TLS and a
     test('gives it to the pod if it has, with the pull secret that it needs there', async () => {
       expect(await applyPod('mirrored', 'nginx:1.25')).toEqual({
         warnings: [
-          expect.stringMatching(/comes from docker\.io; given .*\(mirror-used\)$/),
-          expect.stringMatching(/given "default-secret" \(pull-secret-present\)$/),
+          expect.stringMatching(/replaced "nginx:1\.25" with the mirror's .*\(mirror-used\)$/),
+          expect.stringMatching(/added imagePullSecret "default-secret" .*\(pull-secret-present\)$/),
         ],
         image: `${registry.host}/hub/library/nginx:1.25`,
         pullSecrets: [{ name: SECRET }],

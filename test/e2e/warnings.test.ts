@@ -23,8 +23,8 @@ test('a warning reaches kubectl as it left pullguard, and once', async () => {
 test('a pod is warned about once, though two webhooks see it', async () => {
   const { warnings } = await call('POST', 'pods?dryRun=All', make('Pod', 'once', 'nginx'));
   expect(warnings).toEqual([
-    `notice: Pod/once container "app": "nginx": comes from docker.io; given "${MIRROR}/library/nginx" (mirror-used)`,
-    expect.stringMatching(/given "default-secret" \(pull-secret-present\)$/),
+    `notice: Pod/once container "app": replaced "nginx" with the mirror's "${MIRROR}/library/nginx" (mirror-used)`,
+    expect.stringMatching(/added imagePullSecret "default-secret" .*\(pull-secret-present\)$/),
     expect.stringMatching(/has no tag and no digest.*\(tag-explicit\)$/),
   ]);
 });
