@@ -6,7 +6,7 @@ import { callApi } from '../e2e/api.ts';
 import type { ControlPlane } from '../e2e/control-plane.ts';
 import { waitFor } from '../e2e/processes.ts';
 import { CHECKED } from './apply-pods.ts';
-import { HARBOR, PUBLIC } from './registries.ts';
+import { HARBOR, LARGE, PUBLIC } from './registries.ts';
 import { secretName } from './secrets.ts';
 
 /** Where workloads fail, which pullguard leaves alone as they are created. */
@@ -42,6 +42,7 @@ const WORKLOADS: readonly Failing[] = [
     faqItem: 3,
     causes: ['credentials-refused', 'access-denied', 'token-denied'],
   },
+  { name: 'disk-full', image: `${LARGE}/team/large:1.0`, faqItem: 4, causes: ['disk-full'] },
   { name: 'unknown-ca', image: 'stranger.example.com/team/app:1.0', faqItem: 5, causes: ['unknown-ca'] },
   { name: 'refused', image: 'refused.example.com/team/app:1.0', faqItem: 7, causes: ['connection-refused'] },
   { name: 'nowhere', image: 'nowhere.example.com/team/app:1.0', faqItem: 2, causes: ['no-such-host', 'dns-failed'] },

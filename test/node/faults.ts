@@ -74,6 +74,17 @@ export function answerWithTokens(host: string, { images, omitted = [] }: ServedI
   };
 }
 
+/** A registry of one image without a login. */
+export function answerOpenly(image: TestImage): Answer {
+  const blobs = new Map(listBlobs(image).map((blob) => [blob.digest, blob]));
+  return ({ method, url = '/' }, response) => {
+    const [, kind, reference = ''] = /\/(manifests|blobs)\/(.+)$/.exec(url) ?? [];
+    const found = blobs.get(reference) ?? (kind === 'manifests' ? image : undefined);
+    if (found === undefined) response.end('{}');
+    else send(response, found, method === 'HEAD');
+  };
+}
+
 function challenge(response: ServerResponse, host: string, repository: string): void {
   const scope = repository === '' ? '' : `,scope="repository:${repository}:pull"`;
   response.setHeader('www-authenticate', `Bearer realm="https://${host}/token",service="${host}"${scope}`);

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { digestOf, makeImage, type TestImage } from '../support/registry-images.ts';
@@ -21,15 +21,28 @@ export function createImageMaker(folder: string): ImageMaker {
   const root = join(folder, 'root');
   mkdirSync(root, { recursive: true });
   copyFileSync(findBusybox(), join(root, 'busybox'));
-  const tar = execFileSync('tar', ['-C', root, '-c', 'busybox'], { maxBuffer: 2 ** 26 });
-  const layer = gzipSync(tar);
-  const diffId = `sha256:${createHash('sha256').update(tar).digest('hex')}`;
+  const { layer, rootfs } = packLayer(root, 'busybox');
   return (platform = 'node') =>
     makeImage([layer], 'oci', {
       architecture: platform === 'node' ? NODE_ARCH : OTHER_ARCH,
       config: { Cmd: ['/busybox', 'sleep', '1000000'] },
-      rootfs: { type: 'layers', diff_ids: [diffId] },
+      rootfs,
     });
+}
+
+/** An image of zeros: small to download, and of that many bytes once it is unpacked. */
+export function makeLargeImage(folder: string, bytes: number): TestImage {
+  const file = join(folder, 'zeros');
+  writeFileSync(file, '');
+  truncateSync(file, bytes);
+  const { layer, rootfs } = packLayer(folder, 'zeros');
+  return makeImage([layer], 'oci', { architecture: NODE_ARCH, rootfs });
+}
+
+function packLayer(root: string, name: string): Readonly<{ layer: Buffer; rootfs: object }> {
+  const tar = execFileSync('tar', ['-C', root, '-c', name], { maxBuffer: 2 ** 28 });
+  const diffId = `sha256:${createHash('sha256').update(tar).digest('hex')}`;
+  return { layer: gzipSync(tar), rootfs: { type: 'layers', diff_ids: [diffId] } };
 }
 
 /** One that is linked statically, as there is nothing else in the image. */

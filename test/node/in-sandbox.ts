@@ -8,9 +8,9 @@ import type { Pullguard } from '../e2e/pullguard-process.ts';
 import { startEmptyDns } from './dns.ts';
 import { checkFailing, FAILING } from './failing-workloads.ts';
 import { generateCases, hangs, type Case } from './generate.ts';
-import { createImageMaker } from './images.ts';
+import { createImageMaker, makeLargeImage } from './images.ts';
 import { BYPASSED, CHECKED, PodApplier, type Result } from './apply-pods.ts';
-import { startContainerd, startNode } from './node.ts';
+import { DISK_BYTES, startContainerd, startNode } from './node.ts';
 import { HOSTS, PLAIN, startRegistries, SWR, UNASKED } from './registries.ts';
 import { printReport } from './report.ts';
 import { setUpNames } from './sandbox.ts';
@@ -34,7 +34,7 @@ async function main(): Promise<boolean> {
   setUpNames(folder, HOSTS);
   await startEmptyDns();
   const makeImage = createImageMaker(folder);
-  const catalogue = await startRegistries(makeImage);
+  const catalogue = await startRegistries(makeImage, makeLargeImage(folder, DISK_BYTES));
   const [socket, { controlPlane }] = await Promise.all([
     startContainerd(folder, catalogue.ca, makeImage),
     startControlPlane(assets),

@@ -9,6 +9,8 @@ import { writeArchive, type ImageMaker } from './images.ts';
 import { HOSTS, PLAIN } from './registries.ts';
 import { cgroupOf } from './sandbox.ts';
 
+/** What all images of a node have to fit into. */
+export const DISK_BYTES = 2 ** 26;
 const PAUSE = 'localhost/pause:node';
 
 /** Already on the node, and on no registry. */
@@ -21,6 +23,8 @@ export async function startContainerd(folder: string, ca: string, makeImage: Ima
   const home = join(folder, 'containerd');
   const socket = join(home, 'containerd.sock');
   mkdirSync(join(home, 'cni'), { recursive: true });
+  mkdirSync(join(home, 'root'));
+  execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${DISK_BYTES}`, 'images', join(home, 'root')]);
   // No Pod here asks for a network of its own; without any the node is not ready.
   const network = { cniVersion: '0.4.0', name: 'none', plugins: [{ type: 'loopback' }] };
   writeFileSync(join(home, 'cni', 'none.conflist'), JSON.stringify(network));
@@ -100,7 +104,8 @@ export async function startNode(
     eventRecordQPS: 0,
     nodeStatusMaxImages: -1,
     nodeStatusUpdateFrequency: '2s',
-    evictionHard: { 'imagefs.available': '1%', 'nodefs.available': '1%', 'memory.available': '50Mi' },
+    // The disk for images is full now and then, and no Pod is to be evicted for that.
+    evictionHard: { 'imagefs.available': '0%', 'nodefs.available': '1%', 'memory.available': '50Mi' },
     imageGCHighThresholdPercent: 100,
   };
   const file = join(folder, 'kubelet.yaml');

@@ -2,7 +2,7 @@ import { startDockerRegistry } from '../support/docker-registry.ts';
 import { startFaultRegistry, type Answer } from '../support/fault-registry.ts';
 import { makeRegistryCertificates } from '../support/registry-certificates.ts';
 import { makeIndex, type TestImage } from '../support/registry-images.ts';
-import { answerWithTokens, FAULTS, listenDeaf } from './faults.ts';
+import { answerOpenly, answerWithTokens, FAULTS, listenDeaf } from './faults.ts';
 import { makeChart, NODE_PLATFORM, OTHER_PLATFORM, type ImageMaker } from './images.ts';
 
 export const SWR = 'swr.eu-de.otc.t-systems.com';
@@ -12,6 +12,8 @@ export const TOKENS = 'tokens.example.com';
 export const UNASKED = 'unasked.example.com';
 export const PUBLIC = 'public.example.com';
 export const PLAIN = 'plain.example.com:5000';
+/** Its one image does not fit on the disk of the node. */
+export const LARGE = 'large.example.com';
 
 /** What listens where: names are alike for kubelet and pullguard, as both read `/etc/hosts`. */
 const ADDRESSES = {
@@ -23,6 +25,7 @@ const ADDRESSES = {
   'plain.example.com': '127.0.0.15',
   'no-tls.example.com': '127.0.0.15',
   [TOKENS]: '127.0.0.16',
+  [LARGE]: '127.0.0.16',
   'refused.example.com': '127.0.0.17',
   'expired.example.com': '127.0.0.18',
   'other-name.example.com': '127.0.0.19',
@@ -46,7 +49,7 @@ const TAGS = Array.from({ length: 40 }, (_, at) => `1.${at}`);
 const ABSENT = ['team/app:9.9', 'team/absent:1.0', 'team/app', `team/app@sha256:${'0'.repeat(64)}`];
 
 /** Starts all registries. They end with the process, whose network and processes nobody else has. */
-export async function startRegistries(makeImage: ImageMaker): Promise<Catalogue> {
+export async function startRegistries(makeImage: ImageMaker, large: TestImage): Promise<Catalogue> {
   const names = Object.keys(ADDRESSES).filter((name) => name !== 'other-name.example.com');
   const certificates = await makeRegistryCertificates([...names, ...new Set(Object.values(ADDRESSES))]);
   const { ca, valid, unknown, expired, wrongName } = certificates;
@@ -90,7 +93,11 @@ export async function startRegistries(makeImage: ImageMaker): Promise<Catalogue>
     await startFaultRegistry(FAULTS['denied.example.com']!, { tls: pair, address: HOSTS[host]!, port: 443 });
   }
   const served = serveByTokens(makeImage);
-  const answers: Readonly<Record<string, Answer>> = { ...FAULTS, [TOKENS]: served };
+  const answers: Readonly<Record<string, Answer>> = {
+    ...FAULTS,
+    [TOKENS]: served,
+    [LARGE]: answerOpenly(large),
+  };
   const choose: Answer = (request, response) => {
     answers[(request.headers.host ?? '').replace(/:443$/, '')]?.(request, response);
   };
