@@ -6,7 +6,8 @@ import { callApi } from '../e2e/api.ts';
 import type { ControlPlane } from '../e2e/control-plane.ts';
 import { waitFor } from '../e2e/processes.ts';
 import { CHECKED } from './apply-pods.ts';
-import { HARBOR, LARGE, PUBLIC } from './registries.ts';
+import { hasProgressTimeout } from './node.ts';
+import { HARBOR, LARGE, PUBLIC, STALLED } from './registries.ts';
 import { secretName } from './secrets.ts';
 
 /** Where workloads fail, which pullguard leaves alone as they are created. */
@@ -47,6 +48,10 @@ const WORKLOADS: readonly Failing[] = [
   { name: 'refused', image: 'refused.example.com/team/app:1.0', faqItem: 7, causes: ['connection-refused'] },
   { name: 'nowhere', image: 'nowhere.example.com/team/app:1.0', faqItem: 2, causes: ['no-such-host', 'dns-failed'] },
   { name: 'limited', image: 'limited.example.com/team/app:1.0', faqItem: 8, causes: ['rate-limited'] },
+  // Without the timeout, a pull that stalls never ends.
+  ...(hasProgressTimeout()
+    ? [{ name: 'stalled', image: `${STALLED}/team/app:1.0`, faqItem: 6, causes: ['image-too-large'] }]
+    : []),
 ];
 
 /** A node of two busy cores takes its time. */

@@ -74,15 +74,21 @@ export function answerWithTokens(host: string, { images, omitted = [] }: ServedI
   };
 }
 
-/** A registry of one image without a login. */
-export function answerOpenly(image: TestImage): Answer {
+/** A registry of one image without a login. Where it stalls, half of each layer is sent, and nothing more. */
+export function answerOpenly(image: TestImage, { stalls = false }: Readonly<{ stalls?: boolean }> = {}): Answer {
   const blobs = new Map(listBlobs(image).map((blob) => [blob.digest, blob]));
   return ({ method, url = '/' }, response) => {
     const [, kind, reference = ''] = /\/(manifests|blobs)\/(.+)$/.exec(url) ?? [];
     const found = blobs.get(reference) ?? (kind === 'manifests' ? image : undefined);
     if (found === undefined) response.end('{}');
+    else if (stalls && found.mediaType.includes('.layer.')) stall(response, found);
     else send(response, found, method === 'HEAD');
   };
+}
+
+function stall(response: ServerResponse, { bytes }: Blob): void {
+  response.writeHead(200, { 'content-length': bytes.length });
+  response.write(bytes.subarray(0, bytes.length / 2));
 }
 
 function challenge(response: ServerResponse, host: string, repository: string): void {

@@ -39,6 +39,12 @@ export function makeLargeImage(folder: string, bytes: number): TestImage {
   return makeImage([layer], 'oci', { architecture: NODE_ARCH, rootfs });
 }
 
+/** An image that can be downloaded and not unpacked; no other has its layer, so that a node does pull it. */
+export function makeNoise(): TestImage {
+  const rootfs = { type: 'layers', diff_ids: [`sha256:${'0'.repeat(64)}`] };
+  return makeImage([2 ** 20], 'oci', { architecture: NODE_ARCH, rootfs });
+}
+
 function packLayer(root: string, name: string): Readonly<{ layer: Buffer; rootfs: object }> {
   const tar = execFileSync('tar', ['-C', root, '-c', name], { maxBuffer: 2 ** 28 });
   const diffId = `sha256:${createHash('sha256').update(tar).digest('hex')}`;

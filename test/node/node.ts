@@ -42,6 +42,7 @@ state = "${home}/state"
   sandbox_image = "${PAUSE}"
   disable_apparmor = true
   restrict_oom_score_adj = true
+  image_pull_progress_timeout = "10s"
   [plugins."io.containerd.grpc.v1.cri".cni]
     bin_dir = "/usr/lib/cni"
     conf_dir = "${home}/cni"
@@ -56,6 +57,13 @@ state = "${home}/state"
   for (const name of [PAUSE, PRELOADED, PRELOADED_IN_VAIN])
     ctr('images', 'import', writeArchive(folder, name, makeImage()));
   return socket;
+}
+
+/** Whether containerd ends a pull that makes no progress: not before version 1.7. */
+export function hasProgressTimeout(): boolean {
+  return execFileSync('containerd', ['config', 'default'], { encoding: 'utf8' }).includes(
+    'image_pull_progress_timeout',
+  );
 }
 
 /** Trusts the CA for every registry but the one of strangers, and speaks plain HTTP to the one that does. */

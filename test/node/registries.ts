@@ -3,7 +3,7 @@ import { startFaultRegistry, type Answer } from '../support/fault-registry.ts';
 import { makeRegistryCertificates } from '../support/registry-certificates.ts';
 import { makeIndex, type TestImage } from '../support/registry-images.ts';
 import { answerOpenly, answerWithTokens, FAULTS, listenDeaf } from './faults.ts';
-import { makeChart, NODE_PLATFORM, OTHER_PLATFORM, type ImageMaker } from './images.ts';
+import { makeChart, makeNoise, NODE_PLATFORM, OTHER_PLATFORM, type ImageMaker } from './images.ts';
 
 export const SWR = 'swr.eu-de.otc.t-systems.com';
 export const HARBOR = 'harbor.example.com';
@@ -14,6 +14,8 @@ export const PUBLIC = 'public.example.com';
 export const PLAIN = 'plain.example.com:5000';
 /** Its one image does not fit on the disk of the node. */
 export const LARGE = 'large.example.com';
+/** Sends a layer half, and then stalls. */
+export const STALLED = 'stalled.example.com';
 
 /** What listens where: names are alike for kubelet and pullguard, as both read `/etc/hosts`. */
 const ADDRESSES = {
@@ -26,6 +28,7 @@ const ADDRESSES = {
   'no-tls.example.com': '127.0.0.15',
   [TOKENS]: '127.0.0.16',
   [LARGE]: '127.0.0.16',
+  [STALLED]: '127.0.0.16',
   'refused.example.com': '127.0.0.17',
   'expired.example.com': '127.0.0.18',
   'other-name.example.com': '127.0.0.19',
@@ -97,6 +100,7 @@ export async function startRegistries(makeImage: ImageMaker, large: TestImage): 
     ...FAULTS,
     [TOKENS]: served,
     [LARGE]: answerOpenly(large),
+    [STALLED]: answerOpenly(makeNoise(), { stalls: true }),
   };
   const choose: Answer = (request, response) => {
     answers[(request.headers.host ?? '').replace(/:443$/, '')]?.(request, response);
