@@ -138,7 +138,7 @@ async function measureFacts(without: Pullguard, flags: readonly string[], ca: st
   const kubeconfig = join(folder, 'kubeconfig');
   await startScript('stand-in.ts', [String(CLUSTER_SIZE), kubeconfig]);
   const pullguard = await startPullguard([...flags, '--kubeconfig', kubeconfig]);
-  const syncedMs = await pullguard.waitForLog('cluster known');
+  const syncedMs = await pullguard.waitForLog('cluster state loaded');
   const synced = peakRssMb(pullguard.pid);
   const rows = [];
   for (const sample of readSamples()) {

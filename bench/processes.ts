@@ -69,13 +69,14 @@ export async function startPullguard(args: readonly string[], { profiled = false
   });
   children.push(child);
   const findLine = async (message: string): Promise<string> => {
-    for (;;) {
+    for (const ends = performance.now() + 120_000; performance.now() < ends;) {
       const lines = readFileSync(log, 'utf8').split('\n');
       const found = lines.find((line) => line.includes(`"msg":"${message}"`));
       if (found !== undefined) return found;
       if (child.exitCode !== null) throw new Error(`pullguard ended before it said "${message}"`);
       await wait(5);
     }
+    throw new Error(`pullguard did not say "${message}" within two minutes`);
   };
   const { port, adminPort } = JSON.parse(await findLine('listening')) as { port: number; adminPort: number };
   while (!(await fetch(`http://127.0.0.1:${adminPort}/readyz`)).ok) await wait(5);

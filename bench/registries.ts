@@ -56,7 +56,7 @@ async function measure(
   const policy = join(folder, `policy-${registry}.yaml`);
   writeFileSync(policy, toPolicy([registry, quick], probe));
   const pullguard = await startPullguard([...flags, '--config', policy, '--kubeconfig', kubeconfig]);
-  await pullguard.waitForLog('cluster known');
+  await pullguard.waitForLog('cluster state loaded');
   const bodies = reviewsOf(registry);
   const rate = { port: pullguard.port, ca, path: '/validate', bodies, perSecond, seconds, connections: CONNECTIONS };
   // V8 has compiled what is hot, as in a webhook that has run for a while; and nothing is known of what is measured.

@@ -48,7 +48,7 @@ test.each([
     'did you mean "swr.eu-de.otc.t-systems.com/team/app:1"?',
   ],
   ['white space', ' nginx:1.25', 'did you mean "nginx:1.25"?'],
-  ['a placeholder', 'registry.example.com/app:${TAG}', '"${TAG}" has to be replaced'],
+  ['a placeholder', 'registry.example.com/app:${TAG}', 'placeholder "${TAG}" was not replaced'],
 ])('a Deployment whose image has %s is refused in words', async (_slip, image, words) => {
   const { code, stderr } = await kubectl('apply -f -', { stdin: make('Deployment', 'bad', image) });
   expect(code).toBe(1);

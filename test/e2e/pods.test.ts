@@ -88,7 +88,7 @@ test('a pod whose name the API server generates is fixed as well', async () => {
   expect(spec.imagePullSecrets).toEqual([{ name: 'default-secret' }]);
   const warnings = warningsIn(created);
   expect(warnings).toHaveLength(2);
-  for (const warning of warnings) expect(warning).toMatch(/^Pod\/generated-(?:\*|\w+) container "app": /);
+  for (const warning of warnings) expect(warning).toMatch(/^notice: Pod\/generated-(?:\*|\w+) container "app": /);
 });
 
 test('kube-system is not touched, whatever its pods are', async () => {

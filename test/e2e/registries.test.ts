@@ -130,7 +130,9 @@ describe.skipIf(!hasDockerRegistry())('images on a real registry, with TLS and a
   test('the wrong password is told, and no longer once the secret is right', async () => {
     await applySecret('wr0ng-s3cret');
     const image = `${registry.host}/team/app:1.4`;
-    await expectWarnings(image, [/refused the credentials of pull secret "default-secret" \(unauthorized\).*\(image-pullable\)$/]);
+    await expectWarnings(image, [
+      /refused the credentials of pull secret "default-secret" \(unauthorized\).*\(image-pullable\)$/,
+    ]);
     await applySecret(USER.password);
     await expectWarnings(image, []);
   });
