@@ -38,7 +38,7 @@ export function warningsIn({ stderr }: KubectlResult): readonly string[] {
   return stderr
     .split('\n')
     .filter((line) =>
-      /^Warning: .*(?:\([a-z]+(?:-[a-z]+)+\)|pullguard check lists those that need no cluster)$/.test(line),
+      /^Warning: .*(?:\([a-z]+(?:-[a-z]+)+\)|pullguard check to list those that need no cluster)$/.test(line),
     )
     .map((line) => line.slice('Warning: '.length));
 }

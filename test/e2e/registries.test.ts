@@ -167,7 +167,7 @@ describe.skipIf(!hasDockerRegistry())('images on a real registry, with TLS and a
 
   test('an image that is larger than the limit', async () => {
     await expectWarnings(`${registry.host}/team/large:1`, [
-      / MiB compressed, more than the limit of 1 MiB.*\(image-fits\)$/,
+      / MiB \(compressed\), above the limit of 1 MiB.*\(image-fits\)$/,
     ]);
   });
 
