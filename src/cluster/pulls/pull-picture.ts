@@ -143,10 +143,13 @@ const SWEEP_MS = 30_000;
 
 const NONE: readonly FailedPulls[] = [];
 
-/** What is about the image, or about who may have it, is no reason to expect the same of other images. */
+/**
+ * What is about the way to a registry, or shows that nothing can be had of it, is expected of its other images too. A missing layer, a
+ * rule of the registry or an odd answer is not: a real node pulled other images of the same registry.
+ */
 function scopeOf(cause: CauseCode): FailedPulls['of'] {
-  const { about } = causeOf(cause);
-  return about === 'way' || about === 'registry' ? 'registry' : 'image';
+  const { about, blamesRegistry, outcome } = causeOf(cause);
+  return about === 'way' || blamesRegistry || outcome === 'rate-limited' ? 'registry' : 'image';
 }
 
 function keyOf({ cause, reference, namespace }: SeenFailure): string {

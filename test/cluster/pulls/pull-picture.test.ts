@@ -44,6 +44,17 @@ test('a failure of the registry is one for all of its images, with how many node
   ]);
 });
 
+// With a layer that one image lacked, every Pod of the registry was warned of, and ran.
+test.each(['layer-missing', 'layer-corrupt', 'access-blocked', 'web-page', 'image-not-found'] as const)(
+  '%s is no reason to warn of another image of the registry',
+  (cause) => {
+    const { fail, find } = createAt();
+    fail(cause);
+    expect(find(OTHER, 'shop')).toEqual([]);
+    expect(find(APP, 'shop')).toMatchObject([{ cause, of: 'image' }]);
+  },
+);
+
 test('it is over on a node when that pulls from the registry, and altogether when the last one does', () => {
   const { fail, pull, find, pass } = createAt();
   fail('unknown-ca');
