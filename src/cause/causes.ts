@@ -294,9 +294,9 @@ export const CAUSES = {
     name: 'certificate has expired or is not yet valid',
     says: ['x509: certificate has expired or is not yet valid'],
     message: (context) =>
-      `certificate of ${endpointOf(context)} cannot be used (x509: certificate has expired or is not yet valid): renew it, or correct the clock`,
+      `certificate of ${endpointOf(context)} cannot be used (x509: certificate has expired or is not yet valid): renew it, or fix the clock`,
     remedy: ({ endpoint }) =>
-      `Ask the admin of ${endpoint} to renew its certificate, or correct the clock if it is wrong. To see the dates of the certificate: openssl s_client -connect ${endpoint} < /dev/null | openssl x509 -noout -dates`,
+      `Ask the admin of ${endpoint} to renew its certificate, or fix the clock if it is wrong. To see the dates of the certificate: openssl s_client -connect ${endpoint} < /dev/null | openssl x509 -noout -dates`,
   },
   'certificate-wrong-host': {
     ...CERTIFICATE,

@@ -3,7 +3,7 @@ import { RULES } from '../rules/index.ts';
 import { FORMATS } from './outputs.ts';
 import type { ExitCode, Io } from './io.ts';
 
-export const SHELLS = ['bash', 'zsh', 'fish'] as const;
+const SHELLS = ['bash', 'zsh', 'fish'] as const;
 export type Shell = (typeof SHELLS)[number];
 
 /** `pullguard completion SHELL`: a script that has the shell complete commands, options and their values. */

@@ -12,7 +12,7 @@ export type IgnoreComment = Position & Readonly<{ of: number; rules: readonly st
 const FORM = /^#\s*pullguard:\s*ignore\b\s*([\w,-]*)\s*(.*)$/;
 
 /** A comment behind something is about its own line, one alone about the next line that is no comment. */
-export function readIgnoreComments(text: string): readonly IgnoreComment[] {
+function readIgnoreComments(text: string): readonly IgnoreComment[] {
   if (!/#\s*pullguard:/.test(text)) return [];
   const comments = listComments(text);
   const alone = new Set(comments.filter(({ isAlone }) => isAlone).map(({ line }) => line));

@@ -76,7 +76,7 @@ function describeMissing({ tool, folder, file }: Unit): Unchecked {
 
 type Ran = 'missing' | Readonly<{ text: string }> | Readonly<{ text?: undefined; problem: string }>;
 
-/** Without a shell, for so long, and of its output so much. It asks for no password: there may be nobody to type one. */
+/** Without a shell, for so long, and of its output so much. It asks for no password, as in a pipeline no user is there to type one. */
 async function run(tool: string, args: readonly string[]): Promise<Ran> {
   try {
     const { stdout } = await promisify(execFile)(tool, args, {

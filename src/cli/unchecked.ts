@@ -84,7 +84,7 @@ function describeMissing(object: unknown, at: Pointer): string {
 }
 
 function describeMisplaced(at: Pointer): string {
-  return ` has images at ${redact(formatFieldPath(at))}, where its kind has no containers: correct the indentation, or the entry under workloads in the policy`;
+  return ` has images at ${redact(formatFieldPath(at))}, where its kind has no containers: fix the indentation, or the entry under workloads in the policy`;
 }
 
 /** The groups of the kinds of Kubernetes itself. */
@@ -103,7 +103,7 @@ function listUnknown(manifest: ManifestObject, { kinds }: Policy, say: Say): rea
   const right = group.includes('.') ? undefined : BUILT_IN.get(kind);
   if (right !== undefined) {
     const groupName = right === '' ? 'v1' : `the group ${right}`;
-    const why = ` has images, but ${redact(kind)} belongs to ${groupName}: correct the apiVersion, or add this kind under workloads in the policy`;
+    const why = ` has images, but ${redact(kind)} belongs to ${groupName}: fix the apiVersion, or add this kind under workloads in the policy`;
     return [say('apiVersion', image, why)];
   }
   const meant = suggestKind(group, kind, kinds);

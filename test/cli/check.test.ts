@@ -69,7 +69,7 @@ describe('what is not checked is told, and does not pass for fine', () => {
     [
       'a kind in a group that it is not of',
       holder('v1', 'Deployment', TEMPLATE),
-      'Deployment/a (v1) has images, but Deployment belongs to the group apps: correct the apiVersion',
+      'Deployment/a (v1) has images, but Deployment belongs to the group apps: fix the apiVersion',
     ],
     [
       'a pod template in a pod',
@@ -116,7 +116,7 @@ describe('what is not checked is told, and does not pass for fine', () => {
     expect(stdout).toContain('0 workloads checked; 1 not checked');
     expect({ code, stderr }).toEqual({
       code: 2,
-      stderr: 'nothing was checked, as no workload was found: correct the path, or use --allow-empty\n',
+      stderr: 'nothing was checked, as no workload was found: fix the path, or use --allow-empty\n',
     });
     const json = await run(['a.yaml'], { files, output: 'json', allowEmpty: true });
     expect(json.code).toBe(0);

@@ -55,7 +55,7 @@ const DAY_MS = 24 * 60 * 60 * 1000;
  * A CA for ten years, as changing it takes the Secret, the webhooks and every replica. A serving certificate for 90 days,
  * renewed after 60: often enough that a renewal which fails shows within a quarter, and with a month to put it right.
  */
-export const DEFAULT_LIVES: Lives = { authorityMs: 3650 * DAY_MS, servingMs: 90 * DAY_MS };
+const DEFAULT_LIVES: Lives = { authorityMs: 3650 * DAY_MS, servingMs: 90 * DAY_MS };
 
 /** Certificates count whole seconds: with less, the waits between two steps of a renewal could not be kept. */
 const MIN_LIFE_MS = 10_000;

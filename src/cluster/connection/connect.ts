@@ -107,11 +107,11 @@ function checkContext(config: KubeConfig, where: string): void {
     throw new Error(`${where} has no context ${show(wanted)} (${choice}): choose another with --context`);
   if (config.getUser(context.user) === null)
     throw new Error(
-      `context ${show(wanted)} of ${where} uses the user ${show(context.user)}, which does not exist there: correct the kubeconfig`,
+      `context ${show(wanted)} of ${where} uses the user ${show(context.user)}, which does not exist there: fix the kubeconfig`,
     );
   if (config.getCluster(context.cluster) === null)
     throw new Error(
-      `context ${show(wanted)} of ${where} uses the cluster ${show(context.cluster)}, which does not exist there: correct the kubeconfig`,
+      `context ${show(wanted)} of ${where} uses the cluster ${show(context.cluster)}, which does not exist there: fix the kubeconfig`,
     );
 }
 

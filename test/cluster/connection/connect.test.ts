@@ -145,12 +145,12 @@ describe('what cannot be used is refused by file, cause and next step', () => {
     [
       'an unknown cluster',
       kubeconfig({ context: { cluster: 'gone' } }),
-      /context "one" .* uses the cluster "gone", which does not exist there: correct the kubeconfig$/,
+      /context "one" .* uses the cluster "gone", which does not exist there: fix the kubeconfig$/,
     ],
     [
       'an unknown user',
       kubeconfig({ context: { user: 'gone' } }),
-      /"one" .* uses the user "gone", which does not exist there: correct the kubeconfig$/,
+      /"one" .* uses the user "gone", which does not exist there: fix the kubeconfig$/,
     ],
     [
       'no address',
