@@ -3,8 +3,7 @@ import { RULES } from '../rules/index.ts';
 import { FORMATS } from './outputs.ts';
 import type { ExitCode, Io } from './io.ts';
 
-const SHELLS = ['bash', 'zsh', 'fish'] as const;
-export type Shell = (typeof SHELLS)[number];
+export type Shell = 'bash' | 'zsh' | 'fish';
 
 /** `pullguard completion SHELL`: a script that has the shell complete commands, options and their values. */
 export function completion(shell: Shell, program: Command, io: Io): ExitCode {
