@@ -15,8 +15,8 @@ export type LogOutputOptions = Readonly<{
   onDropped: () => void;
 }>;
 
-/** Lines are written when a page of memory is full, or after a tenth of a second. */
-const FLUSH_BYTES = 4096;
+/** Lines are written when there are enough to be worth a write, or after a tenth of a second. */
+const FLUSH_BYTES = 32 * 1024;
 const FLUSH_MS = 100;
 /** The most in one write: the size of a pipe's buffer. */
 const LARGEST_WRITE = 64 * 1024;

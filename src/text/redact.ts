@@ -1,4 +1,5 @@
 import { LONGEST_SHOWN } from './bounds.ts';
+import { memoize } from './memoize.ts';
 import { findPrintedObject } from './printed-object.ts';
 import { COMMAND, findToken, introducesSecret, isLonePassword, LOWER_TOKEN } from './secret-words.ts';
 
@@ -42,14 +43,14 @@ export function schemeOf(written: string): string {
  * A text that a user wrote, safe to print, log and send: credentials are `***`, a printed object `{…}`, and queries and
  * fragments, in which tokens travel, are cut. An address that works comes back as it is.
  */
-export function redact(written: string): string {
+export const redact = memoize((written: string): string => {
   if (isPlain(written)) return written;
   if (written.length > LONGEST_SHOWN) return TOO_LONG;
   const seen = decode(written);
   if (seen === undefined) return HIDDEN;
   const redacted = redactDecoded(seen);
   return redacted === seen ? written : redacted;
-}
+});
 
 /** What `redact` puts where it leaves something out. No address that works holds one of them. */
 export const HIDDEN = '***';
