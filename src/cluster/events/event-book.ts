@@ -1,4 +1,5 @@
 import type { Notice } from '../../admission/notices.ts';
+import { createFairQueue } from './fair-queue.ts';
 
 /** The fields of an existing Event that matter for its next update. */
 export type WrittenEvent = Readonly<{ count: number; lastTimestamp: string; resourceVersion: string }>;
@@ -29,15 +30,17 @@ export type EventBook = Readonly<{
 /** Owners and rules that are remembered: some 2 KB each. */
 const MOST_KEPT = 1000;
 
-/** Of those, how many may wait for their first Event: what the rate below gets through in five minutes is still news. */
+/** Of those, how many may wait for their first Event. */
 const MOST_NEW = 150;
 
 /** How often one Event is written at most. The API server keeps it for an hour after that. */
 const REPEAT_MS = 5 * 60 * 1000;
 
-/** All Events together: 25 at once, as many as client-go allows one object, then one every two seconds. */
-const BURST = 25;
-const REFILL_MS = 2000;
+/** Those of one namespace: 25 at once, as many as client-go allows one object, then one every two seconds. */
+const OF_NAMESPACE: Rate = { burst: 25, refillMs: 2000 };
+
+/** All together: two a second, where each kubelet may write fifty. */
+const OF_ALL: Rate = { burst: 50, refillMs: 500 };
 
 type Entry = Omit<DueEvent, 'key'> &
   Readonly<{
@@ -47,30 +50,31 @@ type Entry = Omit<DueEvent, 'key'> &
   }>;
 
 /**
- * Makes few Events of many notices: those of one owner, rule and outcome are one Event whose count grows. `onDrop` is called
- * for each Event that there was no room for.
+ * Makes few Events of many notices: those of one owner, rule and outcome are one Event whose count grows. Each namespace has its turn and
+ * its own rate, so that what happens in one delays no other. `onDrop` is called for each Event that there was no room for.
  */
 export function createEventBook(onDrop: () => void): EventBook {
   // The least recently noted comes first.
   const entries = new Map<string, Entry>();
-  const takeToken = createBucket();
+  const unwritten = createFairQueue(MOST_NEW);
+  const rates = createRates();
 
   return {
     note: (notice, seenAt, now) => {
       const key = identify(notice);
       const known = entries.get(key);
-      if (known === undefined && countNew() >= MOST_NEW) {
-        onDrop();
-        return;
-      }
       entries.delete(key);
       entries.set(key, addTo(known, notice, seenAt, now));
+      if (known === undefined) queue(key, notice);
       if (entries.size > MOST_KEPT) forgetOldest();
     },
     take: (now) => {
-      const found = findDue(entries, now);
-      if (found === undefined || !takeToken(now)) return undefined;
-      const [key, entry] = found;
+      if (!rates.hasAny(now)) return undefined;
+      const mayHave = (namespace: string): boolean => rates.has(namespace, now);
+      const key = unwritten.take(mayHave)?.[0] ?? findRepeat(entries, now, mayHave);
+      const entry = key === undefined ? undefined : entries.get(key);
+      if (key === undefined || entry === undefined) return undefined;
+      rates.use(entry.notice.involved.namespace, now);
       entries.set(key, { ...entry, count: 0, takenAt: now });
       return { key, ...entry };
     },
@@ -81,16 +85,21 @@ export function createEventBook(onDrop: () => void): EventBook {
     hasUntold: () => [...entries.values()].some(({ count }) => count > 0),
   };
 
-  function countNew(): number {
-    return [...entries.values()].filter(({ takenAt }) => takenAt === undefined).length;
+  function queue(key: string, { involved: { namespace, kind } }: Notice): void {
+    const dropped = unwritten.put(key, { namespace, isOfOwner: kind !== 'Pod' });
+    if (dropped === undefined) return;
+    entries.delete(dropped);
+    onDrop();
   }
 
   function forgetOldest(): void {
-    const [oldest] = entries;
-    if (oldest === undefined) return;
-    const [key, { count }] = oldest;
-    entries.delete(key);
-    if (count > 0) onDrop();
+    for (const [key, { count, takenAt }] of entries) {
+      // What still waits has a bound of its own.
+      if (takenAt === undefined) continue;
+      entries.delete(key);
+      if (count > 0) onDrop();
+      return;
+    }
   }
 }
 
@@ -113,32 +122,42 @@ function addTo(known: Entry | undefined, notice: Notice, seenAt: Date, now: numb
   };
 }
 
-/** The new notice that has waited longest, or without new ones the one reported before. */
-function findDue(entries: ReadonlyMap<string, Entry>, now: number): readonly [key: string, entry: Entry] | undefined {
-  let found: readonly [string, Entry] | undefined;
-  for (const each of entries) {
-    const [, { count, takenAt }] = each;
-    const isDue = count > 0 && (takenAt === undefined || now - takenAt >= REPEAT_MS);
-    if (isDue && (found === undefined || isBefore(each[1], found[1]))) found = each;
+/** Of those that were written before, and long enough ago, the one that has waited longest. */
+function findRepeat(
+  entries: ReadonlyMap<string, Entry>,
+  now: number,
+  mayHave: (namespace: string) => boolean,
+): string | undefined {
+  let found: readonly [key: string, waitsSince: number] | undefined;
+  for (const [key, { count, takenAt, waitsSince, notice }] of entries) {
+    const isDue = count > 0 && takenAt !== undefined && now - takenAt >= REPEAT_MS;
+    if (isDue && waitsSince < (found?.[1] ?? Infinity) && mayHave(notice.involved.namespace)) found = [key, waitsSince];
   }
-  return found;
+  return found?.[0];
 }
 
-function isBefore(one: Entry, other: Entry): boolean {
-  const isNew = one.takenAt === undefined;
-  if (isNew !== (other.takenAt === undefined)) return isNew;
-  return one.waitsSince < other.waitsSince;
-}
+type Rate = Readonly<{ burst: number; refillMs: number }>;
 
-/** A token bucket: says whether one could be taken. */
-function createBucket(): (now: number) => boolean {
-  let tokens = BURST;
-  let filledAt = 0;
-  return (now) => {
-    tokens = Math.min(BURST, tokens + (now - filledAt) / REFILL_MS);
-    filledAt = now;
-    if (tokens < 1) return false;
-    tokens--;
-    return true;
+/** Token buckets, one for all and one for each namespace that has not its full share. */
+function createRates(): Readonly<{
+  hasAny: (now: number) => boolean;
+  has: (namespace: string, now: number) => boolean;
+  use: (namespace: string, now: number) => void;
+}> {
+  const all = { tokens: OF_ALL.burst, filledAt: 0 };
+  const namespaces = new Map<string, typeof all>();
+  const count = (bucket: typeof all | undefined, { burst, refillMs }: Rate, now: number): number =>
+    bucket === undefined ? burst : Math.min(burst, bucket.tokens + (now - bucket.filledAt) / refillMs);
+  return {
+    hasAny: (now) => count(all, OF_ALL, now) >= 1,
+    has: (namespace, now) => count(namespaces.get(namespace), OF_NAMESPACE, now) >= 1,
+    use: (namespace, now) => {
+      Object.assign(all, { tokens: count(all, OF_ALL, now) - 1, filledAt: now });
+      const tokens = count(namespaces.get(namespace), OF_NAMESPACE, now) - 1;
+      namespaces.set(namespace, { tokens, filledAt: now });
+      for (const [name, bucket] of namespaces) {
+        if (count(bucket, OF_NAMESPACE, now) >= OF_NAMESPACE.burst) namespaces.delete(name);
+      }
+    },
   };
 }

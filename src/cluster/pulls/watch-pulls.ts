@@ -12,6 +12,7 @@ import { quote } from '../../text/quote.ts';
 import { ApiError, type ApiServer, type KubernetesObject } from '../connection/api-server.ts';
 import type { KeptObjects } from '../connection/kept-objects.ts';
 import { startReflector } from '../connection/reflector.ts';
+import { createFairQueue, type Waiting } from '../events/fair-queue.ts';
 import { findPodOwner, type PodOwner } from './pod-owners.ts';
 import { createPullPicture } from './pull-picture.ts';
 
@@ -55,7 +56,7 @@ export function watchPulls(options: WatchPullsOptions): WatchedPulls {
   const foretold = new Set<string>();
   const failed = new Set<string>();
   const notices = new Map<string, Notice>();
-  const sought = new Map<string, Readonly<{ seen: Seen; failure: Failure }>>();
+  const sought = createFairQueue<Sought>(MOST_OWNERS_SOUGHT);
   /** Pods whose owner could not be found, so that it is not asked for at each of their Events. */
   const lost = new Set<string>();
   let isSeeking = false;
@@ -132,15 +133,16 @@ export function watchPulls(options: WatchPullsOptions): WatchedPulls {
       return;
     }
     if (lost.has(own)) return;
-    if (sought.size < MOST_OWNERS_SOUGHT) sought.set(shared, { seen, failure });
+    // What finds no room is sought when kubelet reports it again.
+    sought.put(shared, { namespace, isOfOwner: true, seen, failure });
     if (!isSeeking) void seek();
   }
 
   /** One after the other, to spare the API server. */
   async function seek(): Promise<void> {
     isSeeking = true;
-    for (const [key, { seen, failure }] of sought) {
-      sought.delete(key);
+    for (let next = sought.take(); next !== undefined; next = sought.take()) {
+      const [key, { seen, failure }] = next;
       const { namespace, pod } = seen;
       try {
         const owner = await findPodOwner(call, { namespace, name: pod });
@@ -161,6 +163,9 @@ export function watchPulls(options: WatchPullsOptions): WatchedPulls {
     isSeeking = false;
   }
 }
+
+/** A Pod whose owner is to be found; until then it may be one of many. */
+type Sought = Waiting & Readonly<{ seen: Seen; failure: Failure }>;
 
 /** An Event is news for as long as kubelet takes to try again. */
 const NEWS_MS = 6 * 60 * 1000;

@@ -95,6 +95,56 @@ describe('a flood of notices', () => {
   });
 });
 
+describe('a namespace in which thousands of Pods fail', () => {
+  /** Its Events so far, and what waits for more. */
+  function flood(book: EventBook, namespaces: readonly string[]): void {
+    for (const namespace of namespaces) {
+      for (let at = 0; at < 10_000; at++) book.note(noticeOf(`pod-${at}`, { namespace }), new Date(0), 0);
+    }
+  }
+
+  test('does not delay the first Event of another', () => {
+    const { book, dropped } = createBook();
+    flood(book, ['hostile']);
+    expect(dropped()).toBe(9850);
+    expect(takeAll(book, 0)).toHaveLength(25);
+    note(book, 'web', 1);
+    expect(takeAll(book, 1)).toEqual(['web 1']);
+  });
+
+  test('does not delay it either where a dozen of them have used up what all have together', () => {
+    const { book } = createBook();
+    flood(
+      book,
+      Array.from({ length: 12 }, (_, at) => `hostile-${at}`),
+    );
+    expect(takeAll(book, 0)).toHaveLength(50);
+    for (let at = 0; at < 9; at++) note(book, `web-${at}`, 1);
+    const taken = Array.from({ length: 60 }, (_, at) => takeAll(book, at * 500)).flat();
+    expect(taken.indexOf('web-0 1')).toBeLessThan(14);
+    // By turns, of which there are thirteen at first; the share of those that had 25 is used up before long.
+    expect(taken.filter((text) => text.startsWith('web'))).toHaveLength(4);
+  });
+
+  test('has its workloads told first, and its Pods dropped first', () => {
+    const { book, dropped } = createBook();
+    flood(book, ['shop']);
+    const involved = { apiVersion: 'apps/v1', kind: 'Deployment', namespace: 'shop', name: 'web' };
+    book.note(noticeOf('web', { involved }), new Date(0), 0);
+    expect(dropped()).toBe(9851);
+    expect(takeAll(book, 0).slice(0, 2)).toEqual(['web 1', 'pod-0 1']);
+  });
+
+  test('does not keep another from an Event that is written again', () => {
+    const { book } = createBook();
+    note(book, 'web', 0);
+    takeAll(book, 0);
+    note(book, 'web', 1);
+    flood(book, ['hostile']);
+    expect(takeAll(book, 6 * MINUTE)).toContain('web 1');
+  });
+});
+
 test('nothing that is noted is lost or told twice, and what is kept is bounded, whatever comes when', () => {
   const step = fc.record({
     wait: fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 10 * MINUTE })),

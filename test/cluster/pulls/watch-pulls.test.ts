@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { Notice } from '../../../src/admission/notices.ts';
 import { PULL_EVENTS, watchPulls, type WatchedPulls } from '../../../src/cluster/pulls/watch-pulls.ts';
+import type { ApiServer } from '../../../src/cluster/connection/api-server.ts';
 import { readReference } from '../../../src/image/reference.ts';
 import { PULLS_ACCESS } from '../../support/access.ts';
 import { controllerOf, PODS, podOf, REPLICA_SETS } from '../../support/cluster-objects.ts';
@@ -34,7 +35,7 @@ beforeEach(async () => {
   ]);
   vi.setSystemTime(new Date('2026-06-01T12:11:00Z'));
   pulls = watchPulls({
-    api: server.connect(),
+    api: slowly(server.connect()),
     onError: (message) => counted.push(message),
     isWriting: () => isLeader,
     record: (read) => written.push(...read()),
@@ -49,6 +50,17 @@ afterEach(() => {
   pulls.close();
   vi.useRealTimers();
 });
+
+/** An API server takes its time, in which more Events come. */
+function slowly(api: ApiServer): ApiServer {
+  return {
+    ...api,
+    call: async (...request) => {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      return api.call(...request);
+    },
+  };
+}
 
 async function pass(ms = 50): Promise<void> {
   await vi.advanceTimersByTimeAsync(ms);
@@ -94,6 +106,21 @@ test('a Pod that is gone is asked for once, whatever number of Events it still h
 test('of a Pod that nothing made the Event is on the Pod', async () => {
   await fail('alone');
   expect(written[0]!.involved).toMatchObject({ kind: 'Pod', name: 'alone' });
+});
+
+test('a namespace with any number of failing Pods does not delay the Event of another', async () => {
+  server.seed(
+    EVENTS,
+    Array.from({ length: 1000 }, (_, at) =>
+      warning({ namespace: 'hostile', about: `pod${at}-x`, message: pullFailure(APP, UNKNOWN_CA) }),
+    ),
+  );
+  await fail('web-5d9-a');
+  expect(written).toMatchObject([{ involved: { kind: 'Deployment', name: 'web' } }]);
+  await pass(10_000);
+  const sought = server.requests.filter(({ path }) => path.includes('/pods/'));
+  // Those that found no room are sought when kubelet reports them again.
+  expect(sought.length).toBeLessThan(110);
 });
 
 test('it stops when the node pulls again', async () => {
