@@ -73,7 +73,11 @@ export function generateCases(
   const mixer = new Mixer(catalogue, seed);
   const cases = mixer.listSingles();
   const mixed = Array.from({ length: Math.max(0, count - cases.length) }, () => mixer.mix());
-  const all = [...cases, ...mixed].slice(0, count).map((each, at) => ({ ...each, name: `pod-${at + 1}` }));
+  // If not all, some of every sort.
+  const singles = cases.filter(
+    (_, at) => Math.floor((at * count) / cases.length) < Math.floor(((at + 1) * count) / cases.length),
+  );
+  const all = [...singles, ...mixed].map((each, at) => ({ ...each, name: `pod-${at + 1}` }));
   // Of a node that lists 50 images nobody knows whether it has others, so these come first.
   return all.toSorted((one, other) => Number(neverPulls(other)) - Number(neverPulls(one)));
 }

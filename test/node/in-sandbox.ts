@@ -157,23 +157,15 @@ async function applyAll(controlPlane: ControlPlane, cases: readonly Case[]): Pro
   return results;
 }
 
-/** Pods that pullguard has told of by a warning on the object. */
+/** Pods that pullguard has told of by a warning on the object once it knew, and not once they had failed. */
 async function listPodsWithEvents(controlPlane: ControlPlane): Promise<ReadonlySet<string>> {
   const { body } = await callApi(controlPlane, 'GET', `/api/v1/namespaces/${CHECKED}/events`);
   const { items } = body as {
     items: readonly {
-      type: string;
-      source?: { component?: string };
-      reportingComponent?: string;
+      reason: string;
       involvedObject: { name: string };
     }[];
   };
-  const isOurs = (by = ''): boolean => by.startsWith('pullguard');
-  return new Set(
-    items
-      .filter(({ type, source, reportingComponent }) => {
-        return type === 'Warning' && (isOurs(source?.component) || isOurs(reportingComponent));
-      })
-      .map(({ involvedObject }) => involvedObject.name),
-  );
+  const late = items.filter(({ reason }) => reason === 'ImagePullMayFail');
+  return new Set(late.map(({ involvedObject }) => involvedObject.name));
 }

@@ -109,7 +109,9 @@ export async function startNode(
     // A registry that hangs must not hold up all others, and a pull that kubelet puts off is none that failed.
     serializeImagePulls: false,
     registryPullQPS: 0,
-    eventRecordQPS: 0,
+    // With 0, no limit as its documentation has it, a client of Kubernetes sends five a second.
+    eventRecordQPS: 1000,
+    eventBurst: 1000,
     nodeStatusMaxImages: -1,
     nodeStatusUpdateFrequency: '2s',
     // The disk for images is full now and then, and no Pod is to be evicted for that.
