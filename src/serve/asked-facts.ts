@@ -1,6 +1,8 @@
+import { formatReference, type ImageReference } from '../image/reference.ts';
 import {
   keyOfQuestion,
   type Facts,
+  type FailedPulls,
   type ImageQuestion,
   type KnownAnswer,
   type PullSecret,
@@ -15,7 +17,9 @@ export type LookUp =
   | readonly ['labels', namespace: string]
   | readonly ['secret', namespace: string, name: string]
   | readonly ['account', namespace: string, name: string]
-  | readonly ['image', question: ImageQuestion];
+  | readonly ['image', question: ImageQuestion]
+  | readonly ['failed', reference: ImageReference, namespace: string]
+  | readonly ['pulled', registry: string];
 
 /** Facts by `keyOf` their look-ups. */
 export type Told = Map<string, unknown>;
@@ -25,6 +29,7 @@ export type Askable = Readonly<{
   namespaces: boolean;
   serviceAccounts: boolean;
   registries: boolean;
+  pulls: boolean;
   /** Of pull secrets also whether those of every type are known. */
   pullSecrets: Readonly<{ seesEveryType: boolean }> | undefined;
 }>;
@@ -32,11 +37,12 @@ export type Askable = Readonly<{
 /** Look-ups of one round. An object may name a hundred thousand secrets; of what is beyond, nothing is known. */
 const MOST_LOOK_UPS = 2000;
 
-export function listAskable({ namespaces, serviceAccounts, registries, pullSecrets }: Facts): Askable {
+export function listAskable({ namespaces, serviceAccounts, registries, pulls, pullSecrets }: Facts): Askable {
   return {
     namespaces: namespaces !== undefined,
     serviceAccounts: serviceAccounts !== undefined,
     registries: registries !== undefined,
+    pulls: pulls !== undefined,
     pullSecrets: pullSecrets && { seesEveryType: pullSecrets.seesEveryType },
   };
 }
@@ -49,7 +55,7 @@ export function createAskedFacts(askable: Askable, told: Told, open: Map<string,
     if (open.size < MOST_LOOK_UPS) open.set(key, lookUp);
     return undefined;
   };
-  const { namespaces, serviceAccounts, pullSecrets, registries } = askable;
+  const { namespaces, serviceAccounts, pullSecrets, registries, pulls } = askable;
   return {
     ...(namespaces && {
       namespaces: { findLabels: (namespace) => get(['labels', namespace]) as Labels },
@@ -66,6 +72,13 @@ export function createAskedFacts(askable: Askable, told: Told, open: Map<string,
     ...(registries && {
       registries: { get: (question) => (get(['image', question]) as KnownAnswer | undefined) ?? 'no-answer' },
     }),
+    ...(pulls && {
+      pulls: {
+        find: (reference, namespace) =>
+          (get(['failed', reference, namespace]) as readonly FailedPulls[] | undefined) ?? [],
+        hasPulled: (registry) => get(['pulled', registry]) === true,
+      },
+    }),
   };
 }
 
@@ -76,7 +89,8 @@ export function lookUpAll(open: ReadonlyMap<string, LookUp>, facts: Facts): Told
   return new Map([...open].map(([key, lookUp]) => [key, lookUpOne(lookUp, facts)]));
 }
 
-function lookUpOne(lookUp: LookUp, { namespaces, pullSecrets, serviceAccounts, registries }: Facts): unknown {
+function lookUpOne(lookUp: LookUp, facts: Facts): unknown {
+  const { namespaces, pullSecrets, serviceAccounts, registries } = facts;
   switch (lookUp[0]) {
     case 'labels':
       return namespaces?.findLabels(lookUp[1]);
@@ -86,9 +100,17 @@ function lookUpOne(lookUp: LookUp, { namespaces, pullSecrets, serviceAccounts, r
       return serviceAccounts?.find(lookUp[1], lookUp[2]);
     case 'image':
       return registries?.get(lookUp[1]) ?? 'not-allowed';
+    case 'failed':
+    case 'pulled':
+      return lookUpPulls(lookUp, facts);
   }
 }
 
+function lookUpPulls(lookUp: Extract<LookUp, readonly ['failed' | 'pulled', ...unknown[]]>, { pulls }: Facts): unknown {
+  return lookUp[0] === 'failed' ? pulls?.find(lookUp[1], lookUp[2]) : pulls?.hasPulled(lookUp[1]);
+}
+
 function keyOf(lookUp: LookUp): string {
-  return lookUp[0] === 'image' ? `image ${keyOfQuestion(lookUp[1])}` : lookUp.join(' ');
+  if (lookUp[0] === 'image') return `image ${keyOfQuestion(lookUp[1])}`;
+  return lookUp[0] === 'failed' ? `failed ${formatReference(lookUp[1])} ${lookUp[2]}` : lookUp.join(' ');
 }

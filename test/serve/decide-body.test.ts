@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { Facts } from '../../src/pull/facts.ts';
+import type { FailedPulls, Facts } from '../../src/pull/facts.ts';
 import { listAskable, lookUpAll } from '../../src/serve/asked-facts.ts';
 import { decideBody, type BodyDecision } from '../../src/serve/decide-body.ts';
 import { holding, factsOf, NOW } from '../support/facts.ts';
@@ -40,6 +40,26 @@ test('a review in another thread is told what it asks of the cluster, and what t
   expect(decision.request.object).not.toHaveProperty('spec');
   // The labels and the account; its secret and the image.
   expect(rounds).toBe(2);
+});
+
+test('it is told what nodes meet, as a small one is', async () => {
+  const failed: FailedPulls = {
+    cause: 'unknown-ca',
+    of: 'registry',
+    registry: 'quay.io',
+    nodes: 3,
+    pods: 9,
+    since: NOW,
+  };
+  const pulls: Facts['pulls'] = {
+    find: ({ registry }, namespace) => (registry === 'quay.io' && namespace === 'default' ? [failed] : []),
+    hasPulled: () => false,
+  };
+  const { decision } = await decideIn({ pulls });
+  if ('problem' in decision) throw new Error(decision.problem.message);
+  expect(decision.decided.admission?.findings).toMatchObject([
+    { rule: 'nodes-can-pull', cause: 'unknown-ca', value: 'quay.io/team/app:1' },
+  ]);
 });
 
 test('what is no review is said as it is of a small one', async () => {
