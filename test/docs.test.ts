@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { stringify } from 'yaml';
 import { CAUSES } from '../src/cause/causes.ts';
 import { buildProgram } from '../src/cli/program.ts';
@@ -9,8 +9,12 @@ import { loadPolicy } from '../src/rules/policy.ts';
 import { PolicyError } from '../src/policy/errors.ts';
 import { buildPolicySchema } from '../src/policy/schema.ts';
 import { capturedIo } from './support/captured-io.ts';
+import { NAMESPACES, namespaceOf, PODS } from './support/cluster-objects.ts';
+import { startStandIn, type StandInApiServer } from './support/stand-in-api-server.ts';
+import { writeKubeconfig } from './support/stand-in-connection.ts';
 import { tempFolder } from './support/temp-folder.ts';
 import { replaceBehind, UPDATES_DOCS } from './support/update-docs.ts';
+import { pullFailure, UNKNOWN_CA, waitingPod, warning } from './support/waiting-objects.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const DECISIONS = 'docs/decisions';
@@ -203,6 +207,52 @@ describe('samples', () => {
       else expect(named).toBe(printed.join('\n'));
     }
   });
+
+  test('of a cluster in the README print what they print, but for the end of a long line', async () => {
+    const [, printed = ''] = /^\$ kubectl pullguard diagnose -A\n([\s\S]*?)^```$/m.exec(read('README.md')) ?? [];
+    const kubeconfig = writeKubeconfig(await startOutage(), tempFolder().at('kubeconfig'));
+    const io = capturedIo();
+    await buildProgram(io, () => undefined).parseAsync([
+      'node',
+      'pullguard',
+      'diagnose',
+      '-A',
+      '--kubeconfig',
+      kubeconfig,
+    ]);
+    const shown = io.printed.stdout.replace(/^( {2}do .*?); .*$/m, '$1; …');
+    if (UPDATES_DOCS) replaceBehind(join(ROOT, 'README.md'), '$ kubectl pullguard diagnose -A\n', printed, shown);
+    else expect(shown).toBe(printed);
+  });
+
+  /** A registry whose CA no node knows, under three Deployments. */
+  async function startOutage(): Promise<StandInApiServer> {
+    const server = await startStandIn();
+    onTestFinished(() => server.stop());
+    server.seed(NAMESPACES, [namespaceOf('shop')]);
+    const pods = ['web:1.4', 'api:2.0', 'cart:1.1'].flatMap((tagged) =>
+      ['a', 'b', 'c', 'd'].map((each, at) => {
+        const [deployment = ''] = tagged.split(':');
+        const node = at < 2 ? 'node-1' : 'node-2';
+        return { name: `${deployment}-5d9-${each}`, image: `harbor.example.com/shop/${tagged}`, deployment, node };
+      }),
+    );
+    server.seed(PODS, pods.map(waitingPod));
+    server.seed(
+      '/api/v1/events',
+      pods.map(({ name, image }) => warning({ about: name, message: pullFailure(image, UNKNOWN_CA) })),
+    );
+    const nodeInfo = {
+      operatingSystem: 'linux',
+      architecture: 'amd64',
+      containerRuntimeVersion: 'containerd://1.7.20',
+    };
+    server.seed(
+      '/api/v1/nodes',
+      ['node-1', 'node-2'].map((name) => ({ metadata: { name }, status: { nodeInfo } })),
+    );
+    return server;
+  }
 
   test('of the library name what it exports', async () => {
     const [, names = ''] = /import \{ ([^}]*) \} from 'pullguard'/.exec(read('README.md')) ?? [];
