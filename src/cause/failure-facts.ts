@@ -128,7 +128,7 @@ const STATUS =
   /(?<!\d)[1-5]\d\d(?= \(?(?:unauthorized|forbidden|not found|too many requests|internal server error|bad gateway|service unavailable|gateway timeout|gateway time-out|bad request|method not allowed|proxy authentication required|not acceptable|payment required|gone|conflict|request timeout|unprocessable|found|moved permanently|see other|temporary redirect|permanent redirect|locked|unavailable for legal reasons|request entity too large|not implemented|http version not supported|precondition failed|too early|misdirected request)(?![a-z]))/;
 
 /** The same of a number that words before it say to be one. */
-const STATUS_SAID = /(?:statuscode: |status code: |status code |status: |http |status )([1-5]\d\d)(?![\w.])/;
+const STATUS_SAID = /(?:statuscode: |status code: |status code |status: |http |status )([1-5]\d\d)(?!\w|\.\d)/;
 
 const UNEXPECTED = 'unexpected status';
 
@@ -139,7 +139,7 @@ export function findStatus(words: string): Readonly<{ at: number; status: number
   const said = STATUS_SAID.exec(words);
   if (said !== null) return { at: said.index + said[0].length - 3, status: Number(said[1]) };
   const unexpected = words.indexOf(UNEXPECTED);
-  const last = unexpected < 0 ? null : /: ([1-5]\d\d)(?![\w.])/.exec(words.slice(unexpected));
+  const last = unexpected < 0 ? null : /: ([1-5]\d\d)(?!\w|\.\d)/.exec(words.slice(unexpected));
   return last === null ? undefined : { at: unexpected + last.index + 2, status: Number(last[1]) };
 }
 

@@ -38,7 +38,7 @@ export type MessageReading = Readonly<{ kind: 'failed'; failure: Failure }> | Re
 export function readFailure(message: string, isOfPull = true): MessageReading {
   const text = unescapeMessage(bound(message));
   const { words } = maskNames(text, []);
-  if (OF_NO_PULL.some((phrase) => words.includes(phrase)) || OTHER_NOT_FOUND.test(words)) return { kind: 'other' };
+  if (isOfOther(words)) return { kind: 'other' };
   const image = findImage(text);
   if (!isOfPull && image === undefined && !OF_IMAGE.test(words)) return { kind: 'other' };
   const attempts = splitAttempts(text).map((attempt) => readAttempt(attempt, image));
@@ -54,24 +54,38 @@ function readAttempt(text: string, image: string | undefined): Attempt | undefin
   const masked = maskNames(text, namesOf(image));
   const status = findStatus(masked.words);
   const words = status === undefined ? masked.words : putStatus(masked.words, status);
-  const isSpokenOf = image !== undefined || OF_IMAGE.test(words) || words.includes(RPC);
-  for (const { reading, phrases } of PARTED) {
-    if (reading.isWeak === true && !isSpokenOf) continue;
-    const phrase = phrases.find((each) => findPhrase(words, each) >= 0);
-    if (phrase === undefined) continue;
-    return { masked, reading, at: findPhrase(words, phrase) };
+  const isOfPull = (image !== undefined || IS_OF_PULL.test(words)) && !OTHER_NOT_FOUND.test(words);
+  const isCutStatus = status === undefined && CUT_STATUS.test(words);
+  const mayBe = ({ isWeak, cause }: Reading): boolean =>
+    (isWeak !== true || isOfPull) && !(isCutStatus && cause === 'broken-registry');
+  const cut = readCutOff(masked, isOfPull);
+  // What decides stands at the end, and may be cut off.
+  const readings = cut?.isCertain === true ? PARTED.slice(0, cut.order) : PARTED;
+  for (const { reading, phrases } of readings) {
+    const phrase = mayBe(reading) ? phrases.find((each) => findPhrase(words, each) >= 0) : undefined;
+    if (phrase !== undefined) return { masked, reading, at: findPhrase(words, phrase) };
   }
-  return readCutOff(masked);
+  return cut;
 }
 
-/** All that kubelet asks of a container engine. */
-const RPC = 'rpc error: ';
+/** Of a status that was cut off, so that nothing tells whether it is odd. */
+const CUT_STATUS = /unexpected (?:status[^]|http status)/;
+
+/** Whether something else fails, and no pull is spoken of before it. */
+function isOfOther(words: string): boolean {
+  const pull = words.search(PULL_FAILS);
+  const others = [...OF_NO_PULL.map((phrase) => words.indexOf(phrase)), words.search(OTHER_NOT_FOUND)];
+  return others.some((at) => at >= 0 && (pull < 0 || at < pull));
+}
 
 const OF_IMAGE = /pull|manifest|registry|blob|layer|image|sandbox/;
 
-/** Of what else a Pod needs: `secret "a" not found`. */
+/** The same, or all that kubelet asks of a container engine. */
+const IS_OF_PULL = new RegExp(`${OF_IMAGE.source}|rpc error: `);
+
+/** Of what else a Pod needs: `secret "a" not found`. Where a pull fails for it, the end of that says nothing of the image. */
 const OTHER_NOT_FOUND =
-  /(?:secret|configmap|serviceaccount|persistentvolumeclaim|storageclass|runtimeclass|priorityclass|pod|node|container|task|volume|namespace)s? "?·{1,300}"?:? (?:is )?not found/;
+  /(?:secret|configmap|serviceaccount|persistentvolumeclaim|storageclass|runtimeclass|priorityclass|pod|node|container|task|volume|namespace)s? "?·{1,300}"?:? (?:is )?not found|(?:sandbox|container|task) (?:with id · )?not found|sub ?path "·{1,300}" does not exist/;
 
 /** The status in one form, beside where it stands. */
 function putStatus(words: string, { at, status }: Readonly<{ at: number; status: number }>): string {
@@ -99,23 +113,55 @@ const EOF = 'eof';
 /** So that no longer word is taken for it. */
 const EOF_ALONE = /(?<![a-z0-9])eof(?![a-z0-9])/;
 
-/** Events are cut at 1024 bytes, and people cut what they paste: a clause that was begun is known where only one is begun so. */
-function readCutOff(masked: MaskedMessage): Attempt | undefined {
+/** A clause that was begun, and where the reading of it stands. */
+type CutOff = Attempt & Readonly<{ order: number; isCertain: boolean }>;
+
+/** Events are cut at 1024 bytes, and people cut what they paste: a clause that was begun is known where few causes are begun so. */
+function readCutOff(masked: MaskedMessage, isOfPull: boolean): CutOff | undefined {
   const words = masked.words.trimEnd().replace(/["\])]{1,20}$/, '');
-  const isMarked = /(?:\.\.\.|…)$/.test(words);
   const at = endOfLead(words);
   const begun = words.slice(at).replace(/[.…]{1,3}$/, '');
-  if (at === 0 || begun.length < (isMarked ? SHORTEST_MARKED : SHORTEST_BEGUN)) return undefined;
-  const readings = READINGS.filter(({ phrases }) => phrases.some((phrase) => phrase.startsWith(begun)));
-  const [reading] = readings;
-  if (reading === undefined) return undefined;
-  const or = readings.slice(1).map(({ cause }) => cause);
-  return { masked, reading: { cause: reading.cause, or: [...or, ...(reading.or ?? [])] }, at };
+  if (at === 0 || begun.length < SHORTEST_BEGUN || begun.endsWith(':')) return undefined;
+  if (WHOLE.has(begun) || WITHOUT_CAUSE.some((clause) => clause.startsWith(begun))) return undefined;
+  const isBegun = (parts: readonly string[]): boolean =>
+    parts.at(-1)?.startsWith(begun) === true && (parts.length === 1 || findPhrase(words, parts.slice(0, -1)) >= 0);
+  const found = PARTED.filter(
+    ({ reading, phrases }) => (reading.isWeak !== true || isOfPull) && phrases.some((parts) => isBegun(parts)),
+  );
+  const [first] = found;
+  if (first === undefined) return undefined;
+  const { cause, or = [] } = first.reading;
+  // Of a longer phrase, such as `lookup … i/o timeout`, the first part says enough.
+  const isLonger = first.phrases.some((parts) => parts.length > 1 && isBegun(parts));
+  const others = isLonger ? [] : found.map(({ reading }) => reading.cause).filter((each) => each !== cause);
+  if (others.length > MOST_BEGUN) return undefined;
+  const order = PARTED.indexOf(first);
+  return { masked, reading: { cause, or: [...others, ...or] }, at, order, isCertain: others.length === 0 };
 }
 
-/** Characters of a clause with `...` behind it, and of one that may be whole, as `unknown` often is. */
-const SHORTEST_MARKED = 4;
-const SHORTEST_BEGUN = 12;
+/** Clauses of which nothing is cut off, although some phrases go on: `not found`. */
+const WHOLE: ReadonlySet<string> = new Set(
+  READINGS.flatMap(({ phrases }) => phrases.map((phrase) => phrase.replace(/^[:=] /, ''))),
+);
+
+/** Causes besides the first that a clause may be the beginning of: with more of them it says nothing. */
+const MOST_BEGUN = 2;
+
+/** Clauses that tell what was done, and not why it failed. */
+const WITHOUT_CAUSE: readonly string[] = [
+  'failed to authorize',
+  'failed to copy',
+  'failed to do request',
+  'failed to fetch anonymous token',
+  'failed to fetch oauth token',
+  'failed to pull and unpack image',
+  'failed to resolve reference',
+  'unexpected status from',
+  'unexpected status code',
+];
+
+/** Characters of a clause: a shorter one may be whole, or the beginning of anything. */
+const SHORTEST_BEGUN = 8;
 
 /** Where the last clause begins, behind a colon or what gRPC puts before a message; 0 where there is one clause alone. */
 function endOfLead(words: string): number {
@@ -183,7 +229,7 @@ function readWithoutCause(text: string, image: string | undefined): MessageReadi
 
 const FAILS = /fail|error|unable|cannot|could not|back-off|refused|denied/;
 const PULL_FAILS =
-  /failed to pull|back-off pulling|errimagepull|imagepullbackoff|pullimage .{0,20}failed|error pulling|failed pulling|unable to pull|image pull failed|failed to resolve reference|initializing source|failed to pull and unpack/;
+  /failed to pull|back-off pulling|errimagepull|imagepullbackoff|pullimage .{0,20}failed|error pulling|failed pulling|unable to pull|image pull failed|failed to resolve reference|initializing source|failed to pull and unpack|failed to record image pull intent/;
 
 /** Whether a message has any words but those that stand in all of them. */
 function hasReason(words: string): boolean {

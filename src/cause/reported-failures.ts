@@ -151,15 +151,18 @@ function reportEviction(pod: unknown, of: Omit<Report, 'message' | 'read'>): rea
   return reading.kind === 'failed' && reading.failure.cause === 'disk-full' ? [{ message, read: message, ...of }] : [];
 }
 
-/** The Deployment that a ReplicaSet is of: its name without the hash that both its Pods and it have. */
 function ownerOf(pod: unknown): string {
   const owners = listOf(readPath(pod, 'metadata', 'ownerReferences'));
   const owner = owners.find((each) => readPath(each, 'controller') === true) ?? owners[0];
   const [kind, name] = [readString(owner, 'kind'), readString(owner, 'name')];
-  const hash = readString(pod, 'metadata', 'labels', 'pod-template-hash');
-  const isOfDeployment = kind === 'ReplicaSet' && hash !== '' && name.endsWith(`-${hash}`);
-  if (isOfDeployment) return `Deployment/${name.slice(0, -hash.length - 1)}`;
-  return kind === '' || name === '' ? '' : `${kind}/${name}`;
+  if (kind === '' || name === '') return '';
+  return nameOwner(`${kind}/${name}`, readString(pod, 'metadata', 'labels', 'pod-template-hash'));
+}
+
+/** The Deployment that a ReplicaSet is of: its name without the hash that the Pod has as a label. Any other owner as it is. */
+export function nameOwner(owner: string, hash: string): string {
+  const isOfDeployment = hash !== '' && owner.startsWith('ReplicaSet/') && owner.endsWith(`-${hash}`);
+  return isOfDeployment ? owner.slice(0, -hash.length - 1).replace('ReplicaSet/', 'Deployment/') : owner;
 }
 
 function listOf(value: unknown): readonly unknown[] {

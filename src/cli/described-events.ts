@@ -1,25 +1,26 @@
 import { READINGS } from '../cause/failure-phrases.ts';
-import type { Report } from '../cause/reported-failures.ts';
+import { nameOwner, type Report } from '../cause/reported-failures.ts';
 import { readFailure } from '../cause/read-failure.ts';
+import { readSince } from './event-age.ts';
 
 /** A row of the events that `kubectl describe` ends with: `  Warning  Failed  2m (x4 over 5m)  kubelet  Failed to pull image …`. */
 const ROW =
-  /^\s*(?:Normal|Warning)\s{2,}([A-Za-z]{1,80})\s{2,}(<unknown>|<invalid>|\d[\dsmhdy]{0,12})(?: \(x(\d{1,9}) over [^)]{1,20}\))?\s{2,}(\S{1,80}(?:, \S{1,253})?)\s{2,}(.*)$/;
+  /^\s*(?:Normal|Warning)\s{2,}([A-Za-z]{1,80})\s{2,}(<unknown>|<invalid>|\d[\dsmhdy]{0,12})(?: \(x(\d{1,9}) over ([^)]{1,20})\))?\s{2,}(\S{1,80}(?:, \S{1,253})?)\s{2,}(.*)$/;
 
 /** Columns of kubectl before 1.8: first seen, last seen, count, from, the container, type, reason, message. */
 const OLD_ROW =
-  /^\s*\S{1,12}\s+\S{1,12}\s+(\d{1,9})\s+(\S{1,80}(?:, \S{1,253})?)\s+(?:\S{1,253}\s+)?(?:Normal|Warning)\s+([A-Za-z]{1,80})\s+(.*)$/;
+  /^\s*(\S{1,12})\s+\S{1,12}\s+(\d{1,9})\s+(\S{1,80}(?:, \S{1,253})?)\s+(?:\S{1,253}\s+)?(?:Normal|Warning)\s+([A-Za-z]{1,80})\s+(.*)$/;
 
 /** What stands above the events, of the Pod that they are about. */
-type About = { namespace?: string; pod?: string; owner?: string; node?: string };
+type About = { namespace?: string; pod?: string; owner?: string; node?: string; hash?: string };
 
-/** The events of `kubectl describe`, of one Pod after another; undefined for any other text. */
-export function readDescribed(lines: readonly string[]): readonly Report[] | undefined {
+/** The events of `kubectl describe`, of one Pod after another; undefined for any other text. Ages are told from `now`. */
+export function readDescribed(lines: readonly string[], now?: number): readonly Report[] | undefined {
   const reports: Report[] = [];
   let about: About = {};
   let rows: Row[] = [];
   const finish = (): void => {
-    reports.push(...rows.map((row) => toReport(row, about)));
+    reports.push(...rows.map((row) => ({ ...toReport(row, about), ...readSince(row.age, now) })));
     rows = [];
   };
   for (const line of lines) {
@@ -35,29 +36,42 @@ export function readDescribed(lines: readonly string[]): readonly Report[] | und
   return reports.length === 0 ? undefined : reports;
 }
 
-type Row = Readonly<{ reason: string; count: number | undefined; from: string; message: string; more: string[] }>;
+type Row = Readonly<{
+  reason: string;
+  /** That of the first, where it happened several times. */
+  age: string;
+  count: number | undefined;
+  from: string;
+  message: string;
+  more: string[];
+}>;
 
 function readRow(line: string): Row | undefined {
   const row = ROW.exec(line);
-  if (row !== null) {
-    const [, reason = '', , count, from = '', message = ''] = row;
-    return { reason, count: count === undefined ? undefined : Number(count), from, message, more: [] };
-  }
-  const [, count, from = '', reason = '', message = ''] = OLD_ROW.exec(line) ?? [];
-  return count === undefined ? undefined : { reason, count: Number(count), from, message, more: [] };
+  if (row !== null) return readNewRow(row);
+  const [, age = '', count, from = '', reason = '', message = ''] = OLD_ROW.exec(line) ?? [];
+  return count === undefined ? undefined : { reason, age, count: Number(count), from, message, more: [] };
+}
+
+function readNewRow([, reason = '', last = '', count, first, from = '', message = '']: RegExpExecArray): Row {
+  const times = count === undefined ? undefined : Number(count);
+  return { reason, age: first ?? last, count: times, from, message, more: [] };
 }
 
 /** Whether a line is one of those above the events that tell of the Pod. */
 function readField(line: string, about: About): boolean {
+  // A label, of which the first stands beside the word.
+  const hash = /^(?:Labels:)?\s+pod-template-hash=([a-z0-9]{1,63})$/.exec(line)?.[1];
+  if (hash !== undefined) about.hash = hash;
   const [, name, value = ''] = /^(Name|Namespace|Node|Controlled By):\s+(\S+)/.exec(line) ?? [];
   if (name === 'Name') about.pod = value;
   else if (name === 'Namespace') about.namespace = value;
   else if (name === 'Controlled By') about.owner = value;
   else if (name === 'Node') about.node = value.split('/', 1)[0] ?? value;
-  return name !== undefined;
+  return name !== undefined || hash !== undefined;
 }
 
-function toReport(row: Row, { namespace, pod, owner, node }: About): Report {
+function toReport(row: Row, { namespace, pod, owner, node, hash = '' }: About): Report {
   const message = joinRow(row);
   const from = node === undefined || node === '<none>' ? row.from.split(', ')[1] : node;
   return {
@@ -65,7 +79,7 @@ function toReport(row: Row, { namespace, pod, owner, node }: About): Report {
     read: message,
     ...(namespace !== undefined && { namespace }),
     ...(pod !== undefined && { pod }),
-    ...(owner !== undefined && { owner }),
+    ...(owner !== undefined && { owner: nameOwner(owner, hash) }),
     ...(from !== undefined && { node: from }),
     ...(row.count !== undefined && { count: row.count }),
   };

@@ -1,12 +1,13 @@
-import { diagnose as diagnoseMessage, explainUnknown, type Diagnosis } from '../cause/diagnosis.ts';
+import { diagnose as diagnoseMessage, explainFailure, explainUnknown, type Diagnosis } from '../cause/diagnosis.ts';
+import { readFailure } from '../cause/read-failure.ts';
 import type { Report } from '../cause/reported-failures.ts';
 import { describeCause } from '../manifest/files.ts';
-import { formatDiagnoses, toDiagnosisJson, type Diagnosed } from './format-diagnosis.ts';
+import { formatDiagnoses, toDiagnosisJson, toWellJson, type Diagnosed } from './format-diagnosis.ts';
 import { loadConfig } from './load-config.ts';
 import type { ConnectionOptions } from './options.ts';
 import { escapeUnprintable } from '../text/quote.ts';
 import { UsageError, type ExitCode, type Io } from './io.ts';
-import { readPasted, type Pasted } from './pasted-messages.ts';
+import { readPasted } from './pasted-messages.ts';
 import { useColor } from './terminal.ts';
 
 export type DiagnoseOptions = ConnectionOptions &
@@ -19,8 +20,13 @@ export type DiagnoseOptions = ConnectionOptions &
   }>;
 
 /** `pullguard diagnose`: says why Pods wait for images, or why pulls failed of which messages were copied. Exit code 1 if any. */
-export async function diagnose(targets: readonly string[], options: DiagnoseOptions, io: Io): Promise<ExitCode> {
-  if (targets.includes('-')) return diagnosePasted(targets, options, io);
+export async function diagnose(
+  targets: readonly string[],
+  options: DiagnoseOptions,
+  io: Io,
+  now = Date.now(),
+): Promise<ExitCode> {
+  if (targets.includes('-')) return diagnosePasted(targets, options, { io, now });
   // Loaded only here: the Kubernetes client takes longer to load than everything else together.
   const [{ reachCluster }, { diagnoseCluster }] = await Promise.all([
     import('./reach-cluster.ts'),
@@ -43,7 +49,11 @@ export async function diagnose(targets: readonly string[], options: DiagnoseOpti
   return explained.length === 0 ? 0 : 1;
 }
 
-async function diagnosePasted(targets: readonly string[], options: DiagnoseOptions, io: Io): Promise<ExitCode> {
+async function diagnosePasted(
+  targets: readonly string[],
+  options: DiagnoseOptions,
+  { io, now }: Readonly<{ io: Io; now: number }>,
+): Promise<ExitCode> {
   const { output, namespace, allNamespaces, probe } = options;
   if (targets.length !== 1) throw new UsageError('name "-" alone: standard input has the names of Pods in it');
   if (namespace !== undefined || allNamespaces === true || probe === true)
@@ -51,30 +61,43 @@ async function diagnosePasted(targets: readonly string[], options: DiagnoseOptio
   const text = await readStdin(io);
   if (text.trim() === '')
     throw new UsageError('standard input is empty: pipe events into it, or the output of kubectl describe pod');
-  const diagnosed = diagnoseReports(readPasted(text));
+  const { reports, areMessages } = readPasted(text, now);
+  // A message that stands for itself is answered also where it is not known, or says that all is well.
+  const answers = areMessages ? reports.map((report) => answerMessage(report)) : diagnoseReports(reports);
+  const failed = answers.filter((each) => isFailed(each));
   io.stdout.write(
     output === 'json'
-      ? diagnosed.map(toDiagnosisJson).join('')
-      : formatDiagnoses(diagnosed, { color: useColor(io.stdout) }),
+      ? answers.map((each) => (isFailed(each) ? toDiagnosisJson(each) : toWellJson(each.report))).join('')
+      : formatDiagnoses(failed, { color: useColor(io.stdout) }),
   );
-  return diagnosed.length === 0 ? 0 : 1;
+  return failed.length === 0 ? 0 : 1;
 }
 
-/**
- * The diagnosis of each report. A message that stands for itself is answered also where it is not known; where a Pod says only that kubelet
- * waits, and another of its messages says why, the second is enough.
- */
-export function diagnoseReports({ reports, areMessages }: Pasted): readonly Diagnosed[] {
+/** Without a diagnosis where a message says that a pull goes well. */
+type Answer = Diagnosed | Readonly<{ report: Report; diagnosis: undefined }>;
+
+function isFailed(answer: Answer): answer is Diagnosed {
+  return answer.diagnosis !== undefined;
+}
+
+/** The diagnosis of each report. Where a Pod says only that kubelet waits, and another of its messages says why, the second is enough. */
+export function diagnoseReports(reports: readonly Report[]): readonly Diagnosed[] {
   const diagnosed = reports.flatMap((report) => {
-    const diagnosis =
-      diagnoseMessage(report.read, report) ?? (areMessages ? explainUnknown(report.message) : undefined);
+    const diagnosis = diagnoseMessage(report.read, report);
     return diagnosis === undefined ? [] : [{ report, diagnosis }];
   });
-  if (areMessages) return diagnosed;
   const explained = new Set(
     diagnosed.filter(({ diagnosis }) => hasReason(diagnosis)).map(({ report }) => keyOfPod(report)),
   );
   return diagnosed.filter(({ report, diagnosis }) => hasReason(diagnosis) || !explained.has(keyOfPod(report)));
+}
+
+function answerMessage(report: Report): Answer {
+  const reading = readFailure(report.read);
+  if (reading.kind === 'well') return { report, diagnosis: undefined };
+  const diagnosis =
+    reading.kind === 'failed' ? explainFailure(reading.failure, report) : explainUnknown(report.message);
+  return { report, diagnosis };
 }
 
 function hasReason({ cause }: Diagnosis): boolean {

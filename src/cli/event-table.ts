@@ -1,4 +1,5 @@
 import type { Report } from '../cause/reported-failures.ts';
+import { readSince } from './event-age.ts';
 
 /** The columns of `kubectl get events` and of `kubectl events`, as their heads name them. */
 const HEAD = /^(?:NAMESPACE +)?(?:LAST SEEN|FIRST SEEN) +.*\bREASON +OBJECT\b.*\bMESSAGE/;
@@ -7,22 +8,22 @@ const HEAD = /^(?:NAMESPACE +)?(?:LAST SEEN|FIRST SEEN) +.*\bREASON +OBJECT\b.*\
 const ROW =
   /^(?:([a-z0-9-]{1,63}) {2,})?(<unknown>|<invalid>|\d[\dsmhdy]{0,12}(?: \(x\d+ over [^)]{1,20}\))?) {2,}(?:Warning|Normal) {2,}([A-Za-z]{1,80}) {2,}([A-Za-z]{1,40}\/[a-z0-9.-]{1,253}) {2,}(.*)$/;
 
-/** The rows of a table of events; undefined where there is none. */
-export function readTable(lines: readonly string[]): readonly Report[] | undefined {
+/** The rows of a table of events; undefined where there is none. Ages are told from `now`, where that is known. */
+export function readTable(lines: readonly string[], now?: number): readonly Report[] | undefined {
   const head = lines.findIndex((line) => isHead(line));
   if (head < 0) {
     const rows = lines.map((line) => ROW.exec(line)).filter((row) => row !== null);
-    return rows.length === 0 ? undefined : rows.map(([, ...cells]) => reportRow(cells));
+    return rows.length === 0 ? undefined : rows.map(([, ...cells]) => reportRow(cells, now));
   }
   const columns = readColumns(lines[head] ?? '');
   return lines
     .slice(head + 1)
     .filter((line) => line.trim() !== '' && !isHead(line))
-    .map((line) => reportCells(line, columns));
+    .map((line) => reportCells(line, columns, now));
 }
 
-function reportRow([namespace, seen, , object, message]: readonly (string | undefined)[]): Report {
-  return toReport({ namespace, seen, object, message });
+function reportRow([namespace, seen, , object, message]: readonly (string | undefined)[], now?: number): Report {
+  return toReport({ namespace, seen, object, message }, now);
 }
 
 /** The head of the widest table has 200 characters. */
@@ -31,7 +32,7 @@ function isHead(line: string): boolean {
 }
 
 type Cells = Readonly<Record<'namespace' | 'seen' | 'object' | 'message', string | undefined>> &
-  Readonly<{ count?: string | undefined; source?: string | undefined }>;
+  Readonly<Partial<Record<'first' | 'count' | 'source', string | undefined>>>;
 
 /** Where each column begins: kubectl aligns them, three spaces apart. */
 function readColumns(head: string): ReadonlyMap<string, readonly [start: number, end: number]> {
@@ -39,7 +40,7 @@ function readColumns(head: string): ReadonlyMap<string, readonly [start: number,
   return new Map(names.map(({ 0: name, index }, at) => [name, [index, names[at + 1]?.index ?? Infinity]]));
 }
 
-function reportCells(line: string, columns: ReturnType<typeof readColumns>): Report {
+function reportCells(line: string, columns: ReturnType<typeof readColumns>, now?: number): Report {
   const cell = (name: string): string | undefined => {
     const [start, end] = columns.get(name) ?? [0, 0];
     const text = line.slice(start, end).trim();
@@ -47,18 +48,20 @@ function reportCells(line: string, columns: ReturnType<typeof readColumns>): Rep
   };
   // What does not stand in the columns, as after a message with line breaks, is read without them.
   const row = /^(?:Warning|Normal)$/.test(cell('TYPE') ?? '') ? null : ROW.exec(line);
-  if (row !== null) return reportRow(row.slice(1));
-  return toReport({
+  if (row !== null) return reportRow(row.slice(1), now);
+  const cells = {
     namespace: cell('NAMESPACE'),
     seen: cell('LAST SEEN'),
+    first: cell('FIRST SEEN'),
     object: cell('OBJECT'),
     message: cell('MESSAGE') ?? line.trim(),
     count: cell('COUNT'),
     source: cell('SOURCE'),
-  });
+  };
+  return toReport(cells, now);
 }
 
-function toReport({ namespace, seen = '', object = '', message = '', ...more }: Cells): Report {
+function toReport({ namespace, seen = '', object = '', message = '', ...more }: Cells, now?: number): Report {
   // `2m (x4 over 5m)`.
   const count = Number(more.count ?? / \(x(\d{1,9}) over /.exec(seen)?.[1]);
   return {
@@ -67,6 +70,7 @@ function toReport({ namespace, seen = '', object = '', message = '', ...more }: 
     ...(namespace !== undefined && { namespace }),
     ...readObject(object),
     ...readSource(more.source ?? ''),
+    ...readSince(more.first ?? seen, now),
     ...(count > 0 && { count }),
   };
 }

@@ -24,6 +24,11 @@ export function toDiagnosisJson(diagnosed: Diagnosed): string {
   return `${JSON.stringify(toDiagnosisObject(diagnosed))}\n`;
 }
 
+/** The same for a message that says that a pull goes well: it has no cause. */
+export function toWellJson({ message }: Report): string {
+  return `${JSON.stringify({ message: redactMessage(message), faqItem: null })}\n`;
+}
+
 /** Members that do not apply are undefined, and so left out. */
 export function toDiagnosisObject({ report, diagnosis, found = [], ruledOut = [] }: Diagnosed): object {
   const { cause, faqItem, image, host, registry, remedy, alternatives } = diagnosis;

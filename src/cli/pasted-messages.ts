@@ -17,16 +17,17 @@ export type Pasted = Readonly<{
 
 /**
  * Messages of failed pulls in a text, whatever it was copied from: objects of `kubectl get -o json`, the tables of `kubectl get events`
- * and `kubectl describe`, logs, or the messages alone, one a line, as they are or as JSON strings.
+ * and `kubectl describe`, logs, or the messages alone, one a line, as they are or as JSON strings. Tables have ages, from which `now`, in
+ * milliseconds since 1970, makes times.
  */
-export function readPasted(text: string): Pasted {
+export function readPasted(text: string, now?: number): Pasted {
   const plain = text.replace(/^\ufeff/, '').replaceAll(/\r\n?/g, '\n');
   const objects = readObjects(plain);
   if (objects !== undefined) {
     return { reports: objects.flatMap((object) => reportsOf(object)), areMessages: objects.every(isTexts) };
   }
   const lines = plain.split('\n').map((line) => line.slice(0, LONGEST_LINE));
-  const table = readTable(lines) ?? readDescribed(lines);
+  const table = readTable(lines, now) ?? readDescribed(lines, now);
   if (table !== undefined) return { reports: table.filter(isFailure), areMessages: false };
   return readLines(joinLines(lines));
 }

@@ -36,7 +36,7 @@ export async function scan(options: ScanOptions, io: Io): Promise<ExitCode> {
     const color = useColor(io.stdout);
     const { pods, refused } = result.waiting;
     const waiting = [
-      ...diagnoseReports({ reports: pods.flatMap(({ reports }) => reports), areMessages: false }),
+      ...diagnoseReports(pods.flatMap(({ reports }) => reports)),
       ...refused.map((each) => explainRefused(each)),
     ];
     if (options.output === 'json') io.stdout.write(formatScanJson(result, waiting.map(toDiagnosisObject)));

@@ -383,6 +383,18 @@ export const CONTAINERD: readonly Sample[] = [
     'signature-refused',
     null,
   ],
+  // Of content, snapshots and tokens, in 2.x as well
+  [
+    resolve('failed to authorize: failed to fetch anonymous token: invalid token auth challenge realm: parse ":"'),
+    'broken-registry',
+    null,
+  ],
+  [pull(`could not fetch content ${SHA} from remote: not found`), 'layer-missing', null],
+  [pull(`failed to get reader from content store: content digest ${SHA}: not found`), 'image-gone', null],
+  [pull(`failed to prepare: parent snapshot ${SHA} does not exist: not found`), 'unpack-failed', null],
+  [pull('missing parent "k8s.io/12/sha256:5" bucket: not found'), 'unpack-failed', null],
+  [pull('failed to list directory contents: /var/lib/containerd: read-only file system'), 'disk-unwritable', null],
+  [pull('unexpected commit size 10, expected 20: failed precondition'), 'layer-corrupt', null],
   // internal/cri
   [
     'Failed to pull image "registry.example.com/team/app:1": rpc error: code = Unknown desc = failed to parse image reference "registry.example.com/Team/app:1": invalid reference format: repository name must be lowercase',

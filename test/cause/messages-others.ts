@@ -212,6 +212,23 @@ export const CRIO: readonly Sample[] = [
     'short-name',
     2,
   ],
+  [manifest('Manifest does not match provided manifest digest sha256:1'), 'layer-corrupt', null],
+  [source('Image manifest does not match selected manifest digest "sha256:1"'), 'layer-corrupt', null],
+  [crio('copying blob: Size mismatch when copying sha256:1, expected 10, got 8'), 'layer-corrupt', null],
+  [crio('uncompressed digest of layer "sha256:1" is "sha256:2", config claims "sha256:3"'), 'layer-corrupt', null],
+  [crio('detecting compression: bzip2 compression not supported'), 'layer-unsupported', null],
+  [crio('writing blob: creating temporary on-disk layer: open /var/tmp/a: permission denied'), 'unpack-failed', null],
+  [crio('resolve pulled image a: not found in container storage (sha256:1)'), 'image-gone', null],
+  [source('Unimplemented manifest MIME type "application/vnd.example"'), 'broken-registry', null],
+  [source('decoding bearer token (last URL "https://a.example/token", body start "no"): EOF'), 'connection-reset', 7],
+  [
+    crio(
+      'unable to pull image or OCI artifact: pull image err: initializing source docker://r.example/a:1: reading manifest 1 in r.example/a: manifest unknown; artifact err: get manifest: build image source: reading manifest 1 in r.example/a: name unknown',
+      'r.example/a:1',
+    ),
+    'image-not-found',
+    2,
+  ],
 ];
 
 const docker = (rest: string, image = 'registry.example.com/team/app:1'): string =>
@@ -394,6 +411,16 @@ export const DOCKER: readonly Sample[] = [
     null,
   ],
   ['Error: Error response from daemon: No such image: a/b:1', 'image-gone', null],
+  [docker('requested platform(s) ([linux/arm64]) not found'), 'platform-missing', null],
+  [docker('requested platform(s) ([linux/amd64]) found, but some content is missing'), 'layer-missing', null],
+  [docker('operating system is not supported'), 'platform-missing', null],
+  [docker('invalid image JSON, no RootFS key'), 'not-an-image', null],
+  [
+    docker("Running AI models directly by the Engine is not supported yet, please use 'docker model run' instead"),
+    'not-an-image',
+    null,
+  ],
+  [docker('layer sha256:1 was not found (corruption?)'), 'image-gone', null],
 ];
 
 /** kubelet itself: images/image_manager.go, kubelet_pods.go, eviction, and what it writes when it waits. */
@@ -439,6 +466,28 @@ export const KUBELET: readonly Sample[] = [
     8,
   ],
   ['no space left on device', 'disk-full', 4],
+  // Pulls that are recorded, from Kubernetes 1.33 on.
+  [
+    'Failed to record image pull intent for container image "a/b:1": failed to record image pull intent: write /var/lib/kubelet/image_manager/pulling/sha256-1: no space left on device',
+    'disk-full',
+    4,
+  ],
+  [
+    'Failed to record image pull intent for container image "a/b:1": failed to record image pull intent: open /var/lib/kubelet/image_manager/pulling/sha256-1: permission denied',
+    'unknown',
+    null,
+  ],
+  // What is missing is not the image.
+  [
+    'Failed to pull image "a/b:1": failed to get service account token: serviceaccounts "builder" not found',
+    'unknown',
+    null,
+  ],
+  [
+    'Error: ErrImagePull: [failed to pull and unpack image "r.example/a:1": failed to do request: Head "https://r.example/v2/a/manifests/1": dial tcp 192.0.2.1:443: connect: no route to host]',
+    'no-route',
+    7,
+  ],
 ];
 
 /** Names that are the words of other causes: none of them decides. */
@@ -511,4 +560,8 @@ export const OTHERS: readonly string[] = [
   '0/3 nodes are available: 3 Insufficient cpu. preemption: not found',
   'Internal error occurred: failed calling webhook "a": failed to call webhook: Post "https://a.b.svc:443/mutate": x509: certificate signed by unknown authority',
   'something that nobody has seen',
+  'Error: specified sandbox not found: 0123',
+  'Error: failed to start container "a": container 0123: not found',
+  'Error: sub path "conf" does not exist in image volume "/volumes/1"',
+  'Readiness probe failed: failed to pull image "a/b:1": no such host',
 ];

@@ -55,6 +55,8 @@ test.each([
   'Pulling image "a/b:1"',
   'Successfully pulled image "x509" in 1s',
   'Container image "a" already present on machine',
+  'Container image "denied/error:failed" already present on machine and can be accessed by the pod',
+  'PullImage "a/b:1" returns image reference "sha256:1"',
 ])('what goes well is no failure: %s', (message) => {
   expect(readFailure(message).kind).toBe('well');
 });
@@ -154,6 +156,33 @@ test('a message that was cut off is known by what its last clause began with', (
     expect(itemOf(read(cut)?.cause)).toBe(5);
   }
   expect(read('Failed to pull image "a:1": rpc error: code = Unknown desc = toomanyr...')?.cause).toBe('rate-limited');
+});
+
+const PULL = 'Failed to pull image "r.example/a:1": failed to pull and unpack image "r.example/a:1": ';
+
+test.each<[message: string, cause: CauseCode | 'unknown']>([
+  ['failed to extract layer sha256:5: write /var/lib/a: no space left on dev', 'disk-full'],
+  ['tls: failed to verify certificate: x509: certificate signed by unk', 'unknown-ca'],
+  [
+    'failed to do request: Head "https://r.example/v2/": dial tcp 192.0.2.1:443: connect: connection refu',
+    'connection-refused',
+  ],
+  ['dial tcp: lookup r.example on [::1]:53: read udp [::1]:40000->[::1]:53: read: connection refuse', 'dns-failed'],
+  ['failed to extract layer sha256:5: mount callback failed on /var/lib/a: unexpected eo', 'layer-corrupt'],
+  ['unexpected status from HEAD request to https://r.example/v2/a/manifests/1: 401...', 'credentials-missing'],
+  ['failed to authorize: failed to fetch oauth token: Post "https://auth.example/token": net/http: TLS', 'timeout'],
+  ['failed to pull and … certificate signed by unknown authority', 'unknown-ca'],
+  // Nothing of these says why.
+  ['failed to resolve reference "r.example/a:1": failed to au', 'unknown'],
+  ['unexpected status from HEAD request to https://r.example/v2/a/manifests/1: 40', 'unknown'],
+  ['failed to do request: Head "https://r.exa', 'unknown'],
+])('a message that was cut off says what its end says, and no more: %s', (message, cause) => {
+  expect(read(PULL + message)?.cause).toBe(cause);
+});
+
+test('a message that was cut off where two causes begin alike leaves both open', () => {
+  const failure = read(`${PULL}dial tcp 192.0.2.1:443: connect: connection re`);
+  expect([failure?.cause, ...(failure?.alternatives ?? [])]).toContain('connection-refused');
 });
 
 test('a pull that failed in words that are not known is unknown, with its last clause', () => {

@@ -4,9 +4,12 @@ import { diagnose, type DiagnoseOptions } from '../../src/cli/diagnose.ts';
 import { UsageError } from '../../src/cli/io.ts';
 import { capturedIo } from '../support/captured-io.ts';
 
+/** When it is that a text is pasted. */
+const NOW = Date.parse('2026-06-01T12:00:00Z');
+
 async function run(stdin: string, output: DiagnoseOptions['output'] = 'json') {
   const io = capturedIo({ stdin });
-  const code = await diagnose(['-'], { output }, io);
+  const code = await diagnose(['-'], { output }, io, NOW);
   return { code, ...io.printed };
 }
 
@@ -41,7 +44,7 @@ describe('messages, one a line', () => {
       [NOT_FOUND, 'image-not-found', 2],
       [LIMITED, 'rate-limited', 8],
       ['something that nobody has seen', 'unknown', null],
-      ['Pulling image "a/b:1"', 'unknown', null],
+      ['Pulling image "a/b:1"', undefined, null],
       ['a\nb', 'unknown', null],
     ]);
   });
@@ -50,6 +53,17 @@ describe('messages, one a line', () => {
     const [found, limited] = await read(`${NOT_FOUND}\n${LIMITED}`);
     expect(Object.keys(found!)).toEqual(['message', 'cause', 'faqItem', 'image', 'host', 'registry', 'remedy']);
     expect(Object.keys(limited!)).toEqual(['message', 'cause', 'faqItem', 'remedy']);
+  });
+
+  test.each([
+    'Pulling image "a/b:1"',
+    'Successfully pulled image "a/denied:1" in 1.2s (1.2s including waiting). Image size: 3 bytes.',
+    'Container image "a/b:1" already present on machine',
+    'Container image "a/b:1" already present on machine and can be accessed by the pod',
+  ])('that say that a pull goes well have no cause, and nothing failed: %s', async (message) => {
+    expect(await run(message)).toMatchObject({ code: 0, stdout: `${JSON.stringify({ message, faqItem: null })}\n` });
+    expect(await run(message, 'text')).toMatchObject({ code: 0, stdout: 'no failed pulls\n' });
+    expect(await run(`${message}\n${LIMITED}`)).toMatchObject({ code: 1 });
   });
 
   test('that go on below, as registries list errors, are one', async () => {
@@ -112,7 +126,12 @@ describe('what kubectl prints', () => {
   test('as a table is read by its columns, and by the rows alone', async () => {
     const table = fixture('events-table.txt');
     const found = [
-      { cause: 'image-not-found', image: 'nginx:1.99', pod: 'shop/web-5d8c7b9f4d-x2p4b' },
+      {
+        cause: 'image-not-found',
+        image: 'nginx:1.99',
+        pod: 'shop/web-5d8c7b9f4d-x2p4b',
+        since: '2026-06-01T11:58:00Z',
+      },
       { cause: 'rate-limited', pod: 'jobs/report-28412-abcde', host: 'registry-1.docker.io' },
     ];
     expect(await read(table)).toMatchObject(found);
@@ -125,22 +144,33 @@ describe('what kubectl prints', () => {
       `LAST SEEN   TYPE      REASON   OBJECT      SUBOBJECT              SOURCE            MESSAGE                                                 FIRST SEEN   COUNT   NAME
 2m          Warning   Failed   pod/web-1   spec.containers{web}   kubelet, node-7   Failed to pull image "r.example/a:1": pull QPS exceeded   5m           4       web-1.17
 `,
-      { message: 'Failed to pull image "r.example/a:1": pull QPS exceeded', pod: 'web-1', node: 'node-7', count: 4 },
+      {
+        message: 'Failed to pull image "r.example/a:1": pull QPS exceeded',
+        pod: 'web-1',
+        node: 'node-7',
+        count: 4,
+        since: '2026-06-01T11:55:00Z',
+      },
     ],
     [
       'kubectl events',
       `5s (x2 over 20s)   Warning   Failed   Pod/web-1   Failed to pull image "r.example/a:1": pull QPS exceeded\n`,
-      { pod: 'web-1', count: 2 },
+      { pod: 'web-1', count: 2, since: '2026-06-01T11:59:40Z' },
     ],
     [
       'kubectl describe of old versions',
       `Name:\t\tweb-1\nNamespace:\tshop\nEvents:\n  5m\t\t2m\t\t4\tkubelet, node-7\t\tspec.containers{web}\tWarning\t\tFailed\t\tFailed to pull image "r.example/a:1": pull QPS exceeded\n`,
-      { pod: 'shop/web-1', node: 'node-7', count: 4 },
+      { pod: 'shop/web-1', node: 'node-7', count: 4, since: '2026-06-01T11:55:00Z' },
     ],
     [
       'a row of kubectl describe alone',
       '  Warning  Failed     <invalid> (x4 over <invalid>)  kubelet, node-2            Failed to pull image "r.example/a:1": pull QPS exceeded',
       { node: 'node-2', count: 4 },
+    ],
+    [
+      'kubectl describe, with an age of two units',
+      '  Warning  Failed     57s (x12 over 3d2h)  kubelet            Failed to pull image "r.example/a:1": pull QPS exceeded',
+      { count: 12, since: '2026-05-29T10:00:00Z' },
     ],
   ])('of %s is read', async (_what, text, found) => {
     expect(await read(text)).toMatchObject([{ cause: 'pull-qps', ...found }]);
@@ -160,10 +190,16 @@ describe('what kubectl prints', () => {
       cause: 'unknown-ca',
       host: 'harbor.example.com:8443',
       pod: 'shop/web-5d8c7b9f4d-x2p4b',
-      owner: 'ReplicaSet/web-5d8c7b9f4d',
+      owner: 'Deployment/web',
       node: 'node-1',
       count: 4,
+      since: '2026-06-01T11:55:00Z',
     });
+  });
+
+  test('of kubectl describe names the ReplicaSet where its name has not the hash of the Pod', async () => {
+    const text = fixture('described-pod.txt').replace('pod-template-hash=5d8c7b9f4d', 'pod-template-hash=0000');
+    expect(await read(text)).toMatchObject([{ owner: 'ReplicaSet/web-5d8c7b9f4d' }]);
   });
 
   test.each([
