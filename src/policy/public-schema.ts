@@ -1,4 +1,5 @@
 import { isRecord, joinPointer, type Pointer } from '../text/json.ts';
+import { linkToFile } from '../text/repository.ts';
 import type { RuleDefinition } from './policy.ts';
 import { buildPolicySchema } from './schema.ts';
 import { VOCABULARY, type Schema } from './section.ts';
@@ -12,7 +13,7 @@ export function buildPublicSchema(rules: readonly (RuleDefinition & Readonly<{ d
   );
   return {
     $schema: 'http://json-schema.org/draft-07/schema#',
-    $id: 'https://pullguard.dev/schema/policy.json',
+    $id: linkToFile('schema/policy.json'),
     title: 'Policy of pullguard',
     ...(publish(buildPolicySchema(rules), '') as Schema),
   };

@@ -171,7 +171,7 @@ describe('SARIF', () => {
     const described = run_?.tool.driver.rules ?? [];
     for (const { id, remedy, description } of RULES) {
       const rule = described.find((each) => each.id === id);
-      expect(rule?.helpUri).toBe(`https://pullguard.dev/docs/rules/${id}`);
+      expect(rule?.helpUri).toBe(`https://github.com/pullguard/pullguard/blob/main/docs/rules/${id}.md`);
       expect(rule?.help.markdown).toContain(description);
       expect(rule?.help.markdown).toContain(remedy);
     }

@@ -7,6 +7,7 @@ import type { Position } from '../../manifest/document.ts';
 import { formatFieldPath } from '../../text/json.ts';
 import { escapeUnprintable, quote } from '../../text/quote.ts';
 import { redact } from '../../text/redact.ts';
+import { linkToPage, REPOSITORY } from '../../text/repository.ts';
 import { toEntry } from '../baseline.ts';
 import { type LocatedFinding, type SuppressedFinding } from '../format-check.ts';
 import type { Fixed } from '../fix-manifests.ts';
@@ -55,13 +56,10 @@ export function formatSarif({ result, fixable, root }: CheckReport): string {
 
 const SCHEMA = 'https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json';
 
-/** Where the pages of docs/rules are published. */
-const PAGES = 'https://pullguard.dev/docs/rules';
-
 const LEVEL_OF_ACTION = { off: 'warning', audit: 'note', warn: 'warning', deny: 'error' } as const;
 
 const DESCRIBED = [
-  ...RULES.map((rule) => describeRule(rule, `${PAGES}/${rule.id}`)),
+  ...RULES.map((rule) => describeRule(rule, linkToPage(`docs/rules/${rule.id}.md`))),
   ...FOUND_BESIDES.map((found) => describeRule({ ...found, defaultAction: 'warn' })),
 ];
 
@@ -72,7 +70,7 @@ function describeDriver(): object {
     name: 'pullguard',
     version: VERSION,
     semanticVersion: VERSION,
-    informationUri: 'https://pullguard.dev',
+    informationUri: REPOSITORY,
     rules: DESCRIBED,
     notifications: [
       { id: 'unreadable', shortDescription: { text: 'Input that cannot be read.' } },
