@@ -59,11 +59,10 @@ describe('action.yml', () => {
     }
   });
 
-  test('uses actions of other people at a version', () => {
-    expect(steps.flatMap(({ uses }) => uses ?? [])).toEqual(
-      expect.arrayContaining([expect.stringMatching(/^actions\/setup-node@v\d+$/)]),
-    );
-    for (const { uses = 'a@v1' } of steps) expect(uses).toMatch(/@v\d+$/);
+  test('uses actions of other people at a commit, as their tags can be moved', () => {
+    const uses = readFileSync(new URL('action.yml', ROOT), 'utf8').match(/uses: .*/g) ?? [];
+    expect(uses).toHaveLength(steps.filter((step) => step.uses !== undefined).length);
+    for (const line of uses) expect(line).toMatch(/^uses: [\w/-]+@[\da-f]{40} # v\d+\.\d+\.\d+$/);
   });
 
   /** Runs the script of the check as GitHub does. */
