@@ -19,6 +19,8 @@ const QUOTED_IMAGE = [
   'resolve reference "',
   'image reference "',
   'image name "',
+  // Whatever else an Event does with one: `Successfully pulled image "…" in 1.2s`.
+  'image "',
 ];
 
 /** The same without quotes, and what ends it. */
@@ -29,6 +31,8 @@ const BARE_IMAGE: readonly (readonly [before: string, after: string])[] = [
   ['manifest for ', ' '],
   ['cancel pulling image ', ' '],
   ['no such image: ', ' '],
+  ["image '", "'"],
+  ['image “', '”'],
 ];
 
 /** The image that a message names first. */

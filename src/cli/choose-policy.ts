@@ -1,6 +1,6 @@
 import { existsSync, statSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
-import { ApiError } from '../cluster/connection/api-server.ts';
+import { ApiError, type ApiServer } from '../cluster/connection/api-server.ts';
 import type { Policy } from '../engine/rule.ts';
 import { POLICY_KEY } from '../policy/config-map.ts';
 import { readPolicyFile } from '../policy/reload.ts';
@@ -9,7 +9,7 @@ import { readString } from '../text/json.ts';
 import { escapeUnprintable } from '../text/quote.ts';
 import { redact } from '../text/redact.ts';
 import { UsageError, type Io } from './io.ts';
-import { toUsageError } from './load-config.ts';
+import { loadConfig, toUsageError } from './load-config.ts';
 import type { ConnectionOptions } from './options.ts';
 
 /** Where a command takes its policy from. */
@@ -35,6 +35,26 @@ export async function choosePolicy(paths: readonly string[], options: PolicyOpti
     return chosen === undefined ? defaultPolicy() : loadPolicy(chosen.text, chosen.source);
   } catch (error) {
     throw toUsageError(error);
+  }
+}
+
+/**
+ * The policy of a command about a cluster: of `--config`, or of the cluster; otherwise the built-in one. Standard error says which, if
+ * the user did not name it.
+ */
+export async function chooseClusterPolicy(api: ApiServer, config: string | undefined, io: Io): Promise<Policy> {
+  if (config !== undefined) return loadConfig(config);
+  try {
+    const { source, text } = await readConfigMap(api);
+    io.stderr.write(`using the policy of ${escapeUnprintable(source)}\n`);
+    return loadPolicy(text, source);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw toUsageError(error);
+    const status = error.cause instanceof ApiError ? error.cause.status : undefined;
+    if (status !== 403 && status !== 404) throw error;
+    // A cluster without pullguard has none; one that may not be read is another than the user expects.
+    if (status === 403) io.stderr.write(`using the built-in policy: ${escapeUnprintable(error.message)}\n`);
+    return defaultPolicy();
   }
 }
 
@@ -89,11 +109,16 @@ function shorten(file: string): string {
 }
 
 async function readFromCluster(options: ConnectionOptions): Promise<PolicyText> {
+  // Loaded only here: a client of Kubernetes would double the time that check needs to start.
+  const { reachCluster } = await import('./reach-cluster.ts');
+  return readConfigMap(reachCluster(options));
+}
+
+/** @throws UsageError whose cause is what the API server answered, if it is that */
+async function readConfigMap(api: ApiServer): Promise<PolicyText> {
   const { namespace, name } = CONFIG_MAP;
   const source = `ConfigMap ${namespace}/${name}`;
-  // Loaded only here: a client of Kubernetes would double the time that check needs to start.
-  const { describeRefusal, reachCluster } = await import('./reach-cluster.ts');
-  const api = reachCluster(options);
+  const { describeRefusal } = await import('./reach-cluster.ts');
   const text = await api.call('GET', `/api/v1/namespaces/${namespace}/configmaps/${name}`).then(
     (answer) => readString(answer, 'data', POLICY_KEY),
     (error: unknown) => {

@@ -3,7 +3,6 @@ import { readFailure } from '../cause/read-failure.ts';
 import type { Report } from '../cause/reported-failures.ts';
 import { describeCause } from '../manifest/files.ts';
 import { formatDiagnoses, toDiagnosisJson, toWellJson, type Diagnosed } from './format-diagnosis.ts';
-import { loadConfig } from './load-config.ts';
 import type { ConnectionOptions } from './options.ts';
 import { escapeUnprintable } from '../text/quote.ts';
 import { UsageError, type ExitCode, type Io } from './io.ts';
@@ -28,15 +27,17 @@ export async function diagnose(
 ): Promise<ExitCode> {
   if (targets.includes('-')) return diagnosePasted(targets, options, { io, now });
   // Loaded only here: the Kubernetes client takes longer to load than everything else together.
-  const [{ reachCluster }, { diagnoseCluster }] = await Promise.all([
+  const [{ chooseClusterPolicy }, { reachCluster }, { diagnoseCluster }] = await Promise.all([
+    import('./choose-policy.ts'),
     import('./reach-cluster.ts'),
     import('./diagnose-cluster.ts'),
   ]);
   const { config, allNamespaces = false, namespace, probe = false, output } = options;
   if (allNamespaces && namespace !== undefined) throw new UsageError('use either -n or -A');
-  const policy = loadConfig(config);
+  const api = reachCluster(options);
+  const policy = await chooseClusterPolicy(api, config, io);
   const { explained, notes } = await diagnoseCluster(
-    { api: reachCluster(options), policy, targets, probe, namespace: allNamespaces ? 'all' : namespace },
+    { api, policy, targets, probe, namespace: allNamespaces ? 'all' : namespace },
     io,
   );
   for (const note of notes) io.stderr.write(`note: ${escapeUnprintable(note)}\n`);

@@ -6,21 +6,21 @@ import type { Policy } from '../engine/rule.ts';
 import { quote } from '../text/quote.ts';
 import { readReference } from '../image/reference.ts';
 import { explainImage, type ImageExplanation } from '../report/explain-image.ts';
+import { choosePolicy, type PolicyOptions } from './choose-policy.ts';
 import { isPullable, listProbe, toProbeJson, type ProbeReport, type Row } from './format-probe.ts';
 import type { AskRegistry } from './image-probe.ts';
 import { UsageError, type ExitCode, type Io } from './io.ts';
-import { loadConfig } from './load-config.ts';
 import { readPasted } from './pasted-messages.ts';
 import { paint, useColor } from './terminal.ts';
 
-export type ImageOptions = Readonly<{
-  config?: string;
-  /** Whether to ask registries. */
-  probe?: boolean;
-  /** A docker `config.json` with credentials for them. */
-  dockerConfig?: string;
-  output: 'text' | 'json';
-}>;
+export type ImageOptions = PolicyOptions &
+  Readonly<{
+    /** Whether to ask registries. */
+    probe?: boolean;
+    /** A docker `config.json` with credentials for them. */
+    dockerConfig?: string;
+    output: 'text' | 'json';
+  }>;
 
 /** @throws UsageError if the docker config cannot be read */
 type OpenProbe = (policy: Policy, dockerConfig: string | undefined) => Promise<AskRegistry>;
@@ -36,7 +36,7 @@ export async function image(
   openProbe: OpenProbe = loadProbe,
 ): Promise<ExitCode> {
   checkUse(images, options);
-  const policy = loadConfig(options.config);
+  const policy = await choosePolicy(['.'], options, io);
   const ask = options.probe === true ? await openProbe(policy, options.dockerConfig) : undefined;
   const written =
     images[0] === '-' ? readImages(await readStdin(io)) : images.map((each) => findInMessage(each) ?? each);
@@ -78,9 +78,17 @@ async function readStdin(io: Io): Promise<string> {
 function readImages(text: string): readonly string[] {
   const lines = text.split(/\r?\n/).filter((line) => line !== '' && !/^\s*#/.test(line));
   const { reports, areMessages } = readPasted(text);
-  const pasted = areMessages ? [] : reports.flatMap(({ read, image: ofPod }) => findInMessage(read) ?? ofPod ?? []);
+  const failed = areMessages ? [] : reports.flatMap(({ read, image: ofPod }) => findInMessage(read) ?? ofPod ?? []);
+  const pasted = areMessages ? [] : [...failed, ...listPulled(text)];
   return pasted.length > 0 ? [...new Set(pasted)] : lines.map((line) => findInMessage(line) ?? line);
 }
+
+/** The images of Events that tell of no failure, wherever they stand: in tables, or in JSON, which has a backslash before each quote. */
+function listPulled(text: string): readonly string[] {
+  return [...text.matchAll(PULLED)].flatMap(([, quoted]) => quoted ?? []);
+}
+
+const PULLED = /\b(?:pulled|pulling|container) image \\*"([^"\\\n]{1,4096})\\*"/gi;
 
 /** The image that an event names, as in `Failed to pull image "nginx:1.25": …`; undefined for what is no event. */
 function findInMessage(text: string): string | undefined {

@@ -166,16 +166,11 @@ function addCheck(program: Command, io: Io, finish: Finish): void {
 }
 
 function addImage(program: Command, io: Io, finish: Finish): void {
-  program
-    .command('image')
+  addPolicyOptions(program.command('image'))
     .description('explain image references, or what is wrong with them; - reads them from standard input')
     .argument(
       '<ref...>',
       'image references or events that name one; in standard input one a line, and lines with # are comments',
-    )
-    .option(
-      '--config <file>',
-      'policy file, for pull secrets, mirrors and how to ask registries (default: the built-in policy)',
     )
     .option('--probe', 'ask the registry whether the image can be pulled, as kubelet would', false)
     .option(
@@ -202,7 +197,7 @@ function addDiagnose(program: Command, io: Io, finish: Finish): void {
     )
     .option('-n, --namespace <name>', 'namespace to look at (default: that of the kubeconfig)')
     .option('-A, --all-namespaces', 'look at all namespaces', false)
-    .option('--config <file>', 'policy file (default: the built-in policy)')
+    .option('--config <file>', 'policy file (default: the policy of the cluster, or the built-in one)')
     .option('--probe', 'ask registries about the images, with the pull secrets of the Pods', false)
     .addOption(outputOption('text', 'json'))
     .addHelpText('after', DIAGNOSE_EXIT_CODES)
@@ -274,7 +269,7 @@ function addScan(program: Command, io: Io, finish: Finish): void {
     .description('audit a running cluster with the rules of the webhook: what would be denied, fixed or warned about')
     .option('-n, --namespace <names...>', 'namespaces to audit (default: all)')
     .option('-A, --all-namespaces', 'all namespaces, whatever --namespace says', false)
-    .option('--config <file>', 'policy file (default: the built-in policy)')
+    .option('--config <file>', 'policy file (default: the policy of the cluster, or the built-in one)')
     .addOption(secretsOption())
     .addOption(scanOutputOption())
     .addHelpText('after', `${EXIT_CODES},\nor a cluster that could not be read completely`)

@@ -4,7 +4,7 @@ import { diagnoseReports } from './diagnose.ts';
 import { formatDiagnoses, toDiagnosisObject } from './format-diagnosis.ts';
 import { explainRefused } from '../scan/explain-waiting.ts';
 import { UsageError, type ExitCode, type Io } from './io.ts';
-import { loadConfig } from './load-config.ts';
+import { chooseClusterPolicy } from './choose-policy.ts';
 import type { ConnectionOptions } from './options.ts';
 import { createProgress } from './progress.ts';
 import { ApiError } from '../cluster/connection/api-server.ts';
@@ -26,9 +26,9 @@ export type ScanOptions = ConnectionOptions &
 
 /** `pullguard scan`: audits a running cluster with the rules of the webhook. What cannot be listed does not hide the rest. */
 export async function scan(options: ScanOptions, io: Io): Promise<ExitCode> {
-  const policy = loadConfig(options.config);
   const namespaces = options.allNamespaces === true ? [] : checkNames(options.namespace ?? []);
   const api = reachCluster(options);
+  const policy = await chooseClusterPolicy(api, options.config, io);
   const progress = createProgress(io.stderr);
   try {
     const result = await scanCluster({ api, policy, secrets: options.secrets, namespaces, progress });

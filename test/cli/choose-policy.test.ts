@@ -1,8 +1,11 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { check } from '../../src/cli/check.ts';
 import { choosePolicyText, findPolicyFile, type PolicyOptions } from '../../src/cli/choose-policy.ts';
+import { image } from '../../src/cli/image.ts';
 import { UsageError } from '../../src/cli/io.ts';
+import { scan } from '../../src/cli/scan.ts';
 import { capturedIo } from '../support/captured-io.ts';
+import { DEPLOYMENTS, deploymentOf, NAMESPACES, namespaceOf } from '../support/cluster-objects.ts';
 import type { Json } from '../support/objects.ts';
 import { startStandIn, type StandInApiServer } from '../support/stand-in-api-server.ts';
 import { writeKubeconfig } from '../support/stand-in-connection.ts';
@@ -55,6 +58,20 @@ describe('the policy of a folder tree', () => {
     const io = capturedIo();
     expect(await check([folder.write('pod.yaml', POD)], { config, output: 'text' }, io)).toBe(1);
     expect(io.printed.stderr).toBe('');
+  });
+
+  test('is what image explains by: that of the working directory', async () => {
+    const folder = tempFolder();
+    folder.write('.pullguard.yaml', `${HEAD}mirrors: [{ from: docker.io, to: mirror.example.com/hub }]\n`);
+    const before = process.cwd();
+    onTestFinished(() => {
+      process.chdir(before);
+    });
+    process.chdir(folder.path);
+    const io = capturedIo();
+    await image(['nginx:1'], { output: 'text' }, io);
+    expect(io.printed.stdout).toContain('mirror      mirror.example.com/hub/library/nginx:1\n');
+    expect(io.printed.stderr).toBe('using the policy of .pullguard.yaml\n');
   });
 
   test('with a mistake is refused with its place, and not replaced by the built-in one', async () => {
@@ -117,6 +134,27 @@ describe('the policy of a cluster', () => {
     server.failNext({ status: 403, reason: 'Forbidden', path: PATH });
     await expect(choosePolicyText([], options)).rejects.toThrow(
       /: ask the cluster admin for get of configmaps in namespace pullguard/,
+    );
+  });
+
+  test('is what scan checks by, unless it may not be read, which is said, or is not there', async () => {
+    const { server, options } = await start();
+    server.seed(NAMESPACES, [namespaceOf('shop')]);
+    server.seed(DEPLOYMENTS, [deploymentOf('shop', 'web', 'nginx')]);
+    const run = async () => {
+      const io = capturedIo();
+      const { kubeconfig = '' } = options;
+      const code = await scan({ kubeconfig, secrets: 'none', output: 'text' }, io);
+      return { code, stderr: io.printed.stderr };
+    };
+    expect(await run()).toEqual({ code: 0, stderr: '' });
+    server.seed('/api/v1/configmaps', [configMap({ 'policy.yaml': STRICT })]);
+    expect(await run()).toEqual({ code: 1, stderr: 'using the policy of ConfigMap pullguard/pullguard-policy\n' });
+    server.failNext({ status: 403, reason: 'Forbidden', path: PATH });
+    const { code, stderr } = await run();
+    expect(code).toBe(0);
+    expect(stderr).toMatch(
+      /^using the built-in policy: ConfigMap .* cannot be read: .*: ask the cluster admin for get of/,
     );
   });
 

@@ -45,6 +45,26 @@ describe('from standard input', () => {
       ['ngnix:1', 'redsi:7'],
     ],
     [
+      'a table of Events of pulls that went well',
+      `LAST SEEN   TYPE     REASON    OBJECT      MESSAGE
+2m          Normal   Pulling   pod/web-1   Pulling image "nginx:1.25"
+2m          Normal   Pulled    pod/web-1   Successfully pulled image "nginx:1.25" in 1.2s (1.2s including waiting). Image size: 71 bytes.
+2m          Normal   Pulled    pod/web-2   Container image "redis:7" already present on machine
+1m          Normal   Created   pod/web-2   Created container: web
+`,
+      ['nginx:1.25', 'redis:7'],
+    ],
+    [
+      'an Event as JSON of a pull that went well',
+      JSON.stringify({
+        kind: 'Event',
+        involvedObject: { kind: 'Pod', name: 'a' },
+        reason: 'Pulled',
+        message: 'Successfully pulled image "nginx:1.25" in 1.2s',
+      }),
+      ['nginx:1.25'],
+    ],
+    [
       'Events as JSON',
       JSON.stringify({
         kind: 'List',
@@ -66,6 +86,14 @@ describe('from standard input', () => {
   test('an argument that is an event stands for its image', async () => {
     expect((await run(['Back-off pulling image "NGINX:1"'])).stdout).toContain('"NGINX:1"\n  invalid ');
     expect((await run(['a b'])).stdout).toContain('"a b"\n  invalid ');
+    for (const event of [
+      'Successfully pulled image "NGINX:1" in 1.2s (1.2s including waiting). Image size: 71 bytes.',
+      '2m  Normal  Pulled  pod/web-1  Container image "NGINX:1" already present on machine',
+      String.raw`"message": "Container image \"NGINX:1\" is not present with pull policy of Never"`,
+      "Removed image 'NGINX:1' to free 71 bytes",
+      'Error: image “NGINX:1” not found',
+    ])
+      expect((await run([event])).stdout).toContain('"NGINX:1"\n');
   });
 });
 
