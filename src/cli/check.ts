@@ -1,11 +1,13 @@
 import { checkObject } from '../admission/check-object.ts';
 import type { Decision, Finding } from '../engine/evaluate.ts';
 import type { Policy } from '../engine/rule.ts';
+import type { HostPattern } from '../image/host-pattern.ts';
 import type { Position } from '../manifest/document.ts';
 import { describeCause, readText, type FoundFile } from '../manifest/files.ts';
 import { findInputs } from '../manifest/find-inputs.ts';
 import { readManifest, type Manifest, type ManifestObject } from '../manifest/read-manifests.ts';
 import { isExemptNamespace } from '../policy/policy.ts';
+import { buildHostPatterns } from '../policy/section.ts';
 import type { Facts } from '../pull/facts.ts';
 import { formatFieldPath, readString } from '../text/json.ts';
 import { redact } from '../text/redact.ts';
@@ -21,7 +23,8 @@ import type { CheckResult, SuppressedFinding } from './format-check.ts';
 import type { CheckReport } from './formats/check-report.ts';
 import { findRoot } from './formats/repository-path.ts';
 import { createIgnores, type Ignores } from './ignore-comments.ts';
-import { hideCredentials, type ExitCode, type Io } from './io.ts';
+import { hideCredentials, UsageError, type ExitCode, type Io } from './io.ts';
+import type { FixTerms } from './plan-fixes.ts';
 import { readFacts, tellsOfCluster, type Told } from './manifest-facts.ts';
 import type { FailOn } from './options.ts';
 import { formatReport, isReport, readOutputFiles, writeOutputFiles, type Format, type OutputFile } from './outputs.ts';
@@ -37,6 +40,8 @@ export type CheckOptions = Readonly<{
   fix?: boolean;
   /** Prints what that would change, and writes nothing. */
   diff?: boolean;
+  /** Patterns of large images, whose `imagePullPolicy: Always` is fixed as well. */
+  fixPullPolicy?: readonly string[];
   /** Has nothing to check be fine. */
   allowEmpty?: boolean;
   /** Has whatever is not checked be an error. */
@@ -56,6 +61,7 @@ export async function check(paths: readonly string[], options: CheckOptions, io:
   const policy = readCustomKinds(await choosePolicy(paths, options, io));
   const exceptions = createExceptions(options, policy, paths);
   const fixing = chooseFixMode(options);
+  const large = readLargeImages(options);
   const isLeftOut = (file: string): boolean => exceptions.isExcluded(file) || isReport(file, outputFiles);
   const { stdin, files, rendered } = await readInputs(paths, options, io, isLeftOut);
   const made = rendered.map((unit) => sortOutRendered(unit, policy));
@@ -66,7 +72,7 @@ export async function check(paths: readonly string[], options: CheckOptions, io:
   ];
   const terms = { policy, facts: readFacts([...sorted, ...made].flatMap(({ told }) => told)) };
   const fix = (mode: FixMode): FixOutcome =>
-    fixTexts([...stdin, ...files.map((file) => readFile(file))], mode, terms, exceptions);
+    fixTexts([...stdin, ...files.map((file) => readFile(file))], mode, { ...terms, large }, exceptions);
   const fixes = fixing && fix(fixing);
   const read = fixes?.read.map((text) => sortOut(text, policy)) ?? sorted;
   const result = mergeResults([
@@ -127,7 +133,21 @@ function chooseFixMode({ fix, diff }: CheckOptions): FixMode | undefined {
   return fix === true ? 'write' : undefined;
 }
 
-function fixTexts(texts: readonly ReadText[], mode: FixMode, terms: Terms, exceptions: Exceptions): FixOutcome {
+/** @throws UsageError for a pattern that matches no image, and where nothing is fixed */
+function readLargeImages({ fixPullPolicy = [], ...options }: CheckOptions): readonly HostPattern[] {
+  if (fixPullPolicy.length > 0 && chooseFixMode(options) === undefined)
+    throw new UsageError('--fix-pull-policy is for --fix and --diff: add one of them, or remove it');
+  return buildHostPatterns(fixPullPolicy, '', (_at, problem) => {
+    throw new UsageError(`--fix-pull-policy ${problem}`);
+  });
+}
+
+function fixTexts(
+  texts: readonly ReadText[],
+  mode: FixMode,
+  terms: Terms & Pick<FixTerms, 'large'>,
+  exceptions: Exceptions,
+): FixOutcome {
   const read = texts.map((one) => ({ ...one, manifest: one.text === undefined ? undefined : readManifest(one.text) }));
   return fixAll(read, mode, { ...terms, isHidden: exceptions.watch(read) });
 }

@@ -30,7 +30,7 @@ export type FixOutcome = Readonly<{
 
 export const STDIN = '<stdin>';
 
-type Terms = Pick<FixTerms, 'policy' | 'facts'> &
+type Terms = Pick<FixTerms, 'policy' | 'facts' | 'large'> &
   Readonly<{ isHidden: (finding: Finding, manifest: ManifestObject, file: string) => boolean }>;
 
 /** Fixes texts one by one: what fails with one file keeps no other from being fixed. */

@@ -1,14 +1,17 @@
 import { checkObject } from '../admission/check-object.ts';
 import type { Finding } from '../engine/evaluate.ts';
 import type { Policy } from '../engine/rule.ts';
+import { matchHostPattern, toHostTarget, type HostPattern } from '../image/host-pattern.ts';
 import { isOnlyReading } from '../image/certain.ts';
 import type { ManifestObject } from '../manifest/read-manifests.ts';
 import { findPullSecret } from '../policy/policy.ts';
 import type { Facts, ServiceAccount } from '../pull/facts.ts';
+import { pullPolicyOf } from '../pull/pod-pull.ts';
+import { imageFits } from '../rules/image-fits.ts';
 import { isRecord, joinPointer, readPointer, splitPointer, type Pointer } from '../text/json.ts';
 import { quote } from '../text/quote.ts';
 import { findKind, groupOf, type WorkloadKind } from '../workload/kinds.ts';
-import { readWorkloads } from '../workload/workload.ts';
+import { readWorkloads, type ImageUse, type Workload } from '../workload/workload.ts';
 
 /** What manifests are fixed by. */
 export type FixTerms = Readonly<{
@@ -18,6 +21,8 @@ export type FixTerms = Readonly<{
   isHidden: (finding: Finding, manifest: ManifestObject) => boolean;
   /** Images that a kustomization gives another name or tag, as they are called in its `images`. */
   replacedImages: ReadonlySet<string>;
+  /** Large images, of which `imagePullPolicy: Always` is to become `IfNotPresent`: only the user knows them. */
+  large?: readonly HostPattern[];
 }>;
 
 /** A change of one object, and the findings that it is made for: another image, or pull secrets at the end of a pod spec's list. */
@@ -84,7 +89,40 @@ function listWishes(manifest: ManifestObject, kind: WorkloadKind, terms: FixTerm
     const isReplaced = replacedImages.has(from.replace(/(?::[^/]*)?(?:@.*)?$/, ''));
     return [isReplaced ? { findings: [finding], why: REPLACED } : { op: 'set', at, from, to, findings: [finding] }];
   });
-  return [...images, ...listSecrets(findings, object, kind, terms)];
+  const policies = listPullPolicies(object, kind, terms).filter(
+    ({ findings: [finding] }) => !isHidden(finding, manifest),
+  );
+  return [...images, ...policies, ...listSecrets(findings, object, kind, terms)];
+}
+
+/** Each `Always` of an image that the user says is large. It stays at a tag that moves, as nodes would keep what they have. */
+function listPullPolicies(object: unknown, kind: WorkloadKind, { large = [] }: FixTerms): readonly Wish[] {
+  if (large.length === 0) return [];
+  return readWorkloads(object, kind, '').flatMap((workload) =>
+    workload.images.flatMap((use): readonly Wish[] => {
+      const { parsed } = use;
+      if (!parsed.ok || pullPolicyOf(use) !== 'Always') return [];
+      const target = toHostTarget(parsed.reference);
+      if (!large.some((pattern) => matchHostPattern(pattern, target))) return [];
+      const { tag = 'latest', digest } = parsed.reference;
+      if (digest === undefined && tag === 'latest')
+        return [{ findings: [toLargeAlways(workload, use, use.pointer)], why: MOVES }];
+      const at = joinPointer(use.pointer.slice(0, use.pointer.lastIndexOf('/')), 'imagePullPolicy');
+      return [{ op: 'set', at, from: 'Always', to: 'IfNotPresent', findings: [toLargeAlways(workload, use, at)] }];
+    }),
+  );
+}
+
+const MOVES = 'with IfNotPresent nodes would keep an old image of the tag "latest": set a version tag first';
+
+/** As the rule finds it that knows the sizes of images, which `check` does not. */
+function toLargeAlways({ kind, name, namespace, podSpec }: Workload, { label }: ImageUse, at: Pointer): Finding {
+  const { id: rule, remedy, faqItems } = imageFits;
+  return {
+    ...{ rule, messageId: 'large-always', at, label, value: 'Always', workload: { kind, name, namespace, podSpec } },
+    ...{ remedy, faqItems, action: 'warn', severity: 'warning', fixed: 'no' },
+    message: 'imagePullPolicy is Always: set imagePullPolicy: IfNotPresent',
+  };
 }
 
 const REPLACED = 'a kustomization sets this image under images: change newName or newTag there';

@@ -142,6 +142,11 @@ function addCheck(program: Command, io: Io, finish: Finish): void {
     .option('--output-file <format=path>', 'write a report in this format to this file as well; repeatable', collect)
     .option('--fix', 'write what is certain into the files; of standard input the fixed text is printed')
     .addOption(new Option('--diff', 'print what --fix would change, and write nothing').conflicts('fix'))
+    .option(
+      '--fix-pull-policy <pattern>',
+      'with --fix or --diff: of these images, which are large, change imagePullPolicy Always to IfNotPresent; repeatable',
+      collect,
+    )
     .option('--baseline <file>', 'leave out the findings that are recorded in this file')
     .option('--write-baseline <file>', 'record all findings in this file, and leave them out')
     .option(

@@ -102,6 +102,30 @@ a.yaml:15:12: fixed: Pod/web container "app": replaced "NGINX:1" with "${HUB}/ng
     expect(read('a.yaml')).toBe(pod(`${HUB}/nginx:1`, '  imagePullSecrets: [{ name: a }, { name: default-secret }]\n'));
   });
 
+  test('changes imagePullPolicy of the images that the user says are large, and of no other', async () => {
+    const text = (...policies: readonly string[]): string =>
+      ['ml/model:1', 'ml/model', 'small:1']
+        .map((name, at) =>
+          pod(`r.example.com/${name}`).replace('    image', `    imagePullPolicy: ${policies[at]}\n    image`),
+        )
+        .join('---\n');
+    const always = text('Always # why', '"Always"', 'Always');
+    const files = { 'a.yaml': always };
+    const { stdout, read, again } = await run(['a.yaml'], FIX, { files });
+    expect(read('a.yaml')).toBe(always);
+    expect(stdout).not.toContain('imagePullPolicy');
+    const asked = await again({ ...FIX, fixPullPolicy: ['r.example.com/ml', 'ghcr.io'] });
+    expect(read('a.yaml')).toBe(text('IfNotPresent # why', '"Always"', 'Always'));
+    expect(asked.stdout).toContain(
+      'a.yaml:7:22: fixed: Pod/web container "app": replaced "Always" with "IfNotPresent" (image-fits)\n',
+    );
+    expect(asked.stdout).toMatch(/not fixed: .* an old image of the tag "latest": set a version tag first/);
+    await expect(again({ fixPullPolicy: ['ghcr.io'] })).rejects.toThrow('--fix-pull-policy is for --fix and --diff');
+    await expect(again({ ...FIX, fixPullPolicy: ['https://ghcr.io'] })).rejects.toThrow(
+      '--fix-pull-policy "https://ghcr.io" starts with a scheme',
+    );
+  });
+
   test('says one reason once, however many objects it is for', async () => {
     const text = [1, 2, 3].map((at) => pod(`${HUB}/nginx:${at}`)).join('---\n');
     const { stdout } = await run(['a.yaml'], FIX, { files: { 'a.yaml': text } });
