@@ -24,7 +24,8 @@ import type { CheckReport } from './formats/check-report.ts';
 import { findRoot } from './formats/repository-path.ts';
 import { createIgnores, type Ignores } from './ignore-comments.ts';
 import { hideCredentials, UsageError, type ExitCode, type Io } from './io.ts';
-import type { FixTerms } from './plan-fixes.ts';
+import { fixSources } from './fix-sources.ts';
+import { REPLACED, type FixTerms } from './plan-fixes.ts';
 import { readFacts, tellsOfCluster, type Told } from './manifest-facts.ts';
 import type { FailOn } from './options.ts';
 import { formatReport, isReport, readOutputFiles, writeOutputFiles, type Format, type OutputFile } from './outputs.ts';
@@ -63,7 +64,8 @@ export async function check(paths: readonly string[], options: CheckOptions, io:
   const fixing = chooseFixMode(options);
   const large = readLargeImages(options);
   const isLeftOut = (file: string): boolean => exceptions.isExcluded(file) || isReport(file, outputFiles);
-  const { stdin, files, rendered } = await readInputs(paths, options, io, isLeftOut);
+  const inputs = await readInputs(paths, options, io, isLeftOut);
+  const { stdin, files, rendered } = inputs;
   const made = rendered.map((unit) => sortOutRendered(unit, policy));
   const sorted = [
     ...stdin.map((text) => sortOut(text, policy)),
@@ -71,24 +73,41 @@ export async function check(paths: readonly string[], options: CheckOptions, io:
     ...files.map((file) => sortOut(readFile(file), policy)),
   ];
   const terms = { policy, facts: readFacts([...sorted, ...made].flatMap(({ told }) => told)) };
-  const fix = (mode: FixMode): FixOutcome =>
-    fixTexts([...stdin, ...files.map((file) => readFile(file))], mode, { ...terms, large }, exceptions);
-  const fixes = fixing && fix(fixing);
-  const read = fixes?.read.map((text) => sortOut(text, policy)) ?? sorted;
+  const fix = (mode: FixMode): Promise<FixedInputs> =>
+    fixInputs(inputs, mode, { ...terms, large, options }, exceptions);
+  const fixes = fixing && (await fix(fixing));
+  const { read, left } = fixes === undefined ? { read: sorted, left: made } : sortOutFixed(fixes, policy);
   const result = mergeResults([
     ...read.map((one) => exceptions.apply(checkFile(one, terms), one.file, one.ignores)),
-    ignoreAtSources(dropRepeated(mergeResults(made.map((one) => checkFile(one, terms)))), policy),
+    ignoreAtSources(dropRepeated(mergeResults(left.map((one) => checkFile(one, terms)))), policy),
     ...(fixes === undefined ? [] : [{ ...NOTHING, errors: fixes.errors }]),
   ]);
   const report: CheckReport = {
     result: exceptions.finish(result),
     fixes: fixes?.report,
-    fixable: showsFixes(options, outputFiles) ? (fixes ?? fix('diff')).report.fixed : [],
+    fixable: showsFixes(options, outputFiles) ? await listFixable(fixes, fix) : [],
     failOn: options.failOn,
     root: findRoot(process.cwd(), process.env),
   };
   if (fixes !== undefined) io.stdout.write(fixes.printed);
   return finish(report, outputFiles, options, isPiped(options, stdin) ? { ...io, stdout: io.stderr } : io);
+}
+
+function sortOutFixed(
+  { read, rendered }: FixedInputs,
+  policy: Policy,
+): Readonly<Record<'read' | 'left', readonly SortedFile[]>> {
+  return {
+    read: read.map((text) => sortOut(text, policy)),
+    left: rendered.map((unit) => sortOutRendered(unit, policy)),
+  };
+}
+
+async function listFixable(
+  fixes: FixedInputs | undefined,
+  fix: (mode: FixMode) => Promise<FixedInputs>,
+): Promise<CheckReport['fixable']> {
+  return (fixes ?? (await fix('diff'))).report.fixed;
 }
 
 /** Whether what is printed is for another program, and not to be mixed with what is for people. */
@@ -103,7 +122,12 @@ function showsFixes(options: CheckOptions, files: readonly OutputFile[]): boolea
   return chooseFixMode(options) !== 'write' && formats.includes('sarif');
 }
 
-type Inputs = Readonly<{ stdin: readonly ReadText[]; files: readonly FoundFile[]; rendered: readonly Rendered[] }>;
+type Inputs = Readonly<{
+  stdin: readonly ReadText[];
+  files: readonly FoundFile[];
+  parts: readonly FoundFile[];
+  rendered: readonly Rendered[];
+}>;
 
 async function readInputs(
   paths: readonly string[],
@@ -112,11 +136,9 @@ async function readInputs(
   isLeftOut: (file: string) => boolean,
 ): Promise<Inputs> {
   const stdin = paths.includes('-') ? [await readStdin(io)] : [];
-  // What is fixed are the files that something is rendered from.
-  const renders = options.render !== false && chooseFixMode(options) === undefined;
   const named = paths.filter((path) => path !== '-');
-  const { files, units } = findInputs(named, renders, isLeftOut);
-  return { stdin, files, rendered: await renderAll(units, options) };
+  const { files, units, parts } = findInputs(named, options.render !== false, isLeftOut);
+  return { stdin, files, parts, rendered: await renderAll(units, options) };
 }
 
 /** Prints the report, writes it into the files that are asked for, and says how it all ends. */
@@ -150,6 +172,47 @@ function fixTexts(
 ): FixOutcome {
   const read = texts.map((one) => ({ ...one, manifest: one.text === undefined ? undefined : readManifest(one.text) }));
   return fixAll(read, mode, { ...terms, isHidden: exceptions.watch(read) });
+}
+
+/** The texts and what is rendered as they are now. */
+type FixedInputs = FixOutcome & Readonly<{ rendered: readonly Rendered[] }>;
+
+/** Fixes what is read, the files that kustomizations are made of, and what images are rendered from. */
+async function fixInputs(
+  { stdin, files, parts, rendered }: Inputs,
+  mode: FixMode,
+  { options, ...terms }: Terms & Pick<FixTerms, 'large'> & Readonly<{ options: RenderOptions }>,
+  exceptions: Exceptions,
+): Promise<FixedInputs> {
+  const renderAgain = (isChanged: boolean): readonly Rendered[] | Promise<readonly Rendered[]> =>
+    isChanged && mode === 'write'
+      ? renderAll(
+          rendered.map(({ unit }) => unit),
+          options,
+        )
+      : rendered;
+  const texts = [...files, ...parts].map((file) => readFile(file));
+  const direct = fixTexts([...stdin, ...texts], mode, terms, exceptions);
+  const { fixed } = direct.report;
+  const isKnown = exceptions.watch([]);
+  const sources = await fixSources(await renderAgain(fixed.length > 0), mode, {
+    ...{ ...terms, options },
+    isHidden: (finding, manifest) =>
+      isKnown(finding, manifest, finding.file) ||
+      createIgnores(readFile(finding).text ?? '', terms.policy).isIgnored(finding),
+    isFixed: (from, to) => fixed.some(({ change }) => change.op === 'set' && change.from === from && change.to === to),
+  });
+  const isPart = new Set(parts.map(({ file }) => file));
+  const unfixed = rendered.every(({ text }) => text !== undefined)
+    ? direct.report.unfixed.filter(({ file, why }) => !isPart.has(file) || why !== REPLACED)
+    : direct.report.unfixed;
+  return {
+    read: direct.read.slice(0, stdin.length + files.length),
+    report: { mode, fixed: [...fixed, ...sources.fixed], unfixed: [...unfixed, ...sources.unfixed] },
+    errors: [...direct.errors, ...sources.errors],
+    printed: direct.printed + sources.printed,
+    rendered: await renderAgain(fixed.length > 0 || sources.fixed.length > 0),
+  };
 }
 
 /** A policy with the kinds of well-known projects, which the webhook and `scan` read only where the policy names them. */

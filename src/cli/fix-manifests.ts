@@ -16,8 +16,8 @@ export type Fixed = Position &
     file: string;
     change: Change;
     before: Position;
-    answers: readonly (Finding & Position)[];
-    replaced: Readonly<{ start: Position; end: Position; text: string }>;
+    answers: readonly (Finding & Position & Readonly<{ file?: string }>)[];
+    replaced: readonly Readonly<{ start: Position; end: Position; text: string }>[];
   }>;
 
 /** What could have been, where it stands, and why it was not. */
@@ -78,7 +78,7 @@ export function fixManifest(file: string, text: string, manifest: Manifest, term
     const toPlace = createPlaces(text);
     const fixed = replacements
       .flatMap(({ start, end, text: inserted, edits: made }) => {
-        const replaced = { start: toPlace(start), end: toPlace(end), text: inserted };
+        const replaced = [{ start: toPlace(start), end: toPlace(end), text: inserted }];
         return made.flatMap((edit) => edits.get(edit) ?? []).map((place) => ({ ...place, replaced }));
       })
       .map(({ replaced, change, at }) => ({

@@ -125,7 +125,8 @@ function toLargeAlways({ kind, name, namespace, podSpec }: Workload, { label }: 
   };
 }
 
-const REPLACED = 'a kustomization sets this image under images: change newName or newTag there';
+/** Of what is rendered as well, that says more. */
+export const REPLACED = 'a kustomization sets this image under images: change newName or newTag there';
 
 /** The one address that can have been meant, or that of the mirror. */
 function findCertain({ rule, messageId, value = '', suggestion, replacement, fix }: Finding): string | undefined {

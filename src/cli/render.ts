@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
-import { statSync } from 'node:fs';
-import { join } from 'node:path';
+import { copyFileSync, mkdirSync, mkdtempSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Finding } from '../engine/evaluate.ts';
 import type { Position } from '../manifest/document.ts';
@@ -36,6 +37,60 @@ export async function renderAll(units: Inputs['units'], options: RenderOptions):
   const rendered: Rendered[] = [];
   for (const unit of units) rendered.push(await render(unit, options));
   return rendered;
+}
+
+/** The text that a unit renders to when files have other texts; undefined if that cannot be known. The files themselves stay as they are. */
+export async function renderEdited(
+  unit: Unit,
+  options: RenderOptions,
+  texts: ReadonlyMap<string, string>,
+): Promise<string | undefined> {
+  const root = mkdtempSync(join(tmpdir(), 'pullguard-'));
+  try {
+    const [as, given] =
+      unit.tool === 'helm' ? editValues(unit, options, texts, root) : [copySources(unit, texts, root), options];
+    for (const [tool, ...args] of listCommands(as, given)) {
+      const ran = await run(tool, args);
+      if (ran !== 'missing') return ran.text;
+    }
+    return undefined;
+  } catch {
+    return undefined;
+  } finally {
+    rmSync(root, { recursive: true, force: true });
+  }
+}
+
+/** Values that come before all others stand for those of the chart itself. */
+function editValues(
+  unit: Unit,
+  { values = [], ...options }: RenderOptions,
+  texts: ReadonlyMap<string, string>,
+  root: string,
+): readonly [Unit, RenderOptions] {
+  const edited = [join(unit.folder, 'values.yaml'), ...values].map((file, at) => {
+    const text = texts.get(file);
+    if (text === undefined) return at === 0 ? [] : [file];
+    const path = join(root, `${at}.yaml`);
+    writeFileSync(path, text);
+    return [path];
+  });
+  return [unit, { ...options, values: edited.flat() }];
+}
+
+/** A kustomization may name files beside and above it: all of them are copied, each to the place that it has from the root on. */
+function copySources(unit: Unit, texts: ReadonlyMap<string, string>, root: string): Unit {
+  let left = LONGEST_SOURCES;
+  for (const file of unit.sources) {
+    left -= statSync(file).size;
+    if (left < 0) throw new RangeError('too large to be copied');
+    const path = join(root, realpathSync(file));
+    mkdirSync(dirname(path), { recursive: true });
+    const text = texts.get(file);
+    if (text === undefined) copyFileSync(file, path);
+    else writeFileSync(path, text);
+  }
+  return { ...unit, folder: join(root, realpathSync(unit.folder)) };
 }
 
 async function render(unit: Unit, options: RenderOptions): Promise<Rendered> {

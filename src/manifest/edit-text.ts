@@ -43,13 +43,15 @@ export type EditedText = Readonly<{
 /**
  * Finds the characters of a manifest that have to change, and no others: comments, order, quotes, line ends and marks stay as they are.
  * Whether the result means what it should is for the caller to see, by reading it again.
+ *
+ * @param isValues whether an expression of a template is a text like any other, as in the values of a chart
  */
-export function editText(text: string, edits: readonly TextEdit[]): EditedText {
+export function editText(text: string, edits: readonly TextEdit[], isValues = false): EditedText {
   const source = createSource(text);
   const refused = new Map<TextEdit, Refusal>();
   const groups = new Map<Node, { target: Target; edits: TextEdit[] }>();
   for (const edit of edits) {
-    const target = findTarget(source, edit);
+    const target = findTarget(source, edit, isValues);
     if (typeof target === 'string') {
       refused.set(edit, target);
       continue;
@@ -208,11 +210,11 @@ function isSame(edits: readonly TextEdit[]): boolean {
   return others.every((other) => other === first);
 }
 
-function findTarget(source: Source, edit: TextEdit): Target | Refusal {
+function findTarget(source: Source, edit: TextEdit, isValues: boolean): Target | Refusal {
   const offset = source.toOffset(edit.place);
   const document = source.documentAt(offset);
   if (document === undefined) return 'form';
-  if (document.isTemplate) return 'template';
+  if (document.isTemplate && !isValues) return 'template';
   if (edit.op === 'append') return findList(document, offset, edit);
   const node = document.resolve(document.values.get(offset));
   if (!isScalar(node) || node.value !== edit.from) return 'form';

@@ -16,7 +16,12 @@ export type Unit = Readonly<{
 }>;
 
 /** What paths mean: folders to render, and files to be read as they are. */
-export type Inputs = Readonly<{ files: readonly FoundFile[]; units: readonly Unit[] }>;
+export type Inputs = Readonly<{
+  files: readonly FoundFile[];
+  units: readonly Unit[];
+  /** Files of kustomizations, which are not read as they are; those of charts are templates. */
+  parts: readonly FoundFile[];
+}>;
 
 /**
  * A folder with a Chart.yaml is a chart with all that is below it. A folder with a kustomization.yaml is a kustomization: with what it
@@ -30,7 +35,7 @@ export function findInputs(
   realPaths.clear();
   const all = expandGlobs(paths);
   const files = findFiles(all).filter(({ file }) => !isExcluded(file));
-  if (!renders) return { files, units: [] };
+  if (!renders) return { files, units: [], parts: [] };
   const named = new Set(all.filter((path) => !isFolder(path)).map((path) => identify(path)));
   const charts = findCharts(files, named);
   const loose = files.filter(
@@ -50,7 +55,11 @@ export function findInputs(
       }),
   ];
   const isLoose = ({ file }: FoundFile): boolean => named.has(identify(file)) || !parts.has(identify(file));
-  return { files: loose.filter(isLoose), units: units.filter((unit) => !isLibrary(unit)) };
+  return {
+    files: loose.filter(isLoose),
+    units: units.filter((unit) => !isLibrary(unit)),
+    parts: loose.filter((each) => !isLoose(each)),
+  };
 }
 
 const CHART = 'Chart.yaml';

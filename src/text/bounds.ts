@@ -178,6 +178,9 @@ export const MOST_KUSTOMIZED = 1000;
 export const LONGEST_SOURCES = 32 * 1024 * 1024;
 export const LONGEST_RENDERED = 64 * 1024 * 1024;
 
+/** Changes of values and of entries under `images` that are tried, each by a rendering. */
+export const MOST_SOURCE_EDITS = 100;
+
 /** Milliseconds that rendering one may take: it may have bases to clone. */
 export const RENDER_TIME_MS = 60_000;
 

@@ -20,7 +20,7 @@ import { toUri } from './repository-path.ts';
 export function formatSarif({ result, fixable, root }: CheckReport): string {
   const { findings, suppressed = [], errors, unchecked = [], skipped, notes = [] } = result;
   const toFingerprint = createFingerprints(root);
-  const fixOf = indexFixes(fixable);
+  const fixOf = indexFixes(fixable, root);
   const toResult = (finding: LocatedFinding, fixes: readonly Fixed[]): object => ({
     ...describeResult(finding, root),
     ...(fixes.length > 0 && { fixes: fixes.map((fix) => toFix(fix, root)) }),
@@ -142,14 +142,14 @@ function toSuppression({ by, reason = '' }: SuppressedFinding): object {
 }
 
 /** The changes that answer a finding. */
-function indexFixes(fixable: readonly Fixed[]): (finding: LocatedFinding) => readonly Fixed[] {
+function indexFixes(fixable: readonly Fixed[], root: string): (finding: LocatedFinding) => readonly Fixed[] {
   const keyOf = (file: string, { rule, messageId, line, column, label }: Fixed['answers'][number]): string =>
-    JSON.stringify([file, rule, messageId, line, column, label]);
+    JSON.stringify([toUri(file, root), rule, messageId, line, column, label]);
   const fixes = new Map<string, Fixed>();
   // What would put a credential into the report is not in it.
   for (const fix of fixable.filter(({ change }) => change.op === 'append' || redact(change.to) === change.to)) {
     for (const answer of fix.answers) {
-      const key = keyOf(fix.file, answer);
+      const key = keyOf(answer.file ?? fix.file, answer);
       if (!fixes.has(key)) fixes.set(key, fix);
     }
   }
@@ -159,7 +159,7 @@ function indexFixes(fixable: readonly Fixed[]): (finding: LocatedFinding) => rea
   };
 }
 
-function toFix({ file, change, replaced: { start, end, text } }: Fixed, root: string): object {
+function toFix({ file, change, replaced }: Fixed, root: string): object {
   const description =
     change.op === 'set'
       ? `replace ${quote(change.from)} with ${quote(change.to)}`
@@ -169,17 +169,15 @@ function toFix({ file, change, replaced: { start, end, text } }: Fixed, root: st
     artifactChanges: [
       {
         artifactLocation: { uri: toUri(file, root) },
-        replacements: [
-          {
-            deletedRegion: {
-              startLine: start.line,
-              startColumn: start.column,
-              endLine: end.line,
-              endColumn: end.column,
-            },
-            insertedContent: { text },
+        replacements: replaced.map(({ start, end, text }) => ({
+          deletedRegion: {
+            startLine: start.line,
+            startColumn: start.column,
+            endLine: end.line,
+            endColumn: end.column,
           },
-        ],
+          insertedContent: { text },
+        })),
       },
     ],
   };

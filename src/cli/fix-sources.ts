@@ -1,0 +1,446 @@
+import { existsSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import type { Finding } from '../engine/evaluate.ts';
+import { createPlaces, readDocument, type Position } from '../manifest/document.ts';
+import { editText, type TextEdit } from '../manifest/edit-text.ts';
+import { describeCause } from '../manifest/files.ts';
+import type { Unit } from '../manifest/find-inputs.ts';
+import { readManifest, type ManifestObject } from '../manifest/read-manifests.ts';
+import { readWhole, replaceFile } from '../manifest/replace-file.ts';
+import { MOST_SOURCE_EDITS, MOST_VALUES_SEARCHED } from '../text/bounds.ts';
+import {
+  formatFieldPath,
+  isRecord,
+  joinPointer,
+  readPointer,
+  readString,
+  splitPointer,
+  type Pointer,
+} from '../text/json.ts';
+import { quote } from '../text/quote.ts';
+import { applyReplacements, formatDiff } from '../text/unified-diff.ts';
+import type { FixMode, FixOutcome } from './fix.ts';
+import type { Fixed, Unfixed } from './fix-manifests.ts';
+import { planFixes, type FixTerms } from './plan-fixes.ts';
+import { renderEdited, type Rendered, type RenderOptions, type Trace } from './render.ts';
+
+type Terms = Pick<FixTerms, 'policy' | 'facts' | 'large'> &
+  Readonly<{
+    options: RenderOptions;
+    /** What the report leaves out, at the place of the source that a rendered finding is traced to. */
+    isHidden: (finding: Finding & Position & Readonly<{ file: string }>, manifest: ManifestObject) => boolean;
+    /** Images that are fixed already, in the manifests that a kustomization is made of. */
+    isFixed: (from: string, to: string) => boolean;
+  }>;
+
+export type SourceFixes = Pick<FixOutcome, 'errors' | 'printed'> &
+  Readonly<{ fixed: readonly Fixed[]; unfixed: readonly Unfixed[] }>;
+
+/**
+ * Fixes images where they come from: the values of a chart, and `images` of kustomizations. A change is certain if what is rendered with it
+ * has the image that is wanted and differs in nothing else, for everything that is made of the file.
+ */
+export async function fixSources(rendered: readonly Rendered[], mode: FixMode, terms: Terms): Promise<SourceFixes> {
+  const units = rendered.flatMap((one) => readUnit(one, terms));
+  const candidates = findCandidates(units, terms.options);
+  const proved = await proveCandidates(candidates, units, terms.options);
+  const unfixed = units.flatMap((unit) => describeLeft(unit, candidates, proved.covered, terms));
+  const done = [...groupByFile(proved.candidates)].map(([file, made]) => writeSource(file, made, mode, proved.covered));
+  return {
+    unfixed,
+    fixed: done.flatMap(({ fixed }) => fixed),
+    errors: done.flatMap(({ errors }) => errors),
+    printed: done.map(({ printed }) => printed).join(''),
+  };
+}
+
+/** An image of a rendered object that is certain to be wrong, and what it has to be. */
+type Wish = Readonly<{
+  /** The document of the rendered text, its object, and the field. */
+  document: number;
+  object: number;
+  at: Pointer;
+  from: string;
+  to: string;
+  findings: readonly [Finding, ...Finding[]];
+  places: readonly (Position & Readonly<{ file: string }>)[];
+}>;
+
+type RenderedUnit = Readonly<{ unit: Unit; documents: readonly string[]; wishes: readonly Wish[] }>;
+
+function readUnit({ unit, text, trace }: Rendered, terms: Terms): readonly RenderedUnit[] {
+  if (text === undefined || trace === undefined) return [];
+  const documents = splitDocuments(text);
+  let line = 0;
+  const wishes = documents.flatMap((document, at) => {
+    const before = line;
+    line += document.split('\n').length - 1;
+    if (/^kind: CustomResourceDefinition$/m.test(document)) return [];
+    return readManifest(document).objects.flatMap((object, index) =>
+      listWishes(object, { document: at, object: index }, createTrace(trace, before), terms),
+    );
+  });
+  return [{ unit, documents, wishes }];
+}
+
+/** Objects are compared one by one, so that definitions of kinds with their megabytes need not be read. */
+function splitDocuments(text: string): readonly string[] {
+  return text.split(/^(?=---$)/m);
+}
+
+function createTrace(trace: Trace, before: number): Trace {
+  return (finding) => trace({ ...finding, line: finding.line + before });
+}
+
+function listWishes(
+  object: ManifestObject,
+  at: Pick<Wish, 'document' | 'object'>,
+  trace: Trace,
+  { policy, facts, isHidden }: Terms,
+): readonly Wish[] {
+  const place = (finding: Finding): Position & Readonly<{ file: string }> =>
+    trace({ ...finding, ...object.locate(finding.at) });
+  const plan = planFixes(
+    object,
+    {
+      ...{ policy, facts, replacedImages: new Set() },
+      isHidden: (finding, manifest) => isHidden({ ...finding, ...place(finding) }, manifest),
+    },
+    new Map(),
+  );
+  return plan.changes.flatMap((change) => {
+    if (change.op !== 'set') return [];
+    const { at: field, from, to, findings } = change;
+    return [{ ...at, at: field, from, to, findings, places: findings.map((finding) => place(finding)) }];
+  });
+}
+
+/** What may hold an image, and the edits that would give another. */
+type Candidate = Readonly<{
+  file: string;
+  from: string;
+  to: string;
+  /** The first field that changes. */
+  at: Pointer;
+  place: Position;
+  edits: readonly TextEdit[];
+}>;
+
+function groupByFile(candidates: readonly Candidate[]): ReadonlyMap<string, readonly Candidate[]> {
+  const files = new Set(candidates.map(({ file }) => file));
+  return new Map([...files].map((file) => [file, candidates.filter((each) => each.file === file)]));
+}
+
+function findCandidates(units: readonly RenderedUnit[], options: RenderOptions): readonly Candidate[] {
+  const found = units.flatMap(({ unit, wishes }) => {
+    const sources = listSourceFiles(unit, options).flatMap((file) => readSource(file));
+    const list = unit.tool === 'helm' ? listHolders : listEntries;
+    return [...new Map(wishes.map(({ from, to }) => [from, to]))].flatMap(([from, to]) =>
+      sources.flatMap((source) =>
+        list(source.content, from, to).flatMap((fields) => toCandidate(source, fields, from, to)),
+      ),
+    );
+  });
+  // Charts may have a file of values in common.
+  const each = new Map(found.map((one) => [JSON.stringify([one.file, one.edits]), one]));
+  return [...each.values()].slice(0, MOST_SOURCE_EDITS);
+}
+
+function toCandidate(
+  { file, locate }: Source,
+  fields: readonly Field[],
+  from: string,
+  to: string,
+): readonly Candidate[] {
+  const edits = fields.map(
+    (field) => ({ op: 'set', from: field.from, to: field.to, place: locate(field.at) }) as const,
+  );
+  const [first] = fields;
+  return first === undefined ? [] : [{ file, from, to, at: first.at, place: locate(first.at), edits }];
+}
+
+/** The files in which an image of a unit may be written and is in force. */
+function listSourceFiles({ tool, folder, sources }: Unit, { values = [] }: RenderOptions): readonly string[] {
+  if (tool === 'kustomize') return sources.filter((file) => /^kustomization(?:\.ya?ml)?$/i.test(basename(file)));
+  return [join(folder, 'values.yaml'), ...values].filter((file) => existsSync(file));
+}
+
+type Source = Readonly<{ file: string; content: unknown; locate: (pointer: Pointer) => Position }>;
+
+function readSource(file: string): readonly Source[] {
+  try {
+    const document = readDocument(readWhole(file).replace(/^\ufeff/, ''));
+    return document.ok ? [{ file, content: document.content, locate: document.locate }] : [];
+  } catch {
+    return [];
+  }
+}
+
+type Field = Readonly<{ at: Pointer; from: string; to: string }>;
+
+/** `registry/app`, `1` and `sha256:…` of an image, as far as it has them. */
+function splitImage(image: string): Readonly<{ name: string; tag: string; digest: string }> {
+  const [, name = image, tag = '', digest = ''] = /^(.+?)(?::([^/:@]*))?(?:@(.*))?$/s.exec(image) ?? [];
+  return { name, tag, digest };
+}
+
+/** Values that are the image, or a map of its parts: each a list of the fields that have to change together. */
+function listHolders(content: unknown, from: string, to: string): readonly (readonly Field[])[] {
+  const holders: (readonly Field[])[] = [];
+  const waiting: (readonly [value: unknown, at: Pointer])[] = [[content, '']];
+  let left = MOST_VALUES_SEARCHED;
+  for (const [value, at] of waiting) {
+    if (left-- === 0) return [];
+    if (value === from) holders.push([{ at, from, to }]);
+    if (isRecord(value)) {
+      holders.push(...listParts(value, at, from, to));
+      waiting.push(...Object.entries(value).map(([key, member]) => [member, joinPointer(at, key)] as const));
+    } else if (Array.isArray(value)) {
+      waiting.push(...value.map((entry, index) => [entry, joinPointer(at, index)] as const));
+    }
+  }
+  return holders;
+}
+
+/** `{ registry, repository, tag, digest }`, whatever they are called. */
+function listParts(
+  map: Readonly<Record<string, unknown>>,
+  at: Pointer,
+  from: string,
+  to: string,
+): readonly (readonly Field[])[] {
+  const [before, after] = [splitImage(from), splitImage(to)];
+  const rest = listChangedParts(map, at, before, after);
+  if (rest === undefined) return [];
+  const field = (key: string, was: string, is: string): Field => ({ at: joinPointer(at, key), from: was, to: is });
+  if (before.name === after.name) return rest.length > 0 && hasName(map, before.name) ? [rest] : [];
+  return Object.entries(map).flatMap(([key, value]): readonly (readonly Field[])[] => {
+    if (typeof value !== 'string' || value === '' || value === from) return [];
+    if (value === before.name) return [[field(key, value, after.name), ...rest]];
+    const [registryKey = '', registry = ''] =
+      Object.entries(map).find(([other, host]) => other !== key && `${String(host)}/${value}` === before.name) ?? [];
+    if (registryKey === '' || typeof registry !== 'string') return [];
+    const slash = after.name.startsWith(`${registry}/`) ? registry.length : after.name.indexOf('/');
+    const [host, path] = [after.name.slice(0, slash), after.name.slice(slash + 1)];
+    if (slash < 0) return [];
+    const fields = [field(registryKey, registry, host), field(key, value, path), ...rest];
+    return [fields.filter((each) => each.from !== each.to)];
+  });
+}
+
+function hasName(map: Readonly<Record<string, unknown>>, name: string): boolean {
+  return Object.values(map).some(
+    (value) => typeof value === 'string' && value !== '' && (name === value || name.endsWith(`/${value}`)),
+  );
+}
+
+/** The fields of a tag and a digest that have to change; undefined if one of them is not in the map. */
+function listChangedParts(
+  map: Readonly<Record<string, unknown>>,
+  at: Pointer,
+  before: ReturnType<typeof splitImage>,
+  after: ReturnType<typeof splitImage>,
+): readonly Field[] | undefined {
+  const changed = (['tag', 'digest'] as const).filter((part) => before[part] !== after[part]);
+  const fields = changed.map((part) => {
+    const key = Object.keys(map).find((each) => map[each] === before[part]);
+    return key === undefined ? undefined : { at: joinPointer(at, key), from: before[part], to: after[part] };
+  });
+  return fields.every((each) => each !== undefined) ? fields : undefined;
+}
+
+/** The entries under `images` that give an image its name. */
+function listEntries(content: unknown, from: string, to: string): readonly (readonly Field[])[] {
+  const images = isRecord(content) ? content['images'] : undefined;
+  if (!Array.isArray(images)) return [];
+  const [before, after] = [splitImage(from), splitImage(to)];
+  return images.flatMap((entry: unknown, index): readonly (readonly Field[])[] => {
+    if (!isRecord(entry)) return [];
+    const at = joinPointer('/images', index);
+    const names = [
+      ['newName', before.name, after.name],
+      ['newTag', before.tag, after.tag],
+      ['digest', before.digest, after.digest],
+    ] as const;
+    const changed = names.filter(([, was, is]) => was !== is);
+    if (!changed.every(([key, was]) => entry[key] === was)) return [];
+    return [changed.map(([key, was, is]) => ({ at: joinPointer(at, key), from: was, to: is }))];
+  });
+}
+
+type Proved = Readonly<{ candidates: readonly Candidate[]; covered: ReadonlyMap<Wish, Candidate> }>;
+
+/** All at once where that is enough, as each proof takes a rendering; else one by one, and then what is certain together. */
+async function proveCandidates(
+  candidates: readonly Candidate[],
+  units: readonly RenderedUnit[],
+  options: RenderOptions,
+): Promise<Proved> {
+  if (candidates.length === 0) return { candidates, covered: new Map() };
+  const byImage = new Map(candidates.map((candidate) => [candidate.from, candidate]));
+  const all = byImage.size === candidates.length ? await prove(candidates, units, options) : undefined;
+  const wished = units.flatMap(({ wishes }) => wishes.filter(({ from }) => byImage.has(from)));
+  if (all === undefined || wished.some((wish) => !all.has(wish))) return proveEach(candidates, units, options);
+  return { candidates, covered: new Map(wished.flatMap((wish) => pair(wish, byImage.get(wish.from)))) };
+}
+
+function pair(wish: Wish, candidate: Candidate | undefined): readonly (readonly [Wish, Candidate])[] {
+  return candidate === undefined ? [] : [[wish, candidate]];
+}
+
+async function proveEach(
+  candidates: readonly Candidate[],
+  units: readonly RenderedUnit[],
+  options: RenderOptions,
+): Promise<Proved> {
+  const covered = new Map<Wish, Candidate>();
+  for (const candidate of candidates) {
+    const wishes = [...((await prove([candidate], units, options)) ?? [])];
+    // What another gives as well is not given by one alone.
+    if (!wishes.some((wish) => covered.has(wish))) for (const wish of wishes) covered.set(wish, candidate);
+  }
+  const certain = [...new Set(covered.values())];
+  const isCertain = certain.length < 2 || (await prove(certain, units, options))?.size === covered.size;
+  return isCertain ? { candidates: certain, covered } : { candidates: [], covered: new Map() };
+}
+
+/** The wishes that edits make true; undefined if they change anything else, or nothing can be rendered with them. */
+async function prove(
+  candidates: readonly Candidate[],
+  units: readonly RenderedUnit[],
+  options: RenderOptions,
+): Promise<ReadonlySet<Wish> | undefined> {
+  const texts = new Map<string, string>();
+  for (const [file, made] of groupByFile(candidates)) {
+    const whole = readWhole(file);
+    const { replacements, refused } = editText(
+      whole,
+      made.flatMap(({ edits }) => edits),
+      true,
+    );
+    if (refused.size > 0) return undefined;
+    texts.set(file, applyReplacements(whole, replacements));
+  }
+  const covered = new Set<Wish>();
+  for (const each of units) {
+    if (!listSourceFiles(each.unit, options).some((file) => texts.has(file))) continue;
+    const text = await renderEdited(each.unit, options, texts);
+    const made = text === undefined ? undefined : compare(each, splitDocuments(text));
+    if (made === undefined) return undefined;
+    for (const wish of made) covered.add(wish);
+  }
+  return covered;
+}
+
+/** The wishes that are true in what was rendered; undefined if anything else is different. */
+function compare({ documents, wishes }: RenderedUnit, edited: readonly string[]): readonly Wish[] | undefined {
+  if (edited.length !== documents.length) return undefined;
+  const made: Wish[] = [];
+  for (const [at, document] of documents.entries()) {
+    if (edited[at] === document) continue;
+    const [before, after] = [readManifest(document), readManifest(edited[at] ?? '')];
+    if (after.errors.length > 0 || after.objects.length !== before.objects.length || after.foreign !== before.foreign)
+      return undefined;
+    const done = wishes.filter(
+      (wish) => wish.document === at && readPointer(after.objects[wish.object]?.object, wish.at) === wish.to,
+    );
+    for (const wish of done) setPointer(before.objects[wish.object]?.object, wish.at, wish.to);
+    if (!before.objects.every(({ object }, index) => isDeepStrictEqual(object, after.objects[index]?.object)))
+      return undefined;
+    made.push(...done);
+  }
+  return made;
+}
+
+function setPointer(object: unknown, at: Pointer, value: string): void {
+  const segments = splitPointer(at);
+  const parent = readPointer(object, joinPointer('', ...segments.slice(0, -1)));
+  if (typeof parent === 'object' && parent !== null) Object.assign(parent, { [segments.at(-1) ?? '']: value });
+}
+
+function writeSource(
+  file: string,
+  candidates: readonly Candidate[],
+  mode: FixMode,
+  covered: Proved['covered'],
+): SourceFixes {
+  const nothing: SourceFixes = { fixed: [], unfixed: [], errors: [], printed: '' };
+  try {
+    const whole = readWhole(file);
+    const { replacements } = editText(
+      whole,
+      candidates.flatMap(({ edits }) => edits),
+      true,
+    );
+    const toPlace = createPlaces(whole);
+    const fixed = candidates.flatMap((candidate): readonly Fixed[] => {
+      const { at, from, to, place, edits } = candidate;
+      const wishes = [...covered].filter(([, by]) => by === candidate).map(([wish]) => wish);
+      const [first, ...others] = wishes.flatMap(({ findings }) => findings);
+      if (first === undefined) return [];
+      const replaced = replacements
+        .filter((each) => each.edits.some((edit) => edits.includes(edit)))
+        .map(({ start, end, text }) => ({ start: toPlace(start), end: toPlace(end), text }));
+      const answers = wishes.flatMap(({ findings, places }) =>
+        findings.map((finding, index) => ({ ...finding, ...(places[index] ?? { file, ...place }) })),
+      );
+      return [
+        {
+          ...{ file, ...place, before: place, replaced, answers },
+          change: { op: 'set', at, from, to, findings: [first, ...others] },
+        },
+      ];
+    });
+    if (mode === 'diff') return { ...nothing, fixed, printed: formatDiff(file, whole, replacements) };
+    replaceFile(file, whole, applyReplacements(whole, replacements));
+    return { ...nothing, fixed };
+  } catch (error) {
+    return { ...nothing, errors: [{ file, message: `cannot be fixed: ${describeCause(error)}` }] };
+  }
+}
+
+/** For each image that stays as it is, the file and the key that hold it, as far as that is known. */
+function describeLeft(
+  { unit, wishes }: RenderedUnit,
+  candidates: readonly Candidate[],
+  covered: Proved['covered'],
+  { options, isFixed }: Terms,
+): readonly Unfixed[] {
+  const left = wishes.filter((wish) => !covered.has(wish) && !isFixed(wish.from, wish.to));
+  const files = listSourceFiles(unit, options);
+  return left.map(({ from, to, findings: [finding], places: [traced] }) => {
+    const holders = candidates.filter((each) => each.from === from && files.includes(each.file));
+    const [holder] = holders;
+    const entry = holder === undefined ? findEntry(unit, files, from) : undefined;
+    if (entry !== undefined)
+      return {
+        ...entry,
+        ...{ finding, why: `this entry under images has no newName: add newName: ${quote(splitImage(to).name)}` },
+      };
+    if (holder === undefined) {
+      const why = `no ${unit.tool === 'helm' ? 'value' : 'entry under images'} alone gives this image: change it here`;
+      return { ...(traced ?? { file: unit.file, line: 1, column: 1 }), finding, why };
+    }
+    const keys = holders.map(({ at }) => formatFieldPath(at)).join(', ');
+    const why = `the image comes from ${keys} here, but a change there changes more than this image, or cannot be written: change it to ${quote(to)} by hand`;
+    return { file: holder.file, ...holder.place, finding, why };
+  });
+}
+
+/** An entry under `images` that gives an image its tag, and leaves its name as it is. */
+function findEntry(
+  { tool }: Unit,
+  files: readonly string[],
+  from: string,
+): (Position & Readonly<{ file: string }>) | undefined {
+  if (tool !== 'kustomize') return undefined;
+  for (const { file, content, locate } of files.flatMap((each) => readSource(each))) {
+    const images = isRecord(content) ? content['images'] : undefined;
+    const index = Array.isArray(images)
+      ? images.findIndex((entry: unknown) => isRecord(entry) && readString(entry, 'name') === splitImage(from).name)
+      : -1;
+    if (index >= 0) return { file, ...locate(joinPointer('/images', index)) };
+  }
+  return undefined;
+}
