@@ -3,10 +3,11 @@ import type { ManifestObject, OtherValue } from '../manifest/read-manifests.ts';
 import { suggest } from '../policy/errors.ts';
 import type { Policy } from '../engine/rule.ts';
 import { isExemptNamespace } from '../policy/policy.ts';
-import { formatFieldPath, readPath, readString, type Pointer } from '../text/json.ts';
+import { formatFieldPath, isRecord, readPath, readPointer, readString, type Pointer } from '../text/json.ts';
+import { quote } from '../text/quote.ts';
 import { redact } from '../text/redact.ts';
 import { findImageField, findMissingImages, findPodSpecs, findUnreadImage } from '../workload/find-images.ts';
-import { findKind, groupOf, WORKLOAD_KINDS, type KindTable, type WorkloadKind } from '../workload/kinds.ts';
+import { findKind, groupOf, isBuiltIn, WORKLOAD_KINDS, type KindTable, type WorkloadKind } from '../workload/kinds.ts';
 import { readName, readWorkloads } from '../workload/workload.ts';
 
 /**
@@ -65,7 +66,7 @@ export function accountFor(manifest: ManifestObject, file: string, policy: Polic
       ? findMissingImages(object, known)
           .filter((at) => !standIns.includes(`${at}/image`))
           .map((at) => say('no-image', at, describeMissing(object, at)))
-      : [say('misplaced', misplaced, describeMisplaced(misplaced))]),
+      : [say('misplaced', misplaced, describeMisplaced(object, misplaced, known))]),
     ...standIns.map((at) =>
       say('placeholder', at, ` ${formatFieldPath(at)} is a placeholder: check what is made of it when it is filled in`),
     ),
@@ -77,13 +78,24 @@ type Say = (cause: UncheckedCause, field: Pointer, why: string) => Unchecked;
 
 function describeMissing(object: unknown, at: Pointer): string {
   const field = formatFieldPath(at);
-  if (!/\/\d+$/.test(at)) return ` has no containers at ${field}: add them, or check what it is a part of`;
-  const name = readPath(object, ...at.split('/').slice(1), 'name');
-  const who = typeof name === 'string' ? `container "${redact(name)}"` : field;
-  return ` ${who} has no image: add one, or check what it is a part of`;
+  if (!/\/\d+$/.test(at))
+    return ` has no containers at ${field}: add them; if this is a patch, check what it is rendered to`;
+  const container = readPath(object, ...at.split('/').slice(1));
+  const name = readString(container, 'name');
+  const who = name === '' ? field : `container "${redact(name)}"`;
+  const misspelt = isRecord(container)
+    ? Object.keys(container).find((key) => key !== 'image' && suggest(key, ['image']) !== '')
+    : undefined;
+  if (misspelt !== undefined) return ` ${who} has no image: rename ${quote(misspelt)} to "image"`;
+  return ` ${who} has no image: add one; if this is a patch, check what it is rendered to`;
 }
 
-function describeMisplaced(at: Pointer): string {
+function describeMisplaced(object: unknown, at: Pointer, kind: WorkloadKind): string {
+  const [, list] = /^(.*ontainers)\/(?:[^/]+\/)?image$/.exec(at) ?? [];
+  if (list !== undefined && isRecord(readPointer(object, list)))
+    return ` ${redact(formatFieldPath(list))} is no list: write each container as "- name: …"`;
+  if (isBuiltIn(kind))
+    return ` has images at ${redact(formatFieldPath(at))}, where a ${kind.kind} has no containers: fix the indentation`;
   return ` has images at ${redact(formatFieldPath(at))}, where its kind has no containers: fix the indentation, or the entry under workloads in the policy`;
 }
 
@@ -109,12 +121,11 @@ function listUnknown(manifest: ManifestObject, { kinds }: Policy, say: Say): rea
   const meant = suggestKind(group, kind, kinds);
   const podSpecs = findPodSpecs(object);
   const seen = podSpecs.map((at) => formatPattern(at)).join(', ');
+  // A group without a dot is one of Kubernetes itself, and has no kinds of others.
+  if (meant !== '' && !group.includes('.')) return [say('kind', image, `: its kind is unknown${redact(meant)}`)];
+  const entry = suggestEntry(group, kind, podSpecs);
   return [
-    say(
-      'kind',
-      image,
-      `: its kind is unknown${redact(meant)}; it seems to hold a pod spec at ${seen}: ${suggestEntry(group, kind, podSpecs)}`,
-    ),
+    say('kind', image, `: its kind is unknown${redact(meant)}; it seems to hold a pod spec at ${seen}: ${entry}`),
   ];
 }
 

@@ -170,11 +170,21 @@ function describeSyntaxError(error: YAMLError, document: Document.Parsed, text: 
   if (findTemplate(text) !== undefined) return { offset, message: TEMPLATE };
   if (UNCLOSED.test(error.message))
     return { offset: findOpenQuote(document) ?? offset, message: 'quote is never closed' };
+  if (error.message.startsWith(NO_VALUE))
+    return { offset, message: 'a key has to be followed by ": ", with the space' };
   return { offset, message: WORDS[error.code] ?? error.message.replace(SOURCE, '') };
 }
 
+/** Of `image:nginx`. */
+const NO_COLON = 'a key has to be followed by ": ", with the space';
+
+/** The parser's own words for it at the end of an object. */
+const NO_VALUE = 'Implicit map keys need to be followed by map values';
+
 const WORDS: Readonly<Partial<Record<YAMLError['code'], string>>> = {
   BLOCK_AS_IMPLICIT_KEY: 'value contains another key: check the indentation of the next line, or quote the value',
+  MULTILINE_IMPLICIT_KEY: NO_COLON,
+  TAB_AS_INDENT: 'tabs are not allowed as indentation: use spaces',
   MULTIPLE_DOCS: 'a second document starts here, but only one is allowed: remove the "---"',
   RESOURCE_EXHAUSTION: TOO_DEEP,
 };

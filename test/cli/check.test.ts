@@ -54,7 +54,7 @@ describe('what is not checked is told, and does not pass for fine', () => {
     [
       'a misspelt kind',
       holder('apps/v1', 'Deploymnet', TEMPLATE),
-      'Deploymnet/a (apps/v1): its kind is unknown; did you mean "Deployment"?',
+      'Deploymnet/a (apps/v1): its kind is unknown; did you mean "Deployment"?\n',
     ],
     [
       'a misspelt group',
@@ -74,19 +74,28 @@ describe('what is not checked is told, and does not pass for fine', () => {
     [
       'a pod template in a pod',
       holder('v1', 'Pod', TEMPLATE),
-      'Pod/a (v1) has images at spec.template.spec.containers[0].image, where its kind has no containers',
+      'Pod/a (v1) has images at spec.template.spec.containers[0].image, where a Pod has no containers: fix the indentation',
     ],
     [
       'containers by name and not in a list',
       holder('v1', 'Pod', 'spec: { containers: { web: { image: a } } }'),
-      'Pod/a (v1) has images at spec.containers.web.image',
+      'Pod/a (v1) spec.containers is no list: write each container as "- name: …"',
     ],
     [
       'a container without a list',
       holder('v1', 'Pod', 'spec: { containers: { name: web, image: a } }'),
-      'Pod/a (v1) has images at spec.containers.image',
+      'Pod/a (v1) spec.containers is no list: write each container as "- name: …"',
     ],
-    ['a container without an image', pod(''), 'Pod/web (v1) container "app" has no image'],
+    [
+      'a container without an image',
+      pod(''),
+      'Pod/web (v1) container "app" has no image: add one; if this is a patch, check what it is rendered to',
+    ],
+    [
+      'a misspelt image',
+      pod('nginx').replace('image', 'imgae'),
+      'Pod/web (v1) container "app" has no image: rename "imgae" to "image"',
+    ],
     [
       'a part of a Deployment, as kustomize has them',
       holder('apps/v1', 'Deployment', 'spec: { replicas: 2 }'),
@@ -116,12 +125,12 @@ describe('what is not checked is told, and does not pass for fine', () => {
     expect(stdout).toContain('0 workloads checked; 1 not checked');
     expect({ code, stderr }).toEqual({
       code: 2,
-      stderr: 'nothing was checked, as no workload was found: fix the path, or use --allow-empty\n',
+      stderr: 'nothing was checked: see "not checked" above, or use --allow-empty\n',
     });
     const json = await run(['a.yaml'], { files, output: 'json', allowEmpty: true });
     expect(json.code).toBe(0);
     expect(JSON.parse(json.stdout)).toMatchObject({
-      unchecked: [{ file: 'a.yaml', message: expect.stringContaining(said) as string }],
+      unchecked: [{ file: 'a.yaml', message: expect.stringContaining(said.trim()) as string }],
       summary: { unchecked: 1 },
     });
   });

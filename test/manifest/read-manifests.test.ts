@@ -116,7 +116,7 @@ describe('a broken document is told at its place and hides no other', () => {
       '9:1 Flow sequence in block collection must be sufficiently indented and end with a ]',
     ],
     ['a quote never closed', 'a: "b\nc: d\n', '8:4 quote is never closed'],
-    ['a tab', 'a:\n\tb: 1\n', '9:1 Tabs are not allowed as indentation'],
+    ['a tab', 'a:\n\tb: 1\n', '9:1 tabs are not allowed as indentation: use spaces'],
     ['a template', 'a: {{ .Values.a }}\n', expect.stringMatching(/^8:4 looks like a template/) as string],
     [
       'a list that contains itself',
