@@ -62,6 +62,7 @@ test('it has what runs, what is read and the licences, and neither sources nor t
     'docs/rules/*.md',
     'package.json',
     'schema/policy.json',
+    'schema/report.json',
   ]);
   const pages = RULES.map(({ id }) => `docs/rules/${id}.md`);
   expect(packed.files.map(({ path }) => path)).toEqual(expect.arrayContaining(pages));
