@@ -6,7 +6,7 @@ import { createPlaces, readDocument, type Position } from '../manifest/document.
 import { editText, type TextEdit } from '../manifest/edit-text.ts';
 import { describeCause } from '../manifest/files.ts';
 import type { Unit } from '../manifest/find-inputs.ts';
-import { readManifest, type ManifestObject } from '../manifest/read-manifests.ts';
+import { readManifest, type Manifest, type ManifestObject } from '../manifest/read-manifests.ts';
 import { readWhole, replaceFile } from '../manifest/replace-file.ts';
 import { MOST_SOURCE_EDITS, MOST_VALUES_SEARCHED } from '../text/bounds.ts';
 import {
@@ -44,7 +44,7 @@ export type SourceFixes = Pick<FixOutcome, 'errors' | 'printed'> &
 export async function fixSources(rendered: readonly Rendered[], mode: FixMode, terms: Terms): Promise<SourceFixes> {
   const units = rendered.flatMap((one) => readUnit(one, terms));
   const candidates = findCandidates(units, terms.options);
-  const proved = await proveCandidates(candidates, units, terms.options);
+  const proved = await proveCandidates(candidates, await renderAgain(units, candidates, terms.options), terms.options);
   const unfixed = units.flatMap((unit) => describeLeft(unit, candidates, proved.covered, terms));
   const done = [...groupByFile(proved.candidates)].map(([file, made]) => writeSource(file, made, mode, proved.covered));
   return {
@@ -67,7 +67,13 @@ type Wish = Readonly<{
   places: readonly (Position & Readonly<{ file: string }>)[];
 }>;
 
-type RenderedUnit = Readonly<{ unit: Unit; documents: readonly string[]; wishes: readonly Wish[] }>;
+type RenderedUnit = Readonly<{
+  unit: Unit;
+  documents: readonly string[];
+  wishes: readonly Wish[];
+  /** The same rendered once more, where something may be proved: passwords of charts are others each time. */
+  again?: readonly string[];
+}>;
 
 function readUnit({ unit, text, trace }: Rendered, terms: Terms): readonly RenderedUnit[] {
   if (text === undefined || trace === undefined) return [];
@@ -305,6 +311,21 @@ async function proveEach(
   return isCertain ? { candidates: certain, covered } : { candidates: [], covered: new Map() };
 }
 
+async function renderAgain(
+  units: readonly RenderedUnit[],
+  candidates: readonly Candidate[],
+  options: RenderOptions,
+): Promise<readonly RenderedUnit[]> {
+  const files = new Set(candidates.map(({ file }) => file));
+  const rendered: RenderedUnit[] = [];
+  for (const each of units) {
+    const isTried = listSourceFiles(each.unit, options).some((file) => files.has(file));
+    const text = isTried ? await renderEdited(each.unit, options, new Map()) : undefined;
+    rendered.push(text === undefined ? each : { ...each, again: splitDocuments(text) });
+  }
+  return rendered;
+}
+
 /** The wishes that edits make true; undefined if they change anything else, or nothing can be rendered with them. */
 async function prove(
   candidates: readonly Candidate[],
@@ -334,26 +355,57 @@ async function prove(
 }
 
 /** The wishes that are true in what was rendered; undefined if anything else is different. */
-function compare({ documents, wishes }: RenderedUnit, edited: readonly string[]): readonly Wish[] | undefined {
+function compare(
+  { documents, wishes, again = documents }: RenderedUnit,
+  edited: readonly string[],
+): readonly Wish[] | undefined {
   if (edited.length !== documents.length) return undefined;
   const made: Wish[] = [];
   for (const [at, document] of documents.entries()) {
-    if (edited[at] === document) continue;
-    const [before, after] = [readManifest(document), readManifest(edited[at] ?? '')];
-    if (after.errors.length > 0 || after.objects.length !== before.objects.length || after.foreign !== before.foreign)
-      return undefined;
+    const text = edited[at] ?? '';
+    if (text === document) continue;
+    const [before, after] = [readManifest(document), readManifest(text)];
     const done = wishes.filter(
       (wish) => wish.document === at && readPointer(after.objects[wish.object]?.object, wish.at) === wish.to,
     );
     for (const wish of done) setPointer(before.objects[wish.object]?.object, wish.at, wish.to);
-    if (!before.objects.every(({ object }, index) => isDeepStrictEqual(object, after.objects[index]?.object)))
-      return undefined;
+    ignoreUnstable(before.objects, after.objects, document, again[at] ?? '');
+    if (!isSame(before, after)) return undefined;
     made.push(...done);
   }
   return made;
 }
 
-function setPointer(object: unknown, at: Pointer, value: string): void {
+function isSame(before: Manifest, after: Manifest): boolean {
+  const [one, other] = [before, after].map(({ objects }) => objects.map(({ object }) => object));
+  return after.errors.length === 0 && after.foreign === before.foreign && isDeepStrictEqual(one, other);
+}
+
+/** What no two renderings have in common shows no change. */
+function ignoreUnstable(
+  before: readonly ManifestObject[],
+  after: readonly ManifestObject[],
+  document: string,
+  again: string,
+): void {
+  if (document === again) return;
+  const [one, other] = [readManifest(document).objects, readManifest(again).objects];
+  for (const [index, { object }] of before.entries()) {
+    for (const pointer of listDifferences(one[index]?.object, other[index]?.object))
+      setPointer(object, pointer, readPointer(after[index]?.object, pointer));
+  }
+}
+
+/** Where two values have another text or number. */
+function listDifferences(left: unknown, right: unknown, at: Pointer = ''): readonly Pointer[] {
+  if (Array.isArray(left) && Array.isArray(right))
+    return left.flatMap((entry, index) => listDifferences(entry, right[index], joinPointer(at, index)));
+  if (isRecord(left) && isRecord(right))
+    return Object.keys(left).flatMap((key) => listDifferences(left[key], right[key], joinPointer(at, key)));
+  return left === right ? [] : [at];
+}
+
+function setPointer(object: unknown, at: Pointer, value: unknown): void {
   const segments = splitPointer(at);
   const parent = readPointer(object, joinPointer('', ...segments.slice(0, -1)));
   if (typeof parent === 'object' && parent !== null) Object.assign(parent, { [segments.at(-1) ?? '']: value });

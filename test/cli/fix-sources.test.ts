@@ -27,7 +27,7 @@ echo '---'
 echo '# Source: c/templates/app.yaml'
 echo 'apiVersion: v1
 kind: Pod
-metadata: { name: web }
+metadata: { name: web, annotations: { random: "'$$'" } }
 spec:
   containers:'
 echo "    - { name: app, image: $(value repository)$(value more):$(value tag), env: [{ name: IMAGE, value: '$(value $(value shown))' }] }"
