@@ -15,17 +15,16 @@ export function decideExit(
   if (strict && unchecked.length > 0)
     return { code: 2, reason: `${unchecked.length} not checked, an error with --strict: see "not checked" above` };
   const isEmpty = counts.workloads === 0 && counts.exempt === 0;
-  if (isEmpty && !allowEmpty)
-    return {
-      code: 2,
-      reason:
-        unchecked.length > 0
-          ? 'nothing was checked: see "not checked" above, or use --allow-empty'
-          : 'nothing was checked, as no workload was found: fix the path, or use --allow-empty',
-    };
+  if (isEmpty && !allowEmpty) return { code: 2, reason: describeEmpty(unchecked.length) };
   // A notice tells what pullguard does about it, or of something harmless.
   const fails = findings.some(({ action, severity }) =>
     action === 'deny' ? failOn !== 'never' : failOn === 'warn' && action === 'warn' && severity !== 'notice',
   );
   return { code: fails ? 1 : 0 };
+}
+
+function describeEmpty(unchecked: number): string {
+  return unchecked > 0
+    ? 'nothing was checked: see "not checked" above, or use --allow-empty'
+    : 'nothing was checked, as no workload was found: fix the path, or use --allow-empty';
 }

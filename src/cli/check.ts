@@ -16,7 +16,7 @@ import { findNoText } from '../workload/find-images.ts';
 import { findKind, groupOf } from '../workload/kinds.ts';
 import { readName } from '../workload/workload.ts';
 import { decideExit } from './check-exit.ts';
-import { choosePolicy, type PolicyOptions } from './choose-policy.ts';
+import { choosePolicy, reportUnused, type PolicyOptions } from './choose-policy.ts';
 import { createExceptions, type ExceptionOptions, type Exceptions } from './exceptions.ts';
 import { fixAll, STDIN, type FixMode, type FixOutcome } from './fix.ts';
 import type { CheckResult, SuppressedFinding } from './format-check.ts';
@@ -66,6 +66,12 @@ export async function check(paths: readonly string[], options: CheckOptions, io:
   const isLeftOut = (file: string): boolean => exceptions.isExcluded(file) || isReport(file, outputFiles);
   const inputs = await readInputs(paths, options, io, isLeftOut);
   const { stdin, files, rendered } = inputs;
+  reportUnused(
+    paths,
+    files.map(({ file }) => file),
+    options,
+    io,
+  );
   const made = rendered.map((unit) => sortOutRendered(unit, policy));
   const sorted = [
     ...stdin.map((text) => sortOut(text, policy)),

@@ -1,5 +1,5 @@
 import { existsSync, statSync } from 'node:fs';
-import { dirname, join, relative, resolve } from 'node:path';
+import { basename, dirname, join, relative, resolve } from 'node:path';
 import { ApiError, type ApiServer } from '../cluster/connection/api-server.ts';
 import type { Policy } from '../engine/rule.ts';
 import { POLICY_KEY } from '../policy/config-map.ts';
@@ -75,6 +75,17 @@ export async function choosePolicyText(
   }
 }
 
+/** Says which policies below the paths are not used; a policy that the user named is meant for all of them. */
+export function reportUnused(paths: readonly string[], files: readonly string[], options: PolicyOptions, io: Io): void {
+  if (options.config !== undefined || options.policyFromCluster === true) return;
+  const used = findOnePolicyFile(paths);
+  const others = files.filter((file) => basename(file) === POLICY_FILE).map((file) => shorten(resolve(file)));
+  for (const file of others.filter((each) => each !== used))
+    io.stderr.write(
+      `${escapeUnprintable(file)} is not used, as one policy is for all paths of a call: check ${escapeUnprintable(dirname(file))} by itself, and leave it out here with --exclude\n`,
+    );
+}
+
 /** Which of two policies is meant cannot be told from what they say. */
 function findOnePolicyFile(paths: readonly string[]): string | undefined {
   const found = new Map(paths.map((path) => [findPolicyFile(path === '-' ? '.' : path), path]));
@@ -82,7 +93,7 @@ function findOnePolicyFile(paths: readonly string[]): string | undefined {
   if (first !== undefined && second !== undefined) {
     const [one, other] = [first, second].map(([file, path]) => `${redact(path)}: ${file ?? 'none'}`);
     throw new UsageError(
-      `the paths have different policies (${one}; ${other}): check them one by one, or name the policy with --config`,
+      `the paths have different policies (${one}; ${other}): run check once for each policy, or name one for all with --config`,
     );
   }
   return first?.[0];

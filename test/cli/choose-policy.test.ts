@@ -1,5 +1,5 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { check } from '../../src/cli/check.ts';
+import { check, type CheckOptions } from '../../src/cli/check.ts';
 import { choosePolicyText, findPolicyFile, type PolicyOptions } from '../../src/cli/choose-policy.ts';
 import { image } from '../../src/cli/image.ts';
 import { UsageError } from '../../src/cli/io.ts';
@@ -89,6 +89,21 @@ describe('the policy of a folder tree', () => {
     for (const other of ['b/1.yaml', '1.yaml'])
       await expect(choosePolicyText([...paths, folder.at(other)], {})).rejects.toThrow(/different policies .*--config/);
   });
+});
+
+test('a policy below the path is not used, and that is said', async () => {
+  const folder = tempFolder();
+  for (const name of ['.pullguard.yaml', 'a/.pullguard.yaml', 'charts/.pullguard.yaml']) folder.write(name, HEAD);
+  folder.write('a/pod.yaml', POD);
+  const run = async (options: Partial<CheckOptions>): Promise<string> => {
+    const io = capturedIo();
+    await check([folder.path], { output: 'text', ...options }, io);
+    return io.printed.stderr.replaceAll(`${folder.path}/`, '').replaceAll(folder.path, 'ROOT');
+  };
+  expect(await run({ exclude: ['charts'] })).toBe(
+    'using the policy of .pullguard.yaml\na/.pullguard.yaml is not used, as one policy is for all paths of a call: check a by itself, and leave it out here with --exclude\n',
+  );
+  expect(await run({ config: folder.at('.pullguard.yaml') })).toBe('');
 });
 
 describe('the policy of a cluster', () => {
