@@ -1,3 +1,4 @@
+import { getAsset, isSea } from 'node:sea';
 import { fileURLToPath } from 'node:url';
 import { suggestOrList } from '../policy/errors.ts';
 import { describeCause, readText } from '../manifest/files.ts';
@@ -48,11 +49,12 @@ function listRules(color: boolean): string {
 const COLORS = { off: 'gray', audit: 'gray', warn: 'yellow', deny: 'red' } as const;
 
 function readPage({ id }: Rule): string {
+  const page = `docs/rules/${id}.md`;
   try {
-    return readText(fileURLToPath(new URL(`../../docs/rules/${id}.md`, import.meta.url)));
+    return isSea() ? getAsset(page, 'utf8') : readText(fileURLToPath(new URL(`../../${page}`, import.meta.url)));
   } catch (error) {
     throw new UsageError(
-      `docs/rules/${id}.md cannot be read: ${describeCause(error)}; reinstall pullguard, or read it in its repository`,
+      `${page} cannot be read: ${describeCause(error)}; reinstall pullguard, or read it in its repository`,
       {
         cause: error,
       },

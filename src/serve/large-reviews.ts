@@ -1,3 +1,4 @@
+import { getAsset, isSea } from 'node:sea';
 import { Worker } from 'node:worker_threads';
 import type { Endpoint } from '../admission/admit.ts';
 import type { Facts } from '../pull/facts.ts';
@@ -104,7 +105,7 @@ export function createLargeReviews({ policyText, gathered, onFailure }: LargeRev
   }
 
   function startWorker(): Worker {
-    const started = new Worker(new URL('./decide-worker.js', import.meta.url), {
+    const started = new Worker(workerCode(), {
       workerData: gathered,
       resourceLimits: { maxOldGenerationSizeMb: HEAP_MB, maxYoungGenerationSizeMb: 16 },
     });
@@ -117,6 +118,13 @@ export function createLargeReviews({ policyText, gathered, onFailure }: LargeRev
     started.unref();
     return started;
   }
+}
+
+/** The file beside this one; in a binary there are no files, and the code that it has of this name. */
+function workerCode(): URL {
+  if (!isSea()) return new URL('./decide-worker.js', import.meta.url);
+  const code = Buffer.from(getAsset('decide-worker.js')).toString('base64');
+  return new URL(`data:text/javascript;base64,${code}`);
 }
 
 function toLargeDecision(decision: BodyDecision): LargeDecision {
