@@ -12,6 +12,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build, type Plugin } from 'esbuild';
 import { listPackages, writeLicences } from './licences.ts';
+import { writeSbom } from './sbom.ts';
 import { listTypes } from './types.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
@@ -73,6 +74,7 @@ if (outside.length > 0) throw new Error(`not in the bundle, and not of Node.js: 
 
 const packages = listPackages(metafile, ROOT);
 writeFileSync(join(OUT, 'THIRD-PARTY-LICENSES.txt'), writeLicences(packages));
+writeFileSync(join(OUT, 'pullguard.cdx.json'), writeSbom(packages, ROOT));
 for (const [name, text] of listTypes(ROOT)) {
   mkdirSync(dirname(join(OUT, name)), { recursive: true });
   writeFileSync(join(OUT, name), text);

@@ -59,6 +59,7 @@ test('it has what runs, what is read and the licences, and neither sources nor t
     'dist/index.js.map',
     'dist/main.js',
     'dist/main.js.map',
+    'dist/pullguard.cdx.json',
     'docs/rules/*.md',
     'package.json',
     'schema/policy.json',
@@ -111,7 +112,7 @@ console.log(problem, PolicyError.name);
   expect(run('node', ['program.js'])).toEqual({ code: 0, output: 'nginx:1.25 PolicyError\n' });
 }, 120_000);
 
-test('the licence of everything that is in it travels along, by name and version', () => {
+test('the licence of everything that is in it travels along, and so does an SBOM that scanners find it by', () => {
   const licences = readFileSync(join(installed, 'dist/THIRD-PARTY-LICENSES.txt'), 'utf8');
   const maps = readdirSync(join(installed, 'dist'), { recursive: true, encoding: 'utf8' }).filter((name) =>
     name.endsWith('.map'),
@@ -123,12 +124,23 @@ test('the licence of everything that is in it travels along, by name and version
     sources.flatMap((source) => /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(source)?.[1] ?? []),
   );
   const { packages } = JSON.parse(readFileSync(join(ROOT, 'package-lock.json'), 'utf8')) as {
-    packages: Readonly<Record<string, { version: string; license: string }>>;
+    packages: Readonly<Record<string, { version: string; license: string; integrity: string }>>;
   };
   expect(names.size).toBeGreaterThan(20);
+  const { components } = JSON.parse(readFileSync(join(installed, 'dist/pullguard.cdx.json'), 'utf8')) as {
+    components: readonly Readonly<{
+      name: string;
+      version: string;
+      purl: string;
+      hashes: readonly [{ content: string }];
+    }>[];
+  };
   for (const name of names) {
-    const { version, license } = packages[`node_modules/${name}`]!;
+    const { version, license, integrity } = packages[`node_modules/${name}`]!;
     expect(licences).toContain(`\n${name}@${version} (${license})\n`);
+    const component = components.find((each) => each.name === name && each.version === version);
+    expect(component?.purl).toBe(`pkg:npm/${encodeURIComponent(name).replace('%2F', '/')}@${version}`);
+    expect(Buffer.from(component!.hashes[0].content, 'hex').toString('base64')).toBe(integrity.replace('sha512-', ''));
   }
 });
 
