@@ -4,8 +4,8 @@
 # docker build --build-arg BUILD_IMAGE=mirror.example.com/library/node:24-trixie-slim \
 #   --build-arg NODE_IMAGE=mirror.example.com/distroless/nodejs24-debian13:nonroot .
 #
-# Long-term support releases, pinned to their major version: rebuilding brings the fixes of that line and nothing else. For an image
-# that can be built again bit by bit, name the base by its digest: --build-arg NODE_IMAGE=…@sha256:…
+# Long-term support releases, pinned to their major version: rebuilding brings the fixes of that line and nothing else. A digest behind a
+# tag pins the image itself: Renovate adds it here and keeps it (renovate.json), and a release looks up what is missing.
 ARG BUILD_IMAGE=node:24-trixie-slim
 # Node.js and the libraries that it needs: no shell, no npm, no package manager.
 ARG NODE_IMAGE=gcr.io/distroless/nodejs24-debian13:nonroot
@@ -32,6 +32,7 @@ ARG REVISION=unknown
 LABEL org.opencontainers.image.title="pullguard" \
   org.opencontainers.image.description="Kubernetes admission webhook that prevents image pull failures at apply time" \
   org.opencontainers.image.licenses="Apache-2.0" \
+  org.opencontainers.image.source="https://github.com/pullguard/pullguard" \
   org.opencontainers.image.version="${VERSION}" \
   org.opencontainers.image.revision="${REVISION}"
 ENV NODE_ENV=production

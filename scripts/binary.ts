@@ -43,7 +43,7 @@ try {
     }),
   );
   execFileSync(process.execPath, ['--build-sea', at('sea.json')], { stdio: ['ignore', 'ignore', 'inherit'] });
-  // A signature of nobody's: macOS on arm64 starts no program without one, and Node's own is broken by what was put in.
+  // An ad-hoc signature: macOS on arm64 starts no program without one, and that of Node.js no longer fits.
   if (process.platform === 'darwin') execFileSync('codesign', ['--sign', '-', '--force', at(program)]);
   cpSync(join(ROOT, 'LICENSE'), at('LICENSE'));
   writeFileSync(

@@ -75,7 +75,7 @@ test('it is small, as every Pod and every CI job fetches it', () => {
 });
 
 test.each<[args: string, input: string, code: number, says: string]>([
-  ['--version', '', 0, '0.1.0'],
+  ['version', '', 0, 'pullguard '],
   ['check -', POD, 1, 'reference-valid'],
   ['image nginx:1.25', '', 0, 'docker.io'],
   ['image --probe localhost:1/app:1', '', 1, 'localhost:1'],
