@@ -2,8 +2,11 @@ import { describe, expect, test } from 'vitest';
 import { findUnreleased, headUnreleased, readSection, toNotes } from '../../scripts/changelog.ts';
 import { findMistakes, findVersions, readTexts, readVersion, setVersion } from '../../scripts/version.ts';
 
-const texts = readTexts();
-const version = readVersion(texts);
+const now = readTexts();
+const version = readVersion(now);
+// Right after a release nothing is unreleased.
+const changelog = now.get('CHANGELOG.md')!.replace('## [Unreleased]\n', '## [Unreleased]\n\n- A line.\n');
+const texts = new Map([...now, ['CHANGELOG.md', changelog]]);
 
 /** The repository as it is on the day of a release. */
 const ready = setVersion(texts, '9.8.7', '2030-01-02');
@@ -15,7 +18,7 @@ function replace(path: string, from: string, to: string): ReadonlyMap<string, st
 
 describe('the version', () => {
   test('is the same everywhere', () => {
-    expect(findMistakes(texts)).toEqual([]);
+    expect(findMistakes(now)).toEqual([]);
     expect([...findVersions(texts).keys()]).toEqual(
       expect.arrayContaining([
         ...['package.json', 'package-lock.json', 'Dockerfile', 'charts/pullguard/Chart.yaml', 'ci/gitlab.yml'],
@@ -67,7 +70,7 @@ describe('the version', () => {
 });
 
 describe('the notes of a release', () => {
-  const changelog =
+  const sample =
     '# Changelog\n\n## [Unreleased]\n\n## [1.1.0-rc.1] - 2030-02-01\n\n### Added\n\n- One line\n  in two, see [a page](docs/a.md#b).\n- Two.\n' +
     '\n### Fixed\n\n- [There](https://example.com) and [here](#x).\n\n## [1.0.0] - 2030-01-01\n\n- First.\n\n[1.0.0]: https://example.com/1.0.0\n';
 
@@ -77,18 +80,18 @@ describe('the notes of a release', () => {
     ['1.1.0', undefined],
     ['2.0.0', undefined],
   ])('are the section of %s', (of, section) => {
-    expect(readSection(changelog, of)).toBe(section);
-    expect(readSection(changelog.replaceAll('\n', '\r\n'), of)).toBe(section);
+    expect(readSection(sample, of)).toBe(section);
+    expect(readSection(sample.replaceAll('\n', '\r\n'), of)).toBe(section);
   });
 
   test('have a line for each paragraph, as GitHub breaks lines, and links that lead to the files at the tag', () => {
-    expect(toNotes(readSection(changelog, '1.1.0-rc.1')!, 'https://github.com/a/b/blob/v1')).toBe(
+    expect(toNotes(readSection(sample, '1.1.0-rc.1')!, 'https://github.com/a/b/blob/v1')).toBe(
       '### Added\n\n- One line in two, see [a page](https://github.com/a/b/blob/v1/docs/a.md#b).\n- Two.\n' +
         '\n### Fixed\n\n- [There](https://example.com) and [here](#x).',
     );
   });
 
   test('are not made of nothing', () => {
-    expect(() => headUnreleased(changelog, '1.2.0', '2030-03-01')).toThrow('nothing under [Unreleased]');
+    expect(() => headUnreleased(sample, '1.2.0', '2030-03-01')).toThrow('nothing under [Unreleased]');
   });
 });
