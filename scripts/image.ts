@@ -2,13 +2,24 @@
  * Writes the image as an OCI layout, without a container engine: what the last stage of the Dockerfile says, on a base of this
  * machine's own Node.js and the libraries that it needs. For the tests, which start it, and for a look at what an image has in it.
  *
- *     npm run build && npx tsx scripts/image.ts /tmp/pullguard-image [path of a Node.js binary]
+ *     npm run build && npx tsx scripts/image.ts /tmp/pullguard-image [path of a Node.js binary …]
  *
- * Released images are built from the Dockerfile itself, on the base that it names.
+ * With binaries of several architectures it is an image for each of them, in an index. The libraries of another architecture than this
+ * machine's are those of Debian's packages for cross compilation: libc6-arm64-cross, libstdc++6-arm64-cross. Released images are built from the Dockerfile itself, on the base that it names.
  */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -17,32 +28,45 @@ import { readDockerfile, type Stage } from './dockerfile.ts';
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const TAG = 'pullguard';
 
-type Descriptor = Readonly<{ mediaType: string; digest: string; size: number }>;
+const OCI = 'application/vnd.oci.image';
+const OWN = process.arch === 'x64' ? 'amd64' : process.arch;
+const SYSROOTS: Readonly<Record<string, string>> = { amd64: '/usr/x86_64-linux-gnu', arm64: '/usr/aarch64-linux-gnu' };
 
-const [, , out, node = process.execPath] = process.argv;
-if (out === undefined) throw new Error('usage: tsx scripts/image.ts FOLDER [NODE]');
+type Descriptor = Readonly<{ mediaType: string; digest: string; size: number; platform?: object }>;
+
+const [, , out, ...given] = process.argv;
+if (out === undefined) throw new Error('usage: tsx scripts/image.ts FOLDER [NODE …]');
 const stage = readDockerfile(readFileSync(join(ROOT, 'Dockerfile'), 'utf8')).at(-1);
 if (stage === undefined) throw new Error('the Dockerfile has no stage');
 
 mkdirSync(join(out, 'blobs/sha256'), { recursive: true });
-const layers = [
-  addLayer((folder) => {
-    copyBase(folder, node);
-  }),
-  addLayer((folder) => {
-    copyFiles(folder, stage);
-  }),
-];
-const config = addBlob('application/vnd.oci.image.config.v1+json', JSON.stringify(toConfig(stage, layers)));
-const manifest = addBlob(
-  'application/vnd.oci.image.manifest.v1+json',
-  JSON.stringify({ schemaVersion: 2, mediaType: 'application/vnd.oci.image.manifest.v1+json', config, layers }),
-);
+const ours = addLayer((folder) => {
+  copyFiles(folder, stage);
+});
+const images = (given.length > 0 ? given : [process.execPath]).map((node) => addImage(node, stage));
+const [image, ...others] = images;
+const tagged = others.length === 0 ? image : addList(`${OCI}.index.v1+json`, { manifests: images });
 const annotations = { 'org.opencontainers.image.ref.name': TAG };
-writeFileSync(join(out, 'index.json'), JSON.stringify({ schemaVersion: 2, manifests: [{ ...manifest, annotations }] }));
+writeFileSync(join(out, 'index.json'), JSON.stringify({ schemaVersion: 2, manifests: [{ ...tagged, annotations }] }));
 writeFileSync(join(out, 'oci-layout'), '{"imageLayoutVersion":"1.0.0"}');
-const [base, ours] = layers.map(({ size }) => `${(size / 1e6).toFixed(1)} MB`);
-console.log(`${out}:${TAG}: Node.js and its libraries ${base ?? ''}, pullguard ${ours ?? ''}`);
+
+function addImage(node: string, final: Stage): Descriptor {
+  const architecture = architectureOf(node);
+  const base = addLayer((folder) => {
+    copyBase(folder, node, architecture);
+  });
+  const layers = [base, ours];
+  const config = addBlob(`${OCI}.config.v1+json`, JSON.stringify(toConfig(final, architecture, layers)));
+  const [first, second] = layers.map(({ size }) => `${(size / 1e6).toFixed(1)} MB`);
+  console.log(
+    `${out ?? ''}:${TAG} ${architecture}: Node.js and its libraries ${first ?? ''}, pullguard ${second ?? ''}`,
+  );
+  return { ...addList(`${OCI}.manifest.v1+json`, { config, layers }), platform: { os: 'linux', architecture } };
+}
+
+function addList(mediaType: string, content: object): Descriptor {
+  return addBlob(mediaType, JSON.stringify({ schemaVersion: 2, mediaType, ...content }));
+}
 
 /** A layer of what is put into an empty folder; of the same files always the same bytes. */
 function addLayer(fill: (folder: string) => void): Descriptor {
@@ -53,7 +77,7 @@ function addLayer(fill: (folder: string) => void): Descriptor {
     fill(files);
     const same = ['--sort=name', '--mtime=@0', '--owner=0', '--group=0', '--numeric-owner', '--mode=u=rwX,go=rX'];
     execFileSync('tar', ['--create', '--file', tar, ...same, '--directory', files, '.']);
-    return addBlob('application/vnd.oci.image.layer.v1.tar', readFileSync(tar));
+    return addBlob(`${OCI}.layer.v1.tar`, readFileSync(tar));
   } finally {
     rmSync(folder, { recursive: true });
   }
@@ -66,17 +90,35 @@ function addBlob(mediaType: string, content: string | Buffer): Descriptor {
   return { mediaType, digest: `sha256:${hex}`, size: bytes.length };
 }
 
-/** What distroless has, as far as Node.js needs it: the binary in its place, what `ldd` finds, and certificates of public CAs. */
-function copyBase(folder: string, binary: string): void {
+/** By the header of the program. */
+function architectureOf(binary: string): string {
+  const header = readFileSync(binary).subarray(0, 20);
+  const machine = header.toString('latin1', 1, 4) === 'ELF' ? header.readUInt16LE(18) : 0;
+  const architecture = { 0x3e: 'amd64', 0xb7: 'arm64' }[machine];
+  if (architecture === undefined) throw new Error(`${binary} is no program of Linux for amd64 or arm64`);
+  return architecture;
+}
+
+/** What distroless has, as far as Node.js needs it: the binary in its place, its libraries, and certificates of public CAs. */
+function copyBase(folder: string, binary: string, architecture: string): void {
   const copy = (from: string, to: string): void => {
     mkdirSync(dirname(join(folder, to)), { recursive: true });
     cpSync(realpathSync(from), join(folder, to));
   };
   copy(binary, '/nodejs/bin/node');
-  const libraries = execFileSync('ldd', [binary], { encoding: 'utf8' }).matchAll(/(\/\S+) \(0x/g);
-  for (const [, library = ''] of libraries) copy(library, library);
+  for (const [from, to] of listLibraries(binary, architecture)) copy(from, to);
   const bundle = '/etc/ssl/certs/ca-certificates.crt';
   if (statSync(bundle, { throwIfNoEntry: false }) !== undefined) copy(bundle, bundle);
+}
+
+function listLibraries(binary: string, architecture: string): readonly (readonly [from: string, to: string])[] {
+  if (architecture === OWN) {
+    const lines = execFileSync('ldd', [binary], { encoding: 'utf8' }).matchAll(/(\/\S+) \(0x/g);
+    return [...lines].map(([, library = '']) => [library, library]);
+  }
+  const sysroot = join(SYSROOTS[architecture] ?? '', 'lib');
+  const names = readdirSync(sysroot).filter((name) => name.includes('.so.'));
+  return names.map((name) => [join(sysroot, name), `/lib/${name}`]);
 }
 
 /** What the stage copies: from the repository, and from the stage that builds, which works in /app as `npm run build` does here. */
@@ -90,9 +132,13 @@ function copyFiles(folder: string, { copies }: Stage): void {
   }
 }
 
-function toConfig({ env, labels, user, ports, entrypoint, command }: Stage, layers: readonly Descriptor[]): unknown {
+function toConfig(
+  { env, labels, user, ports, entrypoint, command }: Stage,
+  architecture: string,
+  layers: readonly Descriptor[],
+): unknown {
   return {
-    architecture: process.arch === 'x64' ? 'amd64' : process.arch,
+    architecture,
     os: 'linux',
     config: {
       User: user,

@@ -2,6 +2,7 @@ import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import {
   chmodSync,
+  existsSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -18,6 +19,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 
 import { makeCertificates } from '../../src/tls/self-signed.ts';
 import { objects, podOf, ROOT } from '../manifests/manifests.ts';
 import { recordedReview } from '../support/objects.ts';
+import { tempFolder } from '../support/temp-folder.ts';
 
 // The image is started as a container, with what a node starts it with and no engine: runc, and umoci to unpack it.
 const isThere = (tool: string): boolean => spawnSync(tool, ['--version'], { stdio: 'ignore' }).status === 0;
@@ -41,6 +43,39 @@ type Config = {
   mounts: { destination: string; type?: string; source: string; options: string[] }[];
   linux: { namespaces: { type: string }[]; resources: { memory?: { limit: number } } };
 };
+
+// Of Debian's libc6-arm64-cross: the libraries of the other architecture.
+const HAS_ARM64 = process.arch === 'x64' && existsSync('/usr/aarch64-linux-gnu/lib/libc.so.6');
+
+test.skipIf(!HAS_ARM64)(
+  'with a Node.js of each architecture it is an index, in which all share what is not Node.js',
+  () => {
+    const folder = tempFolder();
+    // The header of a program for arm64, which is all that is read of it.
+    const header = Buffer.alloc(64);
+    header.write('\x7fELF', 'latin1');
+    header.writeUInt16LE(0xb7, 18);
+    const arm64 = folder.write('node', header);
+    const out = folder.at('layout');
+    const args = ['--import', 'tsx', join(ROOT, 'scripts/image.ts'), out, process.execPath, arm64];
+    execFileSync(process.execPath, args, { cwd: ROOT });
+
+    type Blob = { digest: string; platform: object };
+    type Content = { manifests: Blob[]; config: Blob; layers: Blob[]; architecture: string };
+    const parse = (path: string): Content => JSON.parse(readFileSync(join(out, path), 'utf8')) as Content;
+    const blob = ({ digest }: Blob): Content => parse(`blobs/${digest.replace(':', '/')}`);
+    const index = blob(parse('index.json').manifests[0]!);
+    expect(index.manifests.map(({ platform }) => platform)).toEqual([
+      { os: 'linux', architecture: 'amd64' },
+      { os: 'linux', architecture: 'arm64' },
+    ]);
+    const images = index.manifests.map(blob);
+    expect(images.map(({ config }) => blob(config).architecture)).toEqual(['amd64', 'arm64']);
+    const [bases, ours] = [0, 1].map((at) => new Set(images.map(({ layers }) => layers[at]!.digest)));
+    expect([bases!.size, ours!.size]).toEqual([2, 1]);
+  },
+  120_000,
+);
 
 describe.skipIf(!CAN_RUN)('the image, as uid 65532 on a read-only root without capabilities and with 256 MiB', () => {
   let folder = '';
