@@ -1,11 +1,12 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { parse } from 'yaml';
 import { ROOT } from '../manifests/manifests.ts';
 import { recordedReview } from '../support/objects.ts';
 
@@ -18,11 +19,12 @@ const POD = 'apiVersion: v1\nkind: Pod\nmetadata: { name: web }\nspec: { contain
 
 describe.skipIf(!CAN_BUILD)('the binary, in an empty folder and with nothing on its PATH', () => {
   let folder = '';
+  let archive = '';
 
   beforeAll(() => {
     folder = mkdtempSync(join(tmpdir(), 'pullguard-binary-'));
     execFileSync(NODE, ['--import', 'tsx', join(ROOT, 'scripts/binary.ts'), folder], { cwd: ROOT });
-    const [archive = ''] = readdirSync(folder);
+    archive = readdirSync(folder)[0]!;
     expect(archive).toMatch(/^pullguard-(linux|darwin)-(amd64|arm64)\.tar\.gz$/);
     execFileSync('tar', ['-xzf', archive], { cwd: folder });
     symlinkSync('pullguard', join(folder, 'kubectl-pullguard'));
@@ -58,6 +60,17 @@ describe.skipIf(!CAN_BUILD)('the binary, in an empty folder and with nothing on 
     const ended = run(program, args.split(' '), POD);
     expect(ended).toMatchObject({ status, stderr: '' });
     expect(ended.stdout).toContain(says);
+  });
+
+  test('is started by the release, before it is published', () => {
+    const { jobs } = parse(readFileSync(join(ROOT, '.github/workflows/release.yml'), 'utf8')) as {
+      jobs: { binary: { steps: { name?: string; run?: string }[] } };
+    };
+    const { run: script = '' } = jobs.binary.steps.find(({ name }) => name === 'Start it')!;
+    mkdirSync(join(folder, 'release'));
+    cpSync(join(folder, archive), join(folder, 'release', archive));
+    const bash = ['--noprofile', '--norc', '-eo', 'pipefail', '-c', script];
+    expect(spawnSync('bash', bash, { cwd: folder, encoding: 'utf8' })).toMatchObject({ status: 0, stderr: '' });
   });
 
   test.each(['scan', 'diagnose', 'serve'])('%s loads all that it needs before it looks for its cluster', (command) => {
