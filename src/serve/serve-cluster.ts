@@ -12,7 +12,8 @@ import type { SecretsMode } from '../cluster/facts/fact-collections.ts';
 import { watchFacts } from '../cluster/facts/watch-facts.ts';
 import { createKeyringReader } from '../cluster/facts/read-keyring.ts';
 import type { ManagedCertificate } from '../cluster/certificates/managed-certificate.ts';
-import type { ApiServer } from '../cluster/connection/api-server.ts';
+import { isInCluster, type ApiServer } from '../cluster/connection/api-server.ts';
+import type { ConnectOptions } from '../cluster/connection/connect.ts';
 import type { ReadKeyring } from '../pull/keyring.ts';
 import type { CertificateSource } from '../tls/source.ts';
 import type { Policy } from '../engine/rule.ts';
@@ -38,7 +39,8 @@ export type ClusterOptions = Readonly<{
    * for certain: for that reason, or because the path is secret.
    */
   callersAreProven?: boolean;
-}>;
+}> &
+  Pick<ConnectOptions, 'kubeconfig'>;
 
 /** The connection of the server to a cluster. */
 export type JoinedCluster = Readonly<{
@@ -48,6 +50,8 @@ export type JoinedCluster = Readonly<{
   readKeyring: ReadKeyring;
   /** Undefined if pullguard does not manage the certificates. */
   certificate?: CertificateSource;
+  /** The name by which API servers call the Service in front of this Pod; undefined outside of a cluster. */
+  serviceHost?: string;
   onPolicyChange: () => void;
   close: () => Promise<void>;
 }>;
@@ -58,6 +62,8 @@ type Surroundings = Readonly<{
   logger: Logger;
   /** Called for problems that may go away by themselves. */
   reportProblem: (about: 'certificate' | 'cluster', problem: string) => void;
+  /** Called when names of objects do not fit each other, as after a rename that did not reach all of them. */
+  reportMisfit: (problem: string) => void;
 }>;
 
 /**
@@ -67,7 +73,7 @@ type Surroundings = Readonly<{
 export async function joinCluster(
   options: ClusterOptions,
   api: ApiServer,
-  { policy, metrics, logger, reportProblem }: Surroundings,
+  { policy, metrics, logger, reportProblem, reportMisfit }: Surroundings,
 ): Promise<JoinedCluster> {
   const onError = (problem: string): void => {
     reportProblem('cluster', problem);
@@ -85,7 +91,7 @@ export async function joinCluster(
       metrics.events.inc({ result });
     },
   });
-  const certificate = await manage(options, api, { logger, reportProblem });
+  const certificate = await manage(options, api, { logger, reportProblem, reportMisfit });
   const isProven = (): boolean => options.callersAreProven === true || certificate?.paths.areSecret() === true;
   const pulls = options.watchPulls
     ? watchPulls({
@@ -127,6 +133,7 @@ export async function joinCluster(
     },
     readKeyring: createKeyringReader({ api, secrets, pullSecretNames: names }),
     ...(certificate !== undefined && { certificate }),
+    ...(options.kubeconfig === undefined && isInCluster() && { serviceHost: hostOf(options.service, api) }),
     onPolicyChange: () => {
       facts.setPullSecretNames(names());
     },
@@ -158,12 +165,12 @@ function foretell(
 async function manage(
   { tlsSecret, webhookConfiguration, service, dnsName, caLife, certificateLife }: ClusterOptions,
   api: ApiServer,
-  { logger, reportProblem }: Pick<Surroundings, 'logger' | 'reportProblem'>,
+  { logger, reportProblem, reportMisfit }: Pick<Surroundings, 'logger' | 'reportProblem' | 'reportMisfit'>,
 ): Promise<ManagedCertificate | undefined> {
   if (tlsSecret === undefined) return undefined;
   // Loaded only here: not needed with certificates from files.
   const { manageCertificate } = await import('../cluster/certificates/managed-certificate.ts');
-  const host = `${service}.${api.namespace}.svc`;
+  const host = hostOf(service, api);
   return manageCertificate({
     api,
     namespace: api.namespace,
@@ -183,5 +190,10 @@ async function manage(
     onInfo: (message) => {
       logger.info({ certificates: message }, 'certificates');
     },
+    onMisfit: reportMisfit,
   });
+}
+
+function hostOf(service: string, { namespace }: Pick<ApiServer, 'namespace'>): string {
+  return `${service}.${namespace}.svc`;
 }

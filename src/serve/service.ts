@@ -10,7 +10,7 @@ import type { FactName, Facts } from '../pull/facts.ts';
 import { defaultPolicy, loadPolicy } from '../rules/policy.ts';
 import { describeError } from '../text/error.ts';
 import { authoritySource, fileSource } from '../tls/files.ts';
-import { validityProblem, type CertificateSource } from '../tls/source.ts';
+import { hostProblem, validityProblem, type CertificateSource } from '../tls/source.ts';
 import type { Metrics } from './metrics.ts';
 import type { ClusterOptions, JoinedCluster } from './serve-cluster.ts';
 import { explainIgnoredProbe, openRegistries, type Registries } from './serve-registries.ts';
@@ -98,6 +98,9 @@ async function openService(
     metrics.errors.inc({ where: about });
     logger.error({ problem }, PROBLEMS[about]);
   };
+  const reportMisfit = (problem: string): void => {
+    logger.warn({ problem }, 'names do not fit');
+  };
   const reportCertificate = (problem: string): void => {
     reportProblem('certificate', problem);
   };
@@ -137,7 +140,11 @@ async function openService(
     ]);
     const api = await orExplain(() => connectToCluster(options));
     const callersAreProven = clientNames.length > 0;
-    cluster = await joinCluster({ ...options, callersAreProven }, api, { ...surroundings, reportProblem });
+    cluster = await joinCluster({ ...options, callersAreProven }, api, {
+      ...surroundings,
+      reportProblem,
+      reportMisfit,
+    });
     closers.push(cluster.close);
   }
   const { settings, readKeyring } = cluster;
@@ -173,6 +180,10 @@ async function openService(
     const serving = certificate.current();
     const problem = serving === undefined ? undefined : validityProblem(serving, new Date());
     if (problem !== undefined) reportCertificate(problem);
+    const { serviceHost } = cluster;
+    if (serving === undefined || serviceHost === undefined) return;
+    const misfit = hostProblem(serving, serviceHost);
+    if (misfit !== undefined) reportMisfit(misfit);
   };
   checkValidity();
   certificate.onChange(checkValidity);

@@ -1,5 +1,6 @@
 import { createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto';
 import { createSecureContext } from 'node:tls';
+import { quote } from '../text/quote.ts';
 import { formatSecond } from '../text/time.ts';
 import { splitCertificates } from './pem.ts';
 
@@ -84,6 +85,14 @@ export function validityProblem(certificate: ServingCertificate, now: Date): str
     return 'the certificate has no subject alternative names, and API servers ignore the common name: issue it again with the DNS names of the webhook';
   }
   return undefined;
+}
+
+/** Why API servers that call `host` refuse this certificate, as Go's `crypto/tls` does; undefined when they do not for that. */
+export function hostProblem({ cert }: Pick<ServingCertificate, 'cert'>, host: string): string | undefined {
+  const leaf = new X509Certificate(cert);
+  if (leaf.subjectAltName === undefined || leaf.checkHost(host, { subject: 'never' }) !== undefined) return undefined;
+  const names = leaf.subjectAltName.replaceAll(/(?:DNS|IP Address):/g, '');
+  return `the certificate is not valid for ${host}, by which API servers call it (x509: certificate is valid for ${quote(names)}): issue it for that name, or fix --service`;
 }
 
 type Chain = readonly [X509Certificate, ...X509Certificate[]];

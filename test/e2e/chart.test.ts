@@ -3,19 +3,18 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { parse } from 'yaml';
-import { writeKubeconfig } from './control-plane.ts';
 import { useCluster } from './fixture.ts';
-import { isReady } from './install.ts';
+import { isReady, redirect, startDeployed } from './install.ts';
 import { make } from './objects.ts';
 import { minimalEnv, waitFor } from './processes.ts';
-import { startPullguard, type Pullguard } from './pullguard-process.ts';
+import type { Pullguard } from './pullguard-process.ts';
 
 const HELM = spawnSync('helm', ['version'], { stdio: 'ignore' }).status === 0;
 if (!HELM) test.skip('the chart was not installed: there is no helm on PATH', () => undefined);
 
 // Another release and another namespace than the manifests, which other files install.
 const [RELEASE, NAMESPACE, NAME] = ['guard', 'guards', 'guard-pullguard'];
+const INSTALLED = { namespace: NAMESPACE, name: NAME };
 const CHART = join(import.meta.dirname, '../../charts/pullguard');
 const CONFIGURATIONS = ['mutatingwebhookconfiguration', 'validatingwebhookconfiguration'];
 const CERTIFICATES = `${NAME}-certificates`;
@@ -38,29 +37,6 @@ describe.runIf(HELM)('the chart', () => {
     return { code, output: stdout + stderr };
   }
 
-  /** There is no network of Services here: it leads to this machine, and the webhooks to the port of a process. */
-  async function redirect(port: number): Promise<void> {
-    const service = { spec: { type: 'ExternalName', externalName: 'localhost', clusterIP: null, clusterIPs: null } };
-    expect((await patch(`service ${NAME}`, service, 'merge')).code).toBe(0);
-    for (const kind of CONFIGURATIONS) {
-      const { stdout } = await kubectl(`get ${kind} ${NAME} -o jsonpath={.webhooks[*].name}`);
-      const changes = stdout
-        .split(' ')
-        .map((_, at) => ({ op: 'replace', path: `/webhooks/${at}/clientConfig/service/port`, value: port }));
-      expect((await patch(`${kind} ${NAME}`, changes, 'json')).code).toBe(0);
-    }
-  }
-
-  const patch = async (what: string, change: object, type: string) =>
-    kubectl([
-      `--namespace=${NAMESPACE}`,
-      'patch',
-      ...what.split(' '),
-      `--type=${type}`,
-      '--patch',
-      JSON.stringify(change),
-    ]);
-
   const isDenied = async (): Promise<boolean> => {
     const { status, body } = await call('POST', 'deployments?dryRun=All', make('Deployment', 'bad', 'NGINX:1.25'));
     return status === 403 && JSON.stringify(body).includes('validate.pullguard.dev');
@@ -82,21 +58,7 @@ describe.runIf(HELM)('the chart', () => {
     const installed = await helm(`install ${RELEASE} ${CHART} --create-namespace --set replicaCount=0`);
     expect(installed.output).not.toMatch(/warning/i);
     expect(installed).toMatchObject({ code: 0 });
-    const { stdout } = await inNamespace(`create token ${NAME} --duration=1h`);
-    const token = { token: stdout.trim(), namespace: NAMESPACE };
-    const kubeconfig = writeKubeconfig(join(controlPlane.folder, 'chart.kubeconfig'), controlPlane, token);
-    // The flags of its own that the Deployment has, and the policy of the ConfigMap.
-    const args = await inNamespace(`get deployment ${NAME} -o jsonpath={.spec.template.spec.containers[0].args}`);
-    const own = (JSON.parse(args.stdout) as string[]).filter((arg) =>
-      /^--(?:tls-secret|webhook-conf|service|secrets)/.test(arg),
-    );
-    const policy = await inNamespace(`get configmap ${NAME}-policy -o jsonpath={.data.policy\\.yaml}`);
-    pullguard = await startPullguard(controlPlane.folder, {
-      policy: parse(policy.stdout) as object,
-      waits: 'listening',
-      flags: [`--kubeconfig=${kubeconfig}`, ...own],
-    });
-    await redirect(pullguard.port);
+    pullguard = await startDeployed({ controlPlane, kubectl }, INSTALLED);
     const running = pullguard;
     expect(await waitFor(async () => isReady(running)), 'pullguard is ready').toBe(true);
     expect(await waitFor(isDenied), 'it is asked').toBe(true);
@@ -143,14 +105,14 @@ describe.runIf(HELM)('the chart', () => {
     expect(await may('list nodes')).toBe('no');
     const values = '--reuse-values --set watchNodes=true --set policy.rules.tag-explicit=deny';
     expect(await helm(`upgrade ${RELEASE} ${CHART} ${values}`)).toMatchObject({ code: 0 });
-    await redirect(pullguard!.port);
+    await redirect(kubectl, INSTALLED, pullguard!.port);
     expect(await readBundles()).toEqual(before);
     await expect.poll(async () => may('list nodes'), { timeout: 10_000 }).toBe('yes');
     expect((await inNamespace(`get configmap ${NAME}-policy -o yaml`)).stdout).toContain('tag-explicit: deny');
     expect(await waitFor(isDenied), 'it is asked still').toBe(true);
 
     expect(await helm(`rollback ${RELEASE} 1`)).toMatchObject({ code: 0 });
-    await redirect(pullguard!.port);
+    await redirect(kubectl, INSTALLED, pullguard!.port);
     expect(await readBundles()).toEqual(before);
     await expect.poll(async () => may('list nodes'), { timeout: 10_000 }).toBe('no');
     expect((await inNamespace(`get configmap ${NAME}-policy -o yaml`)).stdout).toContain('tag-explicit: "off"');

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { parse } from 'yaml';
 import { writeKubeconfig, type ControlPlane } from './control-plane.ts';
 import type { Kubectl } from './kubectl.ts';
 import { startPullguard, type Pullguard, type PullguardOptions } from './pullguard-process.ts';
@@ -74,4 +75,68 @@ export async function isReady({ adminPort }: Pullguard): Promise<boolean> {
 
 export async function readMetrics({ adminPort }: Pullguard): Promise<string> {
   return (await fetch(`http://127.0.0.1:${adminPort}/metrics`)).text();
+}
+
+/** Where a Deployment was installed, under which name; its Service and webhook configurations have the same one. */
+export type Installed = Readonly<{ namespace: string; name: string }>;
+
+const CONFIGURATIONS = ['mutatingwebhookconfiguration', 'validatingwebhookconfiguration'];
+
+/**
+ * Starts what a Deployment of an installation would start, here: there is no node. With its ServiceAccount, its policy, and those
+ * of its flags that say what objects are called.
+ */
+export async function startDeployed(
+  { controlPlane, kubectl }: Readonly<{ controlPlane: ControlPlane; kubectl: Kubectl }>,
+  installed: Installed,
+  ...more: readonly string[]
+): Promise<Pullguard> {
+  const { namespace, name } = installed;
+  const read = async (args: string): Promise<string> => {
+    const { code, stdout, stderr } = await kubectl(`--namespace=${namespace} ${args}`);
+    if (code !== 0) throw new Error(stderr);
+    return stdout.trim();
+  };
+  const { spec } = (JSON.parse(await read(`get deployment ${name} -o json`)) as Deployment).spec.template;
+  const token = await read(`create token ${spec.serviceAccountName} --duration=1h`);
+  const config = writeKubeconfig(join(controlPlane.folder, `${name}.kubeconfig`), controlPlane, { token, namespace });
+  const configMap = spec.volumes.find((volume) => volume.name === 'policy')?.configMap?.name ?? '';
+  const policy = parse(await read(`get configmap ${configMap} -o jsonpath={.data.policy\\.yaml}`)) as object;
+  const own = spec.containers[0]!.args.filter(
+    (arg) => !/^(?:serve$|--(?:host|port|admin-port|config|drain-seconds)=)/.test(arg),
+  );
+  const flags = [`--kubeconfig=${config}`, ...own, ...more];
+  const pullguard = await startPullguard(controlPlane.folder, { policy, waits: 'listening', flags });
+  await redirect(kubectl, installed, pullguard.port);
+  return pullguard;
+}
+
+type Deployment = Readonly<{
+  spec: Readonly<{
+    template: Readonly<{
+      spec: Readonly<{
+        serviceAccountName: string;
+        volumes: readonly Readonly<{ name: string; configMap?: Readonly<{ name: string }> }>[];
+        containers: readonly Readonly<{ args: readonly string[] }>[];
+      }>;
+    }>;
+  }>;
+}>;
+
+/** There is no network of Services here: the Service leads to this machine, and the webhooks to the port of a process. */
+export async function redirect(kubectl: Kubectl, { namespace, name }: Installed, port: number): Promise<void> {
+  const patch = async (what: string, change: object, type: string): Promise<void> => {
+    const flags = [`--namespace=${namespace}`, 'patch', ...what.split(' '), `--type=${type}`];
+    const { code, stderr } = await kubectl([...flags, '--patch', JSON.stringify(change)]);
+    if (code !== 0) throw new Error(stderr);
+  };
+  const service = { type: 'ExternalName', externalName: 'localhost', clusterIP: null, clusterIPs: null };
+  await patch(`service ${name}`, { spec: service }, 'merge');
+  for (const kind of CONFIGURATIONS) {
+    const { stdout } = await kubectl(`get ${kind} ${name} -o jsonpath={.webhooks[*].name}`);
+    const changes = stdout
+      .split(' ')
+      .map((_, at) => ({ op: 'replace', path: `/webhooks/${at}/clientConfig/service/port`, value: port }));
+    await patch(`${kind} ${name}`, changes, 'json');
+  }
 }

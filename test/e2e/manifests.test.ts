@@ -1,10 +1,13 @@
 import { copyFileSync, cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { stringify } from 'yaml';
 import { POLICY, useCluster } from './fixture.ts';
+import { bindKubectl } from './kubectl.ts';
 import { make } from './objects.ts';
 import { waitFor } from './processes.ts';
 import { makeCertificate, startPullguard } from './pullguard-process.ts';
+import { isReady, startDeployed } from './install.ts';
 import { isWebhookConfiguration, MANIFESTS, renderManifests, type Manifest } from './webhooks.ts';
 
 const { controlPlane, kubectl, call, apply, get } = useCluster('manifests');
@@ -20,7 +23,7 @@ test('the manifests are taken by the API server without a warning, and the webho
 });
 
 // Not cert-manager, whose kinds are unknown here, and not own-certificate and local, whose files are for a person to make.
-test.each(['mounted-certificate', 'secrets-all', 'secrets-none', 'nodes', 'fail-closed'])(
+test.each(['cce', 'mounted-certificate', 'secrets-all', 'secrets-none', 'nodes', 'pulls', 'fail-closed'])(
   'so are those of the overlay %s',
   async (overlay) => {
     for (const manifest of await renderManifests(kubectl, `overlays/${overlay}`)) {
@@ -50,6 +53,37 @@ test('a pullguard outside is asked once the overlay local is applied, and nothin
   expect(await kubectl(['delete', '-k', overlay])).toMatchObject({ code: 0 });
   expect(await waitFor(async () => !(await isDenied())), 'it is not asked any more').toBe(true);
   expect(await stop()).toBe(0);
+});
+
+test('a kustomization with another namespace and prefix is one that works: what is installed denies', async () => {
+  const folder = join(controlPlane.folder, 'renamed');
+  cpSync(MANIFESTS, join(folder, 'manifests'), { recursive: true });
+  mkdirSync(join(folder, 'deploy'));
+  const kustomization = {
+    namespace: 'renamed',
+    namePrefix: 'team-',
+    resources: ['../manifests'],
+    // There are no nodes here: Pods would be made and wait.
+    replicas: [{ name: 'pullguard', count: 0 }],
+  };
+  writeFileSync(join(folder, 'deploy/kustomization.yaml'), stringify(kustomization));
+  const installed = { namespace: 'renamed', name: 'team-pullguard' };
+  // In the namespace of the kustomization, and not in the one that the other tests run kubectl in.
+  const inNamespace = bindKubectl(controlPlane, installed.namespace);
+  expect(await inNamespace(['apply', '-k', join(folder, 'deploy')])).toMatchObject({ code: 0, stderr: '' });
+  const pullguard = await startDeployed({ controlPlane, kubectl: inNamespace }, installed);
+  expect(await waitFor(async () => isReady(pullguard)), 'pullguard is ready').toBe(true);
+  const deny = async () => call('POST', 'deployments?dryRun=All', make('Deployment', 'bad', 'NGINX:1.25'));
+  expect(await waitFor(async () => (await deny()).status === 403), 'it is asked').toBe(true);
+  expect(pullguard.readLog().filter(({ level }) => level >= 40)).toEqual([]);
+
+  const wrong = await startDeployed({ controlPlane, kubectl: inNamespace }, installed, '--service=pullguard');
+  await expect
+    .poll(() => JSON.stringify(wrong.readLog().filter(({ level }) => level === 40)), { timeout: 10_000 })
+    .toContain('calls Service \\"team-pullguard\\" in namespace \\"renamed\\", not Service \\"pullguard\\"');
+  expect(await wrong.stop()).toBe(0);
+  expect(await inNamespace(['delete', '-k', join(folder, 'deploy')])).toMatchObject({ code: 0 });
+  expect(await pullguard.stop()).toBe(0);
 });
 
 describe('the service account', () => {

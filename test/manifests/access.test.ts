@@ -1,25 +1,9 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import type { SecretsMode } from '../../src/cluster/facts/fact-collections.ts';
-import { loadPolicy } from '../../src/rules/policy.ts';
-import { listPullSecrets } from '../../src/policy/policy.ts';
-import { accessOf, EVENT_ACCESS, listCertificateAccess, PULLS_ACCESS } from '../support/access.ts';
-import { listGrants, listNeeds, type Need } from './grants.ts';
+import { listGrants, listNeeds, needsOf } from './grants.ts';
 import { build, KUBECTL } from './kustomize.ts';
-import {
-  find,
-  hasSwitch,
-  isRole,
-  isRoleBinding,
-  objects,
-  podOf,
-  policyText,
-  readFlags,
-  readText,
-  ROOT,
-  type Manifest,
-} from './manifests.ts';
+import { find, isRole, isRoleBinding, objects, readText, ROOT, type Manifest } from './manifests.ts';
 
 const namespace = find(objects, 'Namespace').metadata.name;
 
@@ -87,21 +71,3 @@ describe.runIf(KUBECTL)('in the overlay', () => {
     },
   );
 });
-
-/** What the code needs when it runs as these pods do. */
-function needsOf(manifests: readonly Manifest[]): readonly Need[] {
-  const pod = podOf(manifests);
-  const flags = readFlags(pod);
-  const secretName = flags.get('tls-secret');
-  const webhookConfigurationName = find(manifests, 'ValidatingWebhookConfiguration').metadata.name;
-  return [
-    ...accessOf({
-      secrets: flags.get('secrets') as SecretsMode,
-      pullSecretNames: listPullSecrets(loadPolicy(policyText)),
-      nodes: hasSwitch(pod, 'watch-nodes'),
-    }),
-    EVENT_ACCESS,
-    ...(hasSwitch(pod, 'watch-pulls') ? PULLS_ACCESS : []),
-    ...(secretName === undefined ? [] : listCertificateAccess({ namespace, secretName, webhookConfigurationName })),
-  ];
-}

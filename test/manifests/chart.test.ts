@@ -8,21 +8,20 @@ import { loadPolicy } from '../../src/rules/policy.ts';
 import { listPullSecrets } from '../../src/policy/policy.ts';
 import { isRecord } from '../../src/text/json.ts';
 import { makeCertificates } from '../../src/tls/self-signed.ts';
-import { listGrants } from './grants.ts';
+import { listGrants, listNeeds, needsOf } from './grants.ts';
 import { CHART, helm, HELM, render } from './helm.ts';
 import { build, KUBECTL } from './kustomize.ts';
+import { listMisfits } from './references.ts';
 import {
   describePolicy,
   find,
   isRole,
   isRoleBinding,
-  podOf,
   policyText,
-  readFlags,
   readText,
+  RECOMMENDED_LABELS,
   ROOT,
   SERVICE_NAME,
-  webhooksOf,
   type Manifest,
 } from './manifests.ts';
 
@@ -133,25 +132,22 @@ describe.runIf(HELM)('rendered by helm', () => {
     ['007', '1e3', '007-pullguard'],
     ['r'.repeat(53), 'n'.repeat(63), 'r'.repeat(46)],
   ])('as %s in %s everything is named for it and finds each other', (release, namespace, name) => {
-    const { objects } = render({}, release, namespace);
-    const flags = readFlags(podOf(objects));
-    const named = objects.map(({ metadata }) => metadata.name);
-    expect(named.filter((each) => !each.startsWith(name) || each.length > 63)).toEqual([]);
-    expect(objects.filter(({ metadata }) => (metadata.namespace ?? namespace) !== namespace)).toEqual([]);
-    expect([flags.get('service'), flags.get('webhook-configuration')]).toEqual([name, name]);
-    expect(find(objects, 'Service').metadata.name).toBe(name);
-    for (const webhook of Object.values(webhooksOf(objects))) {
-      expect(webhook.clientConfig.service).toEqual({ name, namespace, port: 443 });
-      expect(webhook.namespaceSelector.matchExpressions[0]?.values).toEqual(['kube-system', namespace]);
+    const more = { monitoring: { podMonitor: { enabled: true } }, autoscaling: { enabled: true } };
+    for (const source of ['pullguard', 'cert-manager']) {
+      const { objects } = render({ certificate: { source }, ...more }, release, namespace);
+      const named = objects.map(({ metadata }) => metadata.name);
+      expect(named.filter((each) => !each.startsWith(name) || each.length > 63)).toEqual([]);
+      expect(objects.filter(({ metadata }) => (metadata.namespace ?? namespace) !== namespace)).toEqual([]);
+      expect(listMisfits(objects, [`Namespace ${namespace}`])).toEqual([]);
+      expect(listGrants(objects)).toEqual(listNeeds(needsOf(objects), namespace));
     }
-    const { rules } = objects.find(({ kind }) => kind === 'Role') as Manifest & {
-      rules: { resourceNames?: string[] }[];
-    };
-    expect(rules.flatMap(({ resourceNames = [] }) => resourceNames)).toEqual([flags.get('tls-secret'), 'pullguard']);
-    expect(listGrants(objects)).toContain(`cluster: get namespaces ${namespace}`);
-    const labels = find(objects, 'Deployment').spec.template.metadata.labels;
-    expect(labels).toMatchObject(find(objects, 'Service').spec.selector);
-    expect(labels).toMatchObject(find(objects, 'PodDisruptionBudget').spec.selector.matchLabels);
+  });
+
+  test('each object has the recommended labels', () => {
+    const { objects, hooks } = render({ monitoring: { podMonitor: { enabled: true } } }, 'guard');
+    for (const { kind, metadata } of [...objects, ...hooks]) {
+      expect(Object.keys(metadata.labels ?? {}).sort(), kind).toEqual([...RECOMMENDED_LABELS, 'helm.sh/chart']);
+    }
   });
 
   test('two releases in one namespace do not take each other’s Pods', () => {
@@ -312,7 +308,7 @@ function policyOf(manifests: readonly Manifest[]): unknown {
 
 /**
  * What the chart and the manifests have alike. Not alike on purpose: the Namespace, which `helm install --create-namespace` makes;
- * labels of the release, of which two are in selectors; rights that an overlay empties, as they would stay where it was applied over
+ * labels of the tool, and that of the release in selectors; rights that an overlay empties, as they would stay where it was applied over
  * the default, while Helm deletes what is gone; and the policy's comments.
  */
 function normalize(manifests: readonly Manifest[]): Readonly<Record<string, unknown>> {
@@ -340,6 +336,13 @@ function strip(value: unknown): unknown {
   // kustomize writes base64 in lines.
   if (typeof value === 'string') return /^[A-Za-z0-9+/=\n]+$/.test(value) ? value.replaceAll('\n', '') : value;
   if (!isRecord(value)) return value;
-  if (value['app.kubernetes.io/name'] === 'pullguard') return { 'app.kubernetes.io/name': 'pullguard' };
+  if (value['app.kubernetes.io/name'] === 'pullguard') return stripLabels(value);
   return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, strip(each)]));
+}
+
+/** Without what names the tool, and in selectors, which cannot change, without the release. */
+function stripLabels(labels: Readonly<Record<string, unknown>>): unknown {
+  const ofTool = ['helm.sh/chart', 'app.kubernetes.io/managed-by'];
+  const rest = Object.fromEntries(Object.entries(labels).filter(([key]) => !ofTool.includes(key)));
+  return Object.keys(rest).length === 2 ? { 'app.kubernetes.io/name': 'pullguard' } : rest;
 }

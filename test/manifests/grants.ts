@@ -1,4 +1,18 @@
-import { find, isRole, isRoleBinding, type Manifest, type PolicyRule } from './manifests.ts';
+import type { SecretsMode } from '../../src/cluster/facts/fact-collections.ts';
+import { listPullSecrets } from '../../src/policy/policy.ts';
+import { loadPolicy } from '../../src/rules/policy.ts';
+import { accessOf, EVENT_ACCESS, listCertificateAccess, PULLS_ACCESS } from '../support/access.ts';
+import {
+  find,
+  hasSwitch,
+  isRole,
+  isRoleBinding,
+  podOf,
+  policyText,
+  readFlags,
+  type Manifest,
+  type PolicyRule,
+} from './manifests.ts';
 
 /** Something that the code says it needs to be allowed, in our own namespace or in the whole cluster. */
 export type Need = Readonly<{
@@ -8,6 +22,24 @@ export type Need = Readonly<{
   resourceNames?: readonly string[];
   namespaced?: boolean;
 }>;
+
+/** What the code needs when it runs as these pods do. */
+export function needsOf(manifests: readonly Manifest[]): readonly Need[] {
+  const pod = podOf(manifests);
+  const flags = readFlags(pod);
+  const secretName = flags.get('tls-secret');
+  const webhookConfigurationName = find(manifests, 'ValidatingWebhookConfiguration').metadata.name;
+  return [
+    ...accessOf({
+      secrets: flags.get('secrets') as SecretsMode,
+      pullSecretNames: listPullSecrets(loadPolicy(policyText)),
+      nodes: hasSwitch(pod, 'watch-nodes'),
+    }),
+    EVENT_ACCESS,
+    ...(hasSwitch(pod, 'watch-pulls') ? PULLS_ACCESS : []),
+    ...(secretName === undefined ? [] : listCertificateAccess({ secretName, webhookConfigurationName })),
+  ];
+}
 
 /** `cluster: list secrets default-secret`: one line for each verb and name, in order. */
 export function listNeeds(needs: readonly Need[], namespace: string): readonly string[] {

@@ -70,8 +70,10 @@ test('it is built from what .dockerignore lets through, which is that and nothin
   for (const path of copied) expect([path, existsSync(join(ROOT, path))]).toEqual([path, true]);
 });
 
-test('it has the tag of this version in the Deployment', () => {
-  expect(container.image).toBe(`pullguard:${readPackage().version}`);
+test('the Deployment has the tag of this version, and the labels of all objects do', () => {
+  const { version } = readPackage();
+  expect(container.image).toBe(`pullguard:${version}`);
+  expect(readText('manifests/labels/labels.yaml')).toContain(`app.kubernetes.io/version: ${version}\n`);
 });
 
 function readPackage(): Readonly<{ version: string; engines: Readonly<{ node: string }> }> {

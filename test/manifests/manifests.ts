@@ -123,6 +123,11 @@ type Kinds = Readonly<{
   ValidatingWebhookConfiguration: WebhookConfiguration;
 }>;
 
+/** What tools that list applications look for, in order. */
+export const RECOMMENDED_LABELS = ['component', 'instance', 'managed-by', 'name', 'part-of', 'version'].map(
+  (name) => `app.kubernetes.io/${name}`,
+);
+
 export function readText(path: string): string {
   return readFileSync(join(ROOT, path), 'utf8');
 }
@@ -168,12 +173,13 @@ export function podOf(manifests: readonly Manifest[]): PodSpec {
   return find(manifests, 'Deployment').spec.template.spec;
 }
 
-/** `['serve', '--port=8443']` → port: 8443 */
+/** `['serve', '--port=8443', '--service', 'pullguard']` → port: 8443, service: pullguard */
 export function readFlags({ containers }: PodSpec): ReadonlyMap<string, string> {
+  const { args } = containers[0]!;
   return new Map(
-    containers[0]!.args.flatMap((arg): readonly [string, string][] => {
-      const [, name, value] = /^--([a-z-]+)=(.+)$/.exec(arg) ?? [];
-      return name === undefined || value === undefined ? [] : [[name, value]];
+    args.flatMap((arg, at): readonly [string, string][] => {
+      const [, name, value = args[at + 1]] = /^--([a-z-]+)(?:=(.+))?$/.exec(arg) ?? [];
+      return name === undefined || value === undefined || value.startsWith('--') ? [] : [[name, value]];
     }),
   );
 }

@@ -35,7 +35,8 @@ async function joinStandIn(
   const kubeconfig = writeKubeconfig(api, tempFolder().at('kubeconfig'), 'pullguard');
   const names = { webhookConfiguration: 'pullguard', service: 'pullguard' };
   const defaults = { secrets: 'default-secret-only', watchNodes: false, watchPulls: false, ...names } as const;
-  const surroundings = { policy, metrics, logger, reportProblem: () => undefined };
+  const ignored = { reportProblem: () => undefined, reportMisfit: () => undefined };
+  const surroundings = { policy, metrics, logger, ...ignored };
   const all = { dnsName: [], ...defaults, ...options };
   const cluster = await joinCluster(all, connectToCluster({ kubeconfig }), surroundings);
   onTestFinished(async () => {

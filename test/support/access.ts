@@ -1,4 +1,4 @@
-import { LEASE_NAME, type ManageOptions } from '../../src/cluster/certificates/managed-certificate.ts';
+import type { ManageOptions } from '../../src/cluster/certificates/managed-certificate.ts';
 import { OWNER_ACCESS } from '../../src/cluster/pulls/pod-owners.ts';
 import {
   listSecretCollections,
@@ -48,9 +48,9 @@ export const PULLS_ACCESS: readonly AccessRule[] = [
 
 /** Of managing a certificate. What is to be created has no name yet, as far as authorisation goes. */
 export function listCertificateAccess(
-  objects: Pick<ManageOptions, 'namespace' | 'secretName' | 'webhookConfigurationName'>,
+  objects: Pick<ManageOptions, 'secretName' | 'webhookConfigurationName'>,
 ): readonly AccessRule[] {
-  const { namespace, secretName, webhookConfigurationName } = objects;
+  const { secretName, webhookConfigurationName } = objects;
   const secrets = { apiGroup: '', resource: 'secrets', namespaced: true };
   const leases = { apiGroup: 'coordination.k8s.io', resource: 'leases', namespaced: true };
   const configurations = ['mutatingwebhookconfigurations', 'validatingwebhookconfigurations'].map((resource) => ({
@@ -64,9 +64,9 @@ export function listCertificateAccess(
     { ...secrets, verbs: ['create'] },
     { ...secrets, verbs: ['list', 'watch', 'update'], resourceNames: [secretName] },
     { ...leases, verbs: ['create'] },
-    { ...leases, verbs: ['get', 'update'], resourceNames: [LEASE_NAME] },
+    { ...leases, verbs: ['get', 'update'], resourceNames: [webhookConfigurationName] },
     ...configurations,
-    // Only to read its uid.
-    { apiGroup: '', resource: 'namespaces', verbs: ['get'], resourceNames: [namespace], namespaced: false },
+    // Only to read the uid of our own: that is what a Role in it allows.
+    { apiGroup: '', resource: 'namespaces', verbs: ['get'], namespaced: true },
   ];
 }

@@ -9,7 +9,7 @@ import {
 import forge from 'node-forge';
 import { beforeAll, describe, expect, test, vi } from 'vitest';
 import { makeCertificates, type Certificates } from '../../src/tls/self-signed.ts';
-import { CertificateError, readServingCertificate, validityProblem } from '../../src/tls/source.ts';
+import { CertificateError, hostProblem, readServingCertificate, validityProblem } from '../../src/tls/source.ts';
 import { handshake } from './handshake.ts';
 
 vi.mock('../../src/tls/authority.ts', async (importOriginal) =>
@@ -134,6 +134,19 @@ describe('validity', () => {
     const read = readServingCertificate(cert, toPem(issuerKey));
     expect(validityProblem(read, new Date())).toMatch(/no subject alternative names.*DNS names/);
   });
+});
+
+test.each<[host: string, names: readonly string[], isValid: boolean]>([
+  ['pullguard.pullguard.svc', ['pullguard.pullguard.svc'], true],
+  ['team-pullguard.guards.svc', ['*.guards.svc', '127.0.0.1'], true],
+  ['team-pullguard.guards.svc', ['pullguard.pullguard.svc', '127.0.0.1'], false],
+])('whether API servers that call %s accept a certificate for %j', async (host, names, isValid) => {
+  const { cert } = await makeCertificates({ names });
+  expect(hostProblem({ cert }, host)).toBe(
+    isValid
+      ? undefined
+      : 'the certificate is not valid for team-pullguard.guards.svc, by which API servers call it (x509: certificate is valid for "pullguard.pullguard.svc, 127.0.0.1"): issue it for that name, or fix --service',
+  );
 });
 
 function errorOf(run: () => unknown): CertificateError {

@@ -34,6 +34,8 @@ export type ManageOptions = Readonly<{
   onError: (message: string) => void;
   /** Called with what was created, why, and changes of the leader. */
   onInfo: (message: string) => void;
+  /** Called when a webhook configuration does not call us, or does not exist. */
+  onMisfit: (problem: string) => void;
 }>;
 
 /** `close` lets another replica lead at once. */
@@ -45,9 +47,6 @@ export type ManagedCertificate = CertificateSource &
     /** Where reviews are answered. */
     paths: Pick<WebhookPaths, 'find' | 'areSecret'>;
   }>;
-
-/** Of all that the replicas have to agree on. */
-export const LEASE_NAME = 'pullguard';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
@@ -109,12 +108,14 @@ export function manageCertificate(options: ManageOptions): ManagedCertificate {
 
   const shared = { api, namespace, onChange: look, onError, onInfo };
   const store = openCertificateStore({ ...shared, secret: { namespace, name: options.secretName }, names, lives });
-  const trust = watchWebhookTrust({ ...shared, name: options.webhookConfigurationName, service: options.service });
+  const name = options.webhookConfigurationName;
+  const trust = watchWebhookTrust({ ...shared, name, service: options.service, onMisfit: options.onMisfit });
   const election = electLeader({
     // Not ended with the rest, as it has a last word to say.
     api: options.api,
     namespace,
-    name: LEASE_NAME,
+    // Of its own for each installation, also where two share a namespace.
+    name,
     identity: options.identity,
     onChange: (isLeader) => {
       onInfo(isLeader ? 'this replica is now the leader' : 'this replica is no longer the leader');

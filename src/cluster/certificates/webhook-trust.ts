@@ -14,6 +14,7 @@ import {
   type ServiceName,
 } from './ca-bundle.ts';
 import type { PartOptions } from './certificate-plan.ts';
+import { findMisfit } from './webhook-fit.ts';
 import { toPath, type NamedPath } from './webhook-paths.ts';
 
 export type WebhookTrustOptions = PartOptions &
@@ -23,6 +24,8 @@ export type WebhookTrustOptions = PartOptions &
     service: ServiceName;
     /** Our own, which both are to go with: see `patchConfiguration`. */
     namespace: string;
+    /** Called when the names in a configuration do not fit ours: see `findMisfit`. */
+    onMisfit: (problem: string) => void;
   }>;
 
 /**
@@ -64,10 +67,11 @@ const OWNER_TIMEOUT_MS = 2000;
  * Were the pods not ready because of that, no roll-out would end until it is back.
  */
 export function watchWebhookTrust(options: WebhookTrustOptions): WebhookTrust {
-  const { api, name, service, namespace, onChange, onError, onInfo } = options;
+  const { api, name, service, namespace, onChange, onError, onInfo, onMisfit } = options;
   const reporter = reportOnce(onError);
   let owner: NamespaceOwner | undefined;
   let mayOwn = true;
+  const misfits = new Map<string, string | undefined>();
   const watched = ENDPOINTS.map(watch);
 
   return {
@@ -105,28 +109,30 @@ export function watchWebhookTrust(options: WebhookTrustOptions): WebhookTrust {
     const kind = KINDS[endpoint];
     const title = `the ${kind} webhook configuration "${name}"`;
     const path = `/apis/admissionregistration.k8s.io/v1/${kind}webhookconfigurations`;
-    const tellMissing = (): void => {
-      onInfo(
-        `${title} does not exist, so the API server does not call pullguard through it: apply the manifests if it should`,
-      );
-    };
     const found = startReflector({
       api,
       path,
       fieldSelector: `metadata.name=${name}`,
       keep: (configuration) => configuration,
       onChange: (kept) => {
-        if (kept === undefined) tellMissing();
+        tellMisfit(title, kept);
         onChange();
       },
       onError,
     });
     void found.synced.then(() => {
       // It is resolved by the end of the watch as well.
-      if (found.hasSynced() && found.size() === 0) tellMissing();
+      if (found.hasSynced()) tellMisfit(title, found.find('', name));
       onChange();
     });
     return { title, endpoint, path, found, lastWrite: -Infinity };
+  }
+
+  function tellMisfit(title: string, configuration: KubernetesObject | undefined): void {
+    const problem = findMisfit(configuration, { title, service, namespace });
+    if (misfits.get(title) === problem) return;
+    misfits.set(title, problem);
+    if (problem !== undefined) onMisfit(problem);
   }
 
   function webhooksOf(found: Found): ReturnType<typeof readOwnWebhooks> {

@@ -42,6 +42,9 @@ export async function until(isSo: () => boolean): Promise<void> {
   throw new Error(`it never came to this: ${isSo.toString()}`);
 }
 
+/** Leaves out our own namespace. */
+export const NOT_OURS = { key: 'kubernetes.io/metadata.name', operator: 'NotIn', values: [NAMESPACE] };
+
 /** A webhook configuration with one webhook for each `caBundle` (PEM, or undefined) that calls our Service. */
 export function configuration(...bundles: readonly (string | undefined)[]): Json {
   return {
@@ -54,6 +57,7 @@ export function configuration(...bundles: readonly (string | undefined)[]): Json
         service: { ...SERVICE, port: 443 },
         ...(pem !== undefined && { caBundle: toBase64(pem) }),
       },
+      namespaceSelector: { matchExpressions: [NOT_OURS] },
       failurePolicy: 'Ignore',
     })),
   };

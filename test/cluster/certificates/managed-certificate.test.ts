@@ -2,7 +2,6 @@ import { X509Certificate } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { writeCertificateSecret } from '../../../src/cluster/certificates/certificate-secret.ts';
 import {
-  LEASE_NAME,
   manageCertificate,
   type ManagedCertificate,
   type ManageOptions,
@@ -37,7 +36,7 @@ vi.mock('../../../src/tls/authority.ts', async (importOriginal) =>
 );
 
 const LEASES = `/apis/coordination.k8s.io/v1/namespaces/${NAMESPACE}/leases`;
-const LEASE = `${LEASES}/${LEASE_NAME}`;
+const LEASE = `${LEASES}/pullguard`;
 const SECRET_PATH = `${SECRETS}/${SECRET.name}`;
 
 /** The shortest that there are: 0.9 s to settle, 1.8 s until the old CA leaves, 0.6 s between two renewals of the Lease. */
@@ -47,13 +46,14 @@ let server: MemoryCluster;
 let replicas: ManagedCertificate[];
 let told: string[];
 let infos: string[];
+let misfits: string[];
 
 beforeEach(() => {
   vi.useFakeTimers();
   server = createMemoryCluster();
   server.seed('/api/v1/namespaces', [{ metadata: { name: NAMESPACE } }]);
   seedWebhooks();
-  [replicas, told, infos] = [[], [], []];
+  [replicas, told, infos, misfits] = [[], [], [], []];
 });
 
 afterEach(async () => {
@@ -107,7 +107,7 @@ describe('in a cluster where there is nothing yet', () => {
 
   test('a replica that does not lead makes the Secret all the same: the leader may be long gone', async () => {
     const spec = { holderIdentity: 'gone', leaseDurationSeconds: 15, renewTime: '2026-01-01T00:00:00.000000Z' };
-    server.seed(LEASES, [{ metadata: { name: LEASE_NAME, namespace: NAMESPACE }, spec }]);
+    server.seed(LEASES, [{ metadata: { name: 'pullguard', namespace: NAMESPACE }, spec }]);
     const one = start('one');
     await pass(1000);
     expect([one.current() === undefined, one.isLeader()]).toEqual([false, false]);
@@ -370,6 +370,8 @@ test('what is asked of the API server is what is listed: no more, or it would be
 
 /** `list leases.coordination.k8s.io pullguard in ours`. */
 function describeRule({ apiGroup, resource, verbs, resourceNames, namespaced }: AccessRule): readonly string[] {
+  // To the authorizer a Namespace is in itself, so a Role allows this of the Namespace that it is in.
+  if (resource === 'namespaces') return verbs.map((verb) => `${verb} ${resource}.${apiGroup} ${NAMESPACE} in all`);
   return (resourceNames ?? ['']).flatMap((name) =>
     verbs.map((verb) => `${verb} ${resource}.${apiGroup} ${name} in ${namespaced ? 'ours' : 'all'}`),
   );
@@ -401,6 +403,7 @@ function optionsOf(identity: string): ManageOptions {
     identity,
     onError: (message) => told.push(message),
     onInfo: (message) => infos.push(message),
+    onMisfit: (problem) => misfits.push(problem),
   };
 }
 

@@ -10,6 +10,7 @@ import {
   makeTestPairs,
   MUTATING,
   NAMESPACE,
+  NOT_OURS,
   pass,
   SERVICE,
   toBase64,
@@ -30,6 +31,7 @@ let server: MemoryCluster;
 let trust: WebhookTrust;
 let told: string[];
 let infos: string[];
+let misfits: string[];
 
 beforeAll(async () => {
   old = await makeTestPairs(10);
@@ -40,7 +42,7 @@ beforeEach(() => {
   vi.useFakeTimers();
   server = createMemoryCluster();
   server.seed('/api/v1/namespaces', [{ metadata: { name: NAMESPACE } }]);
-  [told, infos] = [[], []];
+  [told, infos, misfits] = [[], [], []];
 });
 
 afterEach(() => {
@@ -87,14 +89,14 @@ describe('whether the API server trusts a certificate', () => {
     server.remove(OURS[1]);
     await pass(0);
     expect(problem()).toBeUndefined();
-    expect(infos).toEqual([
-      'the validating webhook configuration "pullguard" does not exist, so the API server does not call pullguard through it: apply the manifests if it should',
+    expect(misfits).toEqual([
+      'the validating webhook configuration "pullguard" does not exist, so the API server does not call pullguard through it: apply the manifests, or give its name with --webhook-configuration',
     ]);
   });
 
   test('nor on those that were never there', async () => {
     await start();
-    expect([problem(), await update(), infos.length]).toEqual([undefined, true, 2]);
+    expect([problem(), await update(), misfits.length]).toEqual([undefined, true, 2]);
   });
 
   test.each<[what: string, webhooks: unknown]>([
@@ -109,6 +111,56 @@ describe('whether the API server trusts a certificate', () => {
     for (const path of [MUTATING, VALIDATING]) server.seed(path, [{ metadata: { name: 'pullguard' }, webhooks }]);
     await start();
     expect([problem(), await update(), patches()]).toEqual([undefined, true, 0]);
+  });
+});
+
+describe('names that do not fit', () => {
+  const otherNamespace =
+    'the mutating webhook configuration "pullguard" also selects the namespace "pullguard" of pullguard';
+
+  test.each<[what: string, webhook: Json, problem: string | undefined]>([
+    ['none', {}, undefined],
+    [
+      'another Service',
+      { clientConfig: { service: { name: 'team-pullguard', namespace: 'guards' } } },
+      'the mutating webhook configuration "pullguard" calls Service "team-pullguard" in namespace "guards", not Service "pullguard" in namespace "pullguard": fix clientConfig in it, or --service and the namespace of pullguard',
+    ],
+    [
+      'a URL, which is not shown',
+      { clientConfig: { url: 'https://10.0.0.1/secret/mutate' } },
+      'the mutating webhook configuration "pullguard" calls a URL, not Service "pullguard" in namespace "pullguard": fix clientConfig in it, or --service and the namespace of pullguard',
+    ],
+    ['its own namespace among those that are sent', { namespaceSelector: undefined }, otherNamespace],
+    [
+      'another namespace in the place of its own',
+      { namespaceSelector: { matchExpressions: [{ ...NOT_OURS, values: ['guards'] }] } },
+      otherNamespace,
+    ],
+    [
+      'other labels alone, by which its namespace may be left out',
+      { namespaceSelector: { matchExpressions: [{ key: 'team', operator: 'Exists' }] } },
+      undefined,
+    ],
+    ['labels of its namespace', { namespaceSelector: { matchLabels: { team: 'a' } } }, undefined],
+    [
+      'only namespaces of certain names',
+      {
+        namespaceSelector: {
+          matchExpressions: [{ ...NOT_OURS, operator: 'In', values: ['shop'] }],
+        },
+      },
+      undefined,
+    ],
+  ])('are told once: %s', async (_what, webhook, problem) => {
+    const fitting = configuration(undefined);
+    const [first] = fitting['webhooks'] as [Json];
+    server.seed(VALIDATING, [fitting]);
+    server.seed(MUTATING, [{ ...fitting, webhooks: [{ ...first, ...webhook }] }]);
+    await start();
+    server.seed(MUTATING, [{ ...fitting, webhooks: [{ ...first, ...webhook, timeoutSeconds: 4 }] }]);
+    await pass(0);
+    expect(misfits).toEqual(problem === undefined ? [] : [expect.stringContaining(problem)]);
+    expect([told, infos]).toEqual([[], []]);
   });
 });
 
@@ -298,6 +350,7 @@ async function start(): Promise<void> {
     onChange: () => undefined,
     onError: (message) => told.push(message),
     onInfo: (message) => infos.push(message),
+    onMisfit: (problem) => misfits.push(problem),
   });
   await pass(0);
 }
