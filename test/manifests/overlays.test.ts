@@ -2,6 +2,7 @@ import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } fr
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { buildInstallYaml } from '../../scripts/install-yaml.ts';
 import { buildProgram } from '../../src/cli/program.ts';
 import { makeCertificates } from '../../src/tls/self-signed.ts';
 import { capturedIo } from '../support/captured-io.ts';
@@ -91,6 +92,16 @@ describe.runIf(KUBECTL)('built by kubectl kustomize', () => {
     });
     expect(configMap.data['policy.yaml']).toBe(policyText);
     expectAsInBase(built, 'Deployment', 'webhooks', 'rights');
+  });
+
+  test('install.yaml of a release has the same objects, with the image of the release', () => {
+    const image = 'registry.example.com/team/pullguard:0.1.0@sha256:' + '0'.repeat(64);
+    const built = build(join(ROOT, 'manifests'));
+    expect(parseDocuments(buildInstallYaml())).toEqual(built);
+    const released = parseDocuments(buildInstallYaml(image));
+    expect(podOf(released).containers[0]!.image).toBe(image);
+    expect(JSON.parse(JSON.stringify(released).replace(image, podOf(built).containers[0]!.image))).toEqual(built);
+    expect(() => buildInstallYaml('registry.example.com/Team/pullguard')).toThrow('is not an image reference');
   });
 
   test.each(readdirSync(join(ROOT, 'manifests/overlays')))(
