@@ -41,7 +41,10 @@ export type RunningControlPlane = Readonly<{
  * loopback, on free ports, with everything they write in one temporary folder. There is no scheduler and no kubelet: pods
  * are made and stay pending.
  */
-export async function startControlPlane(assets: string): Promise<RunningControlPlane> {
+export async function startControlPlane(
+  assets: string,
+  moreFlags: readonly string[] = [],
+): Promise<RunningControlPlane> {
   checkAssets(assets);
   const folder = mkdtempSync(join(tmpdir(), 'pullguard-e2e-'));
   mkdirSync(join(folder, 'pids'));
@@ -53,7 +56,7 @@ export async function startControlPlane(assets: string): Promise<RunningControlP
     removeTraces();
   };
   try {
-    const { controlPlane, startApiServer } = await startAll(assets, folder, programs);
+    const { controlPlane, startApiServer } = await startAll({ assets, moreFlags }, folder, programs);
     const restartApiServer = async (whileDown: () => Promise<void>): Promise<void> => {
       const at = programs.findIndex(({ log }) => log === controlPlane.apiServerLog);
       await programs[at]?.stop();
@@ -68,7 +71,7 @@ export async function startControlPlane(assets: string): Promise<RunningControlP
 }
 
 async function startAll(
-  assets: string,
+  { assets, moreFlags }: Readonly<{ assets: string; moreFlags: readonly string[] }>,
   folder: string,
   programs: Program[],
 ): Promise<{ controlPlane: ControlPlane; startApiServer: () => Promise<Program> }> {
@@ -110,6 +113,7 @@ async function startAll(
     `--audit-log-path=${auditLog}`,
     // Image volumes came with 1.31 as a feature to be switched on, and are simply there from 1.36 on.
     ...(minor >= 31 && minor < 36 ? ['--feature-gates=ImageVolume=true'] : []),
+    ...moreFlags,
   ];
   const startApiServer = async (): Promise<Program> => {
     const program = startProgram(folder, 'kube-apiserver', join(assets, 'kube-apiserver'), flags);

@@ -77,6 +77,7 @@ describe.runIf(HELM)('rendered by helm', () => {
     const cases: readonly [kustomize: string, values: () => object, ...components: string[]][] = [
       ['../base', () => ({})],
       ['fail-closed', () => ({ webhooks: { failClosed: true } })],
+      ['cce', () => ({ imagePullSecrets: [{ name: 'default-secret' }] })],
       ['nodes', () => ({ watchNodes: true })],
       ['pulls', () => ({ watchPulls: true })],
       ['secrets-all', () => ({ secrets: { mode: 'all' } })],
@@ -190,7 +191,7 @@ describe.runIf(HELM)('rendered by helm', () => {
   test('what a cluster needs can be set', () => {
     const values = {
       image: { repository: 'swr.eu-de.otc.t-systems.com/org/pullguard', digest: `sha256:${'0'.repeat(64)}` },
-      imagePullSecrets: [],
+      imagePullSecrets: [{ name: 'harbor' }],
       replicaCount: 3,
       logLevel: 'debug',
       host: '::',
@@ -233,7 +234,7 @@ describe.runIf(HELM)('rendered by helm', () => {
     });
     expect(pod).not.toHaveProperty('priorityClassName');
     expect(find(objects, 'ServiceAccount')).toMatchObject({ metadata: { name: 'guard', annotations: { role: 'x' } } });
-    expect(find(objects, 'ServiceAccount')).not.toHaveProperty('imagePullSecrets');
+    expect(find(objects, 'ServiceAccount').imagePullSecrets).toEqual(values.imagePullSecrets);
     expect(listGrants(objects)).toEqual(listGrants(render().objects));
     expect(objects.map(({ kind }) => kind)).not.toContain('PodDisruptionBudget');
   });

@@ -36,7 +36,7 @@ async function main(): Promise<boolean> {
   const makeImage = createImageMaker(folder);
   const catalogue = await startRegistries(makeImage, makeLargeImage(folder, DISK_BYTES));
   const [socket, { controlPlane }] = await Promise.all([
-    startContainerd(folder, catalogue.ca, makeImage),
+    startContainerd(folder, makeImage, { ca: catalogue.ca }),
     startControlPlane(assets),
   ]);
   await startNode(folder, controlPlane, { assets, socket });

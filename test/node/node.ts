@@ -18,16 +18,23 @@ export const PRELOADED = 'public.example.com/team/preloaded:1.0';
 /** Another one, to be pulled `Always`: as long as kubelet tries to, it does not take the image for preloaded. */
 export const PRELOADED_IN_VAIN = 'public.example.com/team/preloaded:2.0';
 
+/** No Pod of generated ones asks for a network of its own; without any the node is not ready. */
+const NO_NETWORK = { cniVersion: '0.4.0', name: 'none', plugins: [{ type: 'loopback' }] };
+
+export type ContainerdOptions = Readonly<{ ca?: string; diskBytes?: number; network?: object }>;
+
 /** Starts containerd with images that no registry has. Its socket is the result. */
-export async function startContainerd(folder: string, ca: string, makeImage: ImageMaker): Promise<string> {
+export async function startContainerd(
+  folder: string,
+  makeImage: ImageMaker,
+  { ca = '', diskBytes = DISK_BYTES, network = NO_NETWORK }: ContainerdOptions,
+): Promise<string> {
   const home = join(folder, 'containerd');
   const socket = join(home, 'containerd.sock');
   mkdirSync(join(home, 'cni'), { recursive: true });
   mkdirSync(join(home, 'root'));
-  execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${DISK_BYTES}`, 'images', join(home, 'root')]);
-  // No Pod here asks for a network of its own; without any the node is not ready.
-  const network = { cniVersion: '0.4.0', name: 'none', plugins: [{ type: 'loopback' }] };
-  writeFileSync(join(home, 'cni', 'none.conflist'), JSON.stringify(network));
+  execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${diskBytes}`, 'images', join(home, 'root')]);
+  writeFileSync(join(home, 'cni', 'network.conflist'), JSON.stringify(network));
   writeFileSync(join(home, 'ca.crt'), ca);
   writeHosts(home);
   writeFileSync(

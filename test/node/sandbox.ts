@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { delimiter, join, resolve } from 'node:path';
 
 /** What the API server's folder has to hold, and what Debian has packages of. */
 const ASSETS = ['etcd', 'kube-apiserver', 'kube-controller-manager', 'kube-scheduler', 'kubelet', 'kubectl'];
@@ -27,12 +27,12 @@ const KERNEL_SETTINGS = [
 ];
 
 /** Why a node cannot be started here; empty where it can. */
-export function listMissing(assets: string): readonly string[] {
+export function listMissing(assets: string, more: readonly string[] = []): readonly string[] {
   if (process.platform !== 'linux') return ['Linux'];
   if (assets === '') return ['$KUBEBUILDER_ASSETS'];
   const inAssets = ASSETS.filter((name) => !existsSync(join(assets, name))).map((name) => `${name} in ${assets}`);
   const folders = (process.env['PATH'] ?? '').split(delimiter);
-  const onPath = PROGRAMS.filter((name) => !folders.some((folder) => canRun(join(folder, name))));
+  const onPath = [...PROGRAMS, ...more].filter((name) => !folders.some((folder) => canRun(resolve(folder, name))));
   return [...inAssets, ...onPath, ...(process.getuid?.() === 0 ? [] : ['root'])];
 }
 
@@ -107,12 +107,14 @@ function removeFolders(folder: string): void {
   }
 }
 
+export const NODE_ADDRESS = '10.99.0.1';
+
 /** The network and the names of the sandbox: what is not in `hosts` does not exist. */
 export function setUpNames(folder: string, hosts: Readonly<Record<string, string>>): void {
   run('ip', 'link', 'set', 'lo', 'up');
   // A node has to have an address that is not of the loopback.
   run('ip', 'link', 'add', 'node0', 'type', 'bridge');
-  run('ip', 'addr', 'add', '10.99.0.1/24', 'dev', 'node0');
+  run('ip', 'addr', 'add', `${NODE_ADDRESS}/24`, 'dev', 'node0');
   run('ip', 'link', 'set', 'node0', 'up');
   run('ip', 'route', 'add', 'default', 'via', '10.99.0.254');
   const lines = Object.entries({ localhost: '127.0.0.1', ...hosts }).map(([name, address]) => `${address} ${name}\n`);
