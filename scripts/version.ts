@@ -24,6 +24,7 @@ const BEFORE = [
   String.raw`"name": "pullguard",\s+"version": "`,
   String.raw`^(?:appVersion|version): `,
   'VERSION=',
+  'app.kubernetes.io/version: ',
   'releases/download/v',
   String.raw`pullguard(?:-npm|-chart)?[:@-]v?`,
   String.raw`pullguard\S*\s+(?:newTag: |re[fv]: v|--version )`,

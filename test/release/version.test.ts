@@ -22,7 +22,7 @@ describe('the version', () => {
     expect([...findVersions(texts).keys()]).toEqual(
       expect.arrayContaining([
         ...['package.json', 'package-lock.json', 'Dockerfile', 'charts/pullguard/Chart.yaml', 'ci/gitlab.yml'],
-        ...['manifests/base/deployment.yaml', 'docs/ci.md'],
+        ...['manifests/base/deployment.yaml', 'manifests/labels/labels.yaml', 'docs/ci.md'],
       ]),
     );
   });
