@@ -11,10 +11,9 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { readDockerfile } from './dockerfile.ts';
-import { CHECKSUMS, chartFile, NOTES, packageFile } from './release.ts';
+import { CHECKSUMS, chartFile, IMAGE, NOTES, packageFile } from './release.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
-const IMAGE = 'ghcr.io/pullguard/pullguard';
 const CHARTS = 'ghcr.io/pullguard/charts';
 const BUNDLE = `${CHECKSUMS}.sigstore.json`;
 

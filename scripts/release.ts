@@ -1,6 +1,6 @@
 /**
- * Writes what a release consists of into a folder, beside the binaries that are there: the package for npm, the chart, the SBOM, the
- * manifest for krew, the notes, and the checksums of all of it.
+ * Writes what a release consists of into a folder, beside the binaries that are there: the package for npm, the chart, install.yaml,
+ * the SBOM, the manifest for krew, the notes, and the checksums of all of it.
  *
  *     npm run build && npx tsx scripts/release.ts FOLDER [--partial]
  *
@@ -14,9 +14,11 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
 import { readSection, toNotes } from './changelog.ts';
+import { buildInstallYaml } from './install-yaml.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 export const REPOSITORY = 'https://github.com/pullguard/pullguard';
+export const IMAGE = 'ghcr.io/pullguard/pullguard';
 
 /** As Go and krew name them. */
 export const PLATFORMS = [
@@ -90,6 +92,7 @@ function main([folder, flag]: readonly string[]): void {
     '--destination',
     out,
   ]);
+  writeFileSync(join(folder, 'install.yaml'), buildInstallYaml(`${IMAGE}:${version}`));
   cpSync(join(ROOT, 'dist/pullguard.cdx.json'), join(folder, 'pullguard.cdx.json'));
   const built = PLATFORMS.filter((platform) => !missing.includes(platform));
   const sums = built.map((platform) => [platform, hash(join(folder, archiveOf(platform)))] as const);

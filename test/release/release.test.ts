@@ -7,6 +7,7 @@ import { parse } from 'yaml';
 import { publish, type Release, type Run } from '../../scripts/publish.ts';
 import { PLATFORMS, REPOSITORY } from '../../scripts/release.ts';
 import { HELM } from '../manifests/helm.ts';
+import { KUBECTL } from '../manifests/kustomize.ts';
 import { ROOT } from '../manifests/manifests.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
@@ -20,7 +21,7 @@ function script(name: string, ...args: readonly string[]) {
   return spawnSync(process.execPath, node, { cwd: ROOT, encoding: 'utf8' });
 }
 
-describe.skipIf(!HELM)('the folder of a release', () => {
+describe.skipIf(!HELM || !KUBECTL)('the folder of a release', () => {
   test('has the package, the chart, the SBOM, a manifest for krew with the hash of each binary, and checksums', () => {
     const folder = tempFolder();
     for (const platform of PLATFORMS) folder.write(`pullguard-${platform}.tar.gz`, `stands for ${platform}`);
@@ -29,7 +30,15 @@ describe.skipIf(!HELM)('the folder of a release', () => {
     const [chart, npm] = [`pullguard-chart-${version}.tgz`, `pullguard-npm-${version}.tgz`];
     const files = readdirSync(folder.path);
     expect(files.filter((name) => !name.endsWith('.tar.gz'))).toEqual(
-      expect.arrayContaining(['checksums.txt', 'notes.md', chart, npm, 'pullguard.cdx.json', 'pullguard.yaml']),
+      expect.arrayContaining([
+        'checksums.txt',
+        'notes.md',
+        chart,
+        'install.yaml',
+        npm,
+        'pullguard.cdx.json',
+        'pullguard.yaml',
+      ]),
     );
 
     // Both are what they are called, which their own names would not tell apart.
