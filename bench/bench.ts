@@ -107,7 +107,8 @@ async function measureAllWaiting(flags: readonly string[], ca: string): Promise<
   console.log(`diagnose -A: ${describeTaken(diagnose)}${judge(isQuick)}`);
   console.log(`scan: ${describeTaken(scan)}${judge(scan.rssMb <= WANTED.scanRssMb)}`);
   console.log('\nbeside 200 Events of failed pulls a second:');
-  const rows = await measurePulls(flags, { ca, ...EFFORT });
+  const { share, rows } = await measurePulls(flags, { ca, ...EFFORT });
+  console.log(`watching alone: ${(100 * share).toFixed(1)} % of a processor${judge(share <= 1 - WANTED.pullsRatio)}`);
   printRows('no watch', 'watch', rows, ({ ratio }) => ratio >= WANTED.pullsRatio);
 }
 

@@ -32,7 +32,10 @@ setInterval(() => {
   const events = Array.from({ length: (perSecond * EVERY_MS) / 1000 }, () => {
     count++;
     const image = `harbor.example.com/team/app-${count % 50}:v1`;
-    const message = count % 3 === 0 ? pullFailure(image, UNKNOWN_CA) : 'Error: ImagePullBackOff';
+    // Of three one says the same again, one has a port of its own, and one says nothing.
+    const lookup = `failed to do request: Head "https://harbor.example.com/v2/team/app/manifests/v1": dial tcp: lookup harbor.example.com on 10.0.0.2:53: read udp 10.0.0.11:${count}->10.0.0.2:53: i/o timeout`;
+    const said = [pullFailure(image, UNKNOWN_CA), pullFailure(image, lookup), 'Error: ImagePullBackOff'];
+    const message = said[count % said.length] ?? '';
     return warning({ about: `web-5d9-${count % pods}`, message, count, last: new Date().toISOString() });
   });
   server.seed('/api/v1/events', events);

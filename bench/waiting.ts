@@ -1,8 +1,9 @@
 import { spawn } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { compare, type Comparison, type Effort } from './compare.ts';
-import { folder, peakRssMb, ROOT, startPullguard, startScript } from './processes.ts';
+import { setTimeout as wait } from 'node:timers/promises';
+import { compare, type Comparison, type Effort, type Measurable } from './compare.ts';
+import { cpuUs, folder, peakRssMb, ROOT, startPullguard, startScript } from './processes.ts';
 import { readSamples } from './reviews.ts';
 
 /** What a command took that reads many Pods. */
@@ -64,16 +65,33 @@ function kubeconfigOf(port: number): object {
   };
 }
 
-/** What 200 Events of failed pulls a second cost reviews: throughput by that of a server that does not watch them. */
+/** What watching costs: reviews, by throughput beside a server that does not watch, and of a processor while nothing else is done. */
+export type Watching = Readonly<{ share: number; rows: readonly Comparison[] }>;
+
+/** What 200 Events of failed pulls a second cost. */
 export async function measurePulls(
   flags: readonly string[],
   effort: Effort & Readonly<{ ca: string }>,
-): Promise<readonly Comparison[]> {
+): Promise<Watching> {
   const kubeconfig = join(folder, 'kubeconfig-pulls');
   await startScript('failing-pulls.ts', ['200', '1000', kubeconfig]);
   const all = [...flags, '--kubeconfig', kubeconfig];
   const servers = { baseline: await startPullguard(all), measured: await startPullguard([...all, '--watch-pulls']) };
+  // Until what is hot is compiled.
+  await wait(2 * effort.warmUpSeconds * 1000);
+  const share = await measureShare(servers, 10 * effort.seconds);
   const rows: Comparison[] = [];
   for (const sample of readSamples()) rows.push(await compare(sample, servers, effort));
-  return rows;
+  return { share, rows };
+}
+
+/** What one takes of a processor beyond what the other one takes. A busy machine changes it less than throughput. */
+async function measureShare(
+  { baseline, measured }: Readonly<Record<'baseline' | 'measured', Measurable>>,
+  seconds: number,
+): Promise<number> {
+  const spent = (): number => cpuUs(measured.pid) - cpuUs(baseline.pid);
+  const [before, started] = [spent(), performance.now()];
+  await wait(seconds * 1000);
+  return (spent() - before) / 1000 / (performance.now() - started);
 }

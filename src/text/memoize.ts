@@ -6,13 +6,13 @@ const LONGEST_KEPT = 512;
  * A pure function that remembers its last answers. A cluster runs the same few hundred images in the same few fields over and
  * over, and to read and doubt an address is most of what an admission costs.
  */
-export function memoize<Answer>(answer: (text: string) => Answer): (text: string) => Answer {
+export function memoize<Answer>(answer: (text: string) => Answer, longest = LONGEST_KEPT): (text: string) => Answer {
   const kept = new Map<string, Answer>();
   return (text) => {
     const known = kept.get(text);
     if (known !== undefined) return known;
     const computed = answer(text);
-    if (text.length > LONGEST_KEPT) return computed;
+    if (text.length > longest) return computed;
     // All at once is crude, and costs a busy cluster a millisecond now and then.
     if (kept.size >= MOST_KEPT) kept.clear();
     kept.set(text, computed);

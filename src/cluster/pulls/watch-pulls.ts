@@ -195,11 +195,14 @@ function readSeen(event: unknown): Seen {
   return { namespace, pod, node: nodeOfEvent(event), since: sinceOfEvent(event) };
 }
 
+/** Characters of a message that is remembered: nearly all are shorter, and a thousand take a megabyte or two. */
+const LONGEST_EVENT = 1024;
+
 /** kubelet says the same of each Pod and at each attempt. */
 const readOnce = memoize((message): Failure | undefined => {
   const reading = readFailure(message);
   return reading.kind === 'failed' ? reading.failure : undefined;
-});
+}, LONGEST_EVENT);
 
 /** The reason of the Event says what the message of a sandbox need not. */
 function messageOf(event: unknown): string {
