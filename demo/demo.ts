@@ -4,8 +4,8 @@
  *
  *     npm run demo
  */
-import { styleText } from 'node:util';
 import jsonpatch, { type Operation } from 'fast-json-patch';
+import { paint as paintText, useColor } from '../src/cli/terminal.ts';
 import { decodePatch, Expectations } from './expectations.ts';
 import { startPullguard, type Endpoint, type Pullguard } from './pullguard.ts';
 import { readRecorded, recordedNames, withObject } from './reviews.ts';
@@ -149,6 +149,6 @@ function listFields({ initContainers = [], containers = [], imagePullSecrets = [
   ];
 }
 
-function paint(style: Parameters<typeof styleText>[0], text: string): string {
-  return process.stdout.isTTY && (process.env['NO_COLOR'] ?? '') === '' ? styleText(style, text) : text;
+function paint(style: Parameters<typeof paintText>[0], text: string): string {
+  return paintText(style, text, useColor(process.stdout));
 }
