@@ -1,7 +1,7 @@
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  { ignores: ['charts/', 'dist/', 'certs/', 'coverage/', 'eslint.config.js'] },
+  { ignores: ['charts/', 'dist/', 'certs/', 'coverage/', 'site/', 'eslint.config.js'] },
   tseslint.configs.strictTypeChecked,
   tseslint.configs.stylisticTypeChecked,
   {

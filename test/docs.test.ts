@@ -3,6 +3,7 @@ import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { stringify } from 'yaml';
+import { slugify } from '../scripts/site-pages.ts';
 import { CAUSES } from '../src/cause/causes.ts';
 import { buildProgram } from '../src/cli/program.ts';
 import { loadPolicy } from '../src/rules/policy.ts';
@@ -60,12 +61,7 @@ describe('links', () => {
   /** As GitHub names the headings of a page, and what the page names itself. */
   function listAnchors(page: string): readonly string[] {
     const prose = readProse(page);
-    const slugs = [...prose.matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) =>
-      heading
-        .toLowerCase()
-        .replaceAll(/[^\p{L}\p{N} _-]/gu, '')
-        .replaceAll(' ', '-'),
-    );
+    const slugs = [...prose.matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) => slugify(heading));
     return [...slugs, ...[...prose.matchAll(/^<a id="([a-z\d-]+)"><\/a>$/gm)].map(([, id = '']) => id)];
   }
 
