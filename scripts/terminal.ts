@@ -1,7 +1,6 @@
 /**
- * Records what commands print on a terminal, as pictures for the README: docs/images/*.svg. They are light and dark as the reader's
- * system is, and show the lines one after another, once; without animations they show all. A test compares them with what the commands
- * print today.
+ * Records what commands print on a terminal, as pictures for the docs: docs/images/*.svg. They are light or dark as the reader's system
+ * is. Several commands are shown one after another, once. A test compares the pictures with what the commands print today.
  *
  *     npm run docs:images
  */
@@ -12,6 +11,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const PULLGUARD = join(ROOT, 'dist/main.js');
 
 const COLUMNS = 96;
 const CHARACTER = 8.4;
@@ -35,7 +35,8 @@ type Span = Readonly<{ text: string; style: string }>;
 export function drawSessions(): ReadonlyMap<string, string> {
   return new Map([
     ['docs/images/demo.svg', drawTerminal(recordDemo())],
-    ['docs/images/check.svg', drawTerminal(recordCommandLine())],
+    ['docs/images/check.svg', drawTerminal(recordCheck())],
+    ['docs/images/diagnose.svg', drawTerminal(recordDiagnose())],
   ]);
 }
 
@@ -63,8 +64,8 @@ function toStep(text: string): Step {
   };
 }
 
-/** The example of the README, and an event. */
-function recordCommandLine(): Session {
+/** The example of the README. */
+function recordCheck(): Session {
   const folder = mkdtempSync(join(tmpdir(), 'pullguard-terminal-'));
   try {
     const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
@@ -72,21 +73,29 @@ function recordCommandLine(): Session {
       const [text = ''] = new RegExp(`^# ${name}\\n[^]*?(?=^\`\`\`$)`, 'm').exec(readme) ?? [];
       writeFileSync(join(folder, name), text);
     }
-    const event =
-      'Failed to pull image "harbor.exmaple.com/team/app:v1": dial tcp: lookup harbor.exmaple.com on 10.0.0.2:53: no such host';
-    const record = (args: string, input = ''): string =>
-      run([join(ROOT, 'dist/main.js'), ...args.split(' ')], folder, input);
-    const check = 'check --config policy.yaml shop.yaml';
+    const args = ['check', '--config', 'policy.yaml', 'shop.yaml'];
     return {
-      title: 'pullguard check finds a wrong image in a manifest, and pullguard diagnose explains an event',
-      steps: [
-        { command: `pullguard ${check}`, output: record(check) },
-        { command: 'kubectl describe pod web-1 | pullguard diagnose -', output: record('diagnose -', event) },
-      ],
+      title: 'pullguard check finds an image that is not valid in a manifest, and says what Pods get',
+      steps: [{ command: `pullguard ${args.join(' ')}`, output: run([PULLGUARD, ...args], folder) }],
     };
   } finally {
     rmSync(folder, { recursive: true });
   }
+}
+
+/** A registry with a typo. */
+function recordDiagnose(): Session {
+  const event =
+    'Failed to pull image "harbor.exmaple.com/team/app:v1": dial tcp: lookup harbor.exmaple.com on 10.0.0.2:53: no such host';
+  return {
+    title: 'pullguard diagnose reads an event, and says why the image pull failed and what to do',
+    steps: [
+      {
+        command: 'kubectl describe pod web-1 | pullguard diagnose -',
+        output: run([PULLGUARD, 'diagnose', '-'], ROOT, event),
+      },
+    ],
+  };
 }
 
 /** What a command prints in colors, whatever its exit code. */
@@ -106,36 +115,30 @@ function run(args: readonly string[], cwd: string, input = ''): string {
 
 export function drawTerminal({ title, steps }: Session): string {
   const rows: string[] = [];
+  // A single command stands below other text: browsers would begin to play it only when it is seen, and show nothing before.
+  const isPlayed = steps.length > 1;
+  let height = PADDING;
   let seconds = 0;
-  const add = (spans: readonly Span[], animation: string): void => {
+  const add = (spans: readonly Span[], how: 'type' | 'show'): void => {
     const length = spans.reduce((sum, { text }) => sum + text.length, 0);
-    const place = `y="${PADDING + rows.length * LINE + 14}" textLength="${round(length * CHARACTER)}"`;
-    const text = spans.map(drawSpan).join('');
-    rows.push(
-      length === 0
-        ? ''
-        : `<text x="${PADDING}" ${place} class="${animation}" style="animation-delay:${round(seconds)}s">${text}</text>`,
-    );
+    const place = `x="${PADDING}" y="${height + 14}" textLength="${round(length * CHARACTER)}"`;
+    const play = isPlayed ? ` class="${how}" style="animation-delay:${round(seconds)}s"` : '';
+    if (length > 0) rows.push(`<text ${place}${play}>${spans.map(drawSpan).join('')}</text>`);
+    height += LINE;
+    seconds += how === 'type' ? TYPE : APPEAR;
   };
   for (const { command, output } of steps) {
-    if (rows.length > 0) add([], '');
-    add(
-      [
-        { text: '$ ', style: 'd' },
-        { text: command, style: 'b' },
-      ],
-      'type',
-    );
-    seconds += TYPE;
-    for (const line of output.trimEnd().split('\n')) {
-      for (const spans of wrap(readStyles(line))) {
-        add(spans, 'show');
-        seconds += APPEAR;
-      }
-    }
+    const prompt = [{ text: '$ ', style: 'd' }, ...readStyles(`\u001b[1m${command}`)];
+    add(prompt, 'type');
+    for (const spans of output
+      .trimEnd()
+      .split('\n')
+      .flatMap((line) => wrap(readStyles(line))))
+      add(spans, 'show');
     seconds += READ;
+    height += LINE;
   }
-  return frame(title, rows, round(2 * PADDING + COLUMNS * CHARACTER), 2 * PADDING + rows.length * LINE - 4);
+  return frame(title, rows, round(2 * PADDING + COLUMNS * CHARACTER), height - LINE + PADDING - 4);
 }
 
 function frame(title: string, rows: readonly string[], width: number, height: number): string {
@@ -150,7 +153,7 @@ text{font:14px ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono","Li
 .show{animation:show .1s backwards}.type{animation:type ${TYPE}s steps(30) backwards}
 @keyframes show{from{opacity:0}}
 @keyframes type{from{clip-path:inset(0 100% 0 0)}}
-@media(prefers-reduced-motion:reduce){text{animation:none!important}}
+@media print,(prefers-reduced-motion:reduce){text{animation:none!important}}
 </style>
 <rect x=".5" y=".5" width="${width - 1}" height="${height - 1}" rx="8"/>
 <g xml:space="preserve">
