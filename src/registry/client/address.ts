@@ -1,6 +1,6 @@
 import { DOCKER_HUB, splitDomain } from '../../image/reference.ts';
 
-/** Where a registry is asked. */
+/** Where to connect to a registry. */
 export type RegistryAddress = Readonly<{
   /** `https://registry.example.com`, as `URL` writes it. */
   origin: string;
@@ -8,17 +8,17 @@ export type RegistryAddress = Readonly<{
   endpoint: string;
 }>;
 
-/** Docker Hub's registry is not at the host that its images are named by. */
+/** Images of Docker Hub are named `docker.io/…`, but its registry API is at another host. */
 const DOCKER_HUB_HOST = 'registry-1.docker.io';
 
-/** Where the registry of a reference is asked; undefined when its name can be no host's. */
+/** The address of the registry of a reference; undefined when the name cannot be a host name. */
 export function registryAddressOf(registry: string, plainHttp: boolean): RegistryAddress | undefined {
   return addressOf(registry === DOCKER_HUB ? DOCKER_HUB_HOST : registry, plainHttp);
 }
 
 /**
- * Where a host is asked, with a port or without; undefined when there can be no such host. `URL` makes an address of names such
- * as `0x7f.1`, which would then be another host than the one that the policy was asked about.
+ * The address of a host, with or without a port; undefined when it cannot be a host name. `URL` turns names such as `0x7f.1` into
+ * IP addresses. These are refused, as the result would be another host than the one that the policy allows.
  */
 export function addressOf(host: string, plainHttp: boolean): RegistryAddress | undefined {
   const written = `${plainHttp ? 'http' : 'https'}://${host}`;
@@ -30,7 +30,7 @@ export function addressOf(host: string, plainHttp: boolean): RegistryAddress | u
   return { origin: url.origin, endpoint: endpointOf(url) };
 }
 
-/** `registry.example.com:443`: with the port, whether it is the usual one or not. */
+/** `registry.example.com:443`: always with the port, also when it is the default one. */
 export function endpointOf({ hostname, port, protocol }: URL): string {
   return `${hostname}:${port === '' ? USUAL_PORTS[protocol] : port}`;
 }
@@ -38,11 +38,11 @@ export function endpointOf({ hostname, port, protocol }: URL): string {
 const USUAL_PORTS: Readonly<Record<string, number>> = { 'https:': 443, 'http:': 80 };
 
 /**
- * The URL of something in a registry.
+ * The URL of a path at a registry.
  *
- * @param path of the grammar of references, so that it is a path and nothing else
+ * @param path built from parts that match the grammar of references, so that it is a path and nothing else
  * @param namespace the registry that a mirror is asked on behalf of
- * @throws Error when it is not, as then the mistake is ours
+ * @throws Error when `URL` reads the path differently; that would be a bug of pullguard
  */
 export function toRegistryUrl({ origin }: RegistryAddress, path: string, namespace?: string): URL {
   const url = new URL(origin + path);

@@ -19,7 +19,7 @@ export type LoginOptions = Readonly<{
   exchange: Exchange;
   address: RegistryAddress;
   isDockerHub: boolean;
-  /** The one whose images are to be pulled. What a challenge says of it is not asked for. */
+  /** The repository that the image is pulled from. The scope of a challenge is not used instead. */
   repository: string;
   registry: RegistryProbe;
   /** Undefined to ask anonymously. */
@@ -29,30 +29,30 @@ export type LoginOptions = Readonly<{
   /** Milliseconds since 1970. */
   now: () => number;
   /**
-   * Whether the registry may name any token service, over HTTPS, if no credentials are used. Its address is a public one;
-   * `as-registry`: where the registry's own is not, it may have any that the registry may have.
+   * Whether the registry may name any token service, over HTTPS, if no credentials are used. The token service must have a public
+   * IP address. With `as-registry`, it may also have the addresses allowed for the registry, if the registry's own is private.
    */
   anyTokenHost?: 'public' | 'as-registry';
 }>;
 
-/** `isForOthers`: the token that the registry wanted is for other repositories, and was not asked for. */
+/** `isForOthers`: the challenge names other repositories only; the token was requested for the image's own repository. */
 export type Login = Readonly<{ scheme: 'basic' | 'bearer'; authorization: string; isForOthers?: boolean }>;
 
-/** Longer headers no registry takes; it would refuse them, or hang up, as if it did not work. */
+/** No registry accepts longer headers; it would refuse them or close the connection, and look broken. */
 const MAX_LOGIN_LENGTH = 16 * 1024;
 
-/** Tokens of cloud registries have some thousand characters; much longer ones no server takes back in a header. */
+/** Tokens of cloud registries have a few thousand characters. No server accepts much longer ones in a header. */
 const MAX_TOKEN_LENGTH = 16 * 1024;
 
 const MAX_TOKEN_ANSWER_BYTES = 64 * 1024;
 
-/** Docker Hub gives its tokens at a host of its own, which need not be named. */
+/** The host of Docker Hub's token service, allowed without being in the policy. */
 const DOCKER_HUB_TOKENS = 'auth.docker.io:443';
 
 /**
- * What to log in with at a registry that asks for it; undefined when nothing that we have meets what it asks for.
+ * The `Authorization` for a registry that requires authentication; undefined when the credentials do not fit its challenges.
  *
- * @param response with `WWW-Authenticate`; several of them joined with commas, as Node does
+ * @param response with `WWW-Authenticate`; Node joins several of them with commas
  */
 export async function logIn(
   { headers, isPrivate = false }: Pick<ExchangeResponse, 'headers' | 'isPrivate'>,
@@ -73,7 +73,7 @@ export async function logIn(
 
 type BearerChallenge = Extract<UsableChallenge, Readonly<{ kind: 'bearer' }>>;
 
-/** @param options `isPrivate`: the registry's own address is not a public one */
+/** @param options `isPrivate`: the registry's own address is a private one */
 async function askTokenService(
   { realm, service }: BearerChallenge,
   authorization: string | undefined,
@@ -85,7 +85,7 @@ async function askTokenService(
   return fetchToken({ realm: url, service, authorization }, allowed);
 }
 
-/** Secrets in a request, which a registry might repeat in its answer. */
+/** Secrets that were sent in a request, as the registry might repeat them in its response. */
 export function listSecrets(
   credentials: Credentials | undefined,
   authorization: string | undefined,
@@ -103,8 +103,8 @@ type UsableChallenge = Readonly<
 >;
 
 /**
- * The challenge to answer: Bearer, else Basic, as containerd prefers; undefined when there is neither, or none that says where
- * its tokens are.
+ * The challenge to answer: Bearer, otherwise Basic, as containerd prefers. Undefined when there is neither. A Bearer challenge
+ * without `realm` is ignored.
  */
 function chooseChallenge(header: string): UsableChallenge | undefined {
   const challenges = parseChallenges(header);
@@ -118,9 +118,9 @@ function chooseChallenge(header: string): UsableChallenge | undefined {
 }
 
 /**
- * Whether a token is wanted for other repositories and not for this one, as behind a proxy that gives repositories other names.
+ * Whether the scope of a challenge names other repositories and not this one, as behind a proxy that renames repositories.
  *
- * @param scope as a challenge has it, `repository:team/app:pull`, several of them with spaces between
+ * @param scope as in the challenge, `repository:team/app:pull`; several are separated by spaces
  */
 function isForOtherRepositories(scope: string | undefined, repository: string): boolean {
   const names = (scope ?? '').split(' ').flatMap((part) => /^repository:([^:]+):/.exec(part)?.[1] ?? []);
@@ -128,8 +128,8 @@ function isForOtherRepositories(scope: string | undefined, repository: string): 
 }
 
 /**
- * Where a registry says that its tokens come from, if we may go there. With a user and a password that would be sent along, this
- * protects them from a registry that names any host in a challenge.
+ * The URL of the token service that a challenge names, if requests to it are allowed. The check protects credentials, which would
+ * be sent along, from a registry that names any host in its challenge.
  */
 function checkRealm(realm: string, options: LoginOptions): URL | ProbeFailure {
   const url = /^https?:\/\//i.test(realm) && URL.canParse(realm) ? new URL(realm) : undefined;
@@ -151,7 +151,7 @@ function mayGiveTokens(url: URL, { address, isDockerHub, registry }: LoginOption
   return registry.tokenHosts.some((host) => addressOf(host, url.protocol === 'http:')?.endpoint === asked);
 }
 
-/** Without a user and a password there is nothing that a host could be shown. */
+/** Without credentials, nothing can leak to the host. */
 function mayBeNamed({ protocol }: URL, { anyTokenHost, credentials }: LoginOptions): boolean {
   return anyTokenHost !== undefined && credentials === undefined && protocol === 'https:';
 }
@@ -163,7 +163,7 @@ function limitToOthers(options: LoginOptions, isPrivate: boolean): LoginOptions 
 }
 
 type TokenRequest = Readonly<{
-  /** Where tokens come from, already allowed; its own query is kept. */
+  /** The URL of the token service, already checked; its own query is kept. */
   realm: URL;
   /** As the challenge names it. */
   service: string | undefined;
@@ -171,7 +171,7 @@ type TokenRequest = Readonly<{
   authorization: string | undefined;
 }>;
 
-/** Gets a token to pull with. It is for one probe, so when it ends is not looked at. */
+/** Fetches a token to pull with. It is used for one probe only, so its lifetime is ignored. */
 async function fetchToken(
   { realm, service, authorization }: TokenRequest,
   { exchange, repository, registry, credentials, deadline, now }: LoginOptions,
@@ -181,7 +181,7 @@ async function fetchToken(
   url.searchParams.set('scope', `repository:${repository}:pull`);
   const headers = { Accept: 'application/json', ...(authorization !== undefined && { Authorization: authorization }) };
   const request = { method: 'GET', url, headers, registry, maxBytes: MAX_TOKEN_ANSWER_BYTES, deadline } as const;
-  // containerd goes where it is redirected to, and shows the password.
+  // containerd follows the redirect, and sends the password along.
   const staysBecause: ProbeFailure = { notAsked: { why: 'token-redirects' } };
   const reply = await followRedirects(exchange, request, { plainHttp: registry.plainHttp, staysBecause });
   if (isFailure(reply)) return reply;
@@ -195,7 +195,7 @@ async function fetchToken(
   return isWebPage(response) ? broken('token-web-page', response.status) : broken('no-token');
 }
 
-/** `token` and `access_token` are the same, and services write either or both. What no header can hold is no token. */
+/** `token` and `access_token` mean the same; services return one or both. A value that no header can hold is ignored. */
 function readToken(body: Buffer): string | undefined {
   const json = parseJson(body)?.value;
   return [readPath(json, 'access_token'), readPath(json, 'token')].find(isToken);
@@ -205,12 +205,12 @@ function isToken(value: unknown): value is string {
   return typeof value === 'string' && value.length <= MAX_TOKEN_LENGTH && /^[!-~]+$/.test(value);
 }
 
-/** One way to log in, as a registry offers it in `WWW-Authenticate`. Names of parameters are in lower case, values as written. */
+/** One challenge in `WWW-Authenticate`. Names of parameters are in lower case, values as written. */
 type Challenge = Readonly<{ scheme: string; parameters: ReadonlyMap<string, string> }>;
 
 /**
- * Reads all challenges of a header (RFC 9110, 11.6.1). What is malformed is passed over, never guessed: a name without a value
- * reads as a scheme, which then is an unknown one. Of a parameter that stands twice the first counts.
+ * Reads all challenges of a header (RFC 9110, 11.6.1). Malformed parts are skipped, never guessed: a name without a value is read
+ * as an unknown scheme. If a parameter is repeated, the first one counts.
  */
 export function parseChallenges(header: string): readonly Challenge[] {
   const challenges: { scheme: string; parameters: Map<string, string> }[] = [];
@@ -229,8 +229,8 @@ const TOKEN = "[\\w!#$%&'*+.^`|~-]+";
 const QUOTED = '[^"\\\\]*(?:\\\\.[^"\\\\]*)*';
 
 /**
- * A parameter, quoted or not; a scheme; or quoted text that belongs to nothing, so that what is within it counts for nothing.
- * Quotes that are never closed take all the rest with them.
+ * A parameter, quoted or not; a scheme; or a quoted text outside of parameters, which is skipped as a whole. A quote that is
+ * never closed extends to the end of the header.
  */
 const PART = new RegExp(
   `(?<name>${TOKEN})[ \\t]*=[ \\t]*(?:"(?<quoted>${QUOTED})"|"[^]*$|(?<plain>${TOKEN})?)|(?<scheme>${TOKEN})|"${QUOTED}"?`,

@@ -9,17 +9,17 @@ import type { ExchangeResponse } from '../exchange/exchange.ts';
 import { broken, isFailure, isWebPage, parseJson, type ProbeFailure } from './outcome.ts';
 import type { RegistryClient } from './registry-client.ts';
 
-/** A manifest, as far as sizes are concerned. */
+/** The parts of a manifest that matter for sizes and platforms. */
 export type Manifest =
-  /** Of one image: bytes of all layers and the configuration, compressed. */
+  /** One image: compressed bytes of all layers and the configuration. */
   | Readonly<{ kind: 'image'; bytes: number; artifact?: Artifact }>
-  /** Of images for several platforms. `isWhole`: all that it has is in `entries`. */
+  /** Images for several platforms. `isWhole`: `entries` has all of them. */
   | Readonly<{ kind: 'index'; entries: readonly IndexEntry[]; isWhole: boolean }>;
 
-/** `platform` as `readPlatform` has it. */
+/** `platform` as returned by `readPlatform`. */
 export type IndexEntry = Readonly<{ platform: string; digest: string }>;
 
-/** `malformed`: it is not what it says it is; `foreign`: it says it is something that containerd does not take, or no longer. */
+/** `malformed`: the content does not match the media type; `foreign`: a media type that containerd does not support. */
 export type ManifestProblem = 'malformed' | 'foreign' | 'schema-1';
 
 type Kind = Manifest['kind'];
@@ -31,7 +31,7 @@ const KINDS: ReadonlyMap<string, Kind> = new Map([
   ['application/vnd.docker.distribution.manifest.v2+json', 'image'],
 ]);
 
-/** A `Content-Type` that containerd does not accept; without one this is unknown. */
+/** Refuses a `Content-Type` that containerd does not accept. A missing one is not refused. */
 export function refuseKind({ headers, body, status }: ExchangeResponse): ProbeFailure | undefined {
   const contentType = headers['content-type'];
   if (contentType === undefined || readKind(contentType) !== undefined) return undefined;
@@ -47,7 +47,7 @@ function refuseArtifact(artifact: Artifact): ProbeFailure {
   return { failure: { outcome: 'failed', cause: 'not-an-image', artifact } };
 }
 
-/** Reads the text of a manifest or an index. Whatever is in it, it is a value that comes of it and no error. */
+/** Reads a manifest or an index. Returns a problem as a value for every malformed text; never throws. */
 export function readManifest(body: Buffer, contentType: string | undefined): Manifest | ManifestProblem {
   const parsed = hasTooMany(body) ? undefined : parseJson(body)?.value;
   const json = isRecord(parsed) ? parsed : undefined;
@@ -76,7 +76,8 @@ function readParts(json: Members, written: Kind | undefined): Manifest | Manifes
 }
 
 /**
- * By what is in it, and by what it calls itself if it does. What is both, two programs read in two ways: containerd refuses it.
+ * The kind by the content, and by `mediaType` if present. Content that could be both is refused, as containerd does: two programs
+ * could read it in two ways.
  */
 function kindOf(json: Members): Kind | undefined {
   const isIndex = Array.isArray(json['manifests']);
@@ -86,7 +87,7 @@ function kindOf(json: Members): Kind | undefined {
   return json['mediaType'] === undefined || readKind(json['mediaType']) === kind ? kind : undefined;
 }
 
-/** Go writes null for an empty list, and reads nothing as one. */
+/** Go writes null for an empty list, and reads a missing list as empty. */
 function listLayers({ layers }: Members): unknown {
   return layers ?? [];
 }
@@ -118,7 +119,7 @@ function readIndex(descriptors: unknown): Manifest | ManifestProblem {
   return { kind: 'index', entries, isWhole };
 }
 
-/** Undefined for an index within the index, and for what does not say which platform it is for, or has no digest to ask for. */
+/** Undefined for a nested index, and for an entry without a readable platform or a valid digest. */
 function readEntry({ mediaType, digest, platform }: Members): IndexEntry | undefined | 'malformed' {
   if (typeof digest !== 'string') return 'malformed';
   const read = isRecord(platform) && isDigest(digest) ? readPlatform(platform) : undefined;
@@ -132,12 +133,12 @@ function isAttestation({ platform, annotations }: Members): boolean {
 }
 
 /**
- * The most values in a manifest: images have some hundreds. What can be read without harm is told by them and not by bytes,
- * as 4 MiB of brackets take the better part of a second, in which nothing else is done, and 150 MB.
+ * The most values in a manifest; images have some hundreds. The limit counts values and not bytes, as parsing 4 MiB of brackets
+ * takes nearly a second, which blocks everything else, and 150 MB.
  */
 const MOST_VALUES = 100_000;
 
-/** Values are counted by what stands before each of them; what is within texts counts as well. */
+/** Counts the characters that start a value or separate two. Those inside strings count too. */
 function hasTooMany(body: Buffer): boolean {
   let values = 0;
   for (const byte of body) {
@@ -151,14 +152,14 @@ const COMMA = 0x2c;
 const BRACKET = 0x5b;
 const BRACE = 0x7b;
 
-/** A manifest that was fetched; its text has this digest. */
+/** A fetched manifest, with the digest of its text. */
 export type FetchedManifest = Readonly<{ digest: string; manifest: Manifest }>;
 
 /**
- * Fetches a manifest, and checks that it is what was asked for.
+ * Fetches a manifest, and checks that it is the requested one.
  *
  * @param name a tag or a digest
- * @param expected its digest, where that is known
+ * @param expected its digest, if known
  */
 export async function fetchManifest(
   client: RegistryClient,
@@ -173,20 +174,20 @@ export async function fetchManifest(
   const { body, headers } = reply.response;
   const refused = expected === undefined ? refuseKind(reply.response) : undefined;
   if (refused !== undefined) return refused;
-  // Of what is asked for by its digest containerd knows the kind from where it has the digest.
+  // If a manifest is fetched by digest, containerd takes its media type from where it has the digest, not from the response.
   const manifest = readManifest(body, expected === undefined ? headers['content-type'] : undefined);
   if (manifest === 'schema-1') return { failure: failWith(manifest) };
   return typeof manifest === 'string' ? broken(`${manifest}-manifest`) : { digest, manifest };
 }
 
-/** The digest that a registry gives a manifest; undefined when it gives none. */
+/** The `Docker-Content-Digest` of a response; undefined without one. */
 export function readDigest({ headers }: ExchangeResponse): string | ProbeFailure | undefined {
   const written = headers['docker-content-digest'];
   if (written === undefined) return undefined;
   return typeof written === 'string' && isDigest(written) ? written : broken('malformed-digest');
 }
 
-/** The digest that was expected, whatever the registry gives, or else what it gives, or the text has; the text must have it. */
+/** Checks the text against the expected digest, otherwise the digest in the header; without either, the digest is computed. */
 function verifyDigest(response: ExchangeResponse, expected: string | undefined): string | ProbeFailure {
   const digest = expected ?? readDigest(response) ?? hash('sha256', response.body);
   if (typeof digest !== 'string') return digest;
@@ -198,21 +199,21 @@ function hash(algorithm: string, body: Buffer): string {
   return `${algorithm}:${createHash(algorithm).update(body).digest('hex')}`;
 }
 
-/** Platforms to measure, `linux/amd64`, or `all` that there are. */
+/** Platforms to measure, such as `linux/amd64`; `all` for every platform of the image. */
 export type WantedPlatforms = readonly string[] | 'all';
 
-/** What is known of the images of a digest. */
+/** Sizes and platforms of the image with a digest. */
 export type Measures = Pick<PullableImage, 'sizes' | 'platforms' | 'missing'>;
 
-/** Manifests fetched for one image, at most: the longest lists in use have about ten platforms. */
+/** The most manifests fetched for one image; the longest indexes in use have about ten platforms. */
 const MAX_MANIFESTS = 16;
 
-/** Platforms named of an image, at most. */
+/** The most platforms listed for one image. */
 const MAX_PLATFORMS = 32;
 
 /**
- * Adds up what a pull of the image would bring, for each platform that is wanted and that it has. For an image that does not say
- * what platform it is for, each gets its size; `all` are then one, of no name.
+ * Adds up the bytes that a pull would download, for each wanted platform that the image has. An image that does not state its
+ * platform has the same size for all of them; for `all` the result is then one size without a platform.
  */
 export async function measureImage(
   client: RegistryClient,
@@ -242,10 +243,10 @@ async function measureIndex(
   return { sizes, platforms, ...(missing.length > 0 && { missing }) };
 }
 
-/** `chosen`: the platform of the index that a machine takes; several entries may have it, as one for each version of Windows. */
+/** `chosen`: the platform of the index that a machine uses. Several entries may have it, such as one for each Windows version. */
 type Choice = Readonly<{ platform: string; chosen: string; digests: readonly string[] }>;
 
-/** For each platform what containerd would choose, each at most once. */
+/** The entries that containerd would choose for each platform, without duplicates. */
 function choose(entries: readonly IndexEntry[], wanted: WantedPlatforms): readonly Choice[] {
   const chosen = (wanted === 'all' ? listPlatforms(entries) : [...new Set(wanted)]).flatMap(
     (platform): readonly Choice[] => {
@@ -261,14 +262,14 @@ function choose(entries: readonly IndexEntry[], wanted: WantedPlatforms): readon
 
 type Sum = Readonly<{
   sizes: readonly PlatformSize[];
-  /** Named by the index, and their manifests are not there. */
+  /** Platforms that the index lists and whose manifests do not exist. */
   missing: readonly string[];
   isOneThere: boolean;
-  /** Why nothing is known of a platform, of the first such. */
+  /** The first failure that leaves the size of a platform unknown. */
   failure: ProbeFailure | undefined;
 }>;
 
-/** A node fetches the manifest of its own platform alone, so that what one lacks says nothing of the others. */
+/** A node fetches only the manifest of its own platform, so a missing one does not affect the other platforms. */
 async function addUp(client: RegistryClient, choices: readonly Choice[]): Promise<Sum> {
   const fetched = new Map<string, FetchedManifest | ProbeFailure>();
   const sizes: PlatformSize[] = [];
@@ -280,19 +281,19 @@ async function addUp(client: RegistryClient, choices: readonly Choice[]): Promis
     if (found === undefined) continue;
     if (!isFailure(found)) {
       isOneThere = true;
-      // An index within an index is not looked into.
+      // A nested index is not followed.
       if (found.manifest.kind === 'image') sizes.push({ platform, bytes: found.manifest.bytes });
     } else if (isNotThere(found)) missing.add(chosen);
     else {
       failure ??= found;
-      // A registry that limits pulls, or cannot be reached, is not asked for the rest.
+      // If the registry limits the rate or cannot be reached, it is not asked for the remaining manifests.
       if (!isOfManifest(found)) break;
     }
   }
   return { sizes, missing: [...missing], isOneThere, failure };
 }
 
-/** The first of some manifests that is there, or what came of the last; undefined when as many were fetched as may be. */
+/** The first manifest that exists, or the last result. Undefined when the limit of fetched manifests is reached. */
 async function fetchFirst(
   client: RegistryClient,
   digests: readonly string[],
@@ -313,7 +314,7 @@ function isNotThere(found: ProbeFailure): boolean {
   return 'failure' in found && outcomeOf(found.failure) === 'not-found';
 }
 
-/** Whether others of the same registry may well be there. */
+/** Whether the failure concerns this manifest only, so that others of the same registry may exist. */
 function isOfManifest(found: ProbeFailure): boolean {
   if ('notAsked' in found) return true;
   const outcome = outcomeOf(found.failure);

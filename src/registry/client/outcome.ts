@@ -9,7 +9,7 @@ import type { ExchangeFailure, ExchangeResponse } from '../exchange/exchange.ts'
 import { endpointOf } from './address.ts';
 import { readRetryAfter } from './rate-limit.ts';
 
-/** Why there is no image: it cannot be pulled, or the policy does not allow to ask on. */
+/** Why there is no image: it cannot be pulled, or the policy does not allow the next request. */
 export type ProbeFailure =
   /** `endpoint`: the host that was asked, if not the registry itself. */
   Readonly<{ failure: FailedPull; endpoint?: string }> | Readonly<{ notAsked: NotAsked }>;
@@ -18,15 +18,15 @@ export function isFailure(result: object): result is ProbeFailure {
   return 'failure' in result || 'notAsked' in result;
 }
 
-/** It does not do what a registry does; a number as the fault has it. */
+/** The registry or token service does not behave as specified; `number` belongs to the fault, such as an HTTP status. */
 export function broken(what: Fault['what'], number?: number): ProbeFailure {
   return { failure: failBy(what, number) };
 }
 
 /**
- * What it means that no response came. Of a host that the policy names, the registry or the service that gives its tokens, users
- * are told which it is. One that the registry sent us to is not named to them, as that would let the registry write to them; and
- * to say that the registry itself cannot be reached would be wrong.
+ * The meaning of a request without a response. If the host is in the policy, as a registry or token service, users see which one
+ * failed. The target of a redirect is not named to users: the registry chose it, and could write anything to them that way. It
+ * also would be wrong to report that the registry itself cannot be reached.
  */
 export function classifyNoResponse(failure: ExchangeFailure, url: URL, isElsewhere: boolean): ProbeFailure {
   if (failure.outcome === 'dns-failed') return { notAsked: { why: 'dns-failed', host: url.hostname } };
@@ -42,19 +42,21 @@ export function classifyNoResponse(failure: ExchangeFailure, url: URL, isElsewhe
   return broken(outcome === 'unreachable' ? 'elsewhere-unreachable' : 'elsewhere-nonsense');
 }
 
-/** A response that is not a redirect. `isElsewhere`: it comes from another host than the one that was asked. */
+/** A response that is not a redirect. `isElsewhere`: it is from another host than the one that was asked. */
 export type Reply = Readonly<{ response: ExchangeResponse; isElsewhere: boolean }>;
 
 /** The identity with which a registry was asked. */
 export type Asker = Readonly<{
   hasCredentials: boolean;
-  /** How it was logged in to; undefined when it was not. */
+  /** How the request was authenticated; undefined if it was not. */
   login: 'basic' | 'bearer' | undefined;
   /** Milliseconds since 1970. */
   now: number;
 }>;
 
-/** What a response means that is no manifest. The body counts more than the status, as it is the more exact where it is known. */
+/**
+ * The meaning of a response without a manifest. A known error in the body takes precedence over the status, as it is more exact.
+ */
 export function classifyRefusal({ response, isElsewhere }: Reply, asker: Asker): FailedPull {
   const { status, headers, body } = response;
   const reason = status < 400 ? undefined : readErrorBody(body);
@@ -83,7 +85,7 @@ function classifyReason(reason: RefusalReason | undefined, response: ExchangeRes
   }
 }
 
-/** The same of a token service, which was shown a user and password or not. */
+/** The same for the response of a token service, with or without credentials. */
 export function classifyTokenRefusal(response: ExchangeResponse, asker: Omit<Asker, 'login'>): FailedPull {
   const { status, headers, body } = response;
   const reason = readErrorBody(body);
@@ -102,14 +104,16 @@ function classifyNoToken(
   // The token service denies a token for this image; the registry itself was not asked.
   if (status === 403 && reason !== 'login') return failWith(hasCredentials ? 'token-denied' : 'token-denied-anonymous');
   const isRefused = status === 401 || reason === 'login' || reason === 'denied';
-  // Some services call a wrong password a bad request.
+  // Some services return 400 for a wrong password.
   if (isRefused || (status === 400 && hasCredentials)) {
     return failWith(hasCredentials ? 'credentials-refused' : 'credentials-missing');
   }
   return failBy('token-status', status);
 }
 
-/** Some registries only redirect. 404 elsewhere means not found; a denial there was without credentials. */
+/**
+ * Some registries only redirect. A 404 from the target means not found; a denial is no answer, as no credentials are sent there.
+ */
 function classifyElsewhere(status: number, reason: RefusalReason | undefined): FailedPull {
   if (status === 404) return notFound(reason === 'no-repository' ? 'repository-not-found' : 'image-not-found');
   return failBy('elsewhere-status', status);
@@ -117,24 +121,24 @@ function classifyElsewhere(status: number, reason: RefusalReason | undefined): F
 
 function classifyStatus(response: ExchangeResponse, asker: Asker): FailedPull {
   const { status } = response;
-  // With a valid token, so the identity is known, or anonymous; it may not pull this image.
+  // With a valid token the identity is known, and may not pull this image. Without one, it is the anonymous user.
   if (status === 401) return deny(asker, asker.login === 'bearer' ? 'access' : 'login');
   const isPage = isWebPage(response);
-  // Any body may come with a 404, and containerd does not look at it.
+  // A 404 may have any body; containerd ignores it.
   if (status === 404) return notFound(isPage ? 'web-page-not-found' : 'image-not-found');
-  // Servers on the way say 500 and above with a page as well, and are out of order just so.
+  // Proxies in between return their 5xx errors as pages too; these are treated like any other 5xx.
   if (isPage && status < 500) return failBy('web-page', status);
   return status === 403 ? deny(asker, 'access') : failBy('status', status);
 }
 
-/** Whether it was written for a browser, or by a server that leads to no registry: ingresses say so in plain text. */
+/** Whether the response is a page for browsers, or of a server that is not a registry, such as an ingress (plain text). */
 export function isWebPage({ headers, body }: Pick<ExchangeResponse, 'headers' | 'body'>): boolean {
   if (/^(?:text\/html|application\/xhtml\+xml)\b/i.test(headers['content-type'] ?? '')) return true;
   const start = body.subarray(0, PAGE_START).toString('utf8').trimStart();
   return /^(?:<!doctype html|<html\b|404 page not found|default backend - 404)/i.test(start);
 }
 
-/** Bytes in which a page says what it is. */
+/** A page is recognized by its first bytes. */
 const PAGE_START = 256;
 
 function deny({ hasCredentials }: Asker, lacks: 'login' | 'access'): FailedPull {
@@ -146,28 +150,27 @@ function notFound(cause: 'repository-not-found' | 'image-not-found' | 'web-page-
   return { outcome: 'failed', cause };
 }
 
-/** What the body of an error says, where it says it in a way that we know. */
+/** The reason in the body of an error, if it is known. */
 type RefusalReason =
   /** No credentials, or wrong ones. */
   | 'login'
-  /** Not allowed, for whatever reason. */
+  /** Not allowed, for any reason. */
   | 'denied'
   | 'no-repository'
   | 'no-image'
   | 'rate-limited'
-  /** By a rule that depends neither on the user nor on the content. */
+  /** Blocked by a rule that depends neither on the user nor on the content. */
   | 'blocked';
 
 /** A longer body is not an error message for clients. */
 export const MAX_ERROR_BYTES = 64 * 1024;
 
-/** Of a long list of errors the first ones are looked at. */
+/** Only the first errors of a long list are read. */
 const MAX_ERRORS = 16;
 
 /**
- * Reads the body of an error: the OCI form `{"errors":[{"code":"DENIED","message":"…"}]}`, and what SWR and gateways before it
- * write instead, with numbers as codes, `errorCode` or `error_code`. The first error that is known counts. Undefined when none
- * is.
+ * Reads the body of an error: the OCI form `{"errors":[{"code":"DENIED","message":"…"}]}`, or the forms of SWR and the gateways
+ * in front of it, with numeric codes, `errorCode` or `error_code`. Returns the first known error; undefined when there is none.
  */
 function readErrorBody(body: Buffer): RefusalReason | undefined {
   if (body.length === 0 || body.length > MAX_ERROR_BYTES) return undefined;
@@ -180,12 +183,12 @@ function readErrorBody(body: Buffer): RefusalReason | undefined {
   return undefined;
 }
 
-/** Whether this is for people and not for clients of a registry: a web page, a line of text. */
+/** Whether the body is a text for people, such as a web page or a line of text, and not JSON as registries return it. */
 export function isOtherThanJson(body: Buffer): boolean {
   return body.length > 0 && parseJson(body) === undefined;
 }
 
-/** Undefined when it is none. */
+/** Undefined for invalid JSON. */
 export function parseJson(body: Buffer): Readonly<{ value: unknown }> | undefined {
   try {
     return { value: JSON.parse(body.toString('utf8')) };
@@ -194,7 +197,7 @@ export function parseJson(body: Buffer): Readonly<{ value: unknown }> | undefine
   }
 }
 
-/** `{"errors":[…]}`, a list without anything around it as SWR's older interfaces have it, or one error alone. */
+/** `{"errors":[…]}`, a bare list as older APIs of SWR return, or a single error. */
 function listErrors(json: unknown): readonly unknown[] {
   if (Array.isArray(json)) return json;
   const errors = isRecord(json) ? json['errors'] : undefined;
@@ -215,12 +218,12 @@ function readCode(code: unknown): RefusalReason | undefined {
   if (typeof code === 'number') return STATUSES.get(code);
   if (typeof code !== 'string') return undefined;
   const swrStatus = SWR_CODE.exec(code)?.[1];
-  // What SWR cannot read in a request to pull is the login.
+  // SWR returns 400 if it cannot read the credentials of a pull request.
   if (swrStatus === '400') return 'login';
   return CODES.get(code.toUpperCase()) ?? STATUSES.get(Number(swrStatus ?? code));
 }
 
-/** `SVCSTG.SWR.4010000`: a status, and which of hundreds of cases it is. */
+/** `SVCSTG.SWR.4010000`: an HTTP status, and the number of the case. */
 const SWR_CODE = /^SVCSTG\.SWR\.([0-9]{3})/i;
 
 /** The codes of the OCI distribution specification, and older ones of Docker's. */
@@ -234,7 +237,7 @@ const CODES: ReadonlyMap<string, RefusalReason> = new Map([
   ['TOOMANYREQUESTS', 'rate-limited'],
 ]);
 
-/** Sentences that stand where a code should be, in SWR's errors and in items 1 and 8 of the FAQ. */
+/** Sentences used in place of a code, in SWR's errors and in items 1 and 8 of the FAQ. */
 function readMessage(message: string): RefusalReason | undefined {
   return MESSAGES.find(([sentence]) => sentence.test(message))?.[1];
 }
@@ -244,7 +247,8 @@ const MESSAGES: readonly (readonly [RegExp, RefusalReason])[] = [
   [/\bauth is empty, only accept x-auth-token\b/i, 'login'],
   [/\bauthenticate error\b/i, 'login'],
   [/\btoomanyrequests\b|\bpull rate limit\b/i, 'rate-limited'],
-  // Rules of Harbor, Artifactory, Azure, Google and others. Repositories may be called by single words of these.
+  // Policies of Harbor, Artifactory, Azure, Google and others. No pattern is a single word, as a repository may have it as its
+  // name.
   [/\bquota\b[^.]{0,40}\b(?:exceeded|reached)\b|\bexceed(?:ed|s|ing)?\b[^.]{0,40} quota\b/i, 'blocked'],
   [/\bbilling\b[^.]{0,40}\b(?:disabled|enabled|required|suspended)\b/i, 'blocked'],
   [
@@ -258,8 +262,8 @@ const MESSAGES: readonly (readonly [RegExp, RefusalReason])[] = [
 ];
 
 /**
- * What the registry says of its error, in the `message` that the specification has: redacted, in one line, and cut. Undefined
- * when it says nothing, or repeats something of what it was sent.
+ * The registry's own error message, from `message` in the OCI specification: redacted, in one line, and shortened. Undefined if
+ * there is none, or if it repeats a secret that was sent.
  *
  * @param sent passwords and tokens
  */
@@ -276,11 +280,11 @@ export function readWords(body: Buffer, sent: readonly string[]): string | undef
   return shorten(escapeUnprintable(text.slice(0, LONGEST_SHOWN).replaceAll(/["\\]/g, '\\$&')), LONGEST_SAID);
 }
 
-/** Names of secrets as sentences have them, where what follows is no secret: `token expired`, `You may not login yet`. */
+/** Names of secrets in sentences where the next word is not a secret: `token expired`, `You may not login yet`. */
 const SPOKEN =
   /\b(?:passwords?|tokens?|login|auth(?:orization)?|credentials?|http basic:)(?=$|[.,]|\s+(?:yet|has|have|or|and|expired|required|failed|not|access)\b|\s+(?:is|are|was) (?:expired|required|incorrect|invalid|empty|missing|wrong|not)\b)/gi;
 
-/** Secrets are looked for as they were sent; other spellings are for `quote` to find. */
+/** Finds secrets as they were sent; `quote` finds other spellings. */
 function holdsAny(text: string, secrets: readonly string[]): boolean {
   return secrets.some((secret) => secret !== '' && text.split(secret).length > 1);
 }
@@ -293,13 +297,13 @@ function readSaid(error: unknown): string | undefined {
   return typeof said === 'string' ? said.trim().replaceAll(/\s+/g, ' ') : undefined;
 }
 
-/** A failure with what was said of it. */
+/** Adds the registry's own message to a failure. */
 export function withWords(failure: FailedPull, body: Buffer, sent: readonly string[]): FailedPull {
   const says = readWords(body, sent);
   return says === undefined ? failure : { ...failure, says };
 }
 
-/** Statuses that stand where a code should be. 400 and 500 are said of anything. */
+/** HTTP statuses used in place of a code. 400 and 500 are left out, as they are used for anything. */
 const STATUSES: ReadonlyMap<number, RefusalReason> = new Map([
   [401, 'login'],
   [403, 'denied'],

@@ -18,24 +18,24 @@ export type ProbeRequest = Readonly<{
   /** Undefined to ask anonymously. */
   credentials: Credentials | undefined;
   /**
-   * Platforms to add up the layers of, `linux/amd64`; `all` for all that there are; none to fetch no manifest at all, as for
-   * images of Docker Hub, whatever stands here: each manifest counts as a pull there, of which nodes need theirs.
+   * Platforms to measure, such as `linux/amd64`; `all` for every platform. If empty, no manifest is fetched. For Docker Hub the
+   * list is ignored: each fetched manifest counts as a pull there, and nodes need those pulls.
    */
   platforms: readonly string[] | 'all';
-  /** For everything together, in milliseconds. */
+  /** For all requests together, in milliseconds. */
   timeoutMs: number;
   /** Only if a person typed the image and no credentials are used; see `LoginOptions`. */
   anyTokenHost?: LoginOptions['anyTokenHost'];
 }>;
 
-/** What came of asking. A registry is not asked where the policy does not allow it: `notAsked` says why, for operators. */
+/** The result of asking. `notAsked`: the policy does not allow the request; the reason is for operators. */
 export type ProbeResult = Readonly<{ answer: ImageAnswer; rateLimit?: RateLimit } | { notAsked: NotAsked }>;
 
 /** Asks the registry of an image whether it can be pulled, as containerd would. Never rejects. */
 export type ProbeImage = (request: ProbeRequest) => Promise<ProbeResult>;
 
 /**
- * Asks over this exchange.
+ * Asks with this exchange.
  *
  * @param now milliseconds since 1970, for the end of a rate limit
  */
@@ -49,7 +49,7 @@ export function createProbeImage(exchange: Exchange, now: () => number = Date.no
   };
 }
 
-/** Mirrors first, in their order; the registry has the last word, unless it is no and a mirror could not be asked as nodes do. */
+/** Asks the mirrors in order, then the registry. The registry decides, unless it fails and a mirror was not asked as nodes do. */
 async function askAll(exchange: Exchange, request: ProbeRequest, now: () => number): Promise<ProbeResult> {
   const { reference, registry, credentials, timeoutMs, anyTokenHost } = request;
   const { plainHttp, mirrors } = registry;
@@ -76,7 +76,7 @@ async function askAll(exchange: Exchange, request: ProbeRequest, now: () => numb
       },
       request,
     );
-    // The rate limit of a mirror is not interesting.
+    // The rate limit of a mirror is ignored.
     if ('answer' in result && result.answer.outcome === 'ok') {
       if (result.answer.missing === undefined) return { answer: result.answer };
       incomplete ??= result.answer;
@@ -89,7 +89,7 @@ async function askAll(exchange: Exchange, request: ProbeRequest, now: () => numb
   return conclude(last, open, incomplete);
 }
 
-/** @param incomplete what a mirror has, which lacks a platform */
+/** @param incomplete the image of a mirror that lacks a platform */
 function conclude(last: ProbeResult, open: Open | undefined, incomplete: FoundImage | undefined): ProbeResult {
   if ('answer' in last && last.answer.outcome === 'ok') return last;
   if (incomplete !== undefined) return { answer: openUp(incomplete, open ?? last) };
@@ -98,7 +98,7 @@ function conclude(last: ProbeResult, open: Open | undefined, incomplete: FoundIm
 
 type FoundImage = Readonly<{ endpoint: string }> & PullableImage;
 
-/** What a mirror lacks containerd fetches from the next host, so that it is not known to be missing unless that one says no. */
+/** containerd fetches what a mirror lacks from the next host, so it is only missing if that host returns not found or denied. */
 function openUp(image: FoundImage, after: ProbeResult): FoundImage {
   const outcome = 'answer' in after ? outcomeOf(after.answer) : undefined;
   const isSure = outcome === 'not-found' || outcome === 'denied';
@@ -107,20 +107,22 @@ function openUp(image: FoundImage, after: ProbeResult): FoundImage {
 
 type Open = Readonly<{ notAsked: NotAsked }>;
 
-/** Whether a node may get the image from a mirror all the same: containerd shows mirrors the user and password as well. */
+/** Whether a node may still get the image from a mirror: containerd also sends the credentials to mirrors. */
 function findOpen(result: ProbeResult, host: string, credentials: Credentials | undefined): Open | undefined {
   if ('notAsked' in result) return { notAsked: { why: 'mirror-not-asked', host, because: result.notAsked } };
   const wantsLogin = credentials !== undefined && outcomeOf(result.answer) === 'denied';
   return wantsLogin ? { notAsked: { why: 'mirror-wants-login', host } } : undefined;
 }
 
-/** A mirror that hangs leaves those after it their part of the time, or the registry would be said to be out of reach. */
+/**
+ * Divides the time between the remaining hosts. Otherwise, after a mirror that hangs, the registry would count as unreachable.
+ */
 function shareTime(deadline: number, hostsAfter: number): number {
   const now = performance.now();
   return now + (deadline - now) / (hostsAfter + 1);
 }
 
-/** containerd does not log in without a user name or a password. */
+/** containerd does not authenticate if the user name or the password is empty. */
 function toUsable(credentials: Credentials | undefined): Credentials | undefined {
   return credentials === undefined || credentials.username === '' || credentials.password === ''
     ? undefined
@@ -145,7 +147,7 @@ async function findImage(
   const resolved = await resolveImage(client, reference);
   if (isFailure(resolved)) return resolved;
   const { digest } = resolved;
-  // A mirror of Docker Hub may have to fetch what it is asked for from there.
+  // A mirror of Docker Hub may have to fetch the image from Docker Hub.
   if (platforms.length === 0 || reference.registry === DOCKER_HUB) {
     return { outcome: 'ok', digest, sizes: [], platforms: undefined };
   }

@@ -1,12 +1,12 @@
 import type { IncomingHttpHeaders } from 'node:http';
 
-/** What a registry says of its limit, as Docker Hub does in `ratelimit-limit: 100;w=21600` and `ratelimit-remaining`. */
+/** The rate limit that a registry reports, as Docker Hub does in `ratelimit-limit: 100;w=21600` and `ratelimit-remaining`. */
 export type RateLimit = Readonly<{ limit?: number; remaining: number; windowSeconds?: number }>;
 
-/** Further ahead no limit ends that is meant: Docker Hub's windows are of six hours. */
+/** A later end of a limit is not plausible: Docker Hub's windows are six hours long. */
 const MAX_WAIT_SECONDS = 24 * 60 * 60;
 
-/** Undefined when the registry does not say how many pulls remain, or says it in no way that can be read. */
+/** Undefined when the registry does not state how many pulls remain, or not in a known form. */
 export function readRateLimit(headers: IncomingHttpHeaders): RateLimit | undefined {
   const remaining = readQuota(headers['ratelimit-remaining']);
   if (remaining === undefined) return undefined;
@@ -21,7 +21,7 @@ export function readRateLimit(headers: IncomingHttpHeaders): RateLimit | undefin
 
 /**
  * When a registry that refused will answer again, by `Retry-After`: seconds, or a date. Milliseconds since 1970; undefined when
- * it does not say, or names a moment that has passed or is more than a day away.
+ * the header is missing, or names a time that has passed or is more than a day away.
  *
  * @param now milliseconds since 1970
  */
@@ -37,10 +37,10 @@ export function readRetryAfter(headers: IncomingHttpHeaders, now: number): numbe
 
 const SECONDS = /^[0-9]{1,9}$/;
 
-/** `Sun, 06 Nov 1994 08:49:37 GMT`, the one form that servers may still write. */
+/** `Sun, 06 Nov 1994 08:49:37 GMT`, the only form that servers may still send. */
 const HTTP_DATE = /^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), [0-9]{2} [A-Z][a-z]{2} [0-9]{4} [0-9]{2}:[0-9]{2}:[0-9]{2} GMT$/;
 
-/** `100;w=21600`: so many in so many seconds. */
+/** `100;w=21600`: a number of pulls in a number of seconds. */
 const QUOTA = /^([0-9]{1,9})(?:[ \t]*;[ \t]*w=([0-9]{1,9}))?$/;
 
 function readQuota(

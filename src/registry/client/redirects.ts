@@ -1,18 +1,18 @@
 import { ExchangeError, type Exchange, type ExchangeRequest, type ExchangeResponse } from '../exchange/exchange.ts';
 import { broken, classifyNoResponse, isFailure, type ProbeFailure, type Reply } from './outcome.ts';
 
-/** As many as containerd follows. */
+/** containerd follows as many. */
 const MAX_REDIRECTS = 9;
 
-/** The other statuses from 300 on name no place to go to next. */
+/** Other statuses from 300 on have no target to follow. */
 const REDIRECTS: readonly number[] = [301, 302, 303, 307, 308];
 
 /**
- * Sends a request, and follows where it is sent to. `Authorization` goes with it only as long as scheme, host and port stay the
- * same. Once elsewhere, it is never sent again, nor are addresses allowed that the policy allows to the registry: it is the
- * registry that chose them. A request is sent elsewhere only over HTTPS, unless the policy allows plain HTTP.
+ * Sends a request, and follows redirects. `Authorization` is sent only while scheme, host and port stay the same. After a
+ * redirect to another host it is never sent again, and the addresses that the policy allows for the registry no longer apply, as
+ * the registry chose the target. Another host is asked over HTTPS only, unless the policy allows plain HTTP.
  *
- * @param staysBecause what comes of a redirect to another host where none may be followed
+ * @param staysBecause the result for a redirect to another host, if these are not followed
  */
 export async function followRedirects(
   exchange: Exchange,
@@ -34,7 +34,7 @@ export async function followRedirects(
   return broken('redirects-on', MAX_REDIRECTS);
 }
 
-/** Sends a request and follows nothing. */
+/** Sends a request without following redirects. */
 export async function sendOnce(
   exchange: Exchange,
   request: ExchangeRequest,
@@ -48,7 +48,7 @@ export async function sendOnce(
   }
 }
 
-/** The target of a redirect, or why it is not followed. If containerd would follow it, the image may be pullable. */
+/** The target of a redirect, or why it is not followed. Where containerd would follow it, the image may still be pullable. */
 function readLocation({ headers: { location } }: ExchangeResponse, from: URL, plainHttp: boolean): URL | ProbeFailure {
   if (location === undefined || !URL.canParse(location, from.href)) return NOWHERE;
   const url = new URL(location, from);

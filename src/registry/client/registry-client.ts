@@ -5,16 +5,16 @@ import { classifyRefusal, isFailure, MAX_ERROR_BYTES, withWords, type ProbeFailu
 import { readRateLimit, type RateLimit } from './rate-limit.ts';
 import { followRedirects, sendOnce } from './redirects.ts';
 
-/** One registry, asked about one repository for as long as one probe takes. */
+/** A client for one repository of one registry, for the time of one probe. */
 export type RegistryClient = Readonly<{
   isDockerHub: boolean;
-  /** Asks for a manifest by its tag or digest; logs in when the registry wants that, and goes where it redirects to. */
+  /** Asks for a manifest by tag or digest. Authenticates when the registry requires it, and follows redirects. */
   askForManifest: (name: string, request?: ManifestRequest) => Promise<Reply | ProbeFailure>;
-  /** The status that the base of all registries answers with; follows nothing, as a registry answers there itself. */
+  /** The HTTP status of `/v2/`. Redirects are not followed, as a registry answers there itself. */
   askForRegistry: () => Promise<number | ProbeFailure>;
-  /** What a reply means that is no manifest. */
+  /** The meaning of a reply without a manifest. */
   classify: (reply: Reply) => ProbeFailure;
-  /** What the registry said last of its limit. */
+  /** The latest rate limit that the registry reported. */
   rateLimit: () => RateLimit | undefined;
 }>;
 
@@ -23,11 +23,11 @@ export type ManifestRequest = Readonly<{ method?: 'HEAD'; maxBytes?: number }>;
 
 export type ClientOptions = LoginOptions &
   Readonly<{
-    /** On behalf of which registry a mirror is asked; undefined when it is the registry itself. */
+    /** The registry that a mirror is asked on behalf of; undefined for the registry itself. */
     namespace?: string;
   }>;
 
-/** What containerd takes for a manifest, in its words: with anything at the end some registries find what they refuse without. */
+/** Exactly the `Accept` of containerd. Without the wildcard at its end, some registries refuse manifests that they have. */
 const ACCEPT = [
   'application/vnd.docker.distribution.manifest.v2+json',
   'application/vnd.docker.distribution.manifest.list.v2+json',
@@ -36,7 +36,7 @@ const ACCEPT = [
   '*/*',
 ].join(', ');
 
-/** containerd takes no larger manifest either. */
+/** The limit of containerd. */
 const MAX_MANIFEST_BYTES = 4 * 1024 * 1024;
 
 export function createRegistryClient(options: ClientOptions): RegistryClient {
@@ -83,10 +83,9 @@ export function createRegistryClient(options: ClientOptions): RegistryClient {
 
   function classify(reply: Reply): ProbeFailure {
     if (reply.response.status === 401) {
-      // containerd logs in there, with whatever user and password it has.
+      // containerd authenticates at the target of the redirect, with the credentials that it has.
       if (reply.isElsewhere) return { notAsked: { why: 'redirect-wants-login' } };
-      // containerd asks for what the registry wants besides; with it a registry could get hold of tokens for the images of
-      // others.
+      // containerd also requests the scopes of the challenge. With that, a registry could obtain tokens for other users' images.
       if (login?.isForOthers === true) return { notAsked: { why: 'token-for-other-repository' } };
     }
     const asker = { hasCredentials: credentials !== undefined, login: login?.scheme, now: now() };

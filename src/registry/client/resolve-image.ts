@@ -3,12 +3,12 @@ import { fetchManifest, readDigest, refuseKind, type Manifest } from './manifest
 import { broken, isFailure, isOtherThanJson, MAX_ERROR_BYTES, type ProbeFailure, type Reply } from './outcome.ts';
 import type { RegistryClient } from './registry-client.ts';
 
-/** What a reference leads to; `manifest` where it had to be fetched to find out. */
+/** The digest of a reference; `manifest` if it had to be fetched to get the digest. */
 export type ResolvedImage = Readonly<{ digest: string; manifest?: Manifest }>;
 
 /**
- * Asks for a manifest as containerd does, by HEAD, and by GET where there is no HEAD or it gives no digest; at Docker Hub by HEAD
- * alone, as each manifest that is fetched counts as a pull there.
+ * Asks for a manifest as containerd does: by HEAD, and by GET if HEAD is not supported or returns no digest. At Docker Hub only
+ * by HEAD, as each fetched manifest counts as a pull there.
  */
 export async function resolveImage(
   client: RegistryClient,
@@ -24,14 +24,14 @@ export async function resolveImage(
   return status === 200 ? broken('no-digest') : client.classify(head);
 }
 
-/** What was wrong for a moment is right the next time, and containerd asks once more too. */
+/** Retries a temporary error once, as containerd does. */
 async function askByHead(client: RegistryClient, name: string): Promise<Reply | ProbeFailure> {
   const head = await client.askForManifest(name, { method: 'HEAD' });
   const isInTrouble = !isFailure(head) && head.response.status >= 500;
   return isInTrouble ? client.askForManifest(name, { method: 'HEAD' }) : head;
 }
 
-/** Undefined when the registry does not give the digest. */
+/** Undefined when the response has no digest. */
 function readHead(
   client: RegistryClient,
   { response }: Reply,
@@ -43,15 +43,15 @@ function readHead(
   }
   const refused = refuseKind(response);
   if (refused !== undefined) return refused;
-  // containerd then takes it for empty.
+  // containerd takes such a manifest for empty.
   if (response.headers['content-length'] === '0') return broken('empty-manifest');
   const given = readDigest(response);
-  // A digest that is asked for is what counts: containerd looks at the text, and not at what the header says of it.
+  // If the reference has a digest, it counts: containerd checks the text against it and ignores the header.
   if (given !== undefined && reference.digest !== undefined) return { digest: reference.digest };
   return typeof given === 'string' ? { digest: given } : given;
 }
 
-/** Undefined when the registry cannot do HEAD; only 405 says so to containerd. */
+/** Undefined when the registry does not support HEAD; for containerd, only status 405 means that. */
 async function classifyHead(client: RegistryClient, head: Reply, name: string): Promise<ProbeFailure | undefined> {
   const { status } = head.response;
   if (status === 405) return undefined;
@@ -59,7 +59,7 @@ async function classifyHead(client: RegistryClient, head: Reply, name: string): 
   return needsWords && !client.isDockerHub ? explain(client, head, name) : client.classify(head);
 }
 
-/** What HEAD said stands: a GET, which has a body, only says it more exactly. */
+/** Gets the error message by GET, as HEAD has no body. The result of HEAD stands; GET only makes it more exact. */
 async function explain(client: RegistryClient, head: Reply, name: string): Promise<ProbeFailure> {
   const reply = await client.askForManifest(name, { maxBytes: MAX_ERROR_BYTES });
   if (isFailure(reply)) return client.classify(head);
@@ -70,13 +70,13 @@ async function explain(client: RegistryClient, head: Reply, name: string): Promi
   return isNoRegistry ? broken('no-registry') : client.classify(reply);
 }
 
-/** Whether nothing in what it says is of a registry. */
+/** Whether nothing in the responses shows that this is a registry. */
 function isWebServer(head: Reply, { response }: Reply): boolean {
   const saysItself = [head.response, response].some(({ headers }) => 'docker-distribution-api-version' in headers);
   return !saysItself && isOtherThanJson(response.body);
 }
 
-/** Registries answer there with 200, or require authentication. Without an answer the earlier result stands. */
+/** A registry answers at `/v2/` with 200, or requires authentication. Without an answer the earlier result stands. */
 async function isRegistry(client: RegistryClient): Promise<boolean> {
   const status = await client.askForRegistry();
   return typeof status !== 'number' || status === 200 || status === 401;

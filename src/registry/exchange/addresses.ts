@@ -12,7 +12,7 @@ export type ResolveHost = (host: string) => Promise<readonly LookupAddress[]>;
  */
 export function guardLookup(resolve: ResolveHost, allowed: readonly string[]): LookupFunction {
   return (host, _options, callback) => {
-    // Never in the same turn, as the socket is handed out, and listened to, after it began to look up.
+    // Always asynchronous: the socket is returned, and gets its listeners, only after the lookup has started.
     resolve(host).then(
       (found) => {
         const kept = found.filter(({ address }) => isAllowedAddress(address, allowed));
@@ -34,11 +34,10 @@ function forbid(address: string): ExchangeFailure {
 }
 
 /**
- * Whether pullguard may connect to an address: one that is reachable in the whole internet, or that is in a CIDR that the policy
- * allows. A name in a policy, or a registry's own words, must not make it ask the metadata service, the API server or any host
- * that else is near.
+ * Whether pullguard may connect to an address: a public one, or one in a CIDR that the policy allows. Neither a name in a policy
+ * nor a registry's response must make it connect to the metadata service, the API server or another internal host.
  *
- * `::ffff:10.0.0.1` counts as the IPv4 address in it, in CIDRs too. With a zone, `fe80::1%eth0`, none is allowed.
+ * `::ffff:10.0.0.1` counts as the IPv4 address in it, also in CIDRs. Addresses with a zone, `fe80::1%eth0`, are never allowed.
  */
 export function isAllowedAddress(address: string, allowed: readonly string[]): boolean {
   const family = isIP(address);
@@ -57,7 +56,9 @@ function isAllowedIPv4(address: string, allowed: BlockList): boolean {
   return allowed.check(address, 'ipv4') || !SPECIAL_IPV4.check(address, 'ipv4');
 }
 
-/** What is allowed, each family by itself: Node holds IPv4 addresses against ranges of IPv6 too, and finds all in `::/0`. */
+/**
+ * The allowed ranges by family. Kept apart, as Node also matches IPv4 addresses with IPv6 ranges, and all of them with `::/0`.
+ */
 type Ranges = Readonly<{ ipv4: BlockList; ipv6: BlockList }>;
 
 const rangesOf = memoizeByObject((allowed: readonly string[]): Ranges => {
@@ -91,7 +92,7 @@ const SPECIAL_IPV4 = listOf('ipv4', [
   '240.0.0.0/4', // reserved, and broadcast
 ]);
 
-/** All that is given out. Outside are `::`, `::1`, what is compatible with IPv4, fc00::/7, fe80::/10, fec0::/10, ff00::/8. */
+/** All addresses assigned so far. Not in it: `::`, `::1`, IPv4-compatible ones, fc00::/7, fe80::/10, fec0::/10, ff00::/8. */
 const GLOBAL_IPV6 = listOf('ipv6', ['2000::/3']);
 
 const SPECIAL_IPV6 = listOf('ipv6', [

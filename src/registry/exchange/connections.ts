@@ -24,8 +24,8 @@ const IDLE_MS = 5000;
 const MOST_IDLE = 4;
 
 /**
- * How long one of several addresses is tried alone. Node's own 250 ms give up an address far away that would have answered,
- * for one that leads nowhere.
+ * How long one of several addresses is tried before the next one. After Node's default of 250 ms, a distant address that would
+ * have answered is given up for one that cannot be reached.
  */
 const ATTEMPT_MS = 600;
 
@@ -63,7 +63,7 @@ function openConnections(
   };
   const kept = { ...fresh, keepAlive: true, maxFreeSockets: MOST_IDLE, timeout: IDLE_MS };
   if (protocol === 'http:') return { kept: new HttpAgent(kept), fresh: new HttpAgent(fresh) };
-  // A session resumed would be one whose certificate is not looked at again.
+  // With a resumed session, the certificate would not be checked again.
   const tls = { ...createTrust(ca), maxCachedSessions: 0 };
   return { kept: new HttpsAgent({ ...kept, ...tls }), fresh: new HttpsAgent({ ...fresh, ...tls }) };
 }
@@ -76,9 +76,8 @@ export type Trust = Readonly<{
 }>;
 
 /**
- * Trust in Node's roots, those in the file NODE_EXTRA_CA_CERTS, and the CAs in `ca`, PEM, beside them, as containerd has it; a
- * certificate there is trusted also when it is not its own issuer. What in it is no certificate is passed over. Takes 30 ms
- * with a CA, as all roots are read.
+ * Trusts Node's root CAs, those in NODE_EXTRA_CA_CERTS, and the CAs in `ca` (PEM), as containerd does. A certificate in `ca` is
+ * trusted even if it is not self-signed. Text that is not a certificate is ignored. Takes 30 ms with a CA, as all roots are read.
  */
 export function createTrust(ca: string | undefined): Trust {
   return {

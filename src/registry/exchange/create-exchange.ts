@@ -16,8 +16,8 @@ export type ExchangeOptions = Readonly<{
 const USUAL_LIMITS: ExchangeLimits = { lookupMs: 2500, connectMs: 2000, tlsMs: 2000, answerMs: 4000 };
 
 /**
- * Requests over connections that are kept for a few seconds, to addresses that the policy allows and nowhere else. A header's
- * value is visible ASCII and spaces; anything else fails as `broken`, as such a value can only be the registry's, like a token.
+ * Sends requests over connections that are kept for a few seconds, only to addresses that the policy allows. Header values must
+ * be visible ASCII and spaces. Other values fail as `broken`, as they can only be from the registry, such as a token.
  */
 export function createExchange({ resolve = resolveBySystem, limits }: ExchangeOptions = {}): Exchange {
   const connectionsFor = createConnections(resolve);

@@ -24,7 +24,7 @@ export type ExchangeResponse = Readonly<{
   isPrivate?: boolean;
 }>;
 
-/** Sends one request and follows nothing. @throws ExchangeError */
+/** Sends one request without following redirects. @throws ExchangeError */
 export type Exchange = (request: ExchangeRequest) => Promise<ExchangeResponse>;
 
 /** Why there is no response. */
@@ -53,7 +53,7 @@ export function classifyError(error: unknown): ExchangeFailure {
   const { code = '', message = '', syscall } = asNodeError(error instanceof AggregateError ? error.errors[0] : error);
   const known = FAILURES.get(code);
   if (known !== undefined) return known;
-  // Whatever else it says of a name, such as EINVAL of one that is too long, it is not known.
+  // Other errors of the lookup, such as EINVAL for a name that is too long, also mean that the host does not exist.
   if (syscall === 'getaddrinfo') return failWith('no-such-host');
   if (code.startsWith('HPE_')) return failBy('not-http');
   if (code === 'EPROTO' || code.startsWith('ERR_SSL_'))
@@ -70,7 +70,7 @@ function isOtherProtocol(text: string): boolean {
   return /wrong.version.number|packet.length.too.long|http.request/i.test(text);
 }
 
-/** What Node says, of certificates by the words of `X509Pointer::ErrorCode`; what of those means something else is left out. */
+/** Node's error codes by cause, those of certificates as in `X509Pointer::ErrorCode`. Codes with another meaning are left out. */
 const CODES = {
   // UNSPECIFIED is all for which Node has no name, such as keys that are too small and digests that are too weak.
   'unknown-ca': `CERT_CHAIN_TOO_LONG CERT_REJECTED CERT_REVOKED CERT_SIGNATURE_FAILURE CERT_UNTRUSTED CRL_HAS_EXPIRED
@@ -82,7 +82,7 @@ const CODES = {
   'certificate-expired': 'CERT_HAS_EXPIRED CERT_NOT_YET_VALID',
   'certificate-wrong-host': 'ERR_TLS_CERT_ALTNAME_INVALID ERR_TLS_CERT_ALTNAME_FORMAT HOSTNAME_MISMATCH',
   'no-such-host': 'ENOTFOUND',
-  // A firewall or network policy that refuses is heard as one of the last two.
+  // A firewall or network policy that rejects connections is seen as EACCES or EPERM.
   'no-route': 'EHOSTUNREACH ENETUNREACH ENETDOWN EHOSTDOWN EADDRNOTAVAIL EACCES EPERM',
   'connection-refused': 'ECONNREFUSED',
   'connection-reset': 'ECONNRESET EPIPE ECONNABORTED',

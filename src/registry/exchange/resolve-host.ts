@@ -4,15 +4,15 @@ import { isIP } from 'node:net';
 import type { ResolveHost } from './addresses.ts';
 import { ExchangeError } from './exchange.ts';
 
-/** For a name with all that the search list makes of it, in milliseconds. */
+/** For one host with all names of the search list, in milliseconds. */
 const LOOKUP_MS = 2000;
 /** A datagram may be lost: after so many milliseconds it is sent again, once. */
 const TRY_MS = 500;
 const TRIES = 2;
 
-/** glibc takes a larger number for this one. */
+/** The upper limit of glibc, which also reduces larger numbers to it. */
 const MOST_NDOTS = 15;
-/** DNS has no longer names. */
+/** The longest name in DNS. */
 const LONGEST_NAME = 253;
 
 const LOOPBACK: readonly LookupAddress[] = [
@@ -28,11 +28,11 @@ export type ResolverOptions = Readonly<{
 }>;
 
 /**
- * Looks names up without the system's `getaddrinfo`, whose few threads all names and files share: some names that hang would stop
- * all others. Each lookup has sockets and a limit of its own. As Go does it: the hosts file first, then DNS with the search list.
- * Of the files what they say is kept for some seconds: hundreds of lookups may begin at once.
+ * Resolves names without the system's `getaddrinfo`. All lookups and file reads share its few threads, so a few lookups that hang
+ * would stop all others. Here each lookup has its own sockets and time limit. The order is that of Go: the hosts file first, then
+ * DNS with the search list. The contents of the files are cached for some seconds, as hundreds of lookups may start at once.
  *
- * The result rejects with an ExchangeError where DNS fails or does not answer; a name that does not exist has no addresses.
+ * The result rejects with an ExchangeError if DNS fails or does not answer; for a name that does not exist it is empty.
  */
 export function createResolver({
   resolvConf = '/etc/resolv.conf',
@@ -47,7 +47,7 @@ export function createResolver({
     const known = findInHosts(readHosts(), bare);
     if (known.length > 0) return known;
     if (bare === 'localhost') return LOOPBACK;
-    // Reads resolv.conf for the servers by itself. With one for all lookups, hundreds of names that hang have others fail.
+    // The resolver reads the servers in resolv.conf itself. A shared one would let hundreds of hanging lookups make others fail.
     const resolver = new dns.Resolver({ timeout: TRY_MS, tries: TRIES });
     if (servers !== undefined) resolver.setServers(servers);
     return resolveInTime(resolver, listNames(name, readConf()));
@@ -144,7 +144,7 @@ function keepRead(file: string): () => string {
   };
 }
 
-/** Without the file there is nothing in it, as on other systems than Linux. */
+/** A missing file counts as empty, as on systems other than Linux. */
 function readText(file: string): string {
   try {
     return readFileSync(file, 'utf8');

@@ -31,12 +31,12 @@ export type ExchangeLimits = Readonly<{
   answerMs: number;
 }>;
 
-/** Interim responses, 100 or 103, that are passed over; as many as Go passes over, and so containerd. */
+/** Interim responses, 100 or 103, that are ignored; the same number as in Go, and so in containerd. */
 const MOST_INTERIM = 5;
 
 /**
- * Sends a request over a connection that is kept, or a new one. A server closes idle connections when it likes, and may do so
- * just now: what fails in that way goes once more over a fresh one. GET and HEAD may be sent twice.
+ * Sends a request over an idle connection, or a new one. A server may close an idle connection at the same moment; a request that
+ * fails for this reason is sent once more over a new connection. GET and HEAD may be sent twice.
  *
  * @throws ExchangeError
  */
@@ -55,7 +55,7 @@ export async function send(
     limitPhases(outgoing, limits, limit);
     // Never removed: a late error without a listener would end the process.
     outgoing.on('error', (error) => {
-      // Nothing more is to be done then, least of all to send it again: giving up is heard here as a reset.
+      // Nothing to do, least of all a retry: `destroy` in `fail` is seen here as a reset.
       if (isSettled) return;
       const failure = classifyError(error);
       const isReset = failure.outcome === 'failed' && failure.cause === 'connection-reset';
@@ -69,13 +69,13 @@ export async function send(
       if (interim > MOST_INTERIM) fail(NOT_HTTP);
     });
     outgoing.on('upgrade', (_answer, socket) => {
-      // No longer the request's, which would destroy it.
+      // The socket is no longer part of the request, so destroying the request does not close it.
       socket.on('error', () => undefined).destroy();
       fail(OTHER_PROTOCOL);
     });
     outgoing.on('response', (incoming) => {
       hasAnswer = true;
-      // The body may take as long as there is time at all.
+      // The body may take until the deadline.
       limit(Infinity);
       const isPrivate = !isAllowedAddress(incoming.socket.remoteAddress ?? '', NONE);
       readResponse(incoming, request.maxBytes).then(
@@ -89,7 +89,7 @@ export async function send(
     });
     outgoing.end();
 
-    /** Gives what begins now so many milliseconds, as far as the deadline lets it. */
+    /** Sets the time limit for the next part of the request; the deadline still applies. */
     function limit(ms: number, failure = TIMEOUT): void {
       clearTimeout(timer);
       const leftMs = request.deadline - performance.now();
@@ -183,7 +183,7 @@ export async function readResponse(incoming: Incoming, maxBytes: number): Promis
     for await (const chunk of incoming) {
       const needed = length + chunk.length;
       if (needed > maxBytes) throw new ExchangeError(failBy('too-long', maxBytes));
-      // Copied and not kept: a chunk of one byte, of which there can be millions, takes hundreds.
+      // Copied, as a chunk of one byte takes hundreds in memory, and there can be millions of chunks.
       if (needed > body.length) body = grow(body, Math.min(Math.max(2 * body.length, needed), maxBytes));
       chunk.copy(body, length);
       length = needed;

@@ -5,15 +5,15 @@ import { followAttempts, keepBelievable } from './attempts.ts';
 import { createRecentMap } from './limits.ts';
 import { ANONYMOUS, type AllowedQuestion, type Fingerprints } from './question.ts';
 
-/** Short, for a user who repairs a secret and applies again: milliseconds. */
+/** Milliseconds. Short, for a user who fixes a Secret and applies again. */
 const NEXT_APPLY_MS = 1000;
 
-/** The answer about an image for certain credentials. No answer: it must not be asked about. */
+/** The answer about an image for certain credentials. Without an answer: the registry must not be asked about it. */
 export type KeptAnswer = Readonly<{
   answer: ImageAnswer | undefined;
-  /** From then on it says nothing any more. By `performance.now()`, both. */
+  /** When the answer expires. Both times are by `performance.now()`. */
   until: number;
-  /** From then on it is worth to ask again, while it still says what it says. Not before `until` unless the image is there. */
+  /** When it is worth asking again, while the answer is still valid. Only an existing image is renewed before `until`. */
   renewAt: number;
 }>;
 
@@ -21,49 +21,49 @@ export type KeptAnswer = Readonly<{
 export type Clocks = Readonly<{
   /** `performance.now()`: a monotonic clock. */
   now: () => number;
-  /** Since 1970, as registries say when their limits end. */
+  /** Milliseconds since 1970, as registries report the end of a rate limit. */
   wallNow: () => number;
 }>;
 
-/** What is known of a question. */
+/** What the cache has for a question. */
 export type CachedAnswer = Readonly<{
   /** The answer to report; undefined if there is none. */
   answer: ImageAnswer | undefined;
-  /** Whether what the pull secrets held is recent enough; if not, they are to be read again. */
+  /** Whether the pull secrets were read recently enough; otherwise they must be read again. */
   isTrusted: boolean;
-  /** Whether it is time to ask again, while this still is the answer. */
+  /** Whether to ask again now, while the answer is still valid. */
   isDue: boolean;
 }>;
 
 /**
- * Answers of registries, each for as long as it is good for, and which credentials pull secrets held when they were last read: of
- * either no more than the policy's `entries`, of which a namespace has its share, and no credentials.
+ * Answers of registries until they expire, and fingerprints of the credentials that pull secrets held when they were last read,
+ * no credentials themselves. Each of both has at most the policy's `entries`, of which a namespace has its share.
  */
 export type AnswerCache = Readonly<{
-  /** What is known of a question; undefined when that is nothing. */
+  /** The cached answer to a question; undefined without one. */
   get: (question: AllowedQuestion) => CachedAnswer | undefined;
-  /** An answer that still says something. Keys are those of `toAnswerKey`. */
+  /** An answer that has not expired. Keys are those of `toAnswerKey`. */
   getAnswer: (key: string) => KeptAnswer | undefined;
-  /** `namespace`: on whose behalf it was asked. */
+  /** `namespace`: the namespace that the registry was asked for. */
   keepAnswer: (key: string, answer: ImageAnswer | undefined, namespace: string) => void;
-  /** One refresh is for all namespaces, and if it fails, it is not repeated at once. */
+  /** One refresh is for all namespaces; if it fails, it is not repeated at once. */
   postpone: (key: string, namespace: string) => void;
   /**
-   * Keeps what the pull secrets of a question hold: fingerprints of what kubelet would try in turn; none if they could not be
-   * read.
+   * Keeps fingerprints of the credentials that kubelet would try in turn, read from the pull secrets of a question; none if the
+   * secrets could not be read.
    */
   keepSecrets: (
     question: AllowedQuestion,
     held: Readonly<{ fingerprints: readonly string[]; isSure: boolean }>,
   ) => void;
-  /** How many answers there are. */
+  /** The number of cached answers. */
   size: () => number;
 }>;
 
-/** Which credentials pull secrets held for a repository. */
+/** The credentials that pull secrets held for a repository. */
 type HeldSecrets = Readonly<{
   fingerprints: readonly string[];
-  /** Whether kubelet has no others. */
+  /** Whether kubelet has no other credentials. */
   isSure: boolean;
   /** When they were read, by `performance.now()`. */
   at: number;
@@ -98,7 +98,7 @@ export function createAnswerCache(
     },
     getAnswer,
     keepAnswer: (key, answer, namespace) => {
-      // An image that was found is not lost because the registry fails now.
+      // An image that was found stays known while the registry fails for a time.
       if (saysNothingOfImage(answer) && getAnswer(key)?.answer?.outcome === 'ok') postpone(key, namespace);
       else answers.set(key, { answer, ...limitLife(answer) }, namespace);
     },

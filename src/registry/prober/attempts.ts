@@ -1,16 +1,16 @@
 import type { ImageAnswer } from '../../cause/answer.ts';
 import { causeOf, type Cause } from '../../cause/causes.ts';
 
-/** The result of asking with one identity; without an answer it is unknown. */
+/** The result of asking with one identity; unknown without an answer. */
 type Told = Readonly<{ answer: ImageAnswer | undefined } | { notAsked: unknown }>;
 
-/** Where kubelet ends as it tries one identity after the other. */
+/** The identity that kubelet ends with after trying them in turn, and its result. */
 export type Attempt<Identity, T extends Told> = Readonly<{ identity: Identity; told: T }>;
 
 /**
- * Goes through identities as kubelet goes through credentials, until an answer that other credentials would not change. Of
- * several failures the one of an identity with access to the repository counts, otherwise the first. Undefined without
- * identities; `next` is the identity to try next.
+ * Goes through identities as kubelet goes through credentials, until an answer that other credentials would not change. If all
+ * fail, the failure of an identity with access to the repository counts, otherwise the first one. Undefined without identities;
+ * `next` is the identity to try next.
  *
  * @param tell the result of an identity that was tried
  */
@@ -28,7 +28,7 @@ export function followAttempts<Identity, T extends Told>(
   return failures.find(({ told }) => causeOfTold(told)?.credentials !== 'decide') ?? failures[0];
 }
 
-/** Does the same by asking with one after the other. */
+/** Asks with one identity after the other until the answer is final. */
 export async function tryInTurn<Identity, T extends Told>(
   identities: readonly Identity[],
   ask: (identity: Identity) => Promise<T>,
@@ -52,7 +52,7 @@ function causeOfTold(told: Told): Cause | undefined {
   return answer?.outcome === 'failed' ? causeOf(answer.cause) : undefined;
 }
 
-/** What is certain about an image although kubelet may have more credentials; `isSure`: it has not. */
+/** The part of an answer that is certain although kubelet may have more credentials. `isSure`: it has no others. */
 export function keepBelievable(answer: ImageAnswer | undefined, isSure: boolean): ImageAnswer | undefined {
   if (answer === undefined || answer.outcome === 'ok' || isSure) return answer;
   if (causeOf(answer.cause).credentials === 'decide') return undefined;

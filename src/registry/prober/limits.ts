@@ -1,9 +1,9 @@
 import { shareOfNamespace } from '../../text/bounds.ts';
 
-/** So many places for all namespaces together, of which each has a share. */
+/** A number of places shared by all namespaces. Each namespace can use a part of them. */
 export type Places = Readonly<{
   isFull: (namespace: string) => boolean;
-  /** Only where it is not full. */
+  /** Call only if `isFull` is false. */
   take: (namespace: string) => void;
   leave: (namespace: string) => void;
 }>;
@@ -28,23 +28,23 @@ export function createPlaces(most: number): Places {
   };
 }
 
-/** A task, its namespace, and the group that is limited together. */
+/** A task, its namespace, and the group that it is limited with. */
 export type Task<Result> = Readonly<{
   group: string;
-  /** How many of the group may run. Of these a namespace has half at most, or what is slow for one stops all. */
+  /** How many of the group may run at a time. A namespace gets at most half, so that a slow one does not stop all others. */
   atOnce: number;
   namespace: string;
   run: () => Promise<Result>;
 }>;
 
-/** Keeps how much is done at a time within limits, fairly between namespaces. */
+/** Limits how many tasks run at a time, fairly between namespaces. */
 export type Limiter = Readonly<{
   /**
-   * Runs a task now or when there is room for it: namespaces in turn, the oldest of each first. Undefined when there is no place
-   * for it to wait, and then it never runs. A group does not wait for another one.
+   * Runs a task now or when there is room: namespaces take turns, the oldest task of each first. Undefined when there is no room
+   * to wait; the task then never runs. Groups do not wait for each other.
    */
   run: <Result>(task: Task<Result>) => Promise<Result> | undefined;
-  /** Whether `run` would give undefined. */
+  /** Whether `run` would return undefined. */
   isFull: (group: string, namespace: string) => boolean;
   running: () => number;
 }>;
@@ -54,7 +54,10 @@ type Line = { running: number; readonly waiting: (() => void)[] };
 /** `lines`: the queues of the namespaces, the next one first. */
 type Group = { running: number; atOnce: number; readonly lines: Map<string, Line> };
 
-/** `most` is how many tasks of all groups may run or wait. Of a namespace's share, one group has a share in turn. */
+/**
+ * @param most how many tasks of all groups may run or wait. A namespace has a share of it, and each of its groups a share of
+ * that.
+ */
 export function createLimiter(most: number): Limiter {
   const places = createPlaces(most);
   const groups = new Map<string, Group>();
@@ -95,8 +98,7 @@ export function createLimiter(most: number): Limiter {
       if (line.running >= Math.ceil(group.atOnce / 2)) continue;
       const start = line.waiting.shift();
       if (start === undefined) continue;
-      // Its turn comes again after that of all others. A Map is gone through to its end, so that it is seen once more here as
-      // well.
+      // Move the namespace behind all others. A Map is iterated up to its end, so the namespace is reached again in this loop.
       group.lines.delete(namespace);
       group.lines.set(namespace, line);
       for (const each of [group, line]) each.running += 1;
@@ -115,9 +117,9 @@ export function createLimiter(most: number): Limiter {
   }
 }
 
-/** Shares one attempt between concurrent callers that want the same. */
+/** Shares one attempt between concurrent callers with the same key. */
 export type SingleFlight<Result> = Readonly<{
-  /** What `start` comes to, or an attempt under way for the same key. */
+  /** The result of `start`, or of the attempt in progress for the same key. */
   share: (key: string, start: () => Promise<Result>) => Promise<Result>;
   has: (key: string) => boolean;
 }>;
@@ -140,18 +142,18 @@ export function createSingleFlight<Result>(): SingleFlight<Result> {
   };
 }
 
-/** A map that holds so many entries at most, and lets go of those that were not asked for the longest. */
+/** A map with a limited number of entries, which drops the least recently used ones. */
 export type RecentMap<Value> = Readonly<{
   get: (key: string) => Value | undefined;
-  /** `namespace` is on whose behalf it is kept: one that is over its share loses its own entries. */
+  /** `namespace` is charged for the entry; a namespace above its share loses its own entries first. */
   set: (key: string, value: Value, namespace: string) => void;
   delete: (key: string) => void;
   size: () => number;
 }>;
 
-/** `most` is asked each time, as a policy may change it. */
+/** `most` is called each time, as a policy may change it. */
 export function createRecentMap<Value extends object>(most: () => number): RecentMap<Value> {
-  // Maps and Sets go through what is in them in the order in which it was put in.
+  // Maps and Sets iterate in insertion order.
   const entries = new Map<string, Readonly<{ value: Value; namespace: string }>>();
   const keysOf = new Map<string, Set<string>>();
 
@@ -176,7 +178,7 @@ export function createRecentMap<Value extends object>(most: () => number): Recen
     size: () => entries.size,
   };
 
-  /** The keys of its namespace, the newest last. */
+  /** Returns the keys of the namespace, the newest last. */
   function put(key: string, entry: Readonly<{ value: Value; namespace: string }>): ReadonlySet<string> {
     remove(key);
     entries.set(key, entry);

@@ -10,19 +10,21 @@ import { createRecentMap, createSingleFlight, type Limiter } from './limits.ts';
 import { hostOf } from './question.ts';
 
 /**
- * The longest that a probe waits for others of its registry, in milliseconds: as long as an API server waits at most. After that
- * it has no receiver left, and the credentials that it holds are not to be kept for as long as a slow registry likes.
+ * The longest that a probe waits for others of its registry, in milliseconds: the longest time that an API server waits for a
+ * webhook. After that the answer has no receiver, and the probe's credentials must not be kept until a slow registry answers.
  */
 const LONGEST_WAIT_MS = 30_000;
 
 /**
- * One image may be at fault; so many different ones in a row are the registry, as far as one namespace can tell. As many as it
- * has probes at a time, unless a policy says otherwise, so that those which hang end together.
+ * Failures of this many different images in a row are blamed on the registry, for one namespace; fewer may be the fault of an
+ * image. By default a namespace has as many probes at a time, so that probes which hang end together.
  */
 const FAILURES = 4;
-/** One namespace may be at fault, which can push images that a registry fails over; so many are the registry. */
+/**
+ * When this many namespaces see failures, the registry is skipped for all. One alone may push images that make the registry fail.
+ */
 const NAMESPACES = 2;
-/** For how long a registry is left alone then. */
+/** How long a failing registry is skipped. */
 const OPEN_MS = 30_000;
 /** Registries that are remembered, for each namespace and for all: a pattern of the policy may match any number of names. */
 const MOST_REGISTRIES = 1000;
@@ -37,11 +39,11 @@ export type ProbeTarget = Readonly<{
   credentials: Credentials | undefined;
   /** Its key in the answer cache. */
   key: string;
-  /** On whose behalf. */
+  /** The namespace that asks. */
   namespace: string;
 }>;
 
-/** One probe that was made, or why it was not. */
+/** One probe that was sent, or why it was not. */
 export type ProbeEvent = Readonly<{ registry: string; seconds: number; result: ProbeResult }>;
 
 export type ProbeQueue = Readonly<{
@@ -50,7 +52,7 @@ export type ProbeQueue = Readonly<{
    * no room to wait, the policy has changed meanwhile, or it does not let the registry be asked. Never rejects.
    */
   probe: (target: ProbeTarget) => Promise<ImageAnswer | undefined>;
-  /** What a registry that is left alone last said; undefined when it may be asked. */
+  /** The last answer of a registry that is skipped; undefined if the registry may be asked. */
   getOpen: (host: string, namespace: string) => ImageAnswer | undefined;
 }>;
 
@@ -59,7 +61,7 @@ export type ProbeQueueOptions = Readonly<{
   probeImage: ProbeImage;
   /** Platforms of the cluster's nodes; called for each probe. */
   platforms: () => readonly string[];
-  /** Told of each probe that was made. Must not throw. */
+  /** Called for each probe that was sent. Must not throw. */
   onProbed: (event: ProbeEvent) => void;
   limiter: Limiter;
   cache: AnswerCache;
@@ -69,7 +71,7 @@ export type ProbeQueueOptions = Readonly<{
   now: () => number;
 }>;
 
-/** Asks each image once at a time as the same user, a few of a registry at a time, and none of one that does not work. */
+/** Asks about each image once at a time per identity, limits the probes of a registry, and skips registries that keep failing. */
 export function createProbeQueue(options: ProbeQueueOptions): ProbeQueue {
   const { settings, probeImage, platforms, onProbed, limiter, cache, isOver, now } = options;
   const waiting = createSingleFlight<ImageAnswer | undefined>();
@@ -80,7 +82,7 @@ export function createProbeQueue(options: ProbeQueueOptions): ProbeQueue {
     probe: async (target) => {
       const { key, namespace } = target;
       const host = hostOf(target.reference);
-      // First of all, or while a registry is left alone each review would have the pull secrets read for nothing.
+      // Before anything else: while a registry is skipped, each review would otherwise read the pull secrets for nothing.
       cache.postpone(key, namespace);
       const said = breaker.get(host, namespace);
       if (said !== undefined) return said;
@@ -88,7 +90,7 @@ export function createProbeQueue(options: ProbeQueueOptions): ProbeQueue {
       const before = cache.getAnswer(key)?.answer;
       const run = async (): Promise<ImageAnswer | undefined> =>
         now() < until ? probeNow(target, host, before) : undefined;
-      // Each namespace waits in its own line, and none in that of another one, which may be long.
+      // Each namespace has its own queue, so that it does not wait in the long queue of another one.
       return waiting.share(JSON.stringify([namespace, key]), async () =>
         limiter.run({ group: host, atOnce: settings().concurrency, namespace, run }),
       );
@@ -96,7 +98,7 @@ export function createProbeQueue(options: ProbeQueueOptions): ProbeQueue {
     getOpen: breaker.get,
   };
 
-  /** It may have waited until here, and things may be different by now. */
+  /** The probe may have waited in a queue, so everything is checked again. */
   async function probeNow(
     target: ProbeTarget,
     host: string,
@@ -104,7 +106,7 @@ export function createProbeQueue(options: ProbeQueueOptions): ProbeQueue {
   ): Promise<ImageAnswer | undefined> {
     const { key, namespace, image } = target;
     if (isOver()) return undefined;
-    // Answered for another namespace meanwhile.
+    // Another namespace may have got the answer meanwhile.
     const kept = cache.getAnswer(key)?.answer;
     if (kept !== undefined && kept !== before) return kept;
     const said = breaker.enter(host, namespace);
@@ -135,20 +137,20 @@ export function createProbeQueue(options: ProbeQueueOptions): ProbeQueue {
 }
 
 /**
- * Saves a registry that does not work from being asked on and on, and those who ask from waiting for it. Each namespace finds
- * that out for itself, as it may be its own images that the registry fails over; what several have found out is told to all.
+ * Stops requests to a registry that keeps failing, and waiting for it. Each namespace counts failures on its own, as its own
+ * images may cause them; once several namespaces see failures, the registry is skipped for all.
  */
 type CircuitBreaker = Readonly<{
-  /** What a registry that is left alone last said; undefined when it may be asked. */
+  /** The last answer of a registry that is skipped; undefined if the registry may be asked. */
   get: (host: string, namespace: string) => ImageAnswer | undefined;
-  /** The same for who asks at once if it may: of those of a namespace who try whether it works again, there is one at a time. */
+  /** As `get`, and marks the request that follows as a trial; each namespace has one trial at a time. */
   enter: (host: string, namespace: string) => ImageAnswer | undefined;
-  /** What came of asking about an image; no answer when it was not asked after all. */
+  /** The result of a request about an image; without an answer if the registry was not asked after all. */
   leave: (host: string, namespace: string, came: Readonly<{ image: string; answer: ImageAnswer | undefined }>) => void;
 }>;
 
 type Circuit = {
-  /** What failed since the registry last worked, as far as it counts: images of a namespace, or namespaces. */
+  /** What failed since the registry last worked: images of a namespace, or namespaces. At most as many as open the circuit. */
   readonly failed: Set<string>;
   open?: { answer: ImageAnswer; until: number; isTried: boolean };
 };
@@ -162,7 +164,7 @@ function createCircuitBreaker(now: () => number): CircuitBreaker {
   const get = (host: string, namespace: string): ImageAnswer | undefined =>
     [own.get(toKey(host, namespace)), common.get(host)].find((circuit) => isOpen(circuit))?.open?.answer;
 
-  /** Whether so many failed by now that it is open. */
+  /** Adds a failure; whether the circuit is open now. */
   const fail = (circuit: Circuit, what: string, most: number, answer: ImageAnswer): boolean => {
     if (circuit.failed.size < most) circuit.failed.add(what);
     if (circuit.failed.size < most) return false;
@@ -190,8 +192,8 @@ function createCircuitBreaker(now: () => number): CircuitBreaker {
       }
       own.set(key, circuit, namespace);
       if (!fail(circuit, image, FAILURES, answer)) return;
-      // What was open for all and is over says nothing any more: it is not tried for all, as a namespace at fault would go on
-      // failing.
+      // Once the pause for all is over, its count starts again. There is no trial for all, as one namespace at fault would fail
+      // it again and again.
       const before = common.get(host);
       const all =
         before === undefined || (before.open !== undefined && !isOpen(before)) ? { failed: new Set<string>() } : before;

@@ -25,31 +25,31 @@ export type ProberOptions = Pick<ProbeQueueOptions, 'probeImage' | 'platforms' |
     clocks?: Clocks;
   }>;
 
-/** Asks registries, and remembers what they said. */
+/** Asks registries, and caches their answers. */
 export type Prober = Readonly<{
-  /** What is known: answers, what pull secrets held, registries that are left alone. */
+  /** What is known: answers, the credentials of pull secrets, and registries that are skipped. */
   registries: RegistryFacts;
   /** Asks over the network, or joins a request in flight; undefined if there is no answer. Never rejects. */
   ask: (question: ImageQuestion) => Promise<ImageAnswer | undefined>;
-  /** Forgets everything, as under a new policy all may be different. */
+  /** Drops everything, as a new policy may change every answer. */
   forget: () => void;
   state: () => ProberState;
 }>;
 
-/** Answers that are kept, and probes that are being made. */
+/** The numbers of cached answers and of probes in progress. */
 export type ProberState = Readonly<{ answers: number; inFlight: number }>;
 
-/** Probes that run or wait for others of their registry. A namespace can have 125 at a registry, more than an object asks for. */
+/** Probes that run or wait for others of their registry. A namespace can have 125 per registry, more than one object needs. */
 const MOST_PROBES = 2000;
 
-/** Questions that wait for answers, though it be for the same one: each takes about a kilobyte. */
+/** Questions that wait for answers, also for the same one. Each takes about a kilobyte. */
 const MOST_WAITING = 20_000;
 
-/** Reads of pull secrets at a time, and those that run or wait: an API server has other things to do. */
+/** Reads of pull secrets at a time, and those that run or wait; limited to spare the API server. */
 const READS_AT_ONCE = 8;
 const MOST_READS = 1000;
 
-/** What belongs to one policy. Another policy begins anew, and what comes in for this one is of no use any more. */
+/** The state of one policy. A new policy starts with an empty one; later results for this one are dropped. */
 type Session = Readonly<{
   cache: AnswerCache;
   queue: ProbeQueue;
@@ -58,9 +58,8 @@ type Session = Readonly<{
 }>;
 
 /**
- * Says what registries answer to a pod's pull secrets, as far as it is known, and finds out the rest when it is asked to. An
- * image is asked about once for each credentials there are, whatever number of pods want it. Only registries that the policy
- * names are asked.
+ * Returns the known answers of registries for a Pod's pull secrets, and asks for the others on request. For each image and
+ * credentials, a registry is asked once, no matter how many Pods use them. Only registries in the policy are asked.
  */
 export function createProber(options: ProberOptions): Prober {
   const { policy, readKeyring, onProbed, clocks = { now: () => performance.now(), wallNow: Date.now } } = options;
@@ -89,7 +88,7 @@ export function createProber(options: ProberOptions): Prober {
     },
     ask: async (question) => {
       const allowed = readQuestion(question, policy());
-      // Pods come faster than a slow registry answers.
+      // Pods may be created faster than a slow registry answers.
       if (allowed === undefined || waiting.isFull(allowed.namespace) || lacksRoom(allowed)) return undefined;
       waiting.take(allowed.namespace);
       return askOnce(session, allowed).finally(() => {
@@ -127,10 +126,7 @@ export function createProber(options: ProberOptions): Prober {
     );
   }
 
-  /**
-   * Reads the pull secrets, and tries what they hold one after the other. Credentials are held until that is done, and nowhere
-   * else.
-   */
+  /** Reads the pull secrets, and tries their credentials one after the other. The credentials are kept only in this call. */
   async function askAsKubelet(asking: Session, question: AllowedQuestion): Promise<ImageAnswer | undefined> {
     const chosen = await choose(asking, question);
     if (chosen === undefined) return undefined;
@@ -175,7 +171,7 @@ export function createProber(options: ProberOptions): Prober {
     return { entries, isSure };
   }
 
-  /** Undefined when there is no room to wait for it. */
+  /** Undefined when there is no room to wait for the result. */
   async function readOnce({ namespace, secrets }: AllowedQuestion): Promise<Keyring | undefined> {
     return readsUnderWay.share(JSON.stringify([namespace, secrets]), async () =>
       reads.run({ group: '', atOnce: READS_AT_ONCE, namespace, run: async () => readKeyring(namespace, secrets) }),

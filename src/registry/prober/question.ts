@@ -4,14 +4,14 @@ import { findRegistry, type PolicySections, type RegistryProbe } from '../../pol
 import type { ImageQuestion } from '../../pull/facts.ts';
 import type { Credentials } from '../../pull/keyring.ts';
 
-/** Names of Kubernetes objects are no longer: there is no secret with a longer one. */
+/** The longest name of a Kubernetes object; no Secret has a longer one. */
 const LONGEST_NAME = 253;
-/** Each of them is read from the API server. */
+/** The limit, as each of them is read from the API server. */
 const MOST_SECRETS = 20;
 /** A host of 255 characters with its port, a repository of 255, a tag of 128 and a digest, with room to spare. */
 const LONGEST_REFERENCE = 1024;
 
-/** A question that a registry may be asked, within bounds: all of it is text of users. */
+/** A question that a registry may be asked. All of it comes from users, so it is bounded. */
 export type AllowedQuestion = Readonly<{
   reference: ImageReference;
   /** The reference as text. */
@@ -20,13 +20,13 @@ export type AllowedQuestion = Readonly<{
   namespace: string;
   /** Pull secrets that may exist. */
   secrets: readonly string[];
-  /** Whether these are all that the pod has. */
+  /** Whether these are all pull secrets of the Pod. */
   isWhole: boolean;
-  /** The same for the same question, as long as the policy stays. */
+  /** Equal for equal questions under the same policy. */
   key: string;
 }>;
 
-/** Undefined when the registry may not be asked, or when there can be no such image. */
+/** Undefined when the registry may not be asked, or when no such image can exist. */
 export function readQuestion(
   { reference, namespace, pullSecrets }: ImageQuestion,
   policy: PolicySections,
@@ -42,26 +42,26 @@ export function readQuestion(
   return { reference, image, registry, namespace, secrets, isWhole, key };
 }
 
-/** Under which name a registry has its limits: written in capitals a host is the same one. */
+/** The name by which a registry is limited; upper and lower case are the same host. */
 export function hostOf({ registry }: ImageReference): string {
   return registry.toLowerCase();
 }
 
-/** For anonymous requests. No other fingerprint is as short. */
+/** The fingerprint of anonymous requests. Every other one is longer. */
 export const ANONYMOUS = 'anonymous';
 
-/** Keyed hashes of texts that must not be kept: equal for equal texts, and not reversible. */
+/** Keyed hashes of texts that must not be stored: equal for equal texts, and not reversible. */
 export type Fingerprints = Readonly<{
-  /** Tells credentials apart; undefined for none. */
+  /** Distinguishes credentials; undefined for none. */
   ofCredentials: (credentials: Credentials | undefined) => string;
-  /** Of pull secrets for a repository: names of secrets may be long, and are not kept. */
+  /** For pull secrets and a repository. The names of Secrets may be long, so they are not stored. */
   ofSecrets: (question: AllowedQuestion) => string;
 }>;
 
-/** With a random key of its own, so that not even a guess at a password can be checked outside of this process. */
+/** The key is random, so that nothing outside this process can check a guessed password against a fingerprint. */
 export function createFingerprints(): Fingerprints {
   const key = randomBytes(32);
-  // As JSON, since a user name or a password may hold any separator.
+  // As JSON, since a user name or a password may contain any separator.
   const fingerprint = (...parts: readonly unknown[]): string =>
     createHmac('sha256', key).update(JSON.stringify(parts)).digest('base64url');
   return {
