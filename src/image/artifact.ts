@@ -1,6 +1,6 @@
 import { LONGEST_MEDIA_TYPE } from '../text/bounds.ts';
 
-/** What a registry has besides images, in words of ours. */
+/** Kinds of artifacts in registries besides images, as messages name them. */
 export type Artifact = (typeof ARTIFACTS)[number][1] | typeof OTHER;
 
 const ARTIFACTS = [
@@ -15,10 +15,10 @@ const ARTIFACTS = [
 const OTHER = 'an OCI artifact';
 
 /**
- * What the media type of a configuration says to be no image: Helm charts, signatures and the like stand in registries beside images.
- * Undefined of images, of WebAssembly, which some runtimes start, and of what says nothing.
+ * Names an artifact that is not an image, such as a Helm chart or a signature, by the media type of its configuration. Undefined
+ * for images, for WebAssembly, which some runtimes can start, and for unknown types.
  *
- * @param artifactType what the manifest calls itself, for configurations that are empty
+ * @param artifactType the manifest's own type, used if the configuration is empty
  */
 export function nameArtifact(configType: unknown, artifactType?: unknown): Artifact | undefined {
   if (typeof configType !== 'string' || !/^application\/vnd\./i.test(configType) || IMAGE.test(configType)) {
@@ -27,7 +27,7 @@ export function nameArtifact(configType: unknown, artifactType?: unknown): Artif
   return nameType(configType) ?? nameType(artifactType) ?? OTHER;
 }
 
-/** The same of the media type of a manifest: only what is known to be no image. */
+/** The same by the media type of a manifest. Undefined unless it is known not to be an image. */
 export function nameArtifactManifest(mediaType: string): Artifact | undefined {
   return nameType(mediaType) ?? (/^application\/vnd\.oci\.artifact\.manifest\./i.test(mediaType) ? OTHER : undefined);
 }

@@ -3,21 +3,21 @@ import { splitReference } from './reference.ts';
 import { WELL_KNOWN } from './suspect.ts';
 
 /**
- * Whether a suggestion is the only thing that an address can have meant, so that it may be written without asking. What is between the
- * two is spaces and quotes around the address, its scheme, capitals in its repository, the "/" after a port, and how its digest is
- * written. Everything else is a guess: a missing part may be an unset variable, and of two tags each may be the right one.
+ * Whether a suggestion is the only possible meaning of an image, so that it can be applied without asking. They may differ in
+ * spaces and quotes around the image, the scheme, capitals in the repository, the "/" after a port, and the form of the digest.
+ * Everything else is a guess: a missing part may be an unset variable, and either of two tags may be right.
  */
 export function isOnlyReading(written: string, suggestion: string): boolean {
   const bare = mendColon(stripScheme(unwrap(written)));
   return bare !== undefined && lowerName(mendDigest(bare)) === suggestion;
 }
 
-/** Without invisible characters, and without spaces and quotes around it. */
+/** Removes invisible characters, and the spaces and quotes around an image. */
 function unwrap(written: string): string {
   return written.replaceAll(/\p{Cf}|(?!\s)\p{Cc}/gu, '').replaceAll(/^[\s"'`“”‘’]+|[\s"'`“”‘’]+$/g, '');
 }
 
-/** Undefined for a scheme that says more than that something is fetched: `file://`, `git://`, `ko://`. */
+/** Undefined for a scheme with a meaning of its own, such as `file://`, `git://` or `ko://`. */
 function stripScheme(address: string): string | undefined {
   const scheme = schemeOf(address);
   return scheme === '' || FETCHES.test(scheme) ? address.slice(scheme.length) : undefined;
@@ -26,8 +26,8 @@ function stripScheme(address: string): string | undefined {
 const FETCHES = /^(?:https?|docker|oci)(?::\/\/?|\/\/|:)$/i;
 
 /**
- * `registry.example.com:5000:team/app:1`, `ghcr.io:team/app:1`: what is before a "/" is no tag, so that the number is a port; and the name
- * of a well-known registry is no image.
+ * `registry.example.com:5000:team/app:1`, `ghcr.io:team/app:1`: there is no tag before a "/", so the number is a port, and the
+ * name of a well-known registry is not an image.
  */
 function mendColon(address: string | undefined): string | undefined {
   const [, host = '', port] = /^([\w-]+(?:\.[\w-]+)+)(:\d{2,5})?:(?=[a-z][\w.-]*\/)/.exec(address ?? '') ?? [];
@@ -36,7 +36,7 @@ function mendColon(address: string | undefined): string | undefined {
   return `${name}/${address.slice(name.length + 1)}`;
 }
 
-/** The hex digits of a digest are all there, and name the image however they are introduced. */
+/** A digest with all hex digits names the image, no matter what its algorithm part looks like. */
 function mendDigest(address: string): string {
   const digest = /[:@]+(?:sha-?(256|384|512)[:=-])([0-9a-f]{64,128})$/i.exec(address);
   if (digest === null) return address;
@@ -44,7 +44,7 @@ function mendDigest(address: string): string {
   return `${address.slice(0, digest.index)}@sha${bits}:${hex.toLowerCase()}`;
 }
 
-/** A host without a dot or port that is one by its capitals alone was hardly meant to be one: that is for its author to say. */
+/** Undefined if the first part counts as a host only for its capitals: probably it is not a host, so the author decides. */
 function lowerName(address: string): string | undefined {
   const { domain, path } = splitReference(address);
   if (domain !== undefined && !/[.:]/.test(domain) && domain !== 'localhost') return undefined;

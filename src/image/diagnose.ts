@@ -22,7 +22,9 @@ import {
 } from './reference.ts';
 import { suggestReference } from './suggest.ts';
 
-/** Why an image reference cannot be parsed. The list is closed; `malformed` is what none of the others describes better. */
+/**
+ * Why an image reference cannot be parsed. The list is closed; `malformed` is for problems that no other code describes better.
+ */
 export const REFERENCE_PROBLEM_CODES = [
   'empty',
   'placeholder',
@@ -45,14 +47,14 @@ export const REFERENCE_PROBLEM_CODES = [
 export type ReferenceProblemCode = (typeof REFERENCE_PROBLEM_CODES)[number];
 
 /**
- * `message` says what is wrong with an image reference and quotes no credential. `suggestion` is a reference that does parse and that
- * was probably meant; absent when there is no likely one.
+ * `message` says what is wrong with an image reference, and never quotes credentials. `suggestion` is a valid reference that was
+ * probably meant; absent if there is no likely one.
  */
 export type ReferenceProblem = Readonly<{ code: ReferenceProblemCode; message: string; suggestion?: string }>;
 
 type Diagnosis = Omit<ReferenceProblem, 'suggestion'>;
 
-/** Explains an image reference that `readReference` refused. For one that parses the answer is meaningless. */
+/** Explains why `readReference` refused an image reference. For a valid reference the result is meaningless. */
 export function diagnoseReference(written: string): ReferenceProblem {
   if (written.length > LONGEST_IMAGE) {
     return say('too-long', `image has ${written.length} characters, above the limit of ${LONGEST_IMAGE}`);
@@ -66,7 +68,7 @@ function say(code: ReferenceProblemCode, message: string): Diagnosis {
   return { code, message };
 }
 
-/** What is wrong with the text as a whole, before its parts mean anything. */
+/** Problems of the text as a whole, before it is split into parts. */
 function diagnoseText(written: string): Diagnosis | undefined {
   if (written === '') return say('empty', 'image is empty (an unset variable?)');
   const placeholder = describePlaceholder(written);
@@ -74,7 +76,7 @@ function diagnoseText(written: string): Diagnosis | undefined {
   return diagnoseKind(written) ?? diagnoseCharacters(written);
 }
 
-/** What is wrong with the parts of a reference, of which only those are quoted that may be shown. */
+/** Problems of the parts of a reference. They are read from the redacted text, so that messages can quote them. */
 function diagnoseShown(shown: string, length: number): Diagnosis {
   if (shown.includes(HIDDEN)) return say('userinfo', 'credentials belong in a pull secret, not in an image');
   if (shown === TOO_LONG && length > 1) return say('too-long', `image has ${length} characters, which is too long`);
@@ -94,7 +96,7 @@ function diagnoseParts(written: string): Diagnosis {
   );
 }
 
-/** A number with an exponent, wherever digits stand in a reference. */
+/** Finds a number with an exponent in any part of a reference. */
 function diagnoseNumber({ domain = '', path, tag = '', digest = '' }: ReferenceParts): Diagnosis | undefined {
   const places = [
     ['bad-host', domain],
@@ -111,7 +113,7 @@ function diagnoseNumber({ domain = '', path, tag = '', digest = '' }: ReferenceP
   return undefined;
 }
 
-/** What is a URL or a path, and not an image. */
+/** Detects URLs and paths that are not images. */
 function diagnoseKind(written: string): Diagnosis | undefined {
   if (isFilePath(written)) return say('malformed', 'file path, but images are pulled from registries only');
   if (isGitRepository(written)) return say('malformed', 'URL of a Git repository, not an image');
@@ -161,7 +163,7 @@ function codePoint(char: string): string {
   return `U+${(char.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}`;
 }
 
-/** One character as messages show it: quoted, or named where quotes and escapes would be hard to read. */
+/** A character for messages: quoted, or by name if quotes and escapes would be hard to read. */
 function nameCharacter(char: string): string {
   return CHARACTERS[char] ?? quote(char);
 }
@@ -172,7 +174,7 @@ const CHARACTERS: Readonly<Record<string, string>> = {
   '\\': 'a backslash',
 };
 
-/** Two colons and nothing but hex digits, a zone at most: an IPv6 address, not a host and its port. */
+/** At least two colons and hex digits only, with an optional zone: an IPv6 address, not a host and a port. */
 const BARE_IPV6 = /^[0-9a-f]*(?::[0-9a-f]*){2,}(?:%\w+)?$/i;
 
 function diagnoseDomain({ domain, path, tag }: ReferenceParts): Diagnosis | undefined {
@@ -180,7 +182,7 @@ function diagnoseDomain({ domain, path, tag }: ReferenceParts): Diagnosis | unde
   if (BARE_IPV6.test(domain)) return say('bad-host', 'IPv6 address must be in brackets: [2001:db8::1]');
   const { host, port = '' } = splitDomain(domain);
   if (!isHost(host)) return say('bad-host', describeHost(host));
-  // No host of one word has such a port: `app:feature/login` is a name and the branch it was built from.
+  // A host of one word has no such port: `app:feature/login` is a name and the branch that it was built from.
   if (tag === undefined && /^[A-Za-z]/.test(port) && !host.includes('.') && host !== 'localhost') {
     return say('bad-tag', `tag ${quote(`${port}/${path}`, 60)} cannot contain "/"`);
   }
@@ -248,7 +250,7 @@ function diagnoseTag({ domain, path, tag }: ReferenceParts): Diagnosis | undefin
   return tag.includes(':') ? diagnoseColons(tag.split(':'), path) : say('bad-tag', describeTag(tag));
 }
 
-/** A ":" with a "/" after it: of a Google project, of a second registry, of a branch as the tag, or of anything else. */
+/** A ":" with a "/" after it: of a Google project, of a second registry, of a branch name as the tag, or any other. */
 function describeColonInPath({
   domain = '',
   path,

@@ -2,9 +2,9 @@ import { matchGlob, parseGlob, type Glob } from '../text/glob.ts';
 import { splitDomain, splitPrefix, type ImageReference } from './reference.ts';
 
 /**
- * A set of images named by where they are kept, `swr.*.otc.t-systems.com/team`. Matches as kubelet matches the keys of a
- * pull secret (`pkg/credentialprovider/keyring.go`): as many host labels, each matching its glob and compared letter by
- * letter; the same port or none on both sides; the path is a prefix of the repository.
+ * A set of images by registry and path, `swr.*.otc.t-systems.com/team`. Matches as kubelet matches the keys of a pull secret
+ * (`pkg/credentialprovider/keyring.go`): the same number of host labels, each matching its glob, case-sensitive; the same port or
+ * none on both sides; the path is a prefix of the repository.
  */
 export type HostPattern = Readonly<{ text: string; labels: readonly Glob[]; port: string | undefined; path: string }>;
 
@@ -17,7 +17,7 @@ export function parseHostPattern(text: string): HostPattern | undefined {
   return { text, labels, port, path };
 }
 
-/** An image as patterns are compared with: taken apart once, however many they are. */
+/** The parts of an image that patterns are compared with; split once for any number of patterns. */
 export type HostTarget = Readonly<{ labels: readonly string[]; port: string | undefined; repository: string }>;
 
 export function toHostTarget({ registry, repository }: ImageReference): HostTarget {
@@ -33,7 +33,7 @@ export function matchHostPattern(
   return repository.startsWith(pattern.path) && pattern.labels.every((glob, at) => matchGlob(glob, labels[at] ?? ''));
 }
 
-/** An IPv6 address is one label, without the brackets that would read as a character class. */
+/** An IPv6 address is one label, without its brackets, which would be read as a character class. */
 function splitLabels(host: string): readonly string[] {
   return host.startsWith('[') && host.endsWith(']') ? [host.slice(1, -1)] : host.split('.');
 }

@@ -1,12 +1,12 @@
 import type { ImageReference } from './reference.ts';
 
-/** What is known of public registries: what their repositories look like, and which images have moved away. */
+/** Facts about public registries: the form of their repositories, and images that have moved. */
 
 type Form = Readonly<{ hosts: RegExp; form: string; least: number; most: number }>;
 
-/** How many parts the path of a repository has. A registry of one's own may have any. */
+/** How many parts a repository has. A private registry may have any number. */
 const FORMS: readonly Form[] = [
-  // docs.docker.com/docker-hub/repos: a namespace and a name, and nothing below it.
+  // docs.docker.com/docker-hub/repos: a namespace and a name only.
   { hosts: /^docker\.io$/, form: 'namespace/name', least: 1, most: 2 },
   { hosts: /^ghcr\.io$/, form: 'owner/name', least: 2, most: Infinity },
   { hosts: /^quay\.io$/, form: 'namespace/name', least: 2, most: Infinity },
@@ -16,23 +16,23 @@ const FORMS: readonly Form[] = [
   { hosts: /^[a-z\d-]+-docker\.pkg\.dev$/, form: 'project/repository/name', least: 3, most: Infinity },
 ];
 
-/** The form of the repositories of a registry, where it cannot have this one. */
+/** The form of a registry's repositories, if this repository does not have it. */
 export function findOtherForm({ registry, repository }: ImageReference): string | undefined {
   const parts = repository.split('/').length;
   return FORMS.find(({ hosts, least, most }) => hosts.test(registry) && (parts < least || parts > most))?.form;
 }
 
-/** Registries none of whose paths begins with a name that has a dot in it: their namespaces are user names, or a few known words. */
+/** Registries whose paths never start with a name that contains a dot: their namespaces are user names or a few known words. */
 const WITHOUT_DOTS: ReadonlySet<string> = new Set([
   ...['docker.io', 'ghcr.io', 'k8s.gcr.io', 'lscr.io', 'mcr.microsoft.com', 'registry.k8s.io'],
 ]);
 
-/** Public registries, but for those above. Their users choose names that may have dots, and hardly these ones. */
+/** Other public registries. User names there may contain dots, but hardly equal the name of a registry. */
 const OTHER_PUBLIC: ReadonlySet<string> = new Set(['gcr.io', 'public.ecr.aws', 'quay.io', 'registry.gitlab.com']);
 
 /**
- * The registry that a path begins with, where the one before it can have no such path. A mirror of one's own may well keep images
- * under the name of the registry they are from: `harbor.example.com/docker.io/library/nginx`.
+ * The name of another registry at the start of a path, if the registry cannot have such a path. A private mirror may keep images
+ * under the name of their registry: `harbor.example.com/docker.io/library/nginx`.
  */
 export function findSecondRegistry({ registry, repository }: ImageReference): string | undefined {
   const slash = repository.indexOf('/');
@@ -43,7 +43,7 @@ export function findSecondRegistry({ registry, repository }: ImageReference): st
   return isPublic && OTHER_PUBLIC.has(registry) ? first : undefined;
 }
 
-/** An image that has moved: what became of it, and where it is now. */
+/** An image that has moved: what happened to it, and where it is now. */
 type Move = Readonly<{ from: RegExp; what: string; to: string }>;
 
 const MOVES: readonly Move[] = [
@@ -60,22 +60,22 @@ const MOVES: readonly Move[] = [
     to: 'quay.io/brancz/kube-rbac-proxy',
   },
   {
-    // github.com/bitnami/containers/issues/83267; "latest" of some images has stayed.
+    // github.com/bitnami/containers/issues/83267; some images still have "latest".
     from: /^docker\.io\/bitnami\/(?=[^:@]+:(?!latest$)[^@]+$)/,
     what: 'Bitnami moved its versioned images to bitnamilegacy in September 2025, without updates',
     to: 'docker.io/bitnamilegacy/',
   },
 ];
 
-/** What became of an image that its registry no longer provides, and the image to use instead. */
+/** What happened to an image that its registry no longer provides, and its replacement. */
 export function findMove(address: string): Readonly<{ what: string; to: string }> | undefined {
   const move = MOVES.find(({ from }) => from.test(address));
   return move === undefined ? undefined : { what: move.what, to: address.replace(move.from, move.to) };
 }
 
 /**
- * A Google project that belongs to a domain, `example.com:project`, as it is called everywhere but in images: there a "/" stands for
- * its ":" (cloud.google.com/artifact-registry/docs/docker/names#domain).
+ * A Google project that belongs to a domain, `example.com:project`. In an image reference its ":" is written as "/"
+ * (cloud.google.com/artifact-registry/docs/docker/names#domain).
  */
 export const GOOGLE_PROJECT =
   /^((?:(?:[a-z]+\.)?gcr\.io|[a-z\d-]+-docker\.pkg\.dev)\/[a-z\d-]+(?:\.[a-z\d-]+)*\.[a-z]{2,}):(?=[a-z][a-z\d-]*\/)/;

@@ -3,17 +3,16 @@ import { HIDDEN_OBJECT, redact } from '../text/redact.ts';
 import { splitReference } from './reference.ts';
 
 /**
- * What stands where an image belongs and is none: what templates leave behind, and URLs and paths of web pages, files and Git
- * repositories.
+ * Texts in place of an image that are not images: remains of templates, and URLs and paths of web pages, files and repositories.
  */
 
-/** `@TAG@`, `@@TAG@@` between separators; `p@SSWORD@` is none. */
+/** `@TAG@`, `@@TAG@@` between separators; `p@SSWORD@` does not count. */
 const AT_SIGNS = /(?<!\w)@@?[A-Z_][A-Z0-9_]*@@?(?!\w)/;
 
 /**
- * What template languages and documentation put where a value belongs. None of them can be part of an image reference:
- * `${TAG}`, `$(TAG)`, `$TAG`, `${{ matrix.tag }}`, `{{ .Values.image }}`, `#{TAG}#`, `{TAG}`, `[[TAG]]`, `((tag))`, `[TAG]`,
- * `<image_address>`, `%TAG%`, `%s`, `%(tag)s`, `ko://…`, `@TAG@`, `@@TAG@@`.
+ * Placeholders of template languages and documentation. None of them can be part of an image reference: `${TAG}`, `$(TAG)`,
+ * `$TAG`, `${{ matrix.tag }}`, `{{ .Values.image }}`, `#{TAG}#`, `{TAG}`, `[[TAG]]`, `((tag))`, `[TAG]`, `<image_address>`,
+ * `%TAG%`, `%s`, `%(tag)s`, `ko://…`, `@TAG@`, `@@TAG@@`.
  */
 const PLACEHOLDER = new RegExp(
   [
@@ -36,17 +35,21 @@ const PLACEHOLDER = new RegExp(
   's',
 );
 
-/** Go's answer to a missing value or one of another type, which Helm passes on: `<no value>`, `%!s(float64=1.25)`. */
+/**
+ * What Go prints for a missing value or one of another type, and Helm leaves in the output: `<no value>`, `%!s(float64=1.25)`.
+ */
 const MISPRINT = /<(?:no value|nil)>|%!\w?\([^()]*\)?/;
 
-/** Words that stand for a value that was not filled in. They are valid, so this alone is no reason to deny an image. */
+/**
+ * Words for a value that was not filled in. They are valid in a reference, so on their own they are no reason to deny an image.
+ */
 const STAND_IN =
   /^(?:__\w+__|null|nil|none|undefined|todo|tbd|x{3,}|x\.y\.z|(?:change|replace|fill)[-_]?(?:me|this)|(?:your|insert)[-_][\w-]+|(?:image|registry|repo|repository)[-_](?:address|host|name|tag|url))$/i;
 
-/** Words that stand for a value only in capitals: `registry` is an image on Docker Hub. */
+/** Words for a value only in capitals: `registry` is an image on Docker Hub. */
 const CAPITALS = /^(?:IMAGE|NAME|PORT|REGISTRY|REPO|REPOSITORY|TAG|VERSION)$/;
 
-/** `PROJECT_ID`, in the name of an image: of names in capitals, those that documentation has filled in have a "_". A tag may be called so. */
+/** `PROJECT_ID`, only in the name of an image: documentation uses such names for values to fill in. In a tag they are allowed. */
 const FILL_IN = /(?<!\w)[A-Z][A-Z\d]*(?:_[A-Z\d]+)+(?!\w)/;
 
 function findFillIn(written: string): string | undefined {
@@ -58,9 +61,9 @@ export function isStandIn(word: string): boolean {
   return STAND_IN.test(word) || CAPITALS.test(word);
 }
 
-/** What a template left in a reference that cannot be parsed; undefined when there is nothing of the kind. */
+/** Describes what a template left in an invalid reference; undefined if there is nothing of that kind. */
 export function describePlaceholder(written: string): string | undefined {
-  // What may be a password is not searched, for the finding is quoted.
+  // Possible passwords are not searched, as the message quotes what it finds.
   const searched = redact(written);
   if (searched.includes(HIDDEN_OBJECT)) return 'a template printed a whole object instead of an image';
   const misprint = MISPRINT.exec(searched)?.[0];
@@ -74,7 +77,7 @@ export function describePlaceholder(written: string): string | undefined {
     : undefined;
 }
 
-/** Web sites that are taken for the registry of the images they show, and that registry. */
+/** Websites that are mistaken for the registry of the images that they show, and that registry. */
 const REGISTRIES: ReadonlyMap<string, string> = new Map([
   ['docker.com', 'docker.io'],
   ['www.docker.com', 'docker.io'],
@@ -83,7 +86,7 @@ const REGISTRIES: ReadonlyMap<string, string> = new Map([
   ['gitlab.com', 'registry.gitlab.com'],
 ]);
 
-/** Pages and API calls whose URL people copy, without the scheme, and the image they are about. */
+/** Pages and API calls whose URL people copy, without the scheme, and their image. */
 const PAGES: readonly (readonly [page: RegExp, image: string])[] = [
   [/^hub\.docker\.com\/layers\/(?:library\/)?([^/]+(?:\/[^/]+)?)\/([^/]+)\/images\/.*$/, '$1:$2'],
   [/^hub\.docker\.com\/(?:_|r\/library|r)\/([^?#]+?)(?:\/(?:tags|general|builds))?\/?(?:[?#].*)?$/, '$1'],
@@ -103,15 +106,15 @@ const FILE_PATH =
 const GIT_REPOSITORY = /^(?:git@|(?:git|ssh|git\+\w+):\/\/)|\.git$/;
 
 /**
- * The image that a web page or a registry's API call is about: `hub.docker.com/_/nginx` → `nginx`. The empty text when it
- * is about no single one, undefined when the URL is neither.
+ * The image of a web page or of a registry's API call: `hub.docker.com/_/nginx` → `nginx`. Empty if it is for no single image;
+ * undefined if the URL is neither.
  */
 export function readWebPage(address: string): string | undefined {
   const row = PAGES.find(([page]) => page.test(address));
   return row === undefined ? undefined : address.replace(row[0], row[1]);
 }
 
-/** The registry whose web site a host is: `github.com` → `ghcr.io`. */
+/** The registry that belongs to a website: `github.com` → `ghcr.io`. */
 export function registryOfSite(host: string): string | undefined {
   return REGISTRIES.get(host);
 }
@@ -120,12 +123,12 @@ export function isFileName(name: string): boolean {
   return FILE_NAME.test(name);
 }
 
-/** Whether a reference that cannot be parsed is the path of a file. */
+/** Whether an invalid reference is a file path. */
 export function isFilePath(written: string): boolean {
   return FILE_PATH.test(written) || (written.startsWith('/') && isFileName(written));
 }
 
-/** Whether a reference that cannot be parsed is the URL of a Git repository. */
+/** Whether an invalid reference is the URL of a Git repository. */
 export function isGitRepository(written: string): boolean {
   return GIT_REPOSITORY.test(written);
 }

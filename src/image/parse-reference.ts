@@ -7,15 +7,15 @@ export type ParsedReference =
   Readonly<{ ok: true; reference: ImageReference }> | Readonly<{ ok: false; problem: ReferenceProblem }>;
 
 /**
- * Reads an image reference, or says why no container runtime can and what was probably meant. Never throws, takes time
- * linear in the length of the reference. Refuses exactly what kubelet reports as InvalidImageName.
+ * Parses an image reference, or says why container runtimes refuse it and what was probably meant. Never throws; takes linear
+ * time. Refuses exactly what kubelet reports as InvalidImageName.
  */
 export const parseReference: (written: string) => ParsedReference = memoize((written) => {
   const reference = readReference(written);
   return reference === undefined ? refuse(written) : { ok: true, reference };
 });
 
-/** What is wrong is worked out only when it is asked for: it takes ten times as long as to see that something is. */
+/** The problem is diagnosed only when it is needed, as that takes ten times as long as parsing. */
 function refuse(written: string): ParsedReference {
   let problem: ReferenceProblem | undefined;
   return {
@@ -27,9 +27,9 @@ function refuse(written: string): ParsedReference {
 }
 
 /**
- * What is suspicious about a reference that parses; undefined when nothing is, or when it does not parse.
+ * What is suspicious about a valid reference; undefined if nothing is, or if it is invalid.
  *
- * @param isMirrored asked for an image that its registry no longer provides: a mirror may still have it
+ * @param isMirrored called for an image that its registry no longer provides: a mirror may still have it
  */
 export function findSuspicion(written: string, isMirrored: () => boolean): string | undefined {
   const { suspicion, move } = suspect(written);

@@ -1,9 +1,9 @@
-/** The members of a platform as an index has them, of any type. */
+/** The fields of a platform in an index, of any type. */
 export type WrittenPlatform = Readonly<{ os?: unknown; architecture?: unknown; variant?: unknown }>;
 
 /**
  * A platform as containerd compares it (`platforms.Normalize`): `linux/amd64`, `linux/arm64` also for variant v8, `linux/arm/v7`
- * also for arm without a variant. Undefined when it is none, or no text that can be shown.
+ * also for arm without a variant. Undefined if it is not a platform, or cannot be printed.
  */
 export function readPlatform({ os, architecture, variant = '' }: WrittenPlatform): string | undefined {
   if (!isPart(os) || !isPart(architecture) || (variant !== '' && !isPart(variant))) return undefined;
@@ -11,24 +11,24 @@ export function readPlatform({ os, architecture, variant = '' }: WrittenPlatform
   return `${os.toLowerCase()}/${machine}`;
 }
 
-/** The same of a platform as people and nodes write it, `linux/arm64/v8`. */
+/** The same for a platform as users and nodes write it, `linux/arm64/v8`. */
 export function parsePlatform(text: string): string | undefined {
   const [os, architecture, variant, ...more] = text.split('/');
   return more.length > 0 ? undefined : readPlatform({ os, architecture, variant });
 }
 
 /**
- * Platforms whose images a machine runs, the best first (containerd's `platforms.Only`): an older variant will do, a newer one
- * will not, and amd64 runs 386. None for what is no platform.
+ * Platforms whose images a machine can run, the best first (containerd's `platforms.Only`): older variants work, newer ones do
+ * not, and amd64 runs 386. Empty if the text is not a platform.
  *
- * @param machine as people, nodes and indexes write it
+ * @param machine as users, nodes and indexes write it
  */
 export function listRunnable(machine: string): readonly string[] {
   const [os = '', architecture = '', variant = ''] = parsePlatform(machine)?.split('/') ?? [];
   return architecture === '' ? [] : listMachines(architecture, variant).map((each) => `${os}/${each}`);
 }
 
-/** Letters, digits and a few signs, as containerd has it; longer than any there is, it is none. */
+/** Letters, digits and a few signs, as in containerd; no real name is longer. */
 function isPart(text: unknown): text is string {
   return typeof text === 'string' && /^[\w.-]{1,32}$/.test(text);
 }
@@ -39,7 +39,7 @@ function normalizeMachine(architecture: string, variant: string): string {
   return joinMachine(name, name === 'arm' && version === '' ? 'v7' : IMPLIED.get(name) === version ? '' : version);
 }
 
-/** Other names of architectures; some have their variant in them. */
+/** Other names of architectures, some with a variant. */
 const ALIASES: ReadonlyMap<string, readonly [name: string, variant?: string]> = new Map([
   ['i386', ['386', '']],
   ['x86_64', ['amd64']],
@@ -49,7 +49,7 @@ const ALIASES: ReadonlyMap<string, readonly [name: string, variant?: string]> = 
   ['armel', ['arm', 'v6']],
 ]);
 
-/** The variant that is meant where there is none. */
+/** The default variant. */
 const IMPLIED: ReadonlyMap<string, string> = new Map([
   ['amd64', 'v1'],
   ['arm64', 'v8'],
@@ -68,7 +68,7 @@ function listMachines(architecture: string, variant: string): readonly string[] 
   }
 }
 
-/** `arm`, `v7`, 5 → `arm/v7`, `arm/v6`, `arm/v5`. A variant that is no number stands for itself. */
+/** `arm`, `v7`, 5 → `arm/v7`, `arm/v6`, `arm/v5`. A variant that is not a number is kept as it is. */
 function countDown(architecture: string, variant: string, lowest: number): readonly string[] {
   const highest = /^v([0-9]{1,2})$/.exec(variant)?.[1];
   if (highest === undefined) return variant === '' ? [] : [`${architecture}/${variant}`];

@@ -1,16 +1,16 @@
 /**
- * Numbers that a template printed with an exponent. YAML and JSON take `tag: 45980468` for a number, and Go prints a large one as
- * `4.5980468e+07`; no image that works has that "+" in it.
+ * Numbers that a template printed with an exponent. YAML and JSON read `tag: 45980468` as a number, and Go prints a large number
+ * as `4.5980468e+07`. No valid image contains that "+".
  */
 export const PRINTED_NUMBER = /(?<![\d.])\d(?:\.\d+)?e\+\d{2,3}(?!\d)/gi;
 
-/** Of more digits a float keeps only the first. */
+/** A float has no more exact digits. */
 const MOST_DIGITS = 15;
 
-/** More zeros than that at the end: as likely a commit such as `12e10`, which YAML takes for a number as well. */
+/** With more zeros it may as well be a commit such as `12e10`, which YAML also reads as a number. */
 const MOST_ZEROS = 6;
 
-/** The digits that a printed number had; undefined where that is not certain. */
+/** The original digits of a printed number; undefined if they are not certain. */
 export function writeNumberOut(number: string): string | undefined {
   const [, first = '', rest = '', exponent = ''] = /^(\d)(?:\.(\d+))?e\+(\d+)$/i.exec(number) ?? [];
   const zeros = Number(exponent) - rest.length;
@@ -18,7 +18,7 @@ export function writeNumberOut(number: string): string | undefined {
   return rest.length + zeros < MOST_DIGITS ? first + rest + '0'.repeat(zeros) : undefined;
 }
 
-/** The same in a tag, where the "+" was made a sign that tags may have, or was lost: `4.5980468e-07`, `4.5980468e_07`. */
+/** The same in a tag, where the "+" was replaced or lost: `4.5980468e-07`, `4.5980468e_07`. */
 export function looksPrinted(tag: string): boolean {
   return /^\d(?:\.\d+e[-_]?|e[-_])\d{2}$/i.test(tag);
 }

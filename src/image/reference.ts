@@ -33,12 +33,12 @@ export const DIGEST_LENGTHS: ReadonlyMap<string, number> = new Map([
   ['sha512', 128],
 ]);
 
-/** What stands where in a written reference, not yet checked. Each part is exactly what the separators delimit. */
+/** The parts of a written reference, not yet checked. Each part is exactly the text between the separators. */
 export type ReferenceParts = Readonly<{ domain?: string; path: string; tag?: string; digest?: string }>;
 
 /**
- * Cuts a written reference at its separators. Like distribution/reference, the text before the first "/" is a domain
- * only if it holds a "." or ":" or an upper-case letter, or is `localhost`; without a "/" there is no domain at all.
+ * Splits a written reference at its separators. As in distribution/reference, the text before the first "/" is a domain only if
+ * it contains a "." or ":" or an upper-case letter, or is `localhost`; without a "/" there is no domain.
  */
 export function splitReference(written: string): ReferenceParts {
   const slash = written.indexOf('/');
@@ -61,7 +61,7 @@ export function isDomain(text: string): boolean {
   return isHost(host) && (port === undefined || isPort(port));
 }
 
-/** Cuts a domain into host and port; the colons inside an IPv6 address's brackets do not count. */
+/** Splits a domain into host and port; colons inside the brackets of an IPv6 address are part of the host. */
 export function splitDomain(text: string): Readonly<{ host: string; port?: string }> {
   const colon = text.indexOf(':', text.lastIndexOf(']') + 1);
   return colon < 0 ? { host: text } : { host: text.slice(0, colon), port: text.slice(colon + 1) };
@@ -88,7 +88,7 @@ export function isDigest(text: string): boolean {
   return more.length === 0 && hex.length === DIGEST_LENGTHS.get(algorithm) && /^[0-9a-f]+$/.test(hex);
 }
 
-/** A bare image id: 64 hex digits and nothing else. Refused as a name because runtimes would take it for an id. */
+/** An image ID: exactly 64 hex digits. Refused as a name, because runtimes would read it as an ID. */
 export function isImageId(text: string): boolean {
   return text.length === 64 && /^[0-9a-f]+$/.test(text);
 }
@@ -97,7 +97,7 @@ function looksLikeDomain(first: string): boolean {
   return first === 'localhost' || /[.:]/.test(first) || first !== first.toLowerCase();
 }
 
-/** Brackets around hex digits and colons: the reference grammar asks no more, the address is checked when it is used. */
+/** Brackets around hex digits and colons, as in the grammar; the address itself is checked when it is used. */
 function isIPv6Host(text: string): boolean {
   return /^\[[0-9A-Fa-f:]+\]$/.test(text);
 }
@@ -110,29 +110,29 @@ function isPathComponent(text: string): boolean {
   return /^[a-z0-9]/.test(text) && text.split(/[a-z0-9]+/).every(isSeparator) && /[a-z0-9]$/.test(text);
 }
 
-/** Also true of the empty text, which is what stands before the first and after the last letters of a component. */
+/** Also true for the empty text, which `split` returns before the first and after the last letters. */
 function isSeparator(text: string): boolean {
   return text === '.' || text === '__' || text === '_' || /^-*$/.test(text);
 }
 
-/** Docker Hub's registry name in a normalised reference, as distribution/reference and containerd write it. */
+/** The name of Docker Hub's registry in a normalized reference, as in distribution/reference and containerd. */
 export const DOCKER_HUB = 'docker.io';
 
-/** The names that distribution/reference itself takes for Docker Hub. */
+/** The names that distribution/reference maps to Docker Hub. */
 const NAMES: ReadonlySet<string> = new Set([DOCKER_HUB, 'index.docker.io']);
 
-/** The other hosts that lead to Docker Hub: people copy them from error messages and old documentation. */
+/** Other host names of Docker Hub, which people copy from error messages and old documentation. */
 const ALIASES: ReadonlySet<string> = new Set(['registry-1.docker.io', 'registry.hub.docker.com']);
 
-/** The registry and repository that a written domain (if any) and path mean, Docker Hub's short forms spelled out. */
+/** The registry and repository of an optional domain and a path, with Docker Hub's short forms expanded. */
 export function normalizeName(domain: string | undefined, path: string): ImageName {
   const repository = path.includes('/') ? path : `library/${path}`;
-  // Runtimes take an alias as any other host, so one is left alone where `library/` would make the name too long.
+  // For runtimes an alias is a host like any other, so it is kept if `library/` would make the name too long.
   const isDockerHub = domain === undefined || NAMES.has(domain) || (ALIASES.has(domain) && fitsLength({ repository }));
   return isDockerHub ? { registry: DOCKER_HUB, repository } : { registry: domain, repository: path };
 }
 
-/** Cuts `host[:port][/path]`, as policies and pull secrets name a part of a registry; Docker Hub comes by its one name. */
+/** Splits `host[:port][/path]`, as used in policies and pull secrets; the names of Docker Hub become one. */
 export function splitPrefix(text: string): Readonly<{ registry: string; path: string }> {
   const slash = text.indexOf('/');
   const domain = slash < 0 ? text : text.slice(0, slash);
@@ -141,16 +141,16 @@ export function splitPrefix(text: string): Readonly<{ registry: string; path: st
 }
 
 /**
- * What an image address means, Docker Hub's short forms spelled out: `nginx` has registry `docker.io` and repository
- * `library/nginx`. A missing tag stays missing (runtimes pull `latest` when there is no digest either).
+ * A parsed image reference, with Docker Hub's short forms expanded: `nginx` has registry `docker.io` and repository
+ * `library/nginx`. A missing tag stays missing (runtimes pull `latest` if there is no digest either).
  */
 export type ImageReference = Readonly<{ registry: string; repository: string; tag?: string; digest?: string }>;
 
 type ImageName = Pick<ImageReference, 'registry' | 'repository'>;
 
 /**
- * Reads an address as kubelet and containerd do (distribution/reference `ParseNormalizedNamed`); undefined if they refuse it.
- * `parseReference` says why as well.
+ * Parses an image reference as kubelet and containerd do (distribution/reference `ParseNormalizedNamed`); undefined if they
+ * refuse it. `parseReference` also returns the reason.
  */
 export function readReference(written: string): ImageReference | undefined {
   if (written.length > LONGEST_IMAGE || isImageId(written)) return undefined;
@@ -162,12 +162,12 @@ export function readReference(written: string): ImageReference | undefined {
   return { ...name, ...version };
 }
 
-/** The full address, `registry/repository[:tag][@digest]`. `readReference` of it gives the same reference again. */
+/** The full reference, `registry/repository[:tag][@digest]`. `readReference` parses it to the same value. */
 export function formatReference({ registry, repository, tag, digest }: ImageReference): string {
   return `${registry}/${repository}${tag === undefined ? '' : `:${tag}`}${digest === undefined ? '' : `@${digest}`}`;
 }
 
-/** Whether a runtime takes a repository of this length: an image may outgrow it as it moves to a mirror. */
+/** Whether runtimes accept a repository of this length; it may become too long on a mirror. */
 export function fitsLength({ repository }: Pick<ImageReference, 'repository'>): boolean {
   return repository.length <= MAX_REPOSITORY_LENGTH;
 }
@@ -175,7 +175,7 @@ export function fitsLength({ repository }: Pick<ImageReference, 'repository'>): 
 function readName(domain: string | undefined, path: string): ImageName | undefined {
   if (path.length > MAX_REPOSITORY_LENGTH || !isPath(path)) return undefined;
   if (domain === undefined || isDomain(domain)) return normalizeName(domain, path);
-  // `my_host.local/app` is no domain, yet the whole of it is a path: distribution/reference lets it pass, and containerd
+  // `my_host.local/app` has no valid domain, but is a valid path as a whole. distribution/reference accepts it, and containerd
   // then asks the host `my_host.local`.
   return isPath(domain) && domain.length + 1 + path.length <= MAX_REPOSITORY_LENGTH
     ? { registry: domain, repository: path }

@@ -5,20 +5,20 @@ import { isFilePath, isGitRepository, readWebPage } from './not-an-image.ts';
 import { readReference, splitReference, type ReferenceParts } from './reference.ts';
 import { suspectForm } from './suspect.ts';
 
-/** No image is longer than this: a host of 253, a repository of 255, a tag of 128 and a digest of 135. */
+/** The longest image: a host of 253 characters, a repository of 255, a tag of 128 and a digest of 135. */
 const MAX_INTENDED = 800;
 
 /**
- * The address that was probably meant: every usual slip in it mended, and only if the result parses and nothing about it
- * is odd. Slips are mended in the order in which they hide one another: what was pasted around the address first, its
- * parts last. What is mended is the text as it may be shown, so that no repair can bring a secret back.
+ * The reference that was probably meant: all common mistakes are repaired. Undefined unless the result is valid and not
+ * suspicious. The repairs are in the order in which mistakes hide one another: first text pasted around the image, its parts
+ * last. They start from the redacted text, so no repair can bring a secret back.
  */
 export function suggestReference(written: string): string | undefined {
   if (written.length > MAX_INTENDED || isFilePath(written) || isGitRepository(written)) return undefined;
   const address = REPAIRS.reduce((text, repair) => repair(text), redact(written));
   const mended = joinParts(mendParts(splitReference(address)));
   const reference = readReference(mended);
-  // With another sign for its "+" a number is another number.
+  // A number whose "+" became another sign would be another number.
   if (/\de\+\d/i.test(address)) return undefined;
   if (mended === written || reference === undefined) return undefined;
   return suspectForm(mended, reference) === undefined ? mended : undefined;
@@ -48,7 +48,7 @@ function replaceAll(text: string, replacements: readonly Replacement[]): string 
 /** Cyrillic letters that look like Latin ones. */
 const LATIN: Readonly<Record<string, string>> = { а: 'a', е: 'e', о: 'o', р: 'p', с: 'c', у: 'y', х: 'x' };
 
-/** Characters that look like ASCII ones as those, a terminal's colours and invisible characters left out. */
+/** Replaces characters that look like ASCII ones, and removes terminal colors and invisible characters. */
 function toAscii(text: string): string {
   const seen = text
     .replaceAll(/[\uff01-\uff5e\ufb00-\ufb06]/g, (char) => char.normalize('NFKC'))
@@ -62,7 +62,7 @@ function toAscii(text: string): string {
   ]);
 }
 
-/** What stood around the address where it was copied: a command, a YAML key, a comment, quotes, list punctuation. */
+/** Removes what was copied with the image: a command, a YAML key, a comment, quotes, list punctuation. */
 function unwrap(text: string): string {
   return replaceAll(text, [
     [/^\s*(?:[$#>]\s+)?(?:sudo\s+)?(?:docker|podman|nerdctl|crictl|ctr)\s+(?:images?\s+|i\s+)?(?:pull|run)\s+/, ''],
@@ -76,7 +76,7 @@ function unwrap(text: string): string {
   ]);
 }
 
-/** Without a registry after it, what stands before an "@" may as well be the image: no suggestion then. */
+/** Without a registry after the "@", the text before it may be the image, so there is no suggestion. */
 function dropUserinfo(text: string): string {
   const at = findUserinfo(text);
   if (at < 0) return text;
@@ -84,14 +84,16 @@ function dropUserinfo(text: string): string {
   return splitReference(rest).domain === undefined ? '' : rest;
 }
 
-/** `nginx : 1.25` and `nginx 1.25` both mean `nginx:1.25`; more words than that are no address. */
+/** `nginx : 1.25` and `nginx 1.25` both mean `nginx:1.25`; text with more words is not an image. */
 function closeGaps(text: string): string {
   const joined = text.replaceAll(/\s+(?=[/:@])|(?<=[/:@])\s+/g, '');
   const [name = '', tag = '', ...others] = joined.split(/\s+/);
   return others.length === 0 && isVersion(tag) && !/:[^/]*$/.test(name) ? `${name}:${tag}` : joined;
 }
 
-/** The "/" before a missing registry stays, so that `${REGISTRY}/app` with nothing in it is not taken for Docker Hub's `app`. */
+/**
+ * Keeps a leading "/" of a missing registry, so that `${REGISTRY}/app` with an unset variable does not become Docker Hub's `app`.
+ */
 function mendSlashes(text: string): string {
   const single = replaceAll(text, [
     [/\\(?=[/:@])/g, ''],
@@ -103,7 +105,7 @@ function mendSlashes(text: string): string {
   return splitReference(single.slice(1)).domain === undefined ? single : single.replace(/^\//, '');
 }
 
-/** The ":" of a Google project that belongs to a domain, and one registry before another that has a port. */
+/** The ":" of a Google project that belongs to a domain, and a registry before another one with a port. */
 function mendRegistries(text: string): string {
   return replaceAll(text, [
     [GOOGLE_PROJECT, '$1/'],
@@ -111,7 +113,7 @@ function mendRegistries(text: string): string {
   ]);
 }
 
-/** A neighbouring key, or the wrong one of two signs: `pause:3,9`, `quay,io/app`, `nginx;1.25`, `nginx=1.25`, `ghcr.io:org/app`. */
+/** A mistyped key, or the wrong one of two signs: `pause:3,9`, `quay,io/app`, `nginx;1.25`, `nginx=1.25`, `ghcr.io:org/app`. */
 function mendSigns(text: string): string {
   return replaceAll(text, [
     [/(?<=\d),(?=\d)|(?<=\w),(?=(?:com|io|net|org)[/:])/g, '.'],
@@ -122,7 +124,7 @@ function mendSigns(text: string): string {
   ]);
 }
 
-/** The algorithm in capitals, hyphenated, joined with the wrong sign or missing; the tag behind the digest. */
+/** An algorithm in capitals, with a hyphen, with the wrong separator or missing; a tag after the digest. */
 function mendDigest(text: string): string {
   return replaceAll(text, [
     [/[:@]+sha-?(256|384|512)[:=](?=[0-9a-f]{64})/i, '@sha$1:'],
@@ -132,12 +134,12 @@ function mendDigest(text: string): string {
   ]);
 }
 
-/** A number that a template printed with an exponent, as the digits that it had. */
+/** Replaces a number that a template printed with an exponent by its original digits. */
 function writeNumbersOut(text: string): string {
   return text.replaceAll(PRINTED_NUMBER, (number) => writeNumberOut(number) ?? number);
 }
 
-/** A branch as the tag, which CI systems write with hyphens: `app:feature/login` → `app:feature-login`. */
+/** A branch name as the tag, which CI systems write with hyphens: `app:feature/login` → `app:feature-login`. */
 function mendTagSlashes(text: string): string {
   const colon = text.lastIndexOf(':');
   const tag = text.slice(colon + 1).replace(/^refs\/(?:heads|tags)\//, '');
@@ -152,13 +154,13 @@ function mendParts({ domain, path, tag, digest }: ReferenceParts): ReferencePart
   return {
     ...(domain !== undefined && { domain: domain.toLowerCase() }),
     path: path.toLowerCase(),
-    // An empty tag alone is a variable that was not set: what it should have held cannot be known.
+    // An empty tag without a digest is from an unset variable, whose value is unknown.
     ...(meant !== undefined && (meant !== '' || digest === undefined) && { tag: meant.replaceAll('+', '-') }),
     ...(digest !== undefined && !isTagBehindAt && { digest: digest.toLowerCase() }),
   };
 }
 
-/** Of two tags, one of them empty or `latest`, the other was meant. */
+/** If one of two tags is empty or `latest`, the other one was meant. */
 function chooseTag(written: string): string {
   const tags = written.split(':');
   const distinct = [...new Set(tags)].filter((text) => text !== '');
@@ -166,7 +168,7 @@ function chooseTag(written: string): string {
   return tags.length === 2 && telling.length === 1 ? (telling[0] ?? written) : written;
 }
 
-/** What is a tag and nothing else wherever it stands: no name, no start of a commit's or digest's hash. */
+/** Whether a text can only be a tag: not a name, not the start of a commit's hash or a digest. */
 function isVersion(text: string): boolean {
   return /^(?:v?\d+(?:[._-][\w.-]*)?|latest|main|master|stable)$/.test(text);
 }

@@ -11,10 +11,10 @@ import {
   type ImageReference,
 } from './reference.ts';
 
-/** The highest TCP port; the reference grammar takes any digits. */
+/** The highest TCP port; the grammar allows any number. */
 const MAX_PORT = 65_535;
 
-/** Registries that are written often enough for two letters to be swapped; each typo is a host that an attacker may own. */
+/** Registries that are written so often that two letters get swapped; an attacker may own the host of each typo. */
 export const WELL_KNOWN: ReadonlySet<string> = new Set([
   'docker.io',
   'gcr.io',
@@ -27,14 +27,14 @@ export const WELL_KNOWN: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Says what is suspicious about a reference that parses but hardly means what its author thinks; undefined when nothing is.
- * Never a reason to deny: the runtime takes it.
+ * What is suspicious about a valid reference that probably has another meaning than intended; undefined if nothing is. Never a
+ * reason to deny, as the runtime accepts it.
  */
 export function suspectReference(written: string, reference: ImageReference): string | undefined {
   return suspectForm(written, reference) ?? suspectPath(reference);
 }
 
-/** What is suspicious about the reference itself, whatever its registry can have. */
+/** Suspicions about the reference itself, regardless of which repositories its registry can have. */
 export function suspectForm(written: string, reference: ImageReference): string | undefined {
   return (
     suspectBareName(written, reference) ??
@@ -44,7 +44,7 @@ export function suspectForm(written: string, reference: ImageReference): string 
   );
 }
 
-/** A name of one word is an image of Docker Hub, whatever it looks like. */
+/** A name without "/" is an image on Docker Hub, whatever it looks like. */
 function suspectBareName(written: string, { registry, repository, tag }: ImageReference): string | undefined {
   const name = written.split(/[:@]/, 1)[0] ?? '';
   if (registry !== DOCKER_HUB || repository !== `library/${name}`) return undefined;
@@ -59,7 +59,7 @@ function suspectBareName(written: string, { registry, repository, tag }: ImageRe
   return undefined;
 }
 
-/** `registry.example.com`, `registry.example.com:5000`, `10.0.0.1`, `localhost:5000`: no image is called so. */
+/** `registry.example.com`, `registry.example.com:5000`, `10.0.0.1`, `localhost:5000`: images do not have such names. */
 function looksLikeHost(name: string, tag: string | undefined): boolean {
   const portLike = tag !== undefined && /^[0-9]{2,5}$/.test(tag);
   if (name === 'localhost') return tag === undefined || portLike;
@@ -103,13 +103,13 @@ function suspectPath(reference: ImageReference): string | undefined {
   return `${host} has only repositories of the form ${form}, so ${quote(repository, 80)} cannot exist: fix the image`;
 }
 
-/** What became of an image that its registry no longer provides; undefined when nothing is known. A mirror may still have it. */
+/** What happened to an image that its registry no longer provides; undefined if nothing is known. A mirror may still have it. */
 export function describeMove(reference: ImageReference): string | undefined {
   const move = findMove(formatReference(reference));
   return move === undefined ? undefined : `${move.what}: use ${quote(move.to, 120)}`;
 }
 
-/** Every text that two neighbouring letters in the wrong order may have been meant for. */
+/** All texts that result from swapping two neighboring letters. */
 function swapLetters(host: string): readonly string[] {
   if (host.length > 20) return [];
   return Array.from(host, (letter, at) => host.slice(0, at) + host.slice(at + 1, at + 2) + letter + host.slice(at + 2));
