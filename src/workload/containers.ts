@@ -3,7 +3,7 @@ import { redact } from '../text/redact.ts';
 /** In the order in which kubelet starts them. */
 export const CONTAINER_LISTS = ['initContainers', 'containers', 'ephemeralContainers'] as const;
 
-/** What kind of container one in such a list is. */
+/** The kind of a container in one of these lists. */
 export function nameContainer(
   list: (typeof CONTAINER_LISTS)[number],
   container: Readonly<Record<string, unknown>>,
@@ -13,7 +13,7 @@ export function nameContainer(
   return container['restartPolicy'] === 'Always' ? 'sidecar' : 'init container';
 }
 
-/** How a part of a pod is called for people: `container "web"`. */
+/** A part of a Pod as messages name it: `container "web"`. */
 export function labelOf(word: string, name: unknown): string {
   return `${word} "${redact(typeof name === 'string' ? name : '')}"`;
 }

@@ -1,7 +1,7 @@
 import type { Pointer } from '../text/json.ts';
 import type { KindTable, WorkloadKind } from './kinds.ts';
 
-/** What stands in the table of a kind: where its pod specs are, and containers that stand alone. */
+/** Where a kind has pod specs, and containers outside of pod specs. */
 type Places = Readonly<{ podSpecs?: readonly Pointer[]; containers?: readonly Pointer[] }>;
 
 const TEMPLATE: Places = { podSpecs: ['/spec/template/spec'] };
@@ -24,7 +24,7 @@ const VOLCANO_TASKS: Places = { podSpecs: ['/spec/tasks/*/template/spec'] };
 /** A JobSet in a runtime of Kubeflow Trainer. */
 const RUNTIME: Places = { podSpecs: ['/spec/template/spec/replicatedJobs/*/template/spec/template/spec'] };
 
-/** KServe's runtimes and what the operator of Prometheus runs are pod specs in themselves. */
+/** The spec of KServe's runtimes, and of the kinds of the Prometheus operator, is itself a pod spec. */
 const SPEC: Places = { podSpecs: ['/spec'] };
 const SPEC_WITH_IMAGE: Places = { ...SPEC, containers: ['/spec'] };
 
@@ -85,7 +85,7 @@ const KAFKA = [
   ...['entityOperator/topicOperator', 'entityOperator/userOperator'],
 ].map((part) => `/spec/${part}`);
 
-/** Each as the definition of the kind has it in the repository of its project. */
+/** Paths from the CRDs in the repositories of these projects. */
 const BY_GROUP: Readonly<Record<string, Readonly<Record<string, Places>>>> = {
   'agent.k8s.elastic.co': { Agent: AGENTS },
   'apm.k8s.elastic.co': { ApmServer: POD_TEMPLATE },
@@ -110,7 +110,7 @@ const BY_GROUP: Readonly<Record<string, Readonly<Record<string, Places>>>> = {
     },
   },
   'apps.openshift.io': { DeploymentConfig: TEMPLATE },
-  // The group of DeploymentConfig before OpenShift had groups.
+  // DeploymentConfig before OpenShift had API groups.
   '': { DeploymentConfig: TEMPLATE },
   'argoproj.io': {
     AnalysisRun: METRIC_JOBS,
@@ -210,14 +210,14 @@ const BY_GROUP: Readonly<Record<string, Readonly<Record<string, Places>>>> = {
   },
 };
 
-/** Custom kinds of well-known projects that name images. */
+/** Custom kinds of well-known projects with images. */
 export const CUSTOM_KINDS: readonly WorkloadKind[] = Object.entries(BY_GROUP).flatMap(([group, kinds]) =>
   Object.entries(kinds).map(([kind, { podSpecs = [], containers = [] }]) => ({ group, kind, podSpecs, containers })),
 );
 
 /**
- * A table of kinds with these added; where both have a kind, the table's counts. A manifest shows all of its kinds, so `check` reads
- * them. The webhook and `scan` read what the policy names: the Pods of the others are checked themselves.
+ * Adds these kinds to a table; if both have a kind, the table's entry counts. `check` reads them, as it sees all kinds of a
+ * manifest. The webhook and `scan` read only the kinds in the policy: the Pods of the other kinds are checked themselves.
  */
 export function addCustomKinds(kinds: KindTable): KindTable {
   return new Map([...CUSTOM_KINDS.map((kind) => [`${kind.group}/${kind.kind}`, kind] as const), ...kinds]);

@@ -3,8 +3,8 @@ import { expandPointer, isRecord, joinPointer, readPointer, type Pointer } from 
 import { isBuiltIn, type WorkloadKind } from './kinds.ts';
 
 /**
- * Where in an object an image of a container stands that is not read, as its kind is not known or as it stands where that kind has
- * no pods: the first one found, undefined when there is none.
+ * The first image of a container that is not checked, because its kind is unknown, or because it is at a place where the kind has
+ * no pod spec; undefined if there is none.
  */
 export function findUnreadImage(object: unknown, kind: WorkloadKind | undefined): Pointer | undefined {
   const expand = (patterns: readonly Pointer[] = []): readonly Pointer[] =>
@@ -12,7 +12,7 @@ export function findUnreadImage(object: unknown, kind: WorkloadKind | undefined)
   const podSpecs = expand(kind?.podSpecs);
   const alone = new Set(expand(kind?.containers));
   const waiting: (readonly [value: unknown, at: Pointer])[] = [[object, '']];
-  // A list that grows as it is gone through: the outermost image comes first, and depth costs no stack.
+  // The list grows while it is iterated: outer images come first, and deep nesting needs no stack.
   for (const [value, at] of waiting) {
     if (waiting.length > MOST_VALUES_SEARCHED) return undefined;
     const isRead = podSpecs.includes(at) && isReadable(value);
@@ -23,15 +23,15 @@ export function findUnreadImage(object: unknown, kind: WorkloadKind | undefined)
   return undefined;
 }
 
-/** What is in a value, without the containers of a pod spec that is read. */
+/** The children of a value, without the containers of a pod spec that is checked. */
 function listUnread(value: unknown, isRead: boolean): ReturnType<typeof listChildren> {
   return listChildren(value).filter(([key]) => !isRead || !key.endsWith('ontainers'));
 }
 
-/** Patterns of pod specs to tell of: more than any kind that is known has. */
+/** The most patterns of pod specs to report: more than any known kind has. */
 const MOST_PATTERNS = 8;
 
-/** Where in an object of an unknown kind there seem to be pod specs: patterns in which `*` stands for every element of a list. */
+/** Where an object of an unknown kind seems to have pod specs: patterns in which `*` stands for every element of a list. */
 export function findPodSpecs(object: unknown): readonly Pointer[] {
   const found = new Set<Pointer>();
   const waiting: (readonly [value: unknown, pattern: Pointer])[] = [[object, '']];
@@ -48,7 +48,7 @@ export function findPodSpecs(object: unknown): readonly Pointer[] {
   return [...found];
 }
 
-/** The first text under the key `image` that reads like one: what kinds of operators have at places of their own. */
+/** The first field `image` whose text looks like an image; operators' kinds have it in various places. */
 export function findImageField(object: unknown): Pointer | undefined {
   const waiting: (readonly [value: unknown, at: Pointer])[] = [[object, '']];
   for (const [value, at] of waiting) {
@@ -60,12 +60,12 @@ export function findImageField(object: unknown): Pointer | undefined {
   return undefined;
 }
 
-/** Where a workload of a kind of Kubernetes itself has to have an image and has none: the container, or the pod spec without any. */
+/** Where a workload of a built-in kind has no image but needs one: a container, or a pod spec without containers. */
 export function findMissingImages(object: unknown, kind: WorkloadKind): readonly Pointer[] {
   if (!isBuiltIn(kind)) return [];
   return kind.podSpecs.flatMap((podSpec) => {
     const containers = readPointer(object, joinPointer(podSpec, 'containers')) ?? [];
-    // What is no list is told of as misplaced.
+    // A value that is not a list is reported as misplaced.
     if (!Array.isArray(containers)) return [];
     if (containers.length === 0) return [podSpec];
     return LISTS.flatMap((list) =>
@@ -78,12 +78,12 @@ export function findMissingImages(object: unknown, kind: WorkloadKind): readonly
 
 const LISTS = ['containers', 'initContainers'] as const;
 
-/** Whether the containers of a pod spec are what they should be. */
+/** Whether the container lists of a pod spec are lists. */
 function isReadable(spec: unknown): boolean {
   return isRecord(spec) && LISTS.every((list) => Array.isArray(spec[list] ?? []));
 }
 
-/** `containers: [{ image: … }]`, or what was meant to be one: a map by name, or one container without its list. */
+/** `containers: [{ image: … }]`, or a common mistake: a map by name, or one container without its list. */
 function findImage(value: Readonly<Record<string, unknown>>, at: Pointer): Pointer | undefined {
   for (const list of LISTS) {
     const containers = value[list];
@@ -102,7 +102,7 @@ function listChildren(value: unknown): readonly (readonly [key: string, child: u
   return typeof value === 'object' && value !== null ? Object.entries(value) : [];
 }
 
-/** An image that is no text, and what it is: no API server decodes an object of a kind of Kubernetes itself that has one. */
+/** Images of a built-in kind that are not strings, and what they are instead. The API server cannot decode such an object. */
 export function findNoText(object: unknown, kind: WorkloadKind): readonly Readonly<{ at: Pointer; what: string }>[] {
   if (kind.resource === undefined) return [];
   return kind.podSpecs.flatMap((podSpec) =>

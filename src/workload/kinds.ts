@@ -1,24 +1,24 @@
 import { readPath, readString, type Pointer } from '../text/json.ts';
 
-/** A kind of object that makes pods, and where its pod specs are. */
+/** A kind whose objects create Pods, and where its pod specs are. */
 export type WorkloadKind = Readonly<{
   /** API group without version; empty for the core group. */
   group: string;
   kind: string;
-  /** Plural as in the API's paths and in RBAC. Not known, and not needed, of kinds that a policy adds. */
+  /** Plural, as in API paths and RBAC. Unknown, and not needed, for kinds that a policy adds. */
   resource?: string;
-  /** Pointers to its pod specs; a segment `*` stands for every element or member. */
+  /** Pointers to the pod specs; a segment `*` stands for every element or member. */
   podSpecs: readonly Pointer[];
-  /** The same for containers outside of pod specs, of which it is unknown with which pull secrets their images are pulled. */
+  /** The same for containers outside of pod specs; their pull secrets are unknown. */
   containers?: readonly Pointer[];
-  /** How variables begin that are filled in before it comes to a cluster, as `${` in what an OpenShift Template makes. */
+  /** The start of variables that are filled in before the object is applied, such as `${` in objects of an OpenShift Template. */
   variable?: string;
 }>;
 
 const TEMPLATE: readonly Pointer[] = ['/spec/template/spec'];
 const JOB_TEMPLATE: readonly Pointer[] = ['/spec/jobTemplate/spec/template/spec'];
 
-/** The kinds of Kubernetes itself that name images, in the groups that API servers serve today. */
+/** The built-in kinds with images, in the groups that API servers serve today. */
 export const WORKLOAD_KINDS: readonly WorkloadKind[] = [
   { group: '', kind: 'Pod', resource: 'pods', podSpecs: ['/spec'] },
   { group: '', kind: 'PodTemplate', resource: 'podtemplates', podSpecs: ['/template/spec'] },
@@ -31,7 +31,7 @@ export const WORKLOAD_KINDS: readonly WorkloadKind[] = [
   { group: 'batch', kind: 'Job', resource: 'jobs', podSpecs: TEMPLATE },
 ];
 
-/** Kinds in the group they had before Kubernetes 1.16. No API server serves it, manifests in Git still say it. */
+/** Kinds in their group before Kubernetes 1.16. No API server serves it, but manifests in Git may still use it. */
 const OLD_KINDS: readonly WorkloadKind[] = ['DaemonSet', 'Deployment', 'ReplicaSet'].map((kind) => ({
   group: 'extensions',
   kind,
@@ -41,7 +41,7 @@ const OLD_KINDS: readonly WorkloadKind[] = ['DaemonSet', 'Deployment', 'ReplicaS
 /** Kinds by group and name. */
 export type KindTable = ReadonlyMap<string, WorkloadKind>;
 
-/** All built-in kinds and those given, which win where they name the same. */
+/** All built-in kinds and the added ones; an added kind replaces a built-in one with the same name. */
 export function tabulateKinds(added: readonly WorkloadKind[]): KindTable {
   return new Map([...WORKLOAD_KINDS, ...OLD_KINDS, ...added].map((kind) => [`${kind.group}/${kind.kind}`, kind]));
 }
@@ -50,12 +50,12 @@ export function findKind(kinds: KindTable, group: string, kind: string): Workloa
   return kinds.get(`${group}/${kind}`);
 }
 
-/** Whether a kind is of Kubernetes itself, so that it is known what each field means and what the API server refuses. */
+/** Whether a kind is built into Kubernetes, so that the meaning of each field is known, and what the API server refuses. */
 export function isBuiltIn({ resource }: Pick<WorkloadKind, 'resource'>): boolean {
   return resource !== undefined;
 }
 
-/** Only pods are changed, and only pods run; everything else is a template for them. */
+/** Only Pods are modified; the other kinds are templates for Pods. */
 export function isPod({ group, kind }: Readonly<{ group: string; kind: string }>): boolean {
   return group === '' && kind === 'Pod';
 }
@@ -66,10 +66,10 @@ export function groupOf(apiVersion: string): string {
   return slash < 0 ? '' : apiVersion.slice(0, slash);
 }
 
-/** The object that made another one and looks after it. Texts are empty where its reference leaves them out. */
+/** The owner of an object with `controller: true`. Texts are empty if the owner reference has none. */
 export type Controller = Readonly<{ apiVersion: string; group: string; kind: string; name: string; uid: string }>;
 
-/** The one owner of an object that looks after it, if it has one: of a pod its ReplicaSet. */
+/** The controlling owner of an object, if any: the ReplicaSet of a Pod. */
 export function findController(object: unknown): Controller | undefined {
   const owners = readPath(object, 'metadata', 'ownerReferences');
   if (!Array.isArray(owners)) return undefined;

@@ -1,33 +1,33 @@
 import { MOST_REQUIREMENTS, MOST_VALUES } from '../text/bounds.ts';
 import { isRecord, readPath } from '../text/json.ts';
 
-/** The fields of a pod spec that say where its pods may run, as they stand there. Most rules never read them. */
+/** The fields of a pod spec that decide where its Pods may run, not yet read. Most rules never need them. */
 export type PlacementFields = Readonly<
   Partial<Record<'nodeName' | 'nodeSelector' | 'affinity' | 'tolerations' | 'schedulerName', unknown>>
 >;
 
-/** On which nodes pods may run, as far as their names, their labels and being closed go. All of it has to be met. */
+/** The nodes on which Pods may run, by node names, labels and cordoned nodes. A node must meet all of it. */
 export type Placement = Readonly<{
-  /** It runs on this node, and no scheduler is asked; empty when a scheduler chooses. */
+  /** The Pod runs on this node without a scheduler; empty if a scheduler chooses. */
   nodeName: string;
-  /** Labels that a node must have, with these values. */
+  /** Labels with values that a node must have. */
   nodeSelector: Readonly<Record<string, string>>;
-  /** Required node affinity: one of these has to match; undefined when it requires nothing. */
+  /** Required node affinity: at least one term must match; undefined if there is none. */
   terms: readonly NodeTerm[] | undefined;
-  /** Whether it may come to nodes that are closed to new pods. */
+  /** Whether the Pod may run on cordoned nodes (unschedulable). */
   entersClosed: boolean;
-  /** False when something that is not read here may keep it from nodes as well. */
+  /** False if something that is not read here may also exclude nodes. */
   isComplete: boolean;
 }>;
 
-/** All of its requirements have to be met. A term without any matches no node. */
+/** All requirements must be met. A term without requirements matches no node. */
 export type NodeTerm = Readonly<{ labels: readonly Requirement[]; names: readonly Requirement[] }>;
 
 export type Requirement = Readonly<{ key: string; operator: keyof typeof OPERATORS; values: readonly string[] }>;
 
 type Values = readonly string[];
 
-/** Each operator, and whether the API server takes these values with it. */
+/** Each operator, and whether the API server accepts these values for it. */
 const OPERATORS = {
   In: ({ length }: Values) => length > 0,
   NotIn: ({ length }: Values) => length > 0,
@@ -37,10 +37,7 @@ const OPERATORS = {
   Lt: isOneInteger,
 } as const;
 
-/**
- * Reads where pods may run. Never throws: what has not the shape it should have, and what is longer than people write
- * it, keeps them from no node, and is not complete.
- */
+/** Reads where Pods may run. Never throws: malformed or very long fields exclude no node, and the result is then not complete. */
 export function readPlacement(fields: PlacementFields): Placement {
   const nodeName = typeof fields.nodeName === 'string' ? fields.nodeName : '';
   const isUsual = isEmpty(fields.schedulerName) || fields.schedulerName === 'default-scheduler';
@@ -51,7 +48,7 @@ export function readPlacement(fields: PlacementFields): Placement {
     nodeName,
     nodeSelector: nodeSelector ?? {},
     terms: terms === 'malformed' ? undefined : terms,
-    // Only the usual scheduler is known to keep to it.
+    // Only the default scheduler is known to respect cordoned nodes.
     entersClosed: nodeName !== '' || !isUsual || toleratesClosed(fields.tolerations),
     isComplete: isRead && (nodeName !== '' || (isUsual && !followsPods(fields.affinity))),
   };
@@ -59,7 +56,7 @@ export function readPlacement(fields: PlacementFields): Placement {
 
 const REQUIRED = 'requiredDuringSchedulingIgnoredDuringExecution';
 
-/** Whether it has to run where certain other pods do. */
+/** Whether the Pod must run next to certain other Pods. */
 function followsPods(affinity: unknown): boolean {
   const required = readPath(affinity, 'podAffinity', REQUIRED) ?? [];
   return !Array.isArray(required) || required.length > 0;
@@ -113,7 +110,7 @@ function isOfLabel({ key, operator, values }: Requirement): boolean {
   return LABEL_KEY.test(key) && OPERATORS[operator](values) && values.every((each) => LABEL_VALUE.test(each));
 }
 
-/** The name of a node is the only field there is. */
+/** The only supported field is the name of the node. */
 function isOfName({ key, operator, values }: Requirement): boolean {
   return key === 'metadata.name' && (operator === 'In' || operator === 'NotIn') && values.length === 1;
 }
@@ -124,16 +121,16 @@ function isOneInteger([value = '', ...more]: Values): boolean {
 
 const MAX_INTEGER = 2n ** 63n - 1n;
 
-/** A label's value as an integer of 64 bits, as `Gt` and `Lt` compare them; no label starts with a sign. */
+/** A label's value as a 64-bit integer, as `Gt` and `Lt` compare it; label values have no sign. */
 export function parseInteger(text: string): bigint | undefined {
   const value = /^[0-9]{1,63}$/.test(text) ? BigInt(text) : undefined;
   return value !== undefined && value <= MAX_INTEGER ? value : undefined;
 }
 
-/** As the taint that closes a node is tolerated: by its key or by everything. */
+/** Whether the taint of cordoned nodes is tolerated, by its key or by a toleration of everything. */
 function toleratesClosed(tolerations: unknown): boolean {
   const list: readonly unknown[] = Array.isArray(tolerations) ? tolerations : [];
-  // Of more than are looked at, one may tolerate it.
+  // The list is too long to be read, and one of them may tolerate it.
   if (list.length > MOST_REQUIREMENTS) return true;
   return list.some((toleration) => {
     if (!isRecord(toleration)) return false;
@@ -144,7 +141,9 @@ function toleratesClosed(tolerations: unknown): boolean {
   });
 }
 
-/** Each element as it is read, none where there is no list; undefined when one cannot be read, or when it is no list or a long one. */
+/**
+ * Reads each element; empty without a list. Undefined if an element cannot be read, or if the value is not a list or a long one.
+ */
 function readAll<Read>(list: unknown, read: (element: unknown) => Read | undefined): readonly Read[] | undefined {
   if (!Array.isArray(list ?? []) || (Array.isArray(list) && list.length > MOST_VALUES)) return undefined;
   const all = ((list ?? []) as readonly unknown[]).map((element) => read(element));

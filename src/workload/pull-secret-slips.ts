@@ -5,28 +5,27 @@ import { CONTAINER_LISTS, labelOf, nameContainer } from './containers.ts';
 import { isBuiltIn, type WorkloadKind } from './kinds.ts';
 
 /**
- * Something that was meant for `imagePullSecrets` and names no Secret: where it is, what the field holds if that is a text, and the
- * container that it is in.
+ * A mistake around `imagePullSecrets`, so that no Secret is named: its place, the field's value if it is a scalar, its container.
  */
 export type PullSecretSlip = Readonly<{ at: Pointer; value?: string; label?: string }> &
   (
     | Readonly<{
         /**
-         * `no-list`, `no-object` and `no-text` are of a type that the API server cannot decode. `no-name`: an entry without a name.
-         * `bad-name`: no Secret can be called so.
+         * `no-list`, `no-object` and `no-text` have a type that the API server cannot decode. `no-name`: an entry without a name.
+         * `bad-name`: not a valid name of a Secret.
          */
         slip: 'no-list' | 'no-object' | 'no-text' | 'no-name' | 'bad-name';
       }>
-    /** A field that Kubernetes does not read; `readAt` is the one that was meant. */
+    /** A field that Kubernetes ignores; `readAt` is the field that was meant. */
     | Readonly<{ slip: 'misplaced' | 'misspelled'; field: string; readAt: Pointer }>
   );
 
-/** Whether the API server refuses the object for it; a kind that is not its own it may well take. */
+/** Whether the API server refuses the object; for a custom kind it may accept it. */
 export function isSecretSlipRefused({ slip }: PullSecretSlip): boolean {
   return slip === 'no-list' || slip === 'no-object' || slip === 'no-text';
 }
 
-/** Finds them in one pod spec and around it. */
+/** Finds these mistakes in one pod spec and around it. */
 export function listPullSecretSlips(
   object: unknown,
   kind: WorkloadKind,
@@ -34,7 +33,7 @@ export function listPullSecretSlips(
   spec: Readonly<Record<string, unknown>>,
 ): readonly PullSecretSlip[] {
   const inList = listInList(spec[FIELD], joinPointer(podSpec, FIELD));
-  // Which other fields other kinds have, and of which type, is not known.
+  // The other fields of custom kinds, and their types, are unknown.
   if (!isBuiltIn(kind)) return inList.filter(({ slip }) => slip === 'bad-name');
   return [...inList, ...listMisspelled(spec, podSpec), ...listMisplaced(object, podSpec, spec)];
 }
@@ -51,7 +50,7 @@ function readEntry(entry: unknown, at: Pointer): readonly PullSecretSlip[] {
   if (entry === null) return [{ slip: 'no-name', at }];
   if (!isRecord(entry)) return [{ slip: 'no-object', at, ...textOf(entry) }];
   const { name } = entry;
-  // As the API server does, kubelet passes over an empty name, which charts write where no secret is wanted.
+  // kubelet ignores an empty name, as the API server does; charts write it if no Secret is wanted.
   if (name === undefined || name === null)
     return Object.keys(entry).some((key) => key !== 'name') ? [{ slip: 'no-name', at }] : [];
   if (typeof name !== 'string') return [{ slip: 'no-text', at: joinPointer(at, 'name'), ...textOf(name) }];
@@ -64,7 +63,7 @@ function textOf(value: unknown): Readonly<{ value?: string }> {
     : {};
 }
 
-/** `imagePullSecret`, `imagepullsecrets`, `pullSecrets`: the API server knows fields by their exact names. */
+/** `imagePullSecret`, `imagepullsecrets`, `pullSecrets`: the API server only knows the exact names of fields. */
 const LIKE_FIELD = /^(?:image)?[-_]?pull[-_]?secrets?(?:names?)?$/i;
 
 function listMisspelled(holder: Readonly<Record<string, unknown>>, at: Pointer): readonly PullSecretSlip[] {
@@ -73,7 +72,7 @@ function listMisspelled(holder: Readonly<Record<string, unknown>>, at: Pointer):
     .map((field) => ({ slip: 'misspelled', at: joinPointer(at, field), field, readAt: joinPointer(at, FIELD) }));
 }
 
-/** What it is called where it does not belong. Looked up by name, as there may be thousands of containers. */
+/** Names of the field in wrong places. They are looked up by name, as there may be thousands of containers. */
 const FIELDS_ELSEWHERE = [FIELD, 'imagePullSecret', 'pullSecrets', 'pullSecret'] as const;
 
 /** In a container, in the objects around the pod spec, and in their metadata. */

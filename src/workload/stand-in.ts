@@ -2,16 +2,16 @@ import { LONGEST_TRIGGERS } from '../text/bounds.ts';
 import { formatFieldPath, isRecord, readPath, readPointer, readString, type Pointer } from '../text/json.ts';
 import { isPod, type WorkloadKind } from './kinds.ts';
 
-/** A place for an image in a pod spec: `containers`, 0, `web`, and what stands there. */
+/** A place for an image in a pod spec: `containers`, 0, `web`, and the text there. */
 export type ImagePlace = Readonly<{ list: string; index: number; name: string; written: string }>;
 
 /**
- * Finds what stands in for an image until something else puts the real one in, where the object itself shows that: no address to be
- * checked, moved to a mirror or looked up. Pods are checked by themselves once they have their images.
+ * Finds placeholders that something else replaces by the real image later, if the object itself shows that. They are not checked,
+ * mirrored or looked up. The Pods are checked themselves, once they have their images.
  */
 export function findStandIns(object: unknown, kind: WorkloadKind, podSpec: Pointer): (place: ImagePlace) => boolean {
   const pod = readPointer(object, podSpec.slice(0, podSpec.lastIndexOf('/')));
-  // Of a pod nothing but its injection is to come: what it shows else may be written to avoid the check.
+  // In a Pod only an injection can still follow; other signs may be written to avoid the check.
   const isTriggered = isPod(kind) ? undefined : readTriggers(object, pod, podSpec);
   const variable =
     kind.variable ?? TEMPLATES.find(({ group, but }) => group === kind.group && but !== kind.kind)?.variable;
@@ -21,18 +21,18 @@ export function findStandIns(object: unknown, kind: WorkloadKind, podSpec: Point
     isTriggered?.(place) === true;
 }
 
-/** Istio's webhook replaces `auto` by the image of its proxy (istio/istio, manifests/charts/gateway). */
+/** Istio's webhook replaces `auto` by its proxy's image (istio/istio, manifests/charts/gateway). */
 function isInjected(pod: unknown, { name }: ImagePlace): boolean {
   const labels = readPath(pod, 'metadata', 'labels');
   const annotations = readPath(pod, 'metadata', 'annotations');
   const asked = readString(labels, 'sidecar.istio.io/inject') || readString(annotations, 'sidecar.istio.io/inject');
   if (asked !== '') return asked !== 'false';
   const signs = [readPath(labels, 'istio.io/rev'), readPath(annotations, 'inject.istio.io/templates')];
-  // A namespace may ask for it as well, and only there a container has this name.
+  // A namespace may request the injection as well; only then a container has this name.
   return signs.some((sign) => sign !== undefined) || name === 'istio-proxy';
 }
 
-/** Kinds whose controller fills variables into what it makes, and how these begin. */
+/** Kinds whose controller fills in variables in the objects that it creates, and how these variables start. */
 const TEMPLATES: readonly Readonly<{ group: string; but?: string; variable: string }>[] = [
   { group: 'argoproj.io', but: 'Rollout', variable: '{{' },
   { group: 'kro.run', variable: '${' },
@@ -43,10 +43,10 @@ const TEMPLATES: readonly Readonly<{ group: string; but?: string; variable: stri
   { group: 'triggers.tekton.dev', variable: '$(' },
 ];
 
-/** OpenShift puts the image of an image stream where a trigger says, at once and whenever it changes. */
+/** OpenShift sets the image of an image stream where a trigger says, at once and on every change. */
 const TRIGGERS = 'image.openshift.io/triggers';
 
-/** Has OpenShift take an image of one word for a tag of an image stream in the namespace. */
+/** Makes OpenShift read an image of one word as a tag of an image stream in the namespace. */
 const RESOLVE_NAMES = 'alpha.image.policy.openshift.io/resolve-names';
 
 function readTriggers(object: unknown, pod: unknown, podSpec: Pointer): ((place: ImagePlace) => boolean) | undefined {
@@ -63,7 +63,7 @@ function readTriggers(object: unknown, pod: unknown, podSpec: Pointer): ((place:
     triggers.some(({ isPaused, isFor }) => isFor(place) && isStandIn(place.written, isPaused));
 }
 
-/** What a trigger has put in has a digest, and is an image like any other. A paused one puts nothing in before it goes on. */
+/** An image that a trigger has set has a digest, and is checked like any other. A paused trigger sets none until it continues. */
 function isStandIn(written: string, isPaused: boolean): boolean {
   return isPaused ? written.trim() === '' && written !== '' : written !== '' && !written.includes('@sha256:');
 }
@@ -96,7 +96,7 @@ function readAnnotated(trigger: unknown, podSpec: string): Trigger | undefined {
   };
 }
 
-/** Of a DeploymentConfig: `imageChangeParams: { automatic: true, containerNames: [web] }`. */
+/** In a DeploymentConfig: `imageChangeParams: { automatic: true, containerNames: [web] }`. */
 function readConfigured(trigger: unknown): Trigger | undefined {
   const params = readPath(trigger, 'imageChangeParams');
   const names = readPath(params, 'containerNames');

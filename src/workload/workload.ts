@@ -16,57 +16,57 @@ import {
   type Pointer,
 } from '../text/json.ts';
 
-/** One place in a pod spec that names an image. */
+/** One place in a pod spec with an image. */
 export type ImageUse = Readonly<{
-  /** For people: `container "web"`. */
+  /** As messages name it: `container "web"`. */
   label: string;
-  /** Tells the same place in the old and the new version of an object, however its lists are ordered: `container/web`. */
+  /** Identifies the place in the old and the new version of an object, regardless of the order of lists: `container/web`. */
   key: string;
   pointer: Pointer;
-  /** As it stands in the object, credentials and all: show it with `quote` only. */
+  /** As in the object, possibly with credentials: show it with `quote` only. */
   written: string;
   parsed: ParsedReference;
   pullPolicy?: string;
 }>;
 
-/** One pod spec and what in it has to do with pulling images. Lists may be empty; names may be. */
+/** One pod spec, and its fields for pulling images. Lists and names may be empty. */
 export type Workload = Readonly<{
   kind: string;
   name: string;
   namespace: string;
-  /** Whether this is a pod itself and not a template for pods. */
+  /** Whether this is a Pod itself and not a template. */
   isPod: boolean;
   podSpec: Pointer;
-  /** Whether these are containers outside of pod specs, of which it is unknown with which pull secrets their images are pulled. */
+  /** Whether these are containers outside of pod specs; their pull secrets are unknown. */
   isPartial: boolean;
   images: readonly ImageUse[];
-  /** Where something stands in for an image until it is filled in. */
+  /** Placeholders that are replaced by an image later. */
   standIns: readonly Pointer[];
-  /** Names in `imagePullSecrets`, in order and at their places; empty where there is none. */
+  /** Names in `imagePullSecrets`, in order and at their positions; empty for an entry without one. */
   pullSecrets: readonly string[];
-  /** Whether `imagePullSecrets` holds anything: absent, null and an empty list are the same to the API server. */
+  /** Whether `imagePullSecrets` has entries: absent, null and empty are the same to the API server. */
   hasPullSecretList: boolean;
-  /** What is written of pull secrets that names none, whatever is in the cluster. */
+  /** Mistakes around `imagePullSecrets` that are visible without looking at the cluster. */
   pullSecretSlips: readonly PullSecretSlip[];
   /** Never empty: the API server fills in `default`. */
   serviceAccount: string;
-  /** Where its pods may run, for `readPlacement`. */
+  /** Where its Pods may run, for `readPlacement`. */
   placement: PlacementFields;
-  /** The annotations that ask to skip some rules. */
+  /** The annotations that request to skip some rules. */
   skips: readonly SkipAnnotation[];
 }>;
 
-/** Where an annotation is and the rules that it names, each once; or that it is longer than what is read. */
+/** The place of an annotation and the rules in it, without duplicates; or that it is too long to be read. */
 export type SkipAnnotation = Readonly<{ at: Pointer; rules: readonly string[] | 'too-long' }>;
 
-/** Names rules, separated by commas, that its author does not want applied. */
+/** The annotation's value lists the rules to skip, separated by commas. */
 export const SKIP_ANNOTATION = 'pullguard.dev/skip';
 
 /**
- * The pod specs of an object of a kind. Never throws: what has not the shape it should have (null lists, numbers for
- * strings, no spec) is passed over, as the API server will refuse it with a better message than ours.
+ * The pod specs of an object. Never throws: malformed fields (null lists, numbers for strings, no spec) are skipped, as the API
+ * server refuses them with a better message.
  *
- * @param isTimeUp there may be thousands of them, and of their images: when it says so, no more are read
+ * @param isTimeUp stops reading when it returns true, as there may be thousands of pod specs and images
  */
 export function readWorkloads(
   object: unknown,
@@ -103,7 +103,7 @@ export function readWorkloads(
   return [...workloads, ...readParts(object, kind, namespace, isTimeUp)];
 }
 
-/** The containers that stand outside of pod specs, as if they were one of a pod of which nothing else is known. */
+/** The containers outside of pod specs, as one workload of which nothing else is known. */
 function readParts(
   object: unknown,
   kind: WorkloadKind,
@@ -155,19 +155,19 @@ function readContainers(object: unknown, kind: WorkloadKind, isTimeUp: () => boo
   return { images, standIns };
 }
 
-/** Where a finding about an image stands. */
+/** The place of a finding about an image. */
 export function placeOf({ label, pointer, written }: ImageUse): { label: string; at: Pointer; value: string } {
   return { label, at: pointer, value: written };
 }
 
-/** The object's name, or what the API server will make it from: `web-*` for the generated name `web-`. */
+/** The object's name, or a pattern for a generated one: `web-*` for `generateName: web-`. */
 export function readName(object: unknown): string {
   const name = readString(object, 'metadata', 'name');
   const prefix = readString(object, 'metadata', 'generateName');
   return name !== '' || prefix === '' ? name : `${prefix}*`;
 }
 
-/** The annotation of an object, or of a pod template in it, which its pods will have. */
+/** The annotation of an object, or of a pod template in it, which its Pods will have. */
 function readSkip(object: unknown, holder: Pointer): readonly SkipAnnotation[] {
   const value = readPath(
     holder === '' ? object : readPointer(object, holder),
@@ -185,7 +185,7 @@ function readSkip(object: unknown, holder: Pointer): readonly SkipAnnotation[] {
 
 type ReadImages = Pick<Workload, 'images' | 'standIns'>;
 
-/** What stands in for one is apart. In the order in which kubelet starts them; image volumes come first, as pods wait for their volumes. */
+/** Reads images and placeholders in the order in which kubelet needs them. Image volumes are first, as Pods wait for volumes. */
 function readImages(
   spec: Readonly<Record<string, unknown>>,
   podSpec: Pointer,
@@ -234,14 +234,14 @@ function readList(value: unknown): readonly unknown[] {
 }
 
 /**
- * One operation of a JSON Patch (RFC 6902), as the API server applies it. `add` sets a member, whether it is there or not,
- * or with the last segment `-` appends to a list; `replace` sets one that is there.
+ * One operation of a JSON Patch (RFC 6902), as the API server applies it. `add` sets a member, existing or not, or appends to a
+ * list if the last segment is `-`; `replace` sets an existing one.
  */
 export type Edit = Readonly<{ op: 'add' | 'replace'; path: Pointer; value: unknown }>;
 
 /**
- * What a workload is after fixes that rules make: another address in the place of an image, and pull secrets at the end of its
- * list. An edit of anything else, or of another pod spec, leaves it as it is.
+ * A workload after the fixes of rules: replaced images, and pull secrets appended to its list. Edits of other fields, or of
+ * another pod spec, change nothing.
  */
 export function editWorkload(workload: Workload, edits: readonly Edit[]): Workload {
   const list = joinPointer(workload.podSpec, 'imagePullSecrets');
