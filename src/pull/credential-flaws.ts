@@ -1,27 +1,29 @@
 import { isRecord, readPath } from '../text/json.ts';
 import type { Credentials } from './keyring.ts';
 
-/** Tokens that docker keeps beside or in the place of a password. Kubelet reads neither. */
+/** Tokens that docker stores next to or instead of a password. kubelet ignores both. */
 export type UnreadToken = 'identity-token' | 'registry-token';
 
-/** Why an entry is no login at all. */
+/** Why an entry has no usable credentials. */
 type Lack = UnreadToken | 'empty' | 'no-user' | 'no-password';
 
-/** What an entry shows that makes a login likely to fail: a warning and never a denial, as a password may be anything. */
+/** A sign that credentials may be wrong. It leads to a warning and never a denial, as a password may be anything. */
 type Doubt = 'user-line-break' | 'password-line-break' | 'space' | 'control' | 'shell' | 'placeholder' | 'no-key-file';
 
 export type CredentialFlaw = Lack | Doubt;
 
-/** What is kept of the credentials in an entry: that they are there, and what is wrong with them. Nothing of them. */
+/**
+ * What is kept of an entry's credentials: whether there are any, and what is wrong with them. The credentials themselves are not.
+ */
 export type JudgedCredentials = Readonly<{
-  /** Without a user name and password container engines ask the registry anonymously. */
+  /** Without a user name and password, container engines ask the registry anonymously. */
   hasCredentials: boolean;
   flaw?: CredentialFlaw;
-  /** When a token that is the password ends, if it says so. Milliseconds since 1970. */
+  /** The expiry of a token that is used as the password, if it is known. Milliseconds since 1970. */
   tokenEndsAt?: number;
 }>;
 
-/** What each is in words, to follow on what is wrong: `its password ends with a line break`. */
+/** Each flaw as a clause for messages: `its password ends with a line break`. */
 export const FLAW_WORDS: Readonly<Record<CredentialFlaw, string>> = {
   'identity-token': 'it has an identitytoken instead of a password, which kubelet ignores',
   'registry-token': 'it has a registrytoken instead of a password, which kubelet ignores',
@@ -40,8 +42,8 @@ export const FLAW_WORDS: Readonly<Record<CredentialFlaw, string>> = {
 const HOUR_MS = 3_600_000;
 
 /**
- * User names whose password is a token that lasts so long at most, whether or not it says so: of ECR, Google, ACR, and of a job of
- * GitLab, which ends with the job.
+ * User names whose password is a token, and its longest lifetime, for tokens that do not state it: of ECR, Google and ACR, and of
+ * a GitLab job, which expires with the job.
  */
 const LASTS_MS: ReadonlyMap<string, number> = new Map([
   ['AWS', 12 * HOUR_MS],
@@ -51,9 +53,9 @@ const LASTS_MS: ReadonlyMap<string, number> = new Map([
 ]);
 
 /**
- * Checks the credentials of an entry, which are not kept afterwards.
+ * Checks the credentials of an entry. They are not kept.
  *
- * @param writtenAt when the object that holds them was last written; undefined when it does not say
+ * @param writtenAt when the Secret was last written, if known
  */
 export function judgeCredentials(
   { username, password }: Credentials,
@@ -72,20 +74,20 @@ export function judgeCredentials(
 }
 
 /**
- * containerd logs in with a user name and a password, or else asks anonymously, or gives up (`core/remotes/docker/authorizer.go`,
- * "no basic auth credentials").
+ * containerd needs a user name and a password. Otherwise it asks anonymously, or fails with "no basic auth credentials"
+ * (`core/remotes/docker/authorizer.go`).
  */
 function findLack({ username, password }: Credentials, token: UnreadToken | undefined): Lack | undefined {
   if (password === '') return token ?? (username === '' ? 'empty' : 'no-password');
   return username === '' ? 'no-user' : undefined;
 }
 
-/** Line breaks belong into the key file of a service account of Google, and do no harm at its end. */
+/** Line breaks are normal in the key file of a Google service account, also at its end. */
 function findDoubt({ username, password }: Credentials): Doubt | undefined {
   if (/[\r\n]/.test(username)) return 'user-line-break';
   if (username === '_json_key') return isKeyFile(password) ? undefined : 'no-key-file';
   if (username === '_json_key_base64') return undefined;
-  // Without the line break a placeholder is one still.
+  // Trimmed, as a placeholder may have a line break too.
   if (isPlaceholder(username.trim()) || isPlaceholder(password.trim())) return 'placeholder';
   if (/[\r\n]$/.test(password)) return 'password-line-break';
   if (/[\0-\x1f\x7f]/.test(username + password)) return 'control';
@@ -93,7 +95,7 @@ function findDoubt({ username, password }: Credentials): Doubt | undefined {
   return isShell({ username, password }) ? 'shell' : undefined;
 }
 
-/** `echo '"user:password"' | base64`, and `echo -n` where that is no option of echo. */
+/** `echo '"user:password"' | base64`, and `echo -n` in shells where echo has no such option. */
 function isShell({ username, password }: Credentials): boolean {
   const first = username.charAt(0);
   return /^-[neE]+ /.test(username) || ((first === '"' || first === "'") && password.endsWith(first));
@@ -104,11 +106,11 @@ function isKeyFile(password: string): boolean {
 }
 
 /**
- * What documentation, templates and sample files have where a user name or password belongs, the whole of it. `$oauthtoken`,
+ * Placeholders of documentation, templates and sample files; each pattern matches the whole user name or password. `$oauthtoken`,
  * `gitlab-ci-token` and `robot$team+name` are real user names.
  */
 const PLACEHOLDERS: readonly RegExp[] = [
-  // `<your-name>`, `<no value>`, `{{ .Values.password }}`, `${PASSWORD}`, `$PASSWORD`, `$(cat password)`, `%PASSWORD%`, `@TOKEN@`, `__TOKEN__`.
+  // `<your-name>`, `{{ .Values.password }}`, `${PASSWORD}`, `$PASSWORD`, `$(cat password)`, `%PASSWORD%`, `@TOKEN@`, `__TOKEN__`.
   /^<[^<>]*>$/,
   /^\$?\{\{.*\}\}$/s,
   /^#?\$?\{[^{}"]*\}#?$/,
@@ -118,14 +120,14 @@ const PLACEHOLDERS: readonly RegExp[] = [
   /^%[A-Z][A-Z_\d]*%$/,
   /^(@@?|__)[A-Z][A-Z_\d]*\1$/,
   /^\[\[?[\w -]*\]\]?$/,
-  // What Go and JavaScript print where nothing is: `%!s(<nil>)`, `map[…]`, `undefined`.
+  // What Go and JavaScript print for a missing value: `%!s(<nil>)`, `map[…]`, `undefined`.
   /^%![a-z]?\(/,
   /^map\[/,
   /^(?:null|nil|undefined|\[object Object\])$/,
   // `YOUR_PASSWORD`, `your-docker-hub-token`, `yourusername`.
   /^(?:put|insert|enter|add|paste|use|type)?[-_ .]?your[-_ .]?(?:[a-z\d]+[-_ .]?){0,6}$/i,
   /^(?:put|insert|enter|add|paste|type)[-_ ](?:[a-z\d]+[-_ ]){0,6}(?:here|user(?:name)?|pass(?:word)?|token|key|secret)$/i,
-  // `DOCKER_PASSWORD`, `REGISTRY_TOKEN`, `docker-username`: the name of the value in its place.
+  // `DOCKER_PASSWORD`, `REGISTRY_TOKEN`, `docker-username`: the name of a value instead of the value.
   /^(?:[A-Z][A-Z\d]*_)*(?:USER|USERNAME|PASSWORD|PASSWD|TOKEN|SECRET)$/,
   /^(?:(?:docker|dockerhub|docker[-_]hub|registry|harbor)[-_])?(?:username|user-name|user_name|pword)$/i,
   /^(?:docker|dockerhub|docker[-_]hub|registry|harbor)[-_](?:password|token)$/i,
@@ -133,18 +135,18 @@ const PLACEHOLDERS: readonly RegExp[] = [
   /^(?:please[-_ ]?)?(?:change|replace|fill|fix|edit)[-_ ]?(?:me|it|this|in|with(?:[-_ ]\w+)*)(?:[-_ ]?(?:please|now|later|\d|!+))?$/i,
   /^(?:todo|tbd|fixme|placeholder|dummy|redacted|removed|hidden|censored|not[-_ ]?set|to[-_ ]be[-_ ](?:filled|set|changed|replaced)(?:[-_ ]in)?)$/i,
   /^(?:\.{3,}|…|\*{3,}|x{3,}(?:[-_ ]x+)*|-{3,}|_{3,}|\?{2,})$/i,
-  // Of the documentation of AWS.
+  // From the documentation of AWS.
   /^[A-Za-z\d+/]{8,}EXAMPLE(?:KEY|TOKEN)?$/,
 ];
 
-/** Longer ones are tokens. */
+/** Longer texts are tokens. */
 const LONGEST_PLACEHOLDER = 128;
 
 function isPlaceholder(text: string): boolean {
   return text.length <= LONGEST_PLACEHOLDER && PLACEHOLDERS.some((pattern) => pattern.test(text));
 }
 
-/** A token of ACR, GitLab and others is a JWT, and one of ECR an object in base64: both say until when they are good. */
+/** The expiry of a token: those of ACR, GitLab and others are JWTs, those of ECR a JSON object in base64. */
 function findTokenEnd(password: string): number | undefined {
   const seconds = readPath(decodeObject(JWT.exec(password)?.[1] ?? ''), 'exp') ?? findEcrEnd(password);
   return typeof seconds === 'number' && seconds > 0 && seconds < 1e11 ? seconds * 1000 : undefined;
@@ -158,7 +160,7 @@ function findLatestEnd(username: string, writtenAt: number | undefined): number 
 function findEcrEnd(password: string): unknown {
   if (!password.startsWith('eyJ') || password.includes('.')) return undefined;
   const token = decodeObject(password);
-  // Other objects may well have a member of this name that means something else.
+  // Other objects may have a field of this name with another meaning.
   return readPath(token, 'datakey') === undefined ? undefined : readPath(token, 'expiration');
 }
 

@@ -4,31 +4,31 @@ import { matchHostPattern, type HostPattern, type HostTarget } from '../image/ho
 import { parseUrl, splitHostPort } from './parse-url.ts';
 import { memoize, memoizeByObject } from '../text/memoize.ts';
 
-/** A key under `auths` in a pull secret, as kubelet reads it. */
+/** A key under `auths` in a pull secret, as kubelet parses it. */
 export type CredentialKey = Readonly<{
-  /** As it is written; what kubelet keeps of it where a user name, query or fragment is in it. */
+  /** As written; without user name, query and fragment if it has any, as kubelet stores it. */
   text: string;
-  /** Where images are that it serves; undefined when that is nowhere. */
+  /** The images that it matches; undefined if it matches none. */
   pattern: Pick<HostPattern, 'labels' | 'port' | 'path'> | undefined;
-  /** As kubelet has it in its index: without the scheme, and without the version that docker writes. */
+  /** The key in kubelet's index: without the scheme, and without the API version that docker writes. */
   indexed: string;
-  /** Whether it serves the default registry, Docker Hub. */
+  /** Whether it is a key for the default registry, Docker Hub. */
   isDefaultRegistry: boolean;
 }>;
 
 /**
- * Reads a key as kubelet does (`pkg/credentialprovider/keyring.go`, `Add`); undefined when it is one that kubelet drops, as
- * it is no URL. The same key gives the same object again: a cluster has thousands of secrets, for few registries.
+ * Parses a key as kubelet does (`pkg/credentialprovider/keyring.go`, `Add`); undefined for an invalid URL, whose entry kubelet
+ * ignores. Equal keys share one object, as a cluster has thousands of Secrets for few registries.
  */
 export function parseCredentialKey(text: string): CredentialKey | undefined {
-  // What may hold a credential is not remembered.
+  // A key that may contain credentials is not cached.
   return MAY_HOLD_MORE.test(text) ? readKey(text) : readKeyOnce(text);
 }
 
 /**
- * Whether kubelet takes a key's credentials for an image (`Lookup`): as many host labels, each matching its glob and compared
- * letter by letter; the same port or none on both sides; the path is a prefix of the repository. The key of the default
- * registry serves Docker Hub as well; kubelet then turns to it only if no other key of the pod's secrets matches.
+ * Whether kubelet uses a key's credentials for an image (`Lookup`): the same number of host labels, each matching its glob,
+ * case-sensitive; the same port or none on both sides; the path is a prefix of the repository. The key of the default registry
+ * also matches images on Docker Hub, but kubelet uses it only if no other key of the Pod's Secrets matches.
  */
 export function matchCredentialKey({ pattern, isDefaultRegistry }: CredentialKey, reference: ImageReference): boolean {
   if (isDefaultRegistry && isInDefaultRegistry(reference)) return true;
@@ -36,7 +36,7 @@ export function matchCredentialKey({ pattern, isDefaultRegistry }: CredentialKey
   return pattern !== undefined && target !== undefined && matchHostPattern(pattern, target);
 }
 
-/** What follows these is not where images are, or stands before it and is a user name. */
+/** The text before "@" is a user name; the text after "?" or "#" is not part of host or path. */
 const MAY_HOLD_MORE = /[@?#]/;
 
 const readKeyOnce = memoize((text) => readKey(text));
@@ -44,7 +44,7 @@ const readKeyOnce = memoize((text) => readKey(text));
 function readKey(text: string): CredentialKey | undefined {
   const url = parseUrl(/^https?:\/\//.test(text) ? text : `https://${text}`);
   if (url === undefined) return undefined;
-  // `https://index.docker.io/v1/` and `/v2/`, as docker writes them; without the slash at the end it is a path like any other.
+  // `https://index.docker.io/v1/` and `/v2/`, as docker writes them. Without the slash at the end, they are ordinary paths.
   const path = url.path.replace(/^\/v[12]\//, '/');
   const key = path === '/' ? url.host : url.host + path;
   return {
@@ -55,7 +55,7 @@ function readKey(text: string): CredentialKey | undefined {
   };
 }
 
-/** Kubelet parses what it kept once more for each image: what was escaped is decoded twice, and may now fail. */
+/** kubelet parses its stored key again for each image, so escapes are decoded twice, which may now fail. */
 function readPattern(key: string): CredentialKey['pattern'] {
   const url = parseUrl(`https://${key}`);
   if (url === undefined) return undefined;
@@ -65,7 +65,7 @@ function readPattern(key: string): CredentialKey['pattern'] {
   return { labels, port: port === '' ? undefined : port, path: url.path.slice(1) };
 }
 
-/** An image as kubelet compares keys with it, which is with a malformed IPv6 address not at all. */
+/** An image as kubelet compares it with keys; undefined for a malformed IPv6 address, which kubelet matches with no key. */
 export const toKeyTarget = memoizeByObject(({ registry, repository }: ImageReference): HostTarget | undefined => {
   const url = parseUrl(`https://${registry}`);
   if (url === undefined) return undefined;
@@ -73,7 +73,7 @@ export const toKeyTarget = memoizeByObject(({ registry, repository }: ImageRefer
   return { labels: name.split('.'), port: port === '' ? undefined : port, repository };
 });
 
-/** `isDefaultRegistryMatch`: Docker Hub, and also a host of one word such as `localhost`. */
+/** `isDefaultRegistryMatch`: true for Docker Hub, and also for a host of one word such as `localhost`. */
 export function isInDefaultRegistry({ registry }: ImageReference): boolean {
   return registry === DOCKER_HUB || !/[.:]/.test(registry);
 }

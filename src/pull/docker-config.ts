@@ -6,19 +6,19 @@ import { parseCredentialKey } from './credential-key.ts';
 import { isRecord } from '../text/json.ts';
 import { quote } from '../text/quote.ts';
 
-/** The keys of a docker configuration as they are written, and what is kept of the credentials under each. */
+/** The keys of a docker configuration as written, each with the kept part of its credentials. */
 export type DockerEntries<Kept> = ReadonlyMap<string, Kept>;
 
-/** What is kept of credentials. Where there are none, it is given an empty user name; `token` is one that stands beside them. */
+/** Returns what is kept of credentials. User name and password may be empty; `token` is a token in the same entry. */
 export type KeepCredentials<Kept> = (credentials: Credentials, token?: UnreadToken) => Kept;
 
 /**
- * Reads the text of a `config.json` as kubelet does (`pkg/credentialprovider/config.go`), which leaves it to Go's
- * `encoding/json`: names of fields match in upper and lower case, null leaves a field as it was, and a value of the wrong
- * kind makes the whole text unreadable. Of two members spelled the same only the last is seen, where Go reads both.
+ * Parses a `config.json` as kubelet does (`pkg/credentialprovider/config.go`), that is, as Go's `encoding/json` does: field names
+ * are not case-sensitive, null leaves a field unchanged, and a value of the wrong type makes the whole text unreadable. If a
+ * member is repeated with the same spelling, only the last one is seen here; Go reads both.
  *
- * @param name how to call the text in messages.
- * @returns why kubelet cannot read it, where that is so; it holds nothing of the text but the key of an entry
+ * @param name how messages name the text
+ * @returns why kubelet cannot read it, if so; of the text itself it contains only the key of an entry
  * @throws BeyondBoundError
  */
 export function readDockerConfig<Kept>(
@@ -31,7 +31,7 @@ export function readDockerConfig<Kept>(
   const entries = new Map<string, Kept>();
   for (const [member, value] of members) {
     if (/^auths$/iu.test(member)) {
-      // `auths` and `Auths` are one to Go: both count, unless the later one is null.
+      // For Go `auths` and `Auths` are the same field: both count, unless the later one is null.
       if (value === null) entries.clear();
       const problem = addEntries(value, 'auths', keep, entries);
       if (problem !== undefined) return problem;
@@ -41,7 +41,7 @@ export function readDockerConfig<Kept>(
 }
 
 /**
- * Reads the text of a `.dockercfg`, an older form: it holds what stands under `auths` in the newer one.
+ * Parses a `.dockercfg`, an older format: its content is that of `auths` in the newer one.
  *
  * @throws BeyondBoundError
  */
@@ -51,8 +51,8 @@ export function readDockercfg<Kept>(json: string, keep: KeepCredentials<Kept>): 
 }
 
 /**
- * What in the text of a docker configuration kubelet passes over without a word: logins that are left to a credential helper, and
- * those that stand in the form of the other type of secret.
+ * The parts of a docker configuration that kubelet silently ignores: credentials that are left to a credential helper, and those
+ * in the format of the other Secret type.
  *
  * @throws BeyondBoundError
  */
@@ -82,22 +82,22 @@ function hasLogin(value: unknown): boolean {
 
 const LOGIN = /^(?:username|password|auth|identitytoken)$/i;
 
-/** Of a key that is no address, what may be kept and shown: a user name, query or fragment in it may be a credential. */
+/** The part of an invalid key that may be stored and shown: its user name, query or fragment may be credentials. */
 export function keepSafe(key: string): string {
   const address = key.replace(/[?#].*$/s, '').replace(/^(.*\/\/)?.*@/s, '$1');
-  // A password may follow the ":" of what is no port.
+  // Text after a ":" that is not a port may be a password.
   return address.replace(/:(?!\/\/|\d*(?:[\s/]|$)).*$/s, ':…').slice(0, LONGEST_KEPT_KEY);
 }
 
-/** Enough to recognise it by. */
+/** Long enough to recognize a key. */
 const LONGEST_KEPT_KEY = 100;
 
-/** What an object holds is beyond a bound, so that it is not read: kubelet may well read it. Says which, without a full stop. */
+/** An object exceeds a limit, so it is not read; kubelet may still read it. The message says which limit, without a full stop. */
 export class BeyondBoundError extends Error {
   override readonly name = 'BeyondBoundError';
 }
 
-/** Looked at before a text is decoded, which takes `bytes` at most. @throws BeyondBoundError */
+/** Checked before a text is decoded; `bytes` is its largest possible size. @throws BeyondBoundError */
 export function checkConfigSize(bytes: number): void {
   if (bytes > LONGEST_DOCKER_CONFIG)
     throw new BeyondBoundError(`its docker config is larger than ${LONGEST_DOCKER_CONFIG / 1024} KiB`);
@@ -129,7 +129,7 @@ function addEntries<Kept>(
   return undefined;
 }
 
-/** What a key is for. A user name, query or fragment in it may be a credential. */
+/** A key for messages. A user name, query or fragment in it may be credentials. */
 function showKey(key: string): string {
   return quote(parseCredentialKey(key)?.text ?? key.replace(/[?#].*$/s, ''));
 }
@@ -153,7 +153,7 @@ function readEntry(entry: unknown, place: string): Credentials | string {
   return decodeAuth(fields.auth) ?? `${place}.auth is not base64 of "user:password"`;
 }
 
-/** A token that docker reads and kubelet does not (`dockerConfigEntryWithAuth`). */
+/** A token that docker reads and kubelet ignores (`dockerConfigEntryWithAuth`). */
 function findUnreadToken(entry: unknown): UnreadToken | undefined {
   const tokens = Object.entries(isRecord(entry) ? entry : {}).filter(
     ([, token]) => typeof token === 'string' && token !== '',
@@ -162,7 +162,7 @@ function findUnreadToken(entry: unknown): UnreadToken | undefined {
   return tokens.some(([name]) => /^registrytoken$/i.test(name)) ? 'registry-token' : undefined;
 }
 
-/** What stands in `auth`; undefined when it is not base64, with or without padding, of a text with a colon. */
+/** The content of `auth`; undefined if it is not base64, with or without padding, or has no colon. */
 function decodeAuth(auth: string): Credentials | undefined {
   const encoded = auth.replaceAll(/[\r\n]/g, '');
   const text = BASE64.test(encoded) ? Buffer.from(encoded, 'base64').toString() : '';
@@ -179,14 +179,14 @@ function isHeaders(value: unknown): boolean {
   );
 }
 
-/** The members of an object, none of null; or what else it is. */
+/** The members of an object; none for null. Otherwise what is wrong with the value. */
 function readMembers(value: unknown, place: string): readonly (readonly [name: string, value: unknown])[] | string {
   if (value === undefined) return `${place} is not JSON`;
   if (value === null) return [];
   return isRecord(value) ? Object.entries(value) : `${place} is not an object`;
 }
 
-/** Undefined when it is not JSON. */
+/** Undefined for invalid JSON. */
 function parseJson(json: string): unknown {
   checkConfigSize(json.length);
   try {

@@ -5,8 +5,8 @@ import type { ImageAnswer } from '../cause/answer.ts';
 import type { CauseCode } from '../cause/causes.ts';
 
 /**
- * What the cluster told us, as rules ask for it. Everything may be out of date by a moment. An absent member is unknown:
- * rules that need it are skipped, never left to guess.
+ * Facts about the cluster for rules. They may be slightly out of date. An absent member is unknown: rules that need it are
+ * skipped and never guess.
  */
 export type Facts = Readonly<{
   pullSecrets?: PullSecretFacts;
@@ -20,46 +20,43 @@ export type Facts = Readonly<{
 export type FactName = keyof Facts;
 
 export type PullSecretFacts = Readonly<{
-  /**
-   * `absent` when the cluster has none; undefined when that is not known, as such secrets may not be watched, or as it is beyond
-   * a bound.
-   */
+  /** `absent` if there is no such Secret; undefined if unknown, because such Secrets are not watched, or it exceeds a limit. */
   find: (namespace: string, name: string) => PullSecret | 'absent' | undefined;
-  /** Whether secrets of all types are seen. If not, an absent one may be there with a type that is no pull secret's. */
+  /** Whether Secrets of all types are watched. If not, an absent Secret may exist with a type that is not a pull secret's. */
   seesEveryType: boolean;
 }>;
 
-/** What is known of a pull secret: nothing of it is a credential. */
+/** A pull secret without its credentials. */
 export type PullSecret = Readonly<{
-  /** `kubernetes.io/dockerconfigjson`, `kubernetes.io/dockercfg`, or one that kubelet passes over. */
+  /** `kubernetes.io/dockerconfigjson`, `kubernetes.io/dockercfg`, or a type that kubelet ignores. */
   type: string;
-  /** What it holds credentials for; empty when its type is not a pull secret's. */
+  /** Its entries; empty if its type is not a pull secret's. */
   entries: readonly CredentialEntry[];
-  /** Why kubelet cannot read it, and then pulls none of the pod's images; absent when it can. Ends without a full stop. */
+  /** Why kubelet cannot read it, and so cannot pull any image of the Pod; absent if it can. Without a full stop. */
   malformed?: string;
-  /** What in it kubelet makes nothing of, though its author may think that it is for an image; absent when there is nothing. */
+  /** Content that kubelet ignores, but that may have been meant for an image; absent if there is none. */
   unused?: readonly UnusedContent[];
-  /** Label `secret-generated-by`: `cce` for the one that CCE makes and renews, and for copies of it. */
+  /** Label `secret-generated-by`: `cce` for the one that CCE creates and renews, and for copies of it. */
   generatedBy?: string;
-  /** When its credentials end, if it says so. Milliseconds since 1970. */
+  /** When its credentials expire, if known. Milliseconds since 1970. */
   expiresAt?: number;
 }>;
 
 /** One entry of `auths`. */
 export type CredentialEntry = Readonly<{
   key: CredentialKey;
-  /** Without a user name and password container engines ask the registry anonymously. */
+  /** Without a user name and password, container engines ask the registry anonymously. */
   hasCredentials: boolean;
-  /** Why it has none; or why a login with them fails, as far as they show it themselves. */
+  /** Why it has no credentials, or why its credentials will probably be refused. */
   flaw?: CredentialFlaw;
-  /** When a token that is the password ends, if it says so. Milliseconds since 1970. */
+  /** The expiry of a token that is used as the password, if it is known. Milliseconds since 1970. */
   tokenEndsAt?: number;
 }>;
 
 /**
- * `invalid-key`: a key that is no URL, so that kubelet drops its entry. `helper`: a member that leaves logins to a program.
- * `newer-form`: a `config.json` under the older type; `older-form`: a `.dockercfg` under the newer one. `other-data`: a key of
- * `data` that is not the one of its type. `name` is that key or member, nothing of what stands under it.
+ * `invalid-key`: a key that is not a URL, so kubelet drops its entry. `helper`: a credential helper. `newer-form`: a
+ * `config.json` in the older type; `older-form`: a `.dockercfg` in the newer type. `other-data`: a key of `data` that its type
+ * does not use. `name` is that key or member; its value is not kept.
  */
 export type UnusedContent = Readonly<{
   what: 'invalid-key' | 'helper' | 'newer-form' | 'older-form' | 'other-data';
@@ -67,36 +64,38 @@ export type UnusedContent = Readonly<{
 }>;
 
 export type ServiceAccountFacts = Readonly<{
-  /** Undefined when there is none, when it is too new to be known, or when it is beyond a bound. */
+  /** Undefined if there is none, if it is too new to be known, or if it exceeds a limit. */
   find: (namespace: string, name: string) => ServiceAccount | undefined;
 }>;
 
 export type ServiceAccount = Readonly<{
   /** Names in its `imagePullSecrets`, in order. */
   pullSecrets: readonly string[];
-  /** `kubernetes.io/enforce-mountable-secrets`: the API server refuses pods that name a pull secret it does not list. */
+  /**
+   * `kubernetes.io/enforce-mountable-secrets`: the API server rejects Pods with a pull secret that this account does not list.
+   */
   enforcesMountableSecrets: boolean;
 }>;
 
 export type NamespaceFacts = Readonly<{
-  /** Its labels; undefined when it is too new to be known, or when namespaces have not been listed yet. */
+  /** Its labels; undefined if it is too new to be known, or before namespaces have been listed. */
   findLabels: (name: string) => Readonly<Record<string, string>> | undefined;
 }>;
 
 export type RegistryFacts = Readonly<{
-  /** What is known of an image to who has these pull secrets, from memory, without a request. */
+  /** The cached answer for an image with these pull secrets; no request is sent. */
   get: (question: ImageQuestion) => KnownAnswer;
-  /** How it was waited for answers that are `late`, where a person reads of it. */
+  /** How long this review waited for answers that are `late`; set if people read the result. */
   late?: LateAnswers;
 }>;
 
-/** `isToldLater`: what is wrong by an answer that comes later will be told by an Event. */
+/** `isToldLater`: problems in an answer that comes later will be reported by an Event. */
 export type LateAnswers = Readonly<{ waitedMs: number; isToldLater: boolean }>;
 
 /**
- * `isDue`: it is worth to ask again, while it still is the answer. `unasked`: the caller may ask. `not-allowed`: the policy does
- * not let the registry be asked. `late`: it is being asked, and this object has waited as long as it may. `no-answer`: it was asked, or
- * could not be, and is unknown.
+ * `isDue`: the answer is still valid, but worth renewing. `unasked`: the caller may ask. `not-allowed`: the policy does not allow
+ * pullguard to ask the registry. `late`: the registry is being asked, but this object cannot wait longer. `no-answer`: the result
+ * is unknown although the registry was asked, or because it could not be asked.
  */
 export type KnownAnswer =
   Readonly<{ answer: ImageAnswer; isDue: boolean }> | 'unasked' | 'not-allowed' | 'late' | 'no-answer';
@@ -104,30 +103,30 @@ export type KnownAnswer =
 export type ImageQuestion = Readonly<{
   reference: ImageReference;
   namespace: string;
-  /** Names of the pod's pull secrets, in order; undefined when they are not known. */
+  /** Names of the Pod's pull secrets, in order; undefined if unknown. */
   pullSecrets: readonly string[] | undefined;
 }>;
 
-/** The same for the same question. */
+/** Equal for equal questions. */
 export function keyOfQuestion({ reference, namespace, pullSecrets }: ImageQuestion): string {
   return JSON.stringify([formatReference(reference), namespace, pullSecrets ?? null]);
 }
 
-/** What nodes meet when they pull, by the Events of kubelet. */
+/** Failed and successful pulls of nodes, from the Events of kubelet. */
 export type PullFacts = Readonly<{
-  /** What fails now of an image to a namespace, or of all images of its registry, the cause of most Pods first; in most cases nothing. */
+  /** Current failures of an image in a namespace, or of its whole registry, the cause with most Pods first; usually empty. */
   find: (reference: ImageReference, namespace: string) => readonly FailedPulls[];
-  /** Whether a node has pulled from the registry of late, so that it can be reached, whatever it is to pullguard. */
+  /** Whether a node has recently pulled from the registry, so that nodes can reach it even if pullguard cannot. */
   hasPulled: (registry: string) => boolean;
 }>;
 
-/** One cause that nodes meet, at a registry or of an image. */
+/** One cause of failed pulls, for a registry or an image. */
 export type FailedPulls = Readonly<{
   cause: CauseCode;
-  /** What fails: one image, or whatever is pulled from the registry. */
+  /** What fails: one image, or every image of the registry. */
   of: 'image' | 'registry';
   registry: string;
-  /** How many nodes and Pods, up to a bound. No node where kubelet did not say its own. */
+  /** Numbers of nodes and Pods, up to a limit. Zero nodes if kubelet's Events do not name them. */
   nodes: number;
   pods: number;
   /** Milliseconds since 1970. */
@@ -135,22 +134,22 @@ export type FailedPulls = Readonly<{
 }>;
 
 export type NodeFacts = Readonly<{
-  /** The same list until something about a node has changed. Empty when some nodes are beyond a bound: then none are known. */
+  /** The same list until a node changes. Empty if some nodes exceed a limit: then all are unknown. */
   list: () => readonly ClusterNode[];
 }>;
 
-/** What is known of a node. */
+/** The known properties of a node. */
 export type ClusterNode = Readonly<{
   name: string;
   labels: Readonly<Record<string, string>>;
-  /** `linux/arm64`: the platform of the images that it runs. */
+  /** `linux/arm64`: the platform of the images that it can run. */
   platform: string;
   isUnschedulable: boolean;
   hasDiskPressure: boolean;
-  /** Its allocatable ephemeral storage; undefined when it does not say. */
+  /** Its allocatable ephemeral storage; undefined if not reported. */
   ephemeralStorageBytes: number | undefined;
-  /** Names of the images that are on it, as `formatReference` writes them. Kubelet names 50 images, of more than 200 names the first are kept. */
+  /** Images on the node, as `formatReference` writes them. kubelet reports 50 images; only the first 200 names are kept. */
   images: ReadonlySet<string>;
-  /** Whether these are surely all: it lists fewer than kubelet would, and none of them without a name. */
+  /** Whether the list is certainly complete: shorter than kubelet's limit, and without unnamed images. */
   listsAllImages: boolean;
 }>;

@@ -4,22 +4,22 @@ import type { HostTarget } from '../image/host-pattern.ts';
 import type { ImageReference } from '../image/reference.ts';
 import { isInDefaultRegistry, toKeyTarget, type CredentialKey } from './credential-key.ts';
 
-/** Finds the entries whose keys match an image, in the order in which they stand. */
+/** Finds the entries whose keys match an image, in their original order. */
 export type KeyIndex<Entry> = (reference: ImageReference) => readonly Entry[];
 
 type Keyed = Readonly<{ key: CredentialKey }>;
 
-/** Keys that agree in the labels of their host from the right up to here. */
+/** Keys with the same host labels from the right up to this node. */
 type Node = {
   readonly labels: Map<string, Node>;
   readonly globs: Map<string, Readonly<{ glob: Glob; node: Node }>>;
-  /** Places of entries whose host ends here, by the path that images have to start with. */
+  /** Positions of the entries whose host ends here, by the required prefix of the repository. */
   readonly paths: Map<string, number[]>;
 };
 
 /**
- * Sorts entries by host and path, so that an image is compared with those keys alone that may match: a secret may hold thousands
- * of keys and an object thousands of images. Made once for each list of entries.
+ * Indexes entries by host and path, so that an image is compared only with keys that may match: a Secret may have thousands of
+ * keys, and an object thousands of images. Built once for each list of entries.
  */
 export const indexKeys = memoizeByObject((entries: readonly Keyed[]): KeyIndex<Keyed> => {
   const ports = new Map<string, Node>();
@@ -32,7 +32,7 @@ export const indexKeys = memoizeByObject((entries: readonly Keyed[]): KeyIndex<K
     for (const label of pattern.labels.toReversed()) node = stepInto(node, label);
     getOrAdd(node.paths, pattern.path, () => []).push(at);
   }
-  // Most images of a pod come from one registry, and globs are what takes time.
+  // Most images of a Pod are from one registry, and matching globs takes most of the time.
   let last: Readonly<{ registry: string; nodes: readonly Node[] }> | undefined;
   const findHost = (registry: string, { labels, port = '' }: HostTarget): readonly Node[] => {
     if (last?.registry !== registry) last = { registry, nodes: collect(ports.get(port), labels) };
@@ -73,7 +73,7 @@ function collect(node: Node | undefined, labels: readonly string[]): readonly No
   return [node.labels.get(label), ...globs].flatMap((each) => collect(each, labels.slice(0, -1)));
 }
 
-/** Of many paths those are looked up that the repository starts with, as many as it has characters; of a few all are tried. */
+/** If there are many paths, looks up every prefix of the repository; if there are few, tries each path. */
 function listByPath(paths: Node['paths'], repository: string): readonly number[] {
   const starts =
     paths.size > repository.length

@@ -6,35 +6,34 @@ import { parseInteger, readPlacement, type NodeTerm, type Placement, type Requir
 import type { Workload } from '../workload/workload.ts';
 import type { ClusterNode, Facts } from './facts.ts';
 
-/** The nodes that a workload may run on, of which there is one at least, and what is asked of them most. */
+/** The nodes that a workload may run on, at least one, and values that are needed often. */
 export type CandidateNodes = Readonly<{
   nodes: readonly ClusterNode[];
-  /** False when something keeps it from some of them, and it is not known from which. */
+  /** False if something excludes some of them, but it is unknown which. */
   isExact: boolean;
   platforms: ReadonlySet<string>;
   hasDiskPressure: boolean;
-  /** Of the node with the least; Infinity when none says. */
+  /** Of the node with the least; Infinity if no node reports it. */
   leastStorageBytes: number;
 }>;
 
 /**
- * Finds the nodes that the pods of a workload may run on by what it says of nodes' names and labels, and by whether they are
- * closed to new pods. Taints, and what else a scheduler looks at, are not looked at. Undefined when the nodes are not known,
- * and when there is none for it.
+ * Finds the nodes that the Pods of a workload may run on, by node names, labels and cordoning. Taints and other criteria of
+ * schedulers are ignored. Undefined if the nodes are unknown, or if none matches.
  */
 export function findCandidateNodes({ placement, kind }: Workload, { nodes }: Facts): CandidateNodes | undefined {
   const list = nodes?.list() ?? [];
   if (list.length === 0) return undefined;
   const read = readPlacement(placement);
-  // The controller of DaemonSets has their pods tolerate that a node is closed.
+  // The DaemonSet controller adds a toleration for cordoned nodes.
   const key = JSON.stringify(kind === 'DaemonSet' ? { ...read, entersClosed: true } : read);
   const found = selectionsOf(list)(key);
   return found.nodes.length === 0 ? undefined : found;
 }
 
 /**
- * Whether an image has what a node of this platform would fetch, by what containerd chooses of its index: `missing` when the index
- * names it and the registry has not. `unknown` of a node that has not said what it is, or an image that does not say it either.
+ * Whether an image has what a node of this platform would pull, by the entry that containerd chooses from the index: `missing` if
+ * the index lists it but the registry does not have it. `unknown` if the platform of the node or of the image is unknown.
  */
 export function findForNode(
   node: string,
@@ -47,12 +46,14 @@ export function findForNode(
   return platforms.includes(chosen) ? 'there' : 'missing';
 }
 
-/** The name that kubelet gives to an image on its node: by digest if it has one, and else by its tag. */
+/** The name of an image in kubelet's list: by digest if it has one, otherwise by tag. */
 export function nameOnNode({ tag = 'latest', digest, ...name }: ImageReference): string {
   return formatReference(digest === undefined ? { ...name, tag } : { ...name, digest });
 }
 
-/** Most pods say the same few things of nodes, or nothing, and to go through a thousand nodes for each would be slow. */
+/**
+ * Cached by placement: most Pods have the same few placements or none, and going through a thousand nodes for each would be slow.
+ */
 const selectionsOf = memoizeByObject((list: readonly ClusterNode[]) =>
   memoize((placement) => selectNodes(list, JSON.parse(placement) as Placement)),
 );
@@ -73,7 +74,7 @@ function selectNodes(list: readonly ClusterNode[], placement: Placement): Candid
 
 type Node = Pick<ClusterNode, 'name' | 'labels' | 'isUnschedulable'>;
 
-/** Whether pods may run on a node, as Kubernetes' own `nodeaffinity` decides it. */
+/** Whether Pods may run on a node, as in Kubernetes' `nodeaffinity` package. */
 export function matchPlacement({ nodeName, nodeSelector, terms, entersClosed }: Placement, node: Node): boolean {
   if (nodeName !== '' && nodeName !== node.name) return false;
   if (node.isUnschedulable && !entersClosed) return false;
@@ -91,7 +92,7 @@ function matchTerm({ labels, names }: NodeTerm, node: Node): boolean {
   );
 }
 
-/** Labels may be called as what every object has, `constructor`. */
+/** A label may have the name of an object's own property, such as `constructor`. */
 function labelOf({ labels }: Node, key: string): string | undefined {
   return Object.hasOwn(labels, key) ? labels[key] : undefined;
 }
@@ -113,7 +114,7 @@ function matchValue({ operator, values }: Requirement, value: string | undefined
   }
 }
 
-/** Above 0 when the left one is greater; NaN when one of them is no integer. */
+/** Positive if the left one is greater; NaN if one of them is not an integer. */
 function compareIntegers(left = '', right = ''): number {
   const [a, b] = [parseInteger(left), parseInteger(right)];
   return a === undefined || b === undefined ? NaN : a === b ? 0 : a > b ? 1 : -1;

@@ -1,12 +1,12 @@
-/** The parts of a URL that say where it leads, percent-decoded. `host` has the port; `path` is empty or starts with "/". */
+/** Host and path of a URL, percent-decoded. `host` includes the port; `path` is empty or starts with "/". */
 export type UrlParts = Readonly<{ host: string; path: string }>;
 
 /**
- * Reads a URL that starts with `http://` or `https://` as Go's `net/url` does (`url.Parse` of Go 1.26); undefined where that
- * fails. Node's own `URL` mends and rewrites where Go refuses or leaves as it is.
+ * Parses a URL that starts with `http://` or `https://` as Go's `net/url` does (`url.Parse` of Go 1.26); undefined if that fails.
+ * Node's own `URL` repairs and rewrites text that Go refuses or keeps.
  *
- * What no image address can have is not told apart further: an escape for a byte outside ASCII becomes some character outside
- * ASCII, and an IPv6 address with a zone, `[fe80::1%25eth0]`, is undefined.
+ * Some details that no image can have are simplified: an escape for a byte outside ASCII becomes some character outside ASCII,
+ * and an IPv6 address with a zone, `[fe80::1%25eth0]`, is undefined.
  */
 export function parseUrl(url: string): UrlParts | undefined {
   const { before: address, behind: fragment } = cut(url, '#');
@@ -21,7 +21,7 @@ export function parseUrl(url: string): UrlParts | undefined {
   return { host, path: decodeEscapes(path) };
 }
 
-/** The name and port in `UrlParts.host` by Go's `net.SplitHostPort`; where no port follows, the name keeps its brackets. */
+/** Splits `UrlParts.host` into name and port as Go's `net.SplitHostPort`; without a port the name keeps its brackets. */
 export function splitHostPort(host: string): Readonly<{ name: string; port: string }> {
   const found = HOST_AND_PORT.exec(host);
   return { name: found?.[1] ?? found?.[2] ?? host, port: found?.[3] ?? '' };
@@ -33,7 +33,7 @@ const CONTROL_CHARACTER = /[\0-\x1f\x7f]/;
 
 const USERINFO = /^[\w.~:!$&'()*+,;=%@-]*$/;
 
-/** What may stand in a host, or an escape for a byte outside ASCII or for "%". */
+/** The characters allowed in a host, or an escape for a byte outside ASCII or for "%". */
 const NAME_AND_PORT = /^(?:[\w.~!$&'()*+,;=\]<>"-]|[^\0-\x7f]|%25|%[89a-f][0-9a-f])*(?::[0-9]*)?$/i;
 
 const ADDRESS_AND_PORT = /^\[([0-9a-f:.]*:[0-9a-f:.]*)\](?::[0-9]*)?$/i;
@@ -41,7 +41,7 @@ const ADDRESS_AND_PORT = /^\[([0-9a-f:.]*:[0-9a-f:.]*)\](?::[0-9]*)?$/i;
 function readHost(host: string): string | undefined {
   if (!host.includes('[')) return NAME_AND_PORT.test(host) ? decodeEscapes(host) : undefined;
   const address = ADDRESS_AND_PORT.exec(host)?.[1];
-  // What is an IPv6 address, Node and Go agree on.
+  // Node and Go agree on which IPv6 addresses are valid.
   return address !== undefined && URL.canParse(`http://[${address}]`) ? host : undefined;
 }
 
@@ -53,7 +53,7 @@ function decodeEscapes(text: string): string {
   return text.replaceAll(/%([0-9a-f]{2})/gi, (_, byte: string) => String.fromCharCode(parseInt(byte, 16)));
 }
 
-/** What stands before a separator, and what behind it if there is one. */
+/** The text before a separator, and the text after it if there is one. */
 function cut(text: string, separator: string): Readonly<{ before: string; behind?: string }> {
   const at = text.indexOf(separator);
   return at < 0 ? { before: text } : { before: text.slice(0, at), behind: text.slice(at + 1) };

@@ -7,49 +7,52 @@ import type { Facts, ImageQuestion, KnownAnswer, ServiceAccount } from './facts.
 import { findCandidateNodes, type CandidateNodes } from './nodes.ts';
 import { findDoubt, listSecretNames, listUsedSecrets, servesUntil, type UsedSecret } from './used-secrets.ts';
 
-/** An image that kubelet will ask a registry for, and the places that name it. */
+/** An image that kubelet pulls from a registry, and its places in the object. */
 export type PulledImage = Readonly<{
-  /** As it stands in the object, credentials and all: show it with `quote` only. */
+  /** As in the object, possibly with credentials: show it with `quote` only. */
   written: string;
   reference: ImageReference;
-  /** One at least, in the order in which kubelet comes to them. */
+  /** At least one, in the order in which kubelet reads them. */
   uses: readonly [ImageUse, ...ImageUse[]];
 }>;
 
-/** An image in one of the places that name it, and what its registry says of it. */
+/** One use of an image, and the answer of its registry. */
 export type AnsweredUse = Readonly<{ use: ImageUse; reference: ImageReference; answer: ImageAnswer }>;
 
 /**
- * How the pods of a workload pull: made once for each reading of an object, and each part of it when it is first asked for. Every
- * rule takes it from its context.
+ * How the Pods of a workload pull their images. Created once each time an object is read; each part is computed on first use and
+ * shared by all rules.
  */
 export type PodPull = Readonly<{
   /**
-   * The images that are pulled at all, each address once, and no more than `MOST_LOOKED_UP` of them. Not those that must be on
-   * the node already, nor what no runtime can parse.
+   * The images that are pulled, without duplicates, at most `MOST_LOOKED_UP`. Without images that must already be on the node,
+   * and without invalid references.
    */
   images: () => readonly PulledImage[];
-  /** The pod's service account; undefined when it is not known. */
+  /** The ServiceAccount of the Pod; undefined if unknown. */
   account: () => ServiceAccount | undefined;
-  /** An account that enforces mountable secrets has pods refused that name one it does not list. */
+  /**
+   * Whether the Pod may list this Secret: if its account enforces mountable secrets, the API server only allows those of the
+   * account.
+   */
   mayName: (secret: string) => boolean;
-  /** The pull secrets that kubelet looks for; undefined when it is not known which they are, or when they are too many. */
+  /** The pull secrets that kubelet reads; undefined if unknown, or if there are too many. */
   secrets: () => readonly UsedSecret[] | undefined;
-  /** Their names. */
+  /** The names of `secrets`. */
   secretNames: () => readonly string[] | undefined;
-  /** Those of its images that their registry has answered about, in each place that names them and in the order of those. */
+  /** Answers of registries, for each use of an image, in the order of the uses. */
   answers: () => readonly AnsweredUse[];
-  /** The first image of each registry that is late with an answer. */
+  /** The first image of each registry that has not answered in time. */
   late: () => readonly PulledImage[];
-  /** What is known of an image to who has these pull secrets. */
+  /** The cached answer for an image with these pull secrets. */
   getAnswer: (reference: ImageReference, secretNames: readonly string[] | undefined) => KnownAnswer | 'not-gathered';
-  /** The nodes that it may run on; undefined when nodes are not known, or none is for it. */
+  /** The nodes that it may run on; undefined if nodes are unknown, or if none matches. */
   nodes: () => CandidateNodes | undefined;
-  /** What there is too much of to be looked up, in words that go on from the pod's name: `lists 75000 imagePullSecrets, …`. */
+  /** Messages for limits that the Pod exceeds, so that something was not checked: `Pod lists 75000 imagePullSecrets, …`. */
   beyond: () => readonly string[];
 }>;
 
-/** @param get what is known of an image, from memory; undefined where no registry is ever asked */
+/** @param get the cached answer for an image; undefined if registries are never asked */
 export function createPodPull(
   workload: Workload,
   facts: Facts,
@@ -115,12 +118,12 @@ function listAnswers(
   });
 }
 
-/** Registries whose images need no credentials. */
+/** Registries with public images only. */
 const PUBLIC_REGISTRIES: ReadonlySet<string> = new Set(['registry.k8s.io', 'public.ecr.aws']);
 
 /**
- * Whether an image is surely pulled without credentials: because its registry has none but public images, or because the
- * policy says that it needs no pull secret. False says no more than that it may need one.
+ * Whether an image is certainly pulled without credentials: its registry has only public images, or the policy has an entry for
+ * it without a pull secret. False means that it may need one.
  */
 export function isSurelyPublic(policy: PolicySections, reference: ImageReference): boolean {
   const registry = findRegistry(policy, reference);
@@ -130,8 +133,8 @@ export function isSurelyPublic(policy: PolicySections, reference: ImageReference
 }
 
 /**
- * Whether every image of a pod is surely pulled by what it has now: a pull secret has a key for it that shows no fault, or it is public.
- * What is wrong with its other pull secrets does no harm then.
+ * Whether every image of a Pod can certainly be pulled with its current pull secrets: it is public, or a Secret has credentials
+ * for it without a known flaw. Mistakes in its other pull secrets are then harmless.
  */
 export function isSurelyServed(pull: PodPull, policy: PolicySections, now: number): boolean {
   const secrets = pull.secrets() ?? [];
@@ -141,7 +144,7 @@ export function isSurelyServed(pull: PodPull, policy: PolicySections, now: numbe
   return pull.beyond().length === 0 && pull.images().every((image) => isServed(image));
 }
 
-/** Registries from which most images that people name are public. */
+/** Registries where most images in use are public. */
 const MOSTLY_PUBLIC: ReadonlySet<string> = new Set([
   DOCKER_HUB,
   'cgr.dev',
@@ -157,12 +160,12 @@ const MOSTLY_PUBLIC: ReadonlySet<string> = new Set([
   'registry.gitlab.com',
 ]);
 
-/** Whether an image beside others that have a key is more likely public than forgotten, as far as its registry tells. */
+/** Whether an image without credentials is more likely public than forgotten, judging by its registry. */
 export function isLikelyPublic({ registry }: ImageReference): boolean {
   return MOSTLY_PUBLIC.has(registry);
 }
 
-/** The pull policy of an image as it is written or, where it is not, as the API server will fill it in. */
+/** The pull policy of an image as written, or else the default that the API server fills in. */
 export function pullPolicyOf({ parsed, pullPolicy }: Pick<ImageUse, 'parsed' | 'pullPolicy'>): string {
   if (pullPolicy !== undefined && pullPolicy !== '') return pullPolicy;
   if (!parsed.ok) return 'IfNotPresent';

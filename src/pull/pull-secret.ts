@@ -18,10 +18,10 @@ import type { Credentials, Keyring, KeyringEntry } from './keyring.ts';
 import { PULL_SECRET_TYPES } from './used-secrets.ts';
 
 /**
- * What is known of a Secret, as kubelet would use it to pull images (`pkg/credentialprovider/secrets/secrets.go`). No
- * credential is in what is returned, nor in anything that is kept. What is no pull secret has no entries.
+ * A Secret as kubelet uses it to pull images (`pkg/credentialprovider/secrets/secrets.go`), without its credentials; they are not
+ * kept anywhere. A Secret that is not a pull secret has no entries.
  *
- * @throws BeyondBoundError when it holds more than is read, so that nothing is known of it
+ * @throws BeyondBoundError when it exceeds a limit, so that nothing is known of it
  */
 export function readPullSecret(object: unknown): PullSecret {
   const type = share(readString(object, 'type'));
@@ -36,7 +36,7 @@ export function readPullSecret(object: unknown): PullSecret {
   };
 }
 
-/** One string for all secrets that say the same. */
+/** Equal texts of all Secrets share one string. */
 const share = memoize((text) => text);
 
 type Content = Pick<PullSecret, 'entries' | 'malformed' | 'unused'>;
@@ -50,7 +50,7 @@ function readContent(object: unknown): Content {
 
 type ConfigText = Readonly<{ form: 'newer' | 'older'; text: string }>;
 
-/** What kubelet makes of the text of a docker configuration, and what it makes nothing of. */
+/** The entries that kubelet reads in a docker configuration, and the content that it ignores. */
 function judgeConfig(config: ConfigText, writtenAt?: number): Content {
   const { text, form } = config;
   const found = readEntries(config, (credentials, token) => judgeCredentials(credentials, token, writtenAt));
@@ -60,7 +60,7 @@ function judgeConfig(config: ConfigText, writtenAt?: number): Content {
   }
   const isGood = found.size > 0 && [...found.values()].every(({ hasCredentials }) => hasCredentials);
   const unused = isGood ? [] : listUnused(text, form);
-  // To kubelet `auths` is a registry like any other, there.
+  // kubelet reads `auths` in this format as the name of a registry.
   const entries = unused.some(({ what }) => what === 'newer-form')
     ? new Map([...found].filter(([key]) => !/^auths$/i.test(key)))
     : found;
@@ -73,10 +73,10 @@ function toUnused(unused: readonly UnusedContent[]): Pick<Content, 'unused'> {
   return unused.length === 0 ? {} : { unused: unused.slice(0, MOST_UNUSED) };
 }
 
-/** Kept and told is the first that has to do with an image. */
+/** Only the first one is reported; a few are kept. */
 const MOST_UNUSED = 5;
 
-/** What stands in a pull secret that has nothing under the key of its type. */
+/** Data of a pull secret under a key that its type does not use. */
 function listOtherData(object: unknown): readonly UnusedContent[] {
   if (!isPullSecretType(readString(object, 'type'))) return [];
   const data = readPath(object, 'data');
@@ -84,7 +84,7 @@ function listOtherData(object: unknown): readonly UnusedContent[] {
   return name === undefined ? [] : [{ what: 'other-data', name: name.slice(0, MAX_SUBDOMAIN) }];
 }
 
-/** The text that a pull secret holds; undefined when it holds none, or when its type is not a pull secret's. Kubelet passes over both. */
+/** The docker configuration of a pull secret; undefined if it has none, or if it has another type. kubelet ignores both. */
 function readConfigText(object: unknown): ConfigText | undefined {
   const type = readString(object, 'type');
   if (!isPullSecretType(type)) return undefined;
@@ -95,7 +95,7 @@ function readConfigText(object: unknown): ConfigText | undefined {
   return text === '' ? undefined : { form, text };
 }
 
-/** The entries in such a text, with what is kept of the credentials in each; or why kubelet cannot read it. */
+/** The entries in a docker configuration, with the kept part of their credentials, or why kubelet cannot read it. */
 function readEntries<Kept>({ form, text }: ConfigText, keep: KeepCredentials<Kept>): DockerEntries<Kept> | string {
   return form === 'older' ? readDockercfg(text, keep) : readDockerConfig(text, keep);
 }
@@ -106,10 +106,10 @@ function isPullSecretType(type: string): boolean {
   return type === CONFIG_JSON || type === DOCKERCFG;
 }
 
-/** One list for all secrets with the same entries: a cluster has the same `default-secret` in each of its namespaces. */
+/** Secrets with equal entries share one list: a cluster has the same `default-secret` in every namespace. */
 function shareEntries(found: DockerEntries<JudgedCredentials>): readonly CredentialEntry[] {
   const written = JSON.stringify([...found]);
-  // What a key has besides a registry and a path may be a credential, and must not be kept.
+  // A key with more than host and path may contain credentials, and must not be cached.
   return /[@?#]/.test(written) ? toEntries(written) : toEntriesOnce(written);
 }
 
@@ -122,7 +122,7 @@ function toEntries(written: string): readonly CredentialEntry[] {
   });
 }
 
-/** The credentials in a Secret, to pull with; of one that kubelet cannot read, or that is beyond a bound, that they are not known. */
+/** The credentials in a Secret. Incomplete if kubelet cannot read it, or if it exceeds a limit. */
 export function readKeyring(secret: unknown): Keyring {
   const found = withinBounds(() => {
     const config = readConfigText(secret);
@@ -146,7 +146,7 @@ function keepAll(credentials: Credentials): Credentials {
   return credentials;
 }
 
-/** Kubelet hands on a password without a user name, but containerd and CRI-O then ask the registry anonymously. */
+/** kubelet passes on a password without a user name, but containerd and CRI-O then ask the registry anonymously. */
 function toKeyringEntries(found: DockerEntries<Credentials>): readonly KeyringEntry[] {
   return [...found].flatMap(([text, credentials]) => {
     const key = parseCredentialKey(text);
@@ -154,17 +154,17 @@ function toKeyringEntries(found: DockerEntries<Credentials>): readonly KeyringEn
   });
 }
 
-/** What the text of a `config.json` has to log in with, and what is wrong with that. */
+/** The credentials in a `config.json`, and what is wrong with them. */
 export type DockerLogins = Readonly<{
   entries: readonly KeyringEntry[];
   judged: Pick<PullSecret, 'entries' | 'unused'>;
 }>;
 
 /**
- * The credentials in the text of a `config.json`, as docker and others write it.
+ * The credentials in a `config.json`, as docker and other tools write it.
  *
- * @returns why it cannot be read, to stand after its name: it holds nothing of the text but the key of an entry, and ends
- * without a full stop
+ * @returns why it cannot be read, as the end of a sentence after its name, without a full stop; of the text itself it contains
+ * only the key of an entry
  */
 export function readDockerLogins(json: string): DockerLogins | string {
   const found = withinBounds(() => readDockerConfig(json, keepAll, 'it'));
@@ -172,14 +172,14 @@ export function readDockerLogins(json: string): DockerLogins | string {
   return { entries: toKeyringEntries(found), judged: judgeConfig({ form: 'newer', text: json }) };
 }
 
-/** When a Secret was last written, by the API server's own notes: later, at most, than its credentials were. */
+/** When a Secret was last written, by `managedFields`; its credentials may be older. */
 function readLastWrite(object: unknown): number | undefined {
   const notes = readPath(object, 'metadata', 'managedFields');
   const times = (Array.isArray(notes) ? notes : []).flatMap((note) => readTime(readString(note, 'time')) ?? []);
   return times.length === 0 ? undefined : times.reduce((last, time) => Math.max(last, time));
 }
 
-/** Where CCE writes the end of the credentials; the older versions to the second. */
+/** Annotations in which CCE stores the expiry of the credentials, also those of older versions. */
 const EXPIRY_ANNOTATIONS = ['swr-auth-may-expires-at', 'temporary-ak-sk-expires-at'] as const;
 
 function readExpiry(object: unknown): number | undefined {
@@ -190,12 +190,12 @@ function readExpiry(object: unknown): number | undefined {
   return undefined;
 }
 
-/** `2021-11-26 20:55:31.380909 +0000 UTC`, as Go prints a time, or RFC 3339. Undefined for anything else. */
+/** `2021-11-26 20:55:31.380909 +0000 UTC`, as Go prints a time, or RFC 3339. Undefined for other texts. */
 function readTime(text: string): number | undefined {
   const [, date = '', time = '', utc, hours = '', minutes = ''] = TIME.exec(text) ?? [];
   const milliseconds = Date.parse(`${date}T${time}${utc ?? `${hours}:${minutes}`}`);
   return Number.isNaN(milliseconds) ? undefined : milliseconds;
 }
 
-/** Date, time to the millisecond, and how far from UTC. */
+/** Date, time up to milliseconds, and offset from UTC. */
 const TIME = /^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d(?:\.\d{1,3})?)\d* ?(?:(Z)|([+-]\d\d):?(\d\d))(?: |$)/;

@@ -7,22 +7,22 @@ import type { CredentialFlaw } from './credential-flaws.ts';
 import type { CredentialEntry, PullSecret, PullSecretFacts, ServiceAccount } from './facts.ts';
 import { indexKeys } from './key-index.ts';
 
-/** A pull secret that kubelet will look for when it pulls the images of a pod. */
+/** A pull secret that kubelet reads to pull the images of a Pod. */
 export type UsedSecret = Readonly<{
   name: string;
-  /** Its place in the pod's own list; undefined when the pod has it from its service account. */
+  /** Its position in the Pod's own list; undefined if it is from the ServiceAccount. */
   index: number | undefined;
   /** As in `PullSecretFacts`. */
   found: PullSecret | 'absent' | undefined;
-  /** When its credentials end, in milliseconds since 1970; Infinity when they do not, or when CCE renews them in time. */
+  /** When its credentials expire, in milliseconds since 1970; Infinity if they do not, or if CCE renews them in time. */
   endsAt: number;
 }>;
 
 type Named = Pick<UsedSecret, 'name' | 'index'>;
 
 /**
- * The pull secrets of a pod, each once: those of its own list or, when that is empty, those of its service account.
- * Undefined when the list is empty and the service account is not known, and when it is longer than any that people write.
+ * The pull secrets of a Pod, without duplicates: those of its own list or, if that is empty, those of its ServiceAccount.
+ * Undefined if the list is empty and the ServiceAccount is unknown, or if the list is too long.
  */
 export function listUsedSecrets(
   workload: Workload,
@@ -44,24 +44,24 @@ export function listSecretNames(
   return listNames(workload, account)?.map(({ name }) => name);
 }
 
-/** A secret that kubelet can read, whether or not it holds anything of use. */
+/** Whether kubelet can read the Secret; it may still have no useful entries. */
 export function isReadable({ found }: UsedSecret): boolean {
   return isKnown(found) && hasPullSecretType(found) && found.malformed === undefined;
 }
 
-/** The types that kubelet takes for pull secrets; it passes over all others. */
+/** The types of pull secrets; kubelet ignores all others. */
 export const PULL_SECRET_TYPES = ['kubernetes.io/dockerconfigjson', 'kubernetes.io/dockercfg'] as const;
 
 export function hasPullSecretType({ type }: PullSecret): boolean {
   return PULL_SECRET_TYPES.some((each) => each === type);
 }
 
-/** Whether CCE makes this secret, and makes it anew before its credentials end. */
+/** Whether CCE creates this Secret, and renews it before it expires. */
 export function isRenewed(name: string, { generatedBy }: PullSecret): boolean {
   return name === CCE_SECRET && generatedBy === 'cce';
 }
 
-/** What kubelet finds for an image in a secret: an entry with a user name and password, one without, or none. */
+/** The entry of a Secret that kubelet finds for an image: with a user name and password, without, or none. */
 export function findEntry(secret: UsedSecret, reference: ImageReference): 'with-credentials' | 'without' | 'none' {
   const found = listEntries(secret, reference);
   if (found.length === 0) return 'none';
@@ -78,16 +78,16 @@ export function hasEntryFor(secret: UsedSecret, registry: string): boolean {
   return secret.found.entries.some(({ key }) => key.indexed === registry || key.indexed.startsWith(`${registry}/`));
 }
 
-/** Why an entry for an image has no credentials; undefined when there is none, or one that has some. */
+/** Why an entry for an image has no credentials; undefined if there is no entry, or one with credentials. */
 export function findLack(secret: UsedSecret, reference: ImageReference): CredentialFlaw | undefined {
   const found = listEntries(secret, reference);
   return found.some(({ hasCredentials }) => hasCredentials) ? undefined : found[0]?.flaw;
 }
 
-/** What an entry shows to make a login fail, or since when its token does. */
+/** A flaw that will probably make a registry refuse the credentials, or the time when their token expired. */
 export type Doubt = Readonly<{ flaw: CredentialFlaw }> | Readonly<{ endedAt: number }>;
 
-/** What is wrong with the credentials for an image, where that is so of all that a secret has for it: kubelet tries each. */
+/** The doubt about a Secret's credentials for an image, if all of them have one, as kubelet tries each. */
 export function findDoubt(secret: UsedSecret, reference: ImageReference, now: number): Doubt | undefined {
   const found = listEntries(secret, reference).filter(({ hasCredentials }) => hasCredentials);
   const doubts = found.map((entry) => doubt(entry, now));
@@ -99,22 +99,22 @@ function doubt({ flaw, tokenEndsAt = Infinity }: CredentialEntry, now: number): 
   return tokenEndsAt <= now ? { endedAt: tokenEndsAt } : undefined;
 }
 
-/** Until when a secret lets an image be pulled, as `endsAt`, which may be over; -Infinity when it has nothing for it. */
+/** When a Secret's credentials for an image expire, as `endsAt`, possibly in the past; -Infinity if it has none. */
 export function servesUntil(secret: UsedSecret, reference: ImageReference): number {
   return findEntry(secret, reference) === 'with-credentials' ? secret.endsAt : -Infinity;
 }
 
-/** Whether what a secret holds for an image are CCE's credentials under another name, where they are not renewed. */
+/** Whether a Secret's credentials for an image are a copy of CCE's under another name, which CCE does not renew. */
 export function isCopyFor({ name }: UsedSecret, reference: ImageReference, policy: PolicySections): boolean {
   return name !== CCE_SECRET && findPullSecret(policy, reference) === CCE_SECRET;
 }
 
-/** Whether a secret lets an image be pulled for as long as is known. */
+/** Whether a Secret has credentials for an image without a known expiry. */
 export function servesForGood(secret: UsedSecret, reference: ImageReference, policy: PolicySections): boolean {
   return servesUntil(secret, reference) === Infinity && !isCopyFor(secret, reference, policy);
 }
 
-/** The API server lets an empty name pass, and kubelet passes over it without a word. */
+/** The API server accepts an empty name, and kubelet silently ignores it. */
 function listNames(workload: Workload, account: ServiceAccount | undefined): readonly Named[] | undefined {
   const inherited = account?.pullSecrets;
   if (workload.pullSecrets.length > MOST_PULL_SECRETS) return undefined;
@@ -132,8 +132,8 @@ function keepFirst(names: readonly Named[]): readonly Named[] {
 }
 
 /**
- * How many at the start of a pod's own list come from its service account: the API server copies them into a pod that names
- * none, and what is added to a template puts them first. Its author will not find them there.
+ * How many entries at the start of a Pod's list are from its ServiceAccount: the API server copies them to a Pod without a list,
+ * and the fix of a Pod template puts them first. Users do not find these in their own manifest.
  */
 function countTaken({ pullSecrets, isPod }: Workload, account: readonly string[]): number {
   const isTaken = account.every((name, at) => pullSecrets[at] === name);
