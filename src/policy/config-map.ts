@@ -3,10 +3,10 @@ import { isRecord, joinPointer } from '../text/json.ts';
 import { quote } from '../text/quote.ts';
 import type { PolicyProblem } from './errors.ts';
 
-/** The key of the ConfigMap that the manifests install. */
+/** The key in the ConfigMap of the install manifests. */
 export const POLICY_KEY = 'policy.yaml';
 
-/** A policy that a ConfigMap holds, and where a problem in it stands in the ConfigMap's file; or what is wrong with the ConfigMap. */
+/** The policy in a ConfigMap, with a function that maps its problems to the ConfigMap's file; or a problem of the ConfigMap. */
 type HeldPolicy =
   Readonly<{ text: string; place: (problem: PolicyProblem) => PolicyProblem }> | Readonly<{ problem: PolicyProblem }>;
 
@@ -14,7 +14,7 @@ export function isConfigMap(content: unknown): content is Readonly<Record<string
   return isRecord(content) && content['apiVersion'] === 'v1' && content['kind'] === 'ConfigMap';
 }
 
-/** `source` is the text of the ConfigMap's own file, in which `locate` finds the places. */
+/** `source` is the text of the ConfigMap's file, in which `locate` finds positions. */
 export function readConfigMap(content: Readonly<Record<string, unknown>>, source: string, locate: Locate): HeldPolicy {
   const data = isRecord(content['data']) ? content['data'] : {};
   const keys = Object.keys(data);
@@ -31,7 +31,7 @@ export function readConfigMap(content: Readonly<Record<string, unknown>>, source
   return { text, place: (problem) => placeInBlock(problem, text, lines, start) ?? placeByName(problem, key, start) };
 }
 
-/** Of a text that is written out, each line is a line of the file, indented. `start` is where its "|" stands. */
+/** In a literal block, each line of the text is an indented line of the file. `start` is the position of its "|". */
 function placeInBlock(
   problem: PolicyProblem,
   text: string,
@@ -45,7 +45,7 @@ function placeInBlock(
   return { ...problem, line: line + problem.line, column: problem.column + outer.length - own.length };
 }
 
-/** In quotes or folded, the lines of the text are not those of the file. */
+/** For quoted or folded text, the lines of the text are not those of the file. */
 function placeByName({ line, column, message }: PolicyProblem, key: string, start: Position): PolicyProblem {
   return { ...start, message: `line ${line}, column ${column} of data[${quote(key)}]: ${message}` };
 }

@@ -5,10 +5,10 @@ import { quote } from '../text/quote.ts';
 
 export type PolicyProblem = Position & Readonly<{ message: string }>;
 
-/** A screenful: more problems than that are mostly one, repeated. */
+/** About one screen: more problems than that are usually one problem, repeated. */
 const MAX_LISTED = 20;
 
-/** A policy that cannot be used. The message lists its problems, a line each: `policy.yaml:7:3: unknown key "mirors"…`. */
+/** A policy that cannot be used. The message has one line for each problem: `policy.yaml:7:3: unknown key "mirors"…`. */
 export class PolicyError extends Error {
   override readonly name = 'PolicyError';
   readonly source: string;
@@ -25,12 +25,12 @@ export class PolicyError extends Error {
   }
 }
 
-/** What is wrong, where; with `key`, it is the member's key that is wrong and not its value. */
+/** A problem and its place; with `key`, the member's key is wrong and not its value. */
 export type SchemaProblem = Readonly<{ pointer: Pointer; part?: 'key'; message: string }>;
 
 /**
- * What we read of ajv's `ErrorObject`; with `verbose` it brings the schema and the value along. Not named by ajv's type: that would
- * be in the types of the library, which comes without ajv.
+ * The parts of ajv's `ErrorObject` that are used; with `verbose` it includes the schema and the value. ajv's type is not used
+ * here: it would become part of the library's types, which are published without ajv.
  */
 type SchemaError = Readonly<{
   keyword: string;
@@ -41,7 +41,7 @@ type SchemaError = Readonly<{
   parentSchema?: object | undefined;
 }>;
 
-/** Says in words what ajv found. Undefined for errors that only say that another error made a branch fail. */
+/** Describes an error of ajv. Undefined for errors that only report that a branch failed because of another error. */
 export function describeSchemaError(error: SchemaError): SchemaProblem | undefined {
   const pointer = error.instancePath;
   const { additionalProperty: unknown } = error.params as { additionalProperty?: string };
@@ -78,7 +78,7 @@ function describeMissingKey({ params, parentSchema }: SchemaError): string {
 function describeType(error: SchemaError): string {
   const { params, data, parentSchema } = error;
   const types = [params['type']].flat().map(String);
-  // Not every string will do, so that "a string" would be no help: 250 for 250ms.
+  // With a pattern, "a string" would not help: 250 for 250ms.
   if (readPath(parentSchema, 'pattern') !== undefined) return describeOther(error);
   return `must be ${nameTypes(types)}, is ${show(data)}${types.includes('string') ? hintAtOff(data) : ''}`;
 }
@@ -95,7 +95,7 @@ function describeChoice({ params, data }: SchemaError): string {
   return `must be one of ${allowed.join(', ')}, is ${show(data)}${hint}`;
 }
 
-/** What other tools and the labels of namespaces call our actions. */
+/** Names of actions in other tools and in namespace labels. */
 const SYNONYMS: Readonly<Record<string, string>> = {
   block: 'deny',
   denied: 'deny',
@@ -110,13 +110,16 @@ const SYNONYMS: Readonly<Record<string, string>> = {
   ignore: 'off',
 };
 
-/** A schema says in its title what its pattern and lengths are for. */
+/** The title of a schema describes its pattern and lengths. */
 function describeOther({ keyword, message = keyword, parentSchema, data }: SchemaError): string {
   const title = readString(parentSchema, 'title');
   return `${title === '' ? message : `must be ${title}`}, is ${show(data)}`;
 }
 
-/** `; did you mean "mirrors"?` where a known word is close: a third of its letters away, as long but for its end, or with letters swapped. */
+/**
+ * `; did you mean "mirrors"?` for a similar known word: up to a third of its letters differ, it is cut off, or letters are
+ * swapped.
+ */
 export function suggest(word: string, known: readonly string[]): string {
   const [closest] = known
     .map((candidate) => ({ candidate, distance: measureDistance(word.toLowerCase(), candidate.toLowerCase()) }))
@@ -125,14 +128,14 @@ export function suggest(word: string, known: readonly string[]): string {
   return closest === undefined ? '' : `; did you mean ${quote(closest.candidate)}?`;
 }
 
-/** The suggestion, or failing that all there is to choose from. */
+/** The suggestion, otherwise the list of allowed words. */
 export function suggestOrList(word: string, known: readonly string[]): string {
   const suggestion = suggest(word, known);
   if (suggestion !== '' || known.length === 0) return suggestion;
   return known.length === 1 ? `: use ${known.join('')}` : `: use one of ${known.join(', ')}`;
 }
 
-/** Letters to change; one where a word is cut short or its letters are in another order. */
+/** The edit distance; at most 1 if the word is cut off or its letters are in another order. */
 function measureDistance(word: string, candidate: string): number {
   const sameLetters = sortLetters(word) === sortLetters(candidate);
   const isStart = word.length >= 3 && candidate.startsWith(word);
@@ -143,7 +146,7 @@ function sortLetters(word: string): string {
   return Array.from(word).sort().join('');
 }
 
-/** To YAML 1.1, and so to many a tool, `off` without quotes is the boolean. */
+/** In YAML 1.1, which many tools use, `off` without quotes is a boolean. */
 function hintAtOff(value: unknown): string {
   return value === false ? '; if you mean off, write "off" in quotes' : '';
 }

@@ -3,20 +3,20 @@ import type { PolicyOf, RuleDefinition } from './policy.ts';
 import { buildPolicySchema } from './schema.ts';
 import { BUILT_IN } from './sections/registries.ts';
 
-/** What a policy amounts to, as a policy file that leaves nothing out, and where each of its values comes from. */
+/** The effective policy, as a policy file with every value, and the source of each value. */
 export type PolicyInForce = Readonly<{
   content: unknown;
-  /** By pointer into that file. */
+  /** By pointer into `content`. */
   origins: ReadonlyMap<Pointer, Origin>;
 }>;
 
-/** A place in the file that was read, or the words for what is in no file. */
+/** A place in the policy file, or a text for values that are in no file. */
 export type Origin = Readonly<{ at: Pointer } | { words: string }>;
 
 const DEFAULT: Origin = { words: 'default' };
 const NOT_ASKED: Origin = { words: 'default, as no entry of registries has probe' };
 
-/** `file` is what the file holds, and `policy` what was made of it. */
+/** `file` is the parsed file, and `policy` the policy that was built from it. */
 export function describeInForce<Rule extends RuleDefinition>(
   file: unknown,
   policy: PolicyOf<Rule>,
@@ -26,7 +26,7 @@ export function describeInForce<Rule extends RuleDefinition>(
   const content = fillObject(buildPolicySchema(rules), file, '');
   return { content, origins };
 
-  /** With the default of each member that the file leaves out; undefined for what has none. */
+  /** Adds the default of each missing member; undefined if it has none. */
   function fill(schema: unknown, written: unknown, pointer: Pointer): unknown {
     if (pointer === '/rules') return fillRules(written);
     if (pointer === '/registries') return [...fillEntries(schema, written ?? [], pointer), fillBuiltIn(written)];

@@ -15,10 +15,10 @@ import { buildSkip } from './sections/skip.ts';
 import { buildKinds } from './sections/workloads.ts';
 
 /**
- * Reads the text of a policy file, or of a ConfigMap that holds one. What it leaves out keeps its default.
+ * Reads the text of a policy file, or of a ConfigMap with one. Missing members have their defaults.
  *
- * @param source how to call the file in messages.
- * @param rules those that it may configure, in the order in which they run.
+ * @param source how messages name the file.
+ * @param rules the rules that it may configure, in the order in which they run.
  * @throws PolicyError with the line and column of every problem.
  */
 export function readPolicy<Rule extends RuleDefinition>(
@@ -42,17 +42,17 @@ export function readPolicy<Rule extends RuleDefinition>(
   );
 }
 
-/** What a policy file holds, which need not be a policy yet. */
+/** A parsed policy file, not yet validated. */
 export type OpenPolicy = Readonly<{
   content: unknown;
-  /** In the text of the policy. */
+  /** Finds positions in the text of the policy. */
   locate: Locate;
-  /** Where something in the text of the policy stands in the file, which may be a ConfigMap around it. */
+  /** Maps a position in the text of the policy to the file, which may be a ConfigMap around it. */
   place: (problem: PolicyProblem) => PolicyProblem;
   repeated: readonly PolicyProblem[];
 }>;
 
-/** @throws PolicyError for what cannot be read. */
+/** @throws PolicyError if it cannot be parsed. */
 export function openPolicy(text: string, source: string): OpenPolicy {
   const outer = parse(text, source);
   if (!isConfigMap(outer.content)) return outer;
@@ -82,7 +82,7 @@ function parse(text: string, source: string): OpenPolicy {
   };
 }
 
-/** The file as its schema lets it be, and what is wrong with it; undefined for one that is beyond repair. */
+/** The file repaired to fit its schema, and what is wrong with it; undefined if it cannot be repaired. */
 type Fitted = Readonly<{
   valid: PolicyFile | undefined;
   damaged: Repaired['damaged'];
@@ -99,12 +99,12 @@ function fitSchema(content: unknown, rules: readonly RuleDefinition[]): Fitted {
   return { valid: isValid ? repaired.content : undefined, damaged: repaired.damaged, wrong };
 }
 
-/** The policy of a pullguard that was given no file. */
+/** The default policy, used without a policy file. */
 export function buildDefaultPolicy<Rule extends RuleDefinition>(rules: readonly Rule[]): PolicyOf<Rule> {
   return buildPolicy({}, rules, () => undefined);
 }
 
-/** Makes a policy of a file that fits the schema, and reports what in it is still invalid. */
+/** Builds the policy from a file that fits the schema, and reports what is still invalid. */
 function buildPolicy<Rule extends RuleDefinition>(
   file: PolicyFile,
   rules: readonly Rule[],
@@ -125,24 +125,24 @@ function buildPolicy<Rule extends RuleDefinition>(
 
 const EMPTY = `the policy is empty: start it with "apiVersion: ${POLICY_API_VERSION}" and "kind: ${POLICY_KIND}"`;
 
-/** More than a ConfigMap can hold. */
+/** The size limit of a ConfigMap. */
 const MAX_BYTES = 2 ** 20;
 const TOO_LARGE = 'the policy is larger than 1 MiB, the limit of a ConfigMap';
 
-/** Ten times as deep as a policy goes; the rest is what `metadata` may hold. */
+/** Ten times as deep as any policy; the rest is for `metadata`, which may hold any object. */
 const MAX_DEPTH = 64;
 
-/** More than is ever read, and located in a moment. */
+/** More than a user reads, and still located quickly. */
 const MAX_PROBLEMS = 1000;
 
-/** What is never given to the YAML parser, which takes seconds to refuse a megabyte of brackets. */
+/** Finds text that must not be passed to the YAML parser, which takes seconds to refuse a megabyte of brackets. */
 function findExcess(text: string): PolicyProblem | undefined {
   if (Buffer.byteLength(text) > MAX_BYTES) return { line: 1, column: 1, message: TOO_LARGE };
   const offset = findTooDeep(text);
   return offset === undefined ? undefined : { ...placeOf(offset, text), message: TOO_DEEP };
 }
 
-/** Brackets count wherever they stand, as no comment opens so many. In blocks, `- - - a` is the short way down. */
+/** Counts brackets everywhere, as no comment opens so many. For blocks, `- - - a` is the short way to nest deeply. */
 function findTooDeep(text: string): number | undefined {
   let depth = 0;
   for (const { 0: bracket, index } of text.matchAll(/[[\]{}]/g)) {
@@ -154,7 +154,7 @@ function findTooDeep(text: string): number | undefined {
 
 const BLOCKS = new RegExp(`^ *(?:[-?:] +){${MAX_DEPTH + 1}}`, 'm');
 
-/** A member without a value, such as a list all of whose entries are commented out, is left out, as in Kubernetes' objects. */
+/** Drops members without a value, such as a list with all entries commented out, as Kubernetes does. */
 function dropNulls(value: unknown): unknown {
   if (!isRecord(value)) return value;
   return Object.fromEntries(

@@ -7,29 +7,29 @@ import type { ProbeSettings, RegistryProbe } from './sections/probe.ts';
 
 export type { ProbeSettings, RegistryProbe };
 
-/** What is done about a finding: note it in the audit log and metrics, warn the user, or deny the object as well. */
+/** What to do about a finding: only record it in the audit log and metrics, warn the user, or deny the object. */
 export const ACTIONS = ['audit', 'warn', 'deny'] as const;
 export type Action = (typeof ACTIONS)[number];
 
-/** Options of a rule, as JSON Schema properties by name; each has a default, so that a policy may leave it out. */
+/** Options of a rule, as JSON Schema properties by name; each has a default. */
 export type OptionSchemas = Readonly<Record<string, Readonly<Record<string, unknown> & { default: unknown }>>>;
 
-/** What a policy has to know of a rule to configure it. */
+/** The properties of a rule that are needed to configure it. */
 export type RuleDefinition = Readonly<{
   id: string;
   defaultAction: 'off' | Action;
-  /** Whether any of its problems may carry a fix. */
+  /** Whether its problems may have a fix. */
   fixable: boolean;
   options: OptionSchemas;
-  /** Facts it cannot do without. */
+  /** Facts without which it cannot run. */
   needs: readonly string[];
 }>;
 
-/** What an operator decided of registries, mirrors and exceptions, checked and ready to be asked. */
+/** The operator's settings for registries, mirrors and exceptions, validated. */
 export type PolicySections = Readonly<{
-  /** The first whose pattern matches an image speaks for its registry. */
+  /** The first entry that matches an image applies to its registry. */
   registries: readonly Registry[];
-  /** The first whose `from` matches an image is its mirror. */
+  /** The first mirror whose `from` matches an image is used. */
   mirrors: readonly Mirror[];
   exempt: Readonly<{ namespaces: readonly Glob[]; images: readonly HostPattern[] }>;
   skip: SkipPolicy;
@@ -37,28 +37,30 @@ export type PolicySections = Readonly<{
   probe: ProbeSettings;
 }>;
 
-/** The same, and what was decided of rules. */
+/** The same, with the settings of rules. */
 export type PolicyOf<Rule extends RuleDefinition> = PolicySections &
   Readonly<{
-    /** In the order in which they run; those that are off are not here. */
+    /** In the order in which they run, without those that are off. */
     rules: readonly Configured<Rule>[];
   }>;
 
-/** Registries, and the pull secret that their images need; without a secret they need none. */
+/** Registries, and the pull secret that their images need, if any. */
 export type Registry = Readonly<{
   hosts: readonly HostPattern[];
   pullSecret?: string;
-  /** How to ask them about images; without it they are not asked. */
+  /** How to ask them about images; without it, they are not asked. */
   probe?: RegistryProbe;
 }>;
 
-/** `from` and `to` are a registry, or a registry and the start of a path that ends where a path segment does. */
+/** `from` and `to` are a registry, optionally with complete leading path segments. */
 export type Mirror = Readonly<{ from: ImagePrefix; to: ImagePrefix }>;
 
 /** `path` is empty, or path segments without a slash at either end. */
 export type ImagePrefix = Readonly<{ registry: string; path: string }>;
 
-/** What the annotation `pullguard.dev/skip` may switch off, and where. `known` are the ids of all rules, to find typos. */
+/**
+ * The rules that the annotation `pullguard.dev/skip` may skip, and in which namespaces. `known` has all rule IDs, to find typos.
+ */
 export type SkipPolicy = Readonly<{
   known: readonly string[];
   rules: ReadonlySet<string>;
@@ -74,8 +76,8 @@ export type Configured<Rule extends RuleDefinition> = Readonly<{
 }>;
 
 /**
- * The policy without the rules that need a fact which is not gathered. A rule that only waits for its facts stays, and is
- * reported as skipped; to report one that can never run would be noise in every answer.
+ * The policy without rules that need a fact which is never collected. A rule that only waits for its facts stays, and is reported
+ * as skipped; reporting rules that can never run would be noise in every response.
  */
 export function keepAnswerable<Rule extends RuleDefinition>(
   policy: PolicyOf<Rule>,
@@ -84,12 +86,12 @@ export function keepAnswerable<Rule extends RuleDefinition>(
   return { ...policy, rules: policy.rules.filter(({ rule }) => rule.needs.every((fact) => gathered.includes(fact))) };
 }
 
-/** The pull secret that an image needs, if the policy knows one. */
+/** The pull secret that an image needs by the policy, if any. */
 export function findPullSecret(policy: PolicySections, reference: ImageReference): string | undefined {
   return findRegistry(policy, reference)?.pullSecret;
 }
 
-/** What the policy says of the registry of an image. */
+/** The policy's entry for the registry of an image. */
 export function findRegistry(
   { registries }: Pick<PolicySections, 'registries'>,
   reference: ImageReference,
@@ -97,7 +99,7 @@ export function findRegistry(
   return registriesOf(registries)(reference);
 }
 
-/** Several rules ask of each image, and the same text is the same reference for as long as that is remembered. */
+/** Cached, as several rules need it for each image, and equal texts share one reference object. */
 const registriesOf = memoizeByObject((registries: readonly Registry[]) =>
   memoizeByObject((reference: ImageReference) => {
     const target = toHostTarget(reference);
@@ -105,17 +107,17 @@ const registriesOf = memoizeByObject((registries: readonly Registry[]) =>
   }),
 );
 
-/** Every pull secret that the policy knows, each once. */
+/** All pull secrets in the policy, without duplicates. */
 export function listPullSecrets({ registries }: PolicySections): readonly string[] {
   return [...new Set(registries.flatMap(({ pullSecret }) => pullSecret ?? []))];
 }
 
-/** Whether the policy names any registry to be asked. */
+/** Whether any registry in the policy may be asked. */
 export function probesAny({ registries }: Pick<PolicySections, 'registries'>): boolean {
   return registries.some(({ probe }) => probe !== undefined);
 }
 
-/** The same image on its mirror, tag and digest kept; undefined when it has none, or is there already. */
+/** The same image on its mirror, with tag and digest; undefined if it has none, or is on its mirror already. */
 export function findMirror({ mirrors }: PolicySections, reference: ImageReference): ImageReference | undefined {
   for (const { from, to } of mirrors) {
     const rest = stripPrefix(reference, from);
@@ -134,7 +136,7 @@ export function isExemptNamespace({ exempt }: PolicySections, namespace: string)
   return exempt.namespaces.some((glob) => matchGlob(glob, namespace));
 }
 
-/** What follows a prefix in an image's repository; undefined when the image is not under it. */
+/** The rest of an image's repository after a prefix; undefined if the image does not have the prefix. */
 function stripPrefix({ registry, repository }: ImageReference, prefix: ImagePrefix): string | undefined {
   if (registry !== prefix.registry) return undefined;
   if (prefix.path === '') return repository;

@@ -23,7 +23,7 @@ export function buildPublicSchema(rules: readonly (RuleDefinition & Readonly<{ d
     const isSchema = !pointer.endsWith('/properties');
     const members = Object.entries(schema)
       .filter(([key]) => !isSchema || !OURS.has(key))
-      // A default or an enum holds values and no schemas.
+      // A default or an enum contains values, not schemas.
       .map(([key, member]) => [
         key,
         isSchema && key === 'default' ? member : publish(member, joinPointer(pointer, key)),
@@ -33,7 +33,7 @@ export function buildPublicSchema(rules: readonly (RuleDefinition & Readonly<{ d
   }
 }
 
-/** With the limits of a duration, which JSON Schema cannot compare. */
+/** Adds the limits of a duration, which JSON Schema cannot express. */
 function describe({ description, least, most }: Schema, ofRule: string | undefined): unknown {
   if (least === undefined) return description ?? ofRule;
   return `${description as string}; from ${least as string} to ${most as string}`;

@@ -2,10 +2,10 @@ import { describeCause, readText } from '../manifest/files.ts';
 import { watchFiles } from '../manifest/watch-files.ts';
 import { describeError } from '../text/error.ts';
 
-/** The policy in use: the last good one, whatever has become of its file since. */
+/** The current policy: the last valid one, no matter what has happened to its file since. */
 export type PolicySource<Policy> = Readonly<{
   current: () => Policy;
-  /** The text that it was made of; undefined for one that is in no file. */
+  /** The text that it was read from; undefined if it is from no file. */
   text: () => string | undefined;
   close: () => void;
 }>;
@@ -13,18 +13,18 @@ export type PolicySource<Policy> = Readonly<{
 type PolicySourceOptions<Policy> = Readonly<{
   /** Reads a policy from the text of a file. @throws PolicyError */
   load: (text: string, file: string) => Policy;
-  /** Told after a changed file became the policy. */
+  /** Called after a changed file became the policy. */
   onReload: () => void;
-  /** Told of a changed file that cannot be used, with file, line and column where there are any. */
+  /** Called with the problem of a changed file that cannot be used, with file, line and column if known. */
   onError: (message: string) => void;
-  /** How often to look, in milliseconds; 1000 unless told otherwise. */
+  /** How often to check the file, in milliseconds; 1000 by default. */
   intervalMs?: number;
 }>;
 
 /**
- * A policy kept in a file, reloaded when the file changes.
+ * A policy in a file, reloaded when the file changes.
  *
- * @throws PolicyError or Error naming the file when there is no good policy to start with.
+ * @throws PolicyError or Error with the file's name if there is no valid policy at the start.
  */
 export function filePolicySource<Policy>(
   file: string,
@@ -35,7 +35,7 @@ export function filePolicySource<Policy>(
   let lastProblem: string | undefined;
 
   const close = watchFiles([file], reload, intervalMs);
-  // What changed between the first look at the file and the start of the watch.
+  // For changes between the first read and the start of the watch.
   reload();
   return { current: () => policy, text: () => text, close };
 
@@ -56,7 +56,7 @@ export function filePolicySource<Policy>(
   }
 }
 
-/** @throws Error naming the file and the cause. */
+/** @throws Error with the file's name and the cause. */
 export function readPolicyFile(file: string): string {
   try {
     return readText(file);

@@ -2,14 +2,14 @@ import type { ErrorObject } from 'ajv';
 import { isRecord, joinPointer, readPath, splitPointer, type Pointer } from '../text/json.ts';
 import type { Report } from './section.ts';
 
-/** A file with valid values in the place of those that do not fit the schema, and where these are. */
+/** A file whose invalid values were replaced by valid ones, and the places of these values. */
 export type Repaired = Readonly<{ content: unknown; damaged: readonly Pointer[] }>;
 
 type SchemaError = Pick<ErrorObject, 'keyword' | 'instancePath' | 'params' | 'parentSchema'>;
 
 /**
- * Makes what is left of a file fit the schema, so that its other mistakes are found in the same run. The values are never used, and
- * nothing is reported of them.
+ * Replaces invalid values of a file, so that its other mistakes are found in the same run. The replaced values are never used,
+ * and no problems are reported for them.
  */
 export function repair(content: unknown, errors: readonly SchemaError[]): Repaired {
   const repaired = structuredClone(content);
@@ -33,7 +33,7 @@ function mend(content: unknown, { keyword, instancePath, params, parentSchema }:
   return [pointer];
 }
 
-/** A value that fits a schema; undefined for one that has to go. */
+/** A value that fits a schema; undefined if the member must be removed. */
 function standIn(schema: unknown): unknown {
   for (const keyword of ['instead', 'default', 'const'] as const) {
     const value = readPath(schema, keyword);
@@ -53,7 +53,7 @@ function put(content: unknown, pointer: Pointer, value: unknown): void {
   else Object.defineProperty(parent, key, { value, writable: true, enumerable: true, configurable: true });
 }
 
-/** Reports what does not follow from a damaged value. */
+/** Reports only problems that do not result from a damaged value. */
 export function spareDamaged(damaged: readonly Pointer[], report: Report): Report {
   const isWithin = (inner: Pointer, outer: Pointer): boolean => inner === outer || inner.startsWith(`${outer}/`);
   return (pointer, message, drawnFrom = []) => {

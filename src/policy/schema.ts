@@ -13,7 +13,7 @@ import { workloadsSchema, type WorkloadFile } from './sections/workloads.ts';
 export const POLICY_API_VERSION = 'pullguard.dev/v1alpha1';
 export const POLICY_KIND = 'Policy';
 
-/** A policy file as its schema lets it be. */
+/** A policy file that fits its schema. */
 export type PolicyFile = Readonly<{
   registries?: readonly RegistryFile[];
   mirrors?: readonly MirrorFile[];
@@ -24,13 +24,13 @@ export type PolicyFile = Readonly<{
   probe?: ProbeFile;
 }>;
 
-/** The one JSON Schema of the policy file. */
+/** The JSON Schema of the policy file. */
 export function buildPolicySchema(rules: readonly RuleDefinition[]): Schema {
   return objectOf(
     {
       apiVersion: { const: POLICY_API_VERSION, description: `\`${POLICY_API_VERSION}\`` },
       kind: { const: POLICY_KIND, description: `\`${POLICY_KIND}\`` },
-      // Lets the policy be written like any other Kubernetes object.
+      // Allowed so that the policy can be written like any other Kubernetes object.
       metadata: { type: 'object', description: 'any object; nothing in it is read' },
       registries: registriesSchema,
       mirrors: mirrorsSchema,
@@ -44,7 +44,7 @@ export function buildPolicySchema(rules: readonly RuleDefinition[]): Schema {
   );
 }
 
-/** Compiled when first needed: it takes 50 ms, a fifth of a `check` that is given no policy. */
+/** Compiled on first use: it takes 50 ms, a fifth of a `check` without a policy. */
 export const policyValidator = memoizeByObject((rules: readonly RuleDefinition[]): ValidateFunction<PolicyFile> => {
   const ajv = new Ajv({ allErrors: true, verbose: true, strict: true, allowUnionTypes: true });
   return ajv.addVocabulary(VOCABULARY).compile<PolicyFile>(buildPolicySchema(rules));

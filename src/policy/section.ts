@@ -6,26 +6,26 @@ import { quote } from '../text/quote.ts';
 import { findUserinfo } from '../text/redact.ts';
 
 /**
- * JSON Schema of a part of the policy file. Each key has its `description`, and its `default` where it may be left out, as
- * docs/policy.md has them; `title` says what fits where a pattern does not speak for itself.
+ * JSON Schema of a part of the policy file. Each key has its `description`, and its `default` if it is optional, both as in
+ * docs/policy.md; `title` describes valid values where a pattern needs an explanation.
  */
 export type Schema = Readonly<Record<string, unknown>>;
 
 /**
- * What our schemas hold that JSON Schema does not know: limits of durations; keys that are gone, with what to do; and a valid value
- * that is read instead of a wrong one, so that the rest of the file can be checked.
+ * Our extensions of JSON Schema: limits of durations; removed keys and the reason; and a valid value to replace an invalid one,
+ * so that the rest of the file can be checked.
  */
 export const VOCABULARY = ['least', 'most', 'removed', 'instead'];
 
 /**
- * Notes a problem of what fits the schema, by where it stands. `drawnFrom` are the other parts of the file that it follows from:
- * if one of these has a mistake itself, there may be no problem.
+ * Reports a problem in a file that fits the schema. `drawnFrom` are other parts of the file that it depends on: if one of them is
+ * invalid, the problem is not reported.
  */
 export type Report = (pointer: Pointer, message: string, drawnFrom?: readonly Pointer[]) => void;
 
 export const TEXT = { type: 'string', minLength: 1, instead: 'placeholder.invalid' } as const;
 
-/** An object whose keys are all known; none is required unless `rest` says so. */
+/** An object without unknown keys; all are optional unless `rest` requires them. */
 export function objectOf(properties: Schema, rest: Schema = {}): Schema {
   return { type: 'object', properties, additionalProperties: false, ...rest };
 }
@@ -42,7 +42,7 @@ export function buildGlobs(texts: readonly string[], at: Pointer, report: Report
   });
 }
 
-/** Hosts as kubelet matches credentials: a domain whose labels may be globs, a port, the start of a path. */
+/** Host patterns as kubelet matches credentials: a domain whose labels may be globs, a port, the start of a path. */
 export function buildHostPatterns(texts: readonly string[], at: Pointer, report: Report): readonly HostPattern[] {
   return texts.flatMap((text, index) => {
     const pattern = parseHostPattern(text);
@@ -52,7 +52,7 @@ export function buildHostPatterns(texts: readonly string[], at: Pointer, report:
   });
 }
 
-/** Why a pattern can match no image at all: each is a slip that would otherwise go unnoticed for long. */
+/** Why a pattern can never match an image: mistakes that would otherwise go unnoticed for a long time. */
 function describeHostPattern({ text, path }: HostPattern): string | undefined {
   if (/^[a-z]+:\/\//i.test(text)) return 'starts with a scheme: start with the host';
   if (findUserinfo(text) >= 0) return 'contains credentials, which belong in a pull secret';
@@ -62,7 +62,7 @@ function describeHostPattern({ text, path }: HostPattern): string | undefined {
 }
 
 function describeDomain(domain: string): string | undefined {
-  // What a glob stands for, as far as the grammar can tell; the brackets of an IPv6 address are no glob.
+  // An example of what the globs match; the brackets of an IPv6 address are not a glob.
   const sample = isDomain(domain) ? domain : domain.replaceAll(/[*?]|\[[^\]]*\]/g, 'x');
   const { host, port } = splitDomain(sample);
   if (port !== undefined && !isPort(splitDomain(domain).port ?? '')) return 'has a port that is not a number';

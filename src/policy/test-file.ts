@@ -7,23 +7,23 @@ import { ACTIONS } from './policy.ts';
 import { POLICY_API_VERSION } from './schema.ts';
 import { listOf, objectOf, TEXT, VOCABULARY, type Schema } from './section.ts';
 
-/** What may come of a rule, the worst last: no finding, one that is fixed in new Pods, or one that has an action. */
+/** The possible results of a rule, the worst last: no finding, a finding that is fixed in new Pods, or one with an action. */
 export const RESULTS = ['none', 'fix', ...ACTIONS] as const;
 export type Result = (typeof RESULTS)[number];
 
-/** One expectation, and where it stands in its file. */
+/** An expected result, and its place in the file. */
 export type Expectation = Position &
   Readonly<{
     /** `Deployment/shop`. */
     workload: string;
     namespace?: string;
     container?: string;
-    /** All rules if it is absent. */
+    /** All rules if absent. */
     rule?: string;
     result: Result;
   }>;
 
-/** What a policy has to find in manifests. Paths are relative to the folder of the file. */
+/** The findings that a policy must have for manifests. Paths are relative to the folder of the file. */
 export type PolicyTest = Readonly<{
   policy?: string;
   manifests: readonly string[];
@@ -54,7 +54,7 @@ const SCHEMA = objectOf(
   { required: ['apiVersion', 'kind', 'manifests', 'results'] },
 );
 
-/** Compiled when first needed. */
+/** Compiled on first use. */
 const validatorOf = memoizeByObject((schema: Schema): ValidateFunction<PolicyTest> => {
   const ajv = new Ajv({ allErrors: true, verbose: true, strict: true, allowUnionTypes: true });
   return ajv.addVocabulary(VOCABULARY).compile<PolicyTest>(schema);
@@ -83,5 +83,5 @@ export function readPolicyTest(text: string, source: string): PolicyTest {
   return { ...content, results };
 }
 
-/** More than is ever read. */
+/** More than a user reads. */
 const MAX_PROBLEMS = 1000;

@@ -17,10 +17,10 @@ export const mirrorsSchema = listOf(
 
 export type MirrorFile = Readonly<{ from: string; to: string }>;
 
-/** `at`: where it stands in the file's list. */
+/** `at`: the position in the file's list. */
 export type BuiltMirror = Mirror & Readonly<{ at: number }>;
 
-/** The mirrors that are valid. */
+/** The valid mirrors. */
 export function buildMirrors(file: readonly MirrorFile[] = [], report: Report): readonly BuiltMirror[] {
   const mirrors = file.flatMap(({ from, to }, at) => {
     const built = { from: parsePrefix(from), to: parsePrefix(to) };
@@ -60,10 +60,10 @@ function parsePrefix(text: string): ImagePrefix | undefined {
   return { registry: normalizeName(domain, '/').registry, path };
 }
 
-/** The first mirrors that take all images under a prefix, and some of them; `Infinity` for none. */
+/** The index of the first mirror for all images under a prefix, and for some of them; `Infinity` for none. */
 type Firsts = Readonly<Record<'around' | 'within', (prefix: ImagePrefix) => number>>;
 
-/** Looked up by the places that a prefix lies in, so that each of thousands need not be compared with all others. */
+/** Indexes mirrors by prefix, so that thousands of them need not be compared with one another. */
 function findFirsts(mirrors: readonly BuiltMirror[]): Firsts {
   const ofPlace = new Map<string, number>();
   const belowPlace = new Map<string, number>();
@@ -77,7 +77,7 @@ function findFirsts(mirrors: readonly BuiltMirror[]): Firsts {
   };
 }
 
-/** `a.example`, `a.example/b` and `a.example/b/c` for the last. */
+/** `a.example`, `a.example/b` and `a.example/b/c` for the last one. */
 function listPlaces(prefix: ImagePrefix): readonly string[] {
   const text = formatPrefix(prefix);
   const places = [text];

@@ -6,16 +6,16 @@ import { joinPointer, type Pointer } from '../../text/json.ts';
 import { quote } from '../../text/quote.ts';
 import { listOf, objectOf, TEXT, type Report, type Schema } from '../section.ts';
 
-/** What is allowed in asking a registry. */
+/** How a registry may be asked. */
 export type RegistryProbe = Readonly<{
-  /** PEM certificates of CAs to trust beside the usual ones. */
+  /** PEM certificates of CAs to trust, in addition to the usual ones. */
   ca?: string;
   plainHttp: boolean;
-  /** Hosts, with a port where it is not the usual one, that may give tokens for it, besides itself. */
+  /** Other hosts that may issue tokens for it, with a port if not the default one. */
   tokenHosts: readonly string[];
-  /** Addresses in private networks, loopback and link-local that it may have, as CIDRs: `10.20.0.0/16`. */
+  /** Private, loopback and link-local addresses that it may have, as CIDRs: `10.20.0.0/16`. */
   addresses: readonly string[];
-  /** Hosts that nodes ask first for its images, as their container engine is configured; asked without credentials. */
+  /** Hosts that nodes ask first for its images, as configured in their container engine; asked without credentials. */
   mirrors: readonly string[];
 }>;
 
@@ -23,7 +23,7 @@ const NOTHING_ALLOWED: RegistryProbe = { plainHttp: false, tokenHosts: [], addre
 
 const hosts = (description: string): Schema => listOf(TEXT, { default: [], description });
 
-/** Of an entry of `registries`. */
+/** The schema of `probe` in an entry of `registries`. */
 export const registryProbeSchema: Schema = {
   type: ['boolean', 'object'],
   default: false,
@@ -52,7 +52,7 @@ export const registryProbeSchema: Schema = {
 
 export type RegistryProbeFile = boolean | Readonly<Partial<RegistryProbe>>;
 
-/** How a registry is asked; undefined when it is not. */
+/** How a registry may be asked; undefined if it may not. */
 export function buildRegistryProbe(
   given: RegistryProbeFile = false,
   at: Pointer,
@@ -87,7 +87,7 @@ function buildRanges(addresses: readonly string[], at: Pointer, report: Report):
   });
 }
 
-/** As a CIDR; a single address is a range of its own. One with a zone, `fe80::1%eth0`, is of one machine only. */
+/** The text as a CIDR; a single address gets its full length. One with a zone, `fe80::1%eth0`, is only valid on one machine. */
 function toRange(text: string): string | undefined {
   const slash = text.indexOf('/');
   const address = slash < 0 ? text : text.slice(0, slash);
@@ -95,11 +95,11 @@ function toRange(text: string): string | undefined {
   if (version === 0) return undefined;
   const bits = version === 4 ? 32 : 128;
   const length = slash < 0 ? String(bits) : text.slice(slash + 1);
-  // Without leading zeros, which are octal to some programs and decimal to others.
+  // Leading zeros are refused, as they are octal for some programs and decimal for others.
   return /^(?:0|[1-9][0-9]{0,2})$/.test(length) && Number(length) <= bits ? `${address}/${length}` : undefined;
 }
 
-/** The certificates of a PEM text and nothing else of it. Of what it holds besides, no word is told. */
+/** The certificates of a PEM text, without anything else. Other content is never repeated in messages. */
 function readCertificates(text: string, at: Pointer, report: Report): string | undefined {
   const blocks = text.split(/(?=-----BEGIN )/).filter((block) => block.startsWith('-----BEGIN CERTIFICATE-----'));
   const certificates = blocks.map((block) => readCertificate(block));
@@ -118,7 +118,7 @@ const HOLDS_KEY =
 const HOLDS_NONE =
   'has no PEM certificate: paste the CA with its lines "-----BEGIN CERTIFICATE-----" and "-----END CERTIFICATE-----"';
 
-/** As PEM again, without what stood before or behind it. */
+/** As PEM again, without text before or after it. */
 function readCertificate(block: string): string | undefined {
   try {
     return new X509Certificate(block).toString();
@@ -129,7 +129,7 @@ function readCertificate(block: string): string | undefined {
 
 type Limits<Value> = readonly [usual: Value, least: Value, most: Value];
 
-/** Milliseconds would fit a number too, but 5 is usually meant as seconds. */
+/** A string with a unit: a plain number such as 5 would usually be meant as seconds, not milliseconds. */
 function time([usual, least, most]: Limits<string>, description: string) {
   const title = 'an integer with a unit, such as 250ms, 10s, 5m or 1h';
   return { type: 'string', pattern: DURATION_PATTERN, title, default: usual, least, most, description };
@@ -139,7 +139,7 @@ function count([usual, minimum, maximum]: Limits<number>, description: string) {
   return { type: 'integer', default: usual, minimum, maximum, description };
 }
 
-/** Answers are kept for a second at least: those of a review have to be there when it is decided again. */
+/** At least one second: the answers for a review must still be cached when it is decided again. */
 const CACHE = {
   positive: time(['5m', '1s', '24h'], 'how long the answer that an image exists is cached'),
   negative: time(['15s', '1s', '24h'], 'how long the answer that it is denied or not found is cached'),
@@ -174,7 +174,7 @@ export type ProbeFile = Readonly<{
   concurrency?: number;
 }>;
 
-/** How much asking registries may take; times in milliseconds. */
+/** Limits for asking registries; times in milliseconds. */
 export type ProbeSettings = Readonly<
   Record<
     'waitMs' | 'controllerWaitMs' | 'timeoutMs' | 'positiveMs' | 'negativeMs' | 'errorMs' | 'entries' | 'concurrency',
@@ -198,7 +198,7 @@ export function buildProbe({ cache = {}, ...file }: ProbeFile = {}, report: Repo
 function readTime(given: string | undefined, schema: ReturnType<typeof time>, at: Pointer, report: Report): number {
   const { default: usual, least, most } = schema;
   const written = given ?? usual;
-  // The schema lets no text pass that is no duration.
+  // The schema has already refused texts that are not durations.
   const parse = (text: string): number => parseDuration(text) ?? 0;
   if (parse(written) < parse(least)) report(at, `must be ${least} or more, is ${quote(written)}`);
   if (parse(written) > parse(most)) report(at, `must be ${most} or less, is ${quote(written)}`);

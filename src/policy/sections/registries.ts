@@ -28,7 +28,7 @@ export const registriesSchema = listOf(
 
 export type RegistryFile = Readonly<{ hosts: readonly string[]; pullSecret?: string; probe?: RegistryProbeFile }>;
 
-/** Follows what the file says. */
+/** Applies after the entries of the file. */
 export const BUILT_IN: Registry = {
   hosts: buildHostPatterns(SWR_HOSTS, '', () => undefined),
   pullSecret: CCE_SECRET,
@@ -59,8 +59,8 @@ export function buildRegistries(file: readonly RegistryFile[] = [], report: Repo
 }
 
 /**
- * An entry of the policy replaces a built-in one, and without `pullSecret` its images need none. That is how public images are
- * excluded, by their path; for a whole host, and with `probe`, it is a mistake that would break Pods.
+ * An entry of the policy takes precedence over a built-in one; without `pullSecret`, its images need none. That is how to exclude
+ * public images, by their path. For a whole host, and with `probe`, it is a mistake that would break Pods.
  */
 function checkSecretsKept(own: readonly Registry[], report: Report): void {
   for (const [at, entry] of own.entries()) {
@@ -80,13 +80,13 @@ function describeTaken(host: HostPattern, taken: HostPattern): string {
   return `${quote(host.text)} replaces the built-in ${quote(taken.text)}, but has no "pullSecret: ${CCE_SECRET}": ${advice}`;
 }
 
-/** The entry that speaks for images on hosts that both patterns match; undefined when there are none. */
+/** The entry that applies to images on a host that both patterns match; undefined if there is none. */
 function findSpeaker(registries: readonly Registry[], host: HostPattern, other: HostPattern): Registry | undefined {
   const sample = { registry: findShared(host, other), repository: 'any' };
   return matchHostPattern(other, toHostTarget(sample)) ? findRegistry({ registries }, sample) : undefined;
 }
 
-/** A host as both patterns may have it: where one has a glob, what the other says. */
+/** An example of a host that both patterns match: globs are replaced by the labels of the other pattern. */
 function findShared(host: HostPattern, other: HostPattern): string {
   const labels = host.text.replace('/', '').split('.');
   return labels
@@ -95,7 +95,7 @@ function findShared(host: HostPattern, other: HostPattern): string {
     .replaceAll(/[*?]/g, 'x');
 }
 
-/** The label of another pattern where that says a word and this one a glob. */
+/** The label of the other pattern, if it is a word and this one's is a glob. */
 function findNarrower(host: HostPattern, other: HostPattern, at: number): string | undefined {
   const label = other.labels[at];
   return typeof label === 'string' && typeof host.labels[at] !== 'string' ? label : undefined;

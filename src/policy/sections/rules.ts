@@ -16,7 +16,7 @@ import { objectOf, type Report, type Schema } from '../section.ts';
 import { formatPrefix, type BuiltMirror } from './mirrors.ts';
 import { BUILT_IN } from './registries.ts';
 
-/** What a rule can be told comes from the rule itself. */
+/** The schema of the settings of all rules; the options are from the rules themselves. */
 export function rulesSchema(rules: readonly RuleDefinition[]): Schema {
   return objectOf(Object.fromEntries(rules.map((rule) => [rule.id, ruleSchema(rule)])), {
     default: {},
@@ -44,10 +44,10 @@ export type RulesFile = Readonly<Record<string, RuleSetting>>;
 type RuleSetting =
   'off' | Action | (Readonly<{ action?: 'off' | Action; fix?: boolean }> & Readonly<Record<string, unknown>>);
 
-/** Where images come from, as it is built already: rules that ask registries need some that may be asked. */
+/** Registries and mirrors, already built: rules that ask registries need at least one that may be asked. */
 type Sources = Readonly<{ registries: readonly Registry[]; mirrors: readonly BuiltMirror[] }>;
 
-/** Those that are not off, in the order in which they run. */
+/** The rules that are not off, in the order in which they run. */
 export function buildRules<Rule extends RuleDefinition>(
   file: RulesFile = {},
   rules: readonly Rule[],
@@ -61,7 +61,8 @@ export function buildRules<Rule extends RuleDefinition>(
     if (configured === undefined) return [];
     if (rule.id === 'mirror-used' && configured.options['verify'] === true) checkVerified(sources, report);
     if (isAnyAsked || !rule.needs.includes('registries')) return [configured];
-    // It could find nothing. Unless it is set it is treated as off, as reporting it as skipped each time would be noise.
+    // The rule could never find anything. It is treated as off unless the file sets it, as reporting it as skipped each time
+    // would be noise.
     if (setting !== undefined) report(joinPointer('/rules', rule.id), ASKS_NOBODY, ['/registries']);
     return [];
   });
@@ -90,13 +91,13 @@ function configureRule<Rule extends RuleDefinition>(
   return { rule, action, fix, options: { ...defaults, ...given } };
 }
 
-/** Says which mirrors cannot be verified. */
+/** Reports mirrors that cannot be verified. */
 function checkVerified({ registries, mirrors }: Sources, report: Report): void {
   for (const { to, at } of mirrors) {
     const sample: ImageReference = { registry: to.registry, repository: to.path === '' ? 'any' : `${to.path}/any` };
     const found = findRegistry({ registries }, sample);
     if (found?.probe !== undefined || isPartAsked(registries, to)) continue;
-    // An entry of the policy replaces the built-in one, so that it needs its secret too.
+    // An entry of the policy takes precedence over the built-in one, so it needs the same pull secret.
     const secret = found?.pullSecret === undefined ? '' : `, pullSecret: ${found.pullSecret}`;
     const advice =
       found === undefined || found === BUILT_IN
@@ -107,7 +108,7 @@ function checkVerified({ registries, mirrors }: Sources, report: Report): void {
   }
 }
 
-/** Whether an entry that may be asked is for a part of the mirror. */
+/** Whether an entry with `probe` matches a part of the mirror. */
 function isPartAsked(registries: readonly Registry[], { registry, path }: ImagePrefix): boolean {
   const { labels, port } = toHostTarget({ registry, repository: '' });
   const inside = path === '' ? '' : `${path}/`;

@@ -15,7 +15,7 @@ export const workloadsSchema = listOf(
       },
       kind: { ...TEXT, description: 'kind of the custom resource' },
       podTemplates: listOf(
-        // A JSON Pointer (RFC 6901) whose segments all have a name; it has none where the object's own spec is the pod's.
+        // A JSON Pointer (RFC 6901) without empty segments; empty if the object's own spec is the Pod spec.
         {
           type: 'string',
           pattern: '^(/([^~/]|~[01])+)*$',
