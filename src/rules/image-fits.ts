@@ -57,7 +57,7 @@ export const imageFits = defineRule({
     const tooLarge = flatMap(uses, (download) => findTooLarge(download, candidates, options));
     if (candidates === undefined) return tooLarge;
     const downloads = keepFirst(uses);
-    // What is found about nodes is reported once for all images of a Pod, at the first image that it concerns.
+    // Problems of nodes are reported once for all images of a Pod, at the first affected image.
     const pressure = findPressure(downloads, candidates, workload.kind === 'DaemonSet');
     return [...tooLarge, ...pressure, ...findOverflow(downloads, candidates)];
   },
@@ -65,15 +65,15 @@ export const imageFits = defineRule({
 
 type Said = Report<typeof MESSAGES>;
 
-/** What a node downloads for an image that its registry has, in one of the places that name it. */
+/** A use of an image that its registry has, with what a node would download. */
 type Download = Readonly<{
   use: ImageUse;
   reference: AnsweredUse['reference'];
-  /** The same for images that are one, whatever they are called: it is downloaded once. */
+  /** Equal for the same image under several names; it is downloaded once. */
   digest: string;
-  /** Compressed, for the platform of the nodes that needs most; 0 when it is not known. */
+  /** Compressed, for the largest of the nodes' platforms; 0 if unknown. */
   bytes: number;
-  /** Whether a node that has it already asks for it again. */
+  /** Whether nodes pull it even if they have it. */
   isAlways: boolean;
   nameOnNode: string;
 }>;
@@ -95,7 +95,7 @@ function listDownloads(
   ];
 }
 
-/** Of uses that no node tells apart the first: an object may name one image ten thousand times. */
+/** The first of uses that make no difference to nodes: an object may use one image ten thousand times. */
 function keepFirst(uses: readonly Download[]): readonly Download[] {
   const first = new Map<string, Download>();
   for (const use of uses) {
@@ -114,7 +114,7 @@ function isMadeOn({ images }: ClusterNode, { isAlways, nameOnNode: name }: Downl
   return isAlways || !images.has(name);
 }
 
-/** What some downloads are together, in bytes. */
+/** The total size of downloads in bytes; equal images count once. */
 function sumBytes(downloads: readonly Download[]): number {
   const sizes = new Map(downloads.map(({ digest, bytes }) => [digest, bytes]));
   return [...sizes.values()].reduce((sum, bytes) => sum + bytes, 0);
@@ -138,13 +138,13 @@ function findTooLarge(
   return [place({ messageId: 'large-always', params, atMost: 'warn' }, download, 'image-too-large')];
 }
 
-/** Pods are kept away from such nodes as long as there are others, but for those that are to run on each of them. */
+/** Schedulers avoid such nodes while there are others, except for Pods that run on every node. */
 function findPressure(
   downloads: readonly Download[],
   candidates: CandidateNodes,
   runsOnEach: boolean,
 ): readonly Said[] {
-  // The usual case, checked before all nodes are gone through; the same below.
+  // The usual case, checked before iterating over all nodes; the same below.
   if (!candidates.hasDiskPressure) return [];
   const pressed = candidates.nodes.filter(({ hasDiskPressure }) => hasDiskPressure);
   if (!runsOnEach && pressed.length < candidates.nodes.length) return [];
@@ -180,10 +180,7 @@ function place(said: Unplaced<typeof MESSAGES>, { use, reference }: Download, ca
   return { ...placeOf(use), ...said, cause, remedy: causeOf(cause).remedy(context) };
 }
 
-/**
- * Some of the nodes that a workload may run on, and the verb that follows: `all 3 eligible nodes have`,
- * `1 of 5 eligible nodes has`.
- */
+/** The nodes with a problem among the candidates, with the verb: `all 3 eligible nodes have`, `1 of 5 eligible nodes has`. */
 function nameNodes({ some, candidates: { nodes, isExact } }: Nodes): string {
   const [first] = some;
   if (some.length === nodes.length) {
@@ -196,12 +193,14 @@ function nameNodes({ some, candidates: { nodes, isExact } }: Nodes): string {
   return `${some.length} of ${nodes.length} ${which} ${some.length === 1 ? 'has' : 'have'}`;
 }
 
-/** They are host names in most places. */
+/** Usually they are host names. */
 const MAX_NAME = 40;
 
 const GIB = 2 ** 30;
 
-/** `812 MiB`, `5.2 GiB`. A size rounded up and a limit rounded down are never the same text when one is above the other. */
+/**
+ * `812 MiB`, `5.2 GiB`. Rounding a size up and its limit down makes sure that a size above its limit never prints like the limit.
+ */
 export function formatBytes(bytes: number, round: 'up' | 'down'): string {
   const whole = round === 'up' ? Math.ceil : Math.floor;
   return bytes < GIB ? `${whole(bytes / MIB)} MiB` : `${whole((bytes / GIB) * 10) / 10} GiB`;

@@ -17,20 +17,20 @@ export const imageOnNode = defineRule({
   scope: 'images',
   fixable: false,
   options: {},
-  // Where the nodes are not known there is nothing to say, and nothing that was left out.
+  // The rule runs without facts: if the nodes are unknown it finds nothing, which needs no report.
   needs: [],
   messages: MESSAGES,
   check: ({ workload, pull, flatMap }) => {
     const unpulled = workload.images.filter(({ pullPolicy }) => pullPolicy === 'Never').slice(0, MOST_LOOKED_UP);
     if (unpulled.length === 0) return [];
     const { nodes = [] } = pull.nodes() ?? {};
-    // A node that may have more images than it lists may have this one.
+    // If a node may have more images than it lists, this one may be among them.
     if (nodes.length === 0 || !nodes.every(({ listsAllImages }) => listsAllImages)) return [];
     return flatMap(unpulled, (use): readonly Report<typeof MESSAGES>[] => {
       if (!use.parsed.ok) return [];
       const name = nameOnNode(use.parsed.reference);
       if (nodes.some(({ images }) => images.has(name))) return [];
-      // An image that was loaded a moment ago is not listed yet, and a node may be on its way that has it.
+      // A recently loaded image is not listed yet, and a new node with the image may join.
       return [{ ...placeOf(use), messageId: 'on-no-node', atMost: 'warn' }];
     });
   },

@@ -28,10 +28,10 @@ const MESSAGES = {
   },
 };
 
-/** Characters of a registry. */
+/** Most characters shown of a registry. */
 const MAX_REGISTRY = 60;
 
-/** Characters of a few platforms. */
+/** Most characters shown of a list of platforms. */
 const MAX_PLATFORMS = 50;
 
 function listPlatforms(platforms: readonly string[], word: 'and' | 'or'): string {
@@ -64,7 +64,7 @@ export const imagePullable = defineRule({
 
 type Context = RuleContext<unknown, 'registries'>;
 
-/** One report for each registry, at its first image. That nothing is known yet harms nothing. */
+/** One report per registry, at its first image. It is harmless, as nothing is known yet. */
 function reportLate(
   { waitedMs, isToldLater }: LateAnswers,
   { pull, workload }: Context,
@@ -95,15 +95,15 @@ function describeRefusal(
     cause,
     remedy: says === undefined ? remedy : `The registry returned: "${says}". ${remedy}`,
   };
-  // The network, the CAs and the limits of pullguard are not those of the nodes.
-  // Nor are, if they could not be read, the credentials.
+  // Network, CAs and rate limits of nodes differ from those of pullguard. If pull secrets could not be read, the credentials
+  // differ as well.
   if (!isOfImage(cause) || 'mayBeHidden' in answer) return { ...told, messageId: 'refused', atMost: 'warn' };
   if (!isOnNode(image, context)) return { ...told, messageId: 'refused' };
   return {
     ...told,
     messageId: 'refused-but-on-node',
     atMost: 'warn',
-    // Since 1.35 kubelet asks the registry all the same where the Pod's credentials are not those that the image was pulled with.
+    // Since 1.35, kubelet asks the registry anyway if the image was pulled with other credentials than the Pod has.
     ...(causeOf(cause).about === 'image' && isOnEveryNode(image.reference, pull) && { harmless: true }),
   };
 }
@@ -111,24 +111,24 @@ function describeRefusal(
 /** Whether the answer is about the image, and not about the registry or the network. */
 function isOfImage(cause: CauseCode): boolean {
   const { about, outcome } = causeOf(cause);
-  // What one container engine no longer takes another may, or mount it as a volume.
+  // Another container engine may support the image, or mount it as a volume.
   return outcome !== 'unsupported' && (about === 'image' || about === 'credentials');
 }
 
-/** What nodes meet at a registry outranks what pullguard meets there: they pull from it, or what they meet is told already. */
+/** The results of nodes at a registry outrank those of pullguard: either nodes can pull, or their failure is reported already. */
 function isKnownOfNodes(reference: ImageReference, { workload, facts: { pulls } }: Context): boolean {
   if (pulls === undefined) return false;
   return pulls.hasPulled(reference.registry) || pulls.find(reference, workload.namespace).length > 0;
 }
 
-/** Whether the pod may run on a node without the image being pulled. */
+/** Whether a node exists where the Pod can run without a pull. */
 function isOnNode({ use, reference }: Pick<AnsweredUse, 'use' | 'reference'>, { facts }: Context): boolean {
   if (facts.nodes === undefined || pullPolicyOf(use) === 'Always') return false;
   const name = nameOnNode(reference);
   return facts.nodes.list().some(({ images }) => images.has(name));
 }
 
-/** Whether the image is there wherever the pod may be put. */
+/** Whether the image is on every node that the Pod may run on. */
 function isOnEveryNode(reference: ImageReference, pull: Context['pull']): boolean {
   const candidates = pull.nodes();
   const name = nameOnNode(reference);
@@ -149,7 +149,7 @@ function findNoPlatform(image: PullableImage, reference: ImageReference, { pull 
     params: { wanted, offered },
     cause: 'platform-missing',
     remedy: remedy({ ...context, platform: listSome(wanted, 'or') }),
-    // What is known of nodes may be a moment old, and one may be on its way.
+    // The facts about nodes may be outdated, and a new node may join.
     atMost: 'warn',
   };
 }

@@ -13,10 +13,10 @@ import { serviceAccountSecretsKept } from './service-account-secrets-kept.ts';
 import { tagExplicit } from './tag-explicit.ts';
 
 /**
- * Every rule, in the order in which they run. `mirror-used` stands before `pull-secret-present`, because an image that
- * moves to another registry needs that registry's pull secret; `service-account-secrets-kept` too, as it checks the list
- * that its author wrote, before anything is added; and `pull-secret-usable` behind, as what is added must be usable. The
- * rules that ask registries come last: they ask about the images that are pulled in the end, with what the pods then have.
+ * All rules, in the order in which they run. `mirror-used` is before `pull-secret-present`, because an image that moves to
+ * another registry needs that registry's pull secret. `service-account-secrets-kept` is before it too, as it checks the list that
+ * the user wrote, before anything is added. `pull-secret-usable` is after it, as added pull secrets must be usable. The rules
+ * that ask registries are last: they ask about the images that are finally pulled, with the Pod's final pull secrets.
  */
 export const RULES: readonly Rule[] = [
   referenceValid,

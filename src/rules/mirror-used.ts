@@ -12,10 +12,10 @@ type Params = Readonly<{ registry: string }>;
 type Mirrored = Params & Readonly<{ address: string }>;
 type Push = Readonly<{ push: string }>;
 
-/** Characters of a few platforms. */
+/** Most characters shown of a list of platforms. */
 const MAX_PLATFORMS = 40;
 
-/** Characters of the image that is replaced: the mirror's is the one to read. */
+/** Most characters shown of the replaced image; the mirror's is more important. */
 const MAX_REPLACED = 40;
 
 /** What the fix does. */
@@ -74,7 +74,7 @@ export const mirrorUsed = defineRule({
   messages: MESSAGES,
   check: (context) =>
     context.flatMap(context.workload.images, (use) => {
-      // An image that is never pulled comes from no registry at all; its name is what it was loaded under.
+      // An image that is never pulled is from no registry; its name is the one that it was loaded with.
       if (!use.parsed.ok || use.pullPolicy === 'Never') return [];
       const { reference } = use.parsed;
       const mirrored = findMirror(context.policy, reference);
@@ -109,8 +109,8 @@ function checkImage(use: ImageUse, pair: Pair, context: Context): Report<typeof 
 }
 
 /**
- * Looks up whether the mirror has an image, with the credentials that the Pod will have. Undefined when it has; otherwise it is not
- * known to be pullable from there.
+ * Checks whether the mirror has an image, with the credentials that the Pod will have. Undefined if it has; otherwise the image
+ * may not be pullable from there.
  */
 function findTrouble(pair: Pair, address: string, context: Context): Unplaced<typeof MESSAGES> | undefined {
   const { original, mirrored } = pair;
@@ -135,7 +135,7 @@ function findTrouble(pair: Pair, address: string, context: Context): Unplaced<ty
   }
 }
 
-/** A mirror that has not kept the platform of a node is none for it: there the pod would not start. */
+/** A mirror without the platform of a node cannot be used: on that node the Pod would not start. */
 function findMissing(
   image: PullableImage,
   { original, mirrored }: Pair,
@@ -154,7 +154,7 @@ function findMissing(
   };
 }
 
-/** The pull secrets that the Pod has by the time it pulls from there, as far as they are known. */
+/** The pull secrets that the Pod will have when it pulls from the mirror, as far as they are known. */
 function listSecretsThere(
   mirrored: ImageReference,
   { pull, policy, givesPullSecrets }: Context,
@@ -194,23 +194,23 @@ function describeAnswer(
 
 function adviseCopy(original: ImageReference, mirrored: ImageReference): Push & Readonly<{ copy: string }> {
   const command = formatCopyCommand(original, mirrored);
-  // A command that is cut is worse than none.
+  // A command that is cut off is worse than none.
   const push = command.length <= MAX_COMMAND ? `run ${command}` : `push it as ${quote(formatReference(mirrored))}`;
   return { push, copy: `${command} (log in first: skopeo login ${mirrored.registry})` };
 }
 
-/** With a container of a usual name, in a workload of one, it is within the 256 characters of a warning. */
+/** With it, a warning for a container and workload with names of usual length has at most 256 characters. */
 const MAX_COMMAND = 170;
 
 /**
- * The command that copies an image from one registry to another, for all its platforms. An image with a digest is copied by
- * it and stays the same, or the digest would not lead to it; skopeo takes no address that has a tag as well.
+ * The command that copies an image with all platforms to another registry. An image with a digest is copied by its digest and
+ * unchanged, as the digest would not match otherwise; skopeo does not accept a reference with both tag and digest.
  */
 function formatCopyCommand(from: ImageReference, to: ImageReference): string {
   const { digest } = from;
   if (digest === undefined) return `skopeo copy --all ${nameInDocker(from)} ${nameInDocker(to)}`;
   const source = nameInDocker({ ...nameOf(from), digest });
-  // Without a tag at all it would be copied to "latest".
+  // Without a tag, skopeo would copy it to "latest".
   const version = to.tag === undefined ? { digest } : { tag: to.tag };
   return `skopeo copy --all --preserve-digests ${source} ${nameInDocker({ ...nameOf(to), ...version })}`;
 }

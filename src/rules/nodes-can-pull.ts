@@ -20,7 +20,7 @@ function nameNodes(nodes: number): string {
   return nodes === 0 ? 'nodes' : nodes === 1 ? '1 node' : `${nodes} nodes`;
 }
 
-/** As kubelet writes it where that is short. */
+/** kubelet's own words if they are short. */
 function wordsOf(cause: CauseCode): string {
   const { says, name } = causeOf(cause);
   const [first = name] = says;
@@ -38,7 +38,7 @@ export const nodesCanPull = defineRule({
   scope: 'images',
   fixable: false,
   options: {},
-  // Where Events are not watched there is nothing to say, and nothing that was left out.
+  // The rule runs without facts: if Events are not watched it finds nothing, which needs no report.
   needs: [],
   messages: MESSAGES,
   check: ({ workload, pull, facts: { pulls }, now, flatMap }) => {
@@ -47,7 +47,7 @@ export const nodesCanPull = defineRule({
     return flatMap(pull.images(), ({ reference, uses }): readonly Report<typeof MESSAGES>[] => {
       const [worst] = pulls.find(reference, workload.namespace);
       if (worst === undefined) return [];
-      // A registry is told of once, at its first image.
+      // A registry is reported once, at its first image.
       if (worst.of === 'registry' && told.has(worst.registry)) return [];
       told.add(worst.registry);
       return [{ ...placeOf(uses[0]), ...describe(worst, now) }];

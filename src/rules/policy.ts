@@ -3,16 +3,16 @@ import { buildDefaultPolicy, readPolicy } from '../policy/load.ts';
 import { RULES } from './index.ts';
 
 /**
- * Reads the text of a policy file, which configures our rules. What it leaves out keeps its default.
+ * Reads the text of a policy file with the built-in rules. Missing members have their defaults.
  *
- * @param source how to call the file in messages.
+ * @param source how messages name the file.
  * @throws PolicyError with the line and column of every problem.
  */
 export function loadPolicy(text: string, source = 'policy'): Policy {
   return readPolicy(text, source, RULES);
 }
 
-/** The policy of a pullguard that was given no file. */
+/** The default policy, used without a policy file. */
 export function defaultPolicy(): Policy {
   return buildDefaultPolicy(RULES);
 }

@@ -15,7 +15,7 @@ const FIX = {
   coming: ({ image, secret }: Params) => `imagePullSecret ${nameSecret(secret)} (needed by ${quote(image, MAX_IMAGE)})`,
 };
 
-/** Characters that are shown of an image, and of a name; of a long one both ends. */
+/** Most characters shown of an image, and of a name; longer ones are shortened in the middle. */
 const MAX_IMAGE = 60;
 const MAX_NAME = 30;
 
@@ -51,7 +51,7 @@ export const pullSecretPresent = defineRule({
         label: uses[0].label,
         secret,
         params,
-        // As with a copy of the secret that has not expired yet.
+        // For example with a copy of the Secret that has not expired yet.
         ...(isServedNow(image, context) && { harmless: true as const }),
       };
       const edit = edits[added.indexOf(secret)];
@@ -83,7 +83,7 @@ function nameSecret(secret: string): string {
   return quote(secret, MAX_NAME);
 }
 
-/** The pull secrets a pod lacks, each with the first image that needs it. An image that is never pulled needs none. */
+/** The missing pull secrets of a Pod, each with the first image that needs it. An image that is never pulled needs none. */
 function listMissing(context: RuleContext<unknown>): ReadonlyMap<string, PulledImage> {
   const { pull, policy } = context;
   const missing = new Map<string, PulledImage>();
@@ -104,16 +104,16 @@ function isServedNow({ reference }: PulledImage, context: RuleContext<unknown>):
   );
 }
 
-/** What a pod has in its list by now is all it gets; a template's pods get their service account's if they name none. */
+/** A Pod has only what its own list has by now; the Pods of a template without a list also get those of their ServiceAccount. */
 function listGiven({ workload, pull }: RuleContext<unknown>): readonly UsedSecret[] {
   if (workload.isPod && !workload.hasPullSecretList) return [];
   return pull.secrets() ?? [];
 }
 
 /**
- * The edits that put pull secrets at the end of a pod's list, after what its author or its service account gave it. A list
- * that holds nothing is set whole: appending to one that is not there would fail the request. `inherited` are those that
- * then come first, as the pods of a template have them from their service account.
+ * The edits that append pull secrets to a Pod's list, after those of the user or the ServiceAccount. An empty list is set as a
+ * whole, as appending to a missing list would fail the request. `inherited` are the pull secrets to put first: those that the
+ * Pods of a template would have from their ServiceAccount.
  */
 function addPullSecrets(
   { podSpec, hasPullSecretList }: Workload,

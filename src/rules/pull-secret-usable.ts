@@ -25,7 +25,7 @@ import { quote, shortenMiddle } from '../text/quote.ts';
 import { formatNear } from '../text/time.ts';
 import type { Workload } from '../workload/workload.ts';
 
-/** The pull secret, and the service account that a Pod has it from where its own list is empty. */
+/** The pull secret, and the ServiceAccount if the Pod has it from there, because its own list is empty. */
 type Named = Readonly<{ secret: string; account: string | undefined }>;
 type Images = Readonly<{ images: readonly PulledImage[] }>;
 type Now = Readonly<{ now: number }>;
@@ -68,12 +68,12 @@ const MESSAGES = {
     const instead = unused === undefined ? has : UNUSED_WORDS[unused.what](quote(unused.name, 24));
     const write = (what: string): string =>
       `${name(params)} has no credentials for ${registryOf(params)} (${what})${sayAnonymous(params)}: recreate it`;
-    // Of long names what to do is worth more than what the secret is for.
+    // With long names, the advice is more important than the list of registries.
     return write(instead).length <= MAX_MESSAGE ? write(instead) : write('only for others');
   },
 };
 
-// Characters that are shown of a name: of a long one both ends.
+// Most characters shown of a name; longer ones are shortened in the middle.
 const MAX_NAME = 25;
 const MAX_IMAGE = 40;
 const MAX_REGISTRY = 30;
@@ -138,28 +138,28 @@ type Context = RuleContext<Readonly<{ denyMissing: boolean; expiresWithinHours: 
 /** A report without its place. */
 type Trouble = Unplaced<typeof MESSAGES>;
 
-/** How far the pull secrets of a pod go. */
+/** Which images the pull secrets of a Pod have credentials for. */
 type Coverage = Readonly<{
   images: readonly PulledImage[];
   secrets: readonly UsedSecret[];
-  /** Images for which no secret has credentials, as far as that is sure. */
+  /** Images for which certainly no Secret has credentials. */
   unserved: readonly PulledImage[];
-  /** Those of them that may not be public. */
+  /** Those of `unserved` that may not be public. */
   left: readonly PulledImage[];
-  /** Those of them, again, for which no secret has as much as an entry. */
+  /** Those of `left` for which no Secret even has an entry. */
   withoutEntry: readonly PulledImage[];
-  /** Images for which secrets have credentials that show themselves why a login fails, and no others. */
+  /** Images for which all credentials have a visible flaw or an expired token. */
   doubtful: readonly PulledImage[];
-  /** Images for which a secret has credentials, though none for longer than the time asked about, and when the last ones end. */
+  /** Images whose credentials all expire within the configured time, and when the last ones do. */
   endingSoon: ReadonlyMap<PulledImage, number>;
 }>;
 
-/** Undefined when nothing can be wrong with it, and when the pull secrets of the Pod are not known. */
+/** Undefined if nothing can be wrong, or if the pull secrets of the Pod are unknown. */
 function findCoverage({ pull, policy, now, options }: Context): Coverage | undefined {
   const secrets = pull.secrets();
   const images = pull.images();
   if (secrets === undefined || images.length === 0) return undefined;
-  // Thousands of names of secrets that are not there must not be gone through for every image.
+  // Filtered once, as there may be thousands of missing Secrets, and many images to compare with.
   const readable = secrets.filter((secret) => isReadable(secret));
   const serves = ({ reference }: PulledImage): boolean =>
     readable.some(
@@ -167,7 +167,7 @@ function findCoverage({ pull, policy, now, options }: Context): Coverage | undef
     );
   // The usual case, checked first.
   if (readable.length === secrets.length && images.every((image) => serves(image))) return undefined;
-  // A Secret that cannot be read may have credentials for any image, and such that last.
+  // A Secret that cannot be read may have lasting credentials for any image.
   const isSure = secrets.every(({ found }) => found !== undefined);
   const ends = (isSure ? images : []).map((image) => [image, findLastEnd(readable, image.reference)] as const);
   const unserved = ends.filter(([, end]) => end <= now).map(([image]) => image);
@@ -205,10 +205,10 @@ function findTroubles(used: UsedSecret, coverage: Coverage, context: Context): r
   const { found } = used;
   const { left } = coverage;
   const named = callSecret(used, context.workload);
-  // A Pod that lists a secret needs it; a ServiceAccount has its secrets for all its Pods, and not each of them needs each.
+  // A Pod that lists a Secret needs it; a ServiceAccount lists Secrets for all its Pods, which do not all need each of them.
   const matters = used.index !== undefined || left.length > 0;
   if (found === undefined) return [];
-  // A name that is invalid is reported by `pull-secrets-valid`, where it stands in the list of the Pod.
+  // An invalid name is reported by `pull-secrets-valid`, at its entry in the Pod's list.
   if (found === 'absent' && used.index !== undefined && !isSubdomain(used.name)) return [];
   if (found === 'absent') return matters ? [describeMissing(used, coverage, context)] : [];
   if (!hasPullSecretType(found)) {
@@ -221,14 +221,16 @@ function findTroubles(used: UsedSecret, coverage: Coverage, context: Context): r
     findExpired(used, found, coverage, context),
     findNoCredentials(used, found, coverage, context),
     ...findDoubtful(used, coverage, context),
-    // The way out of a copy is better than a new one.
+    // Replacing a copy is better advice than recreating it.
     findCopy(used, found, coverage, context) ?? findEnding(used, coverage, context),
     findNoEntry(used, found, coverage, context),
   ];
   return troubles.filter((trouble) => trouble !== undefined);
 }
 
-/** Kubelet ignores a secret that it cannot use, and pulls with the others. One that pullguard may not read may serve every image. */
+/**
+ * kubelet ignores a Secret that it cannot use, and pulls with the others. One that pullguard may not read may serve every image.
+ */
 function limitUseless({ left }: Coverage, { pull, policy, now }: Context): Pick<Found, 'atMost' | 'harmless'> {
   if (isSurelyServed(pull, policy, now)) return { harmless: true };
   return left.length === 0 ? { atMost: 'warn' } : {};
@@ -329,7 +331,7 @@ function findCopy(
     kind,
     ...(expiresAt !== undefined && { expiresAt }),
   } as const;
-  // A login of one's own, which SWR gives as well, is no copy and lasts.
+  // Permanent credentials, which SWR also offers, are not a copy and do not expire.
   return { messageId: 'copy', params, atMost: 'warn', ...(kind === 'own' && { harmless: true }) };
 }
 
@@ -360,9 +362,9 @@ function findNoEntry(
 }
 
 /**
- * The images without credentials that are reported at a secret. At a secret that serves no image of the Pod, all of them are. Where
- * each secret serves an image, one image is reported once: at the secret that the policy has for it, or at one for its registry, or
- * else at the first. An image that is most likely public is then not reported at all.
+ * The images without credentials that are reported for a Secret. For a Secret that serves no image of the Pod, these are all. If
+ * each Secret serves an image, each image is reported once: for the Secret that the policy requires, otherwise one for its
+ * registry, otherwise the first one. An image that is most likely public is then not reported.
  */
 function listBlamed(
   used: UsedSecret,
@@ -373,7 +375,7 @@ function listBlamed(
   const isOfUse = (secret: UsedSecret): boolean =>
     images.some(({ reference }) => findEntry(secret, reference) !== 'none');
   if (!isOfUse(used)) return withoutEntry;
-  // What is missing, or cannot be read, is reported with the images that it leaves without credentials.
+  // A missing or unreadable Secret is reported with the images that it leaves without credentials.
   if (!secrets.every((secret) => isReadable(secret) && isOfUse(secret))) return [];
   return withoutEntry.filter(({ reference }) => {
     const needed = findPullSecret(policy, reference);
@@ -397,18 +399,18 @@ function name({ secret, account }: Named): string {
   return `pull secret ${quote(secret, MAX_NAME)}${of}`;
 }
 
-/** `, so "registry.example.com/app:v1" is pulled anonymously`; nothing when there is no image. */
+/** `, so "registry.example.com/app:v1" is pulled anonymously`; empty without images. */
 function sayAnonymous(params: Images): string {
   const { length } = params.images;
   return length === 0 ? '' : `, so ${nameImages(params)} ${length === 1 ? 'is' : 'are'} pulled anonymously`;
 }
 
-/** The registry of the first image, which the secret is reported for. */
+/** The registry of the first image. */
 function registryOf({ images }: Images): string {
   return shortenMiddle(images[0]?.reference.registry ?? '', MAX_REGISTRY);
 }
 
-/** `"registry.example.com/app:v1" and 2 more`: a warning has room for one, and a long one is known by its ends. */
+/** `"registry.example.com/app:v1" and 2 more`: there is room for one image, shortened in the middle if it is long. */
 function nameImages({ images }: Images): string {
   const more = images.length - 1;
   return `${quote(images[0]?.written ?? '', MAX_IMAGE)}${more > 0 ? ` and ${more} more` : ''}`;

@@ -41,7 +41,7 @@ export const pullSecretsValid = defineRule({
     if (workload.images.length === 0 || workload.pullSecretSlips.length === 0) return [];
     const isServed = isSurelyServed(pull, policy, now);
     return flatMap(workload.pullSecretSlips, (slip) => [
-      // What is refused is refused whatever the pod has besides.
+      // A refused object is refused no matter what else the Pod has.
       { ...describe(slip), ...(isServed && !isSecretSlipRefused(slip) && { harmless: true }) },
     ]);
   },
@@ -58,7 +58,7 @@ function describe(found: PullSecretSlip): Reported {
     at,
     ...(value !== undefined && { value }),
     ...(label !== undefined && { label }),
-    // Without a field that is ignored the images may still be public, or on the node.
+    // Although the field is ignored, the images may be public, or on the node.
     ...(!isSecretSlipRefused(found) && { atMost: 'warn' }),
     ...chooseMessage(found),
   };
@@ -87,7 +87,9 @@ function chooseMessage(found: PullSecretSlip): Unplaced<typeof MESSAGES> {
   }
 }
 
-/** The name in what a template printed, or what is left without blanks, quotes and capitals; undefined where that is no name either. */
+/**
+ * The name in the output of a template, or the text without spaces, quotes and capitals; undefined if that is not a valid name.
+ */
 function findMeant(written: string): string | undefined {
   if (written.length > MAX_SUBDOMAIN * 2) return undefined;
   const [, printed] = PRINTED.exec(written) ?? [];

@@ -31,7 +31,7 @@ export const referenceValid = defineRule({
         if (suspicion === undefined) return [];
         return [{ ...place, messageId: 'suspicious', params: { suspicion }, atMost: 'warn' }];
       }
-      // Of thousands of invalid references only some are put into words, and a suggestion takes longest to find.
+      // Created on access: of thousands of invalid references only some are reported, and suggestions take the most time.
       return [
         {
           ...place,

@@ -4,7 +4,7 @@ import { joinPointer } from '../text/json.ts';
 import { quoteFirst } from '../text/list.ts';
 import { quote } from '../text/quote.ts';
 
-/** Characters that are shown of a name. */
+/** Most characters shown of a name. */
 const MAX_NAME = 40;
 
 export const serviceAccountSecretsKept = defineRule({
