@@ -1,12 +1,12 @@
 import type { ImageUse, Workload } from '../workload/workload.ts';
 import type { Scope } from './rule.ts';
 
-/** Whether an image is to be looked at, by rules of a scope. */
+/** Whether rules of a scope check an image. */
 export type IsInScope = (image: ImageUse, workload: Workload, scope: Scope) => boolean;
 
 /**
- * What an update is checked for: images that were not there before, in a container of the same name, or were not pulled, as
- * labelling a bad object is fine; and for rules on pull secrets all images of a pod whose pull secrets or service account changed.
+ * What to check in an update: images that are new in a container of this name, or were not pulled before, so that a label can be
+ * added to an invalid object. Rules on pull secrets also check all images of a Pod whose pull secrets or ServiceAccount changed.
  */
 export function compareWithOld(old: readonly Workload[], changed: readonly Workload[]): IsInScope {
   const images = old.flatMap((workload) => workload.images);

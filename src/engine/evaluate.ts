@@ -36,43 +36,43 @@ export type { Finding, FixMode, Severity };
 export type EvaluateInput = Readonly<{
   object: unknown;
   kind: WorkloadKind;
-  /** Where the object is, or will be; empty if only it can say so itself. */
+  /** The namespace of the object; empty if only the object has it. */
   namespace: string;
   policy: Policy;
   facts?: Facts;
   fixMode: FixMode;
-  /** What the object's namespace allows; everything unless told otherwise. */
+  /** The limits of the object's namespace; none by default. */
   limits?: NamespaceLimits;
-  /** What an update finds: then only what it changes is looked at. */
+  /** The object before an update: then only changes are checked. */
   oldObject?: unknown;
-  /** Milliseconds since 1970, to tell whether credentials have ended. Unless it is given, none have. */
+  /** Milliseconds since 1970, to compare with the expiry of credentials. By default, none have expired. */
   now?: number;
   /**
-   * How much of the time for this object is left, from 1 down to 0 and below: then a large object is decided by what has been seen.
-   * Unless it is given, there is time enough.
+   * The share of the time for this object that is left, from 1 down to 0 or below. At 0, a large object is decided by what has
+   * been checked so far. By default, there is no time limit.
    */
   timeLeft?: () => number;
 }>;
 
-/** What a rule was lacking: a fact, or time to look at all of the object. */
+/** What a rule needed: a fact, or time to check the whole object. */
 export type Lack = FactName | 'budget';
 
 export type Decision = Readonly<{
-  /** Of each rule so many at most; of more, the most severe. */
+  /** Limited per rule, the most severe first. */
   findings: readonly Finding[];
-  /** In the order in which they are to be applied; each finds the object as those before it left it. */
+  /** In the order in which they must be applied; each refers to the object after the edits before it. */
   edits: readonly Edit[];
-  /** Rules that did not run, or with `budget` not to their end, and what they were lacking. */
+  /** Rules that did not run, or with `budget` not to the end, and what they needed. */
   skipped: readonly Readonly<{ rule: string; missing: readonly Lack[] }>[];
-  /** Rules that did not run because the object asked so, and the policy lets it. */
+  /** Rules that the object's annotation skips, as the policy allows. */
   waived: readonly string[];
-  /** What rules would have liked to know of registries: who calls may ask, and decide again. Each question once. */
+  /** Open questions about registries, without duplicates: the caller may ask them, and then decide again. */
   unanswered: readonly ImageQuestion[];
-  /** What they know, but should be asked again by now; there is nothing to wait for. */
+  /** Questions whose cached answer was used, but should be renewed; there is no need to wait. */
   outdated: readonly ImageQuestion[];
 }>;
 
-/** Of what is not looked at. */
+/** The decision for objects that are not checked. */
 export const NOTHING_FOUND: Decision = {
   findings: [],
   edits: [],
@@ -83,8 +83,8 @@ export const NOTHING_FOUND: Decision = {
 };
 
 /**
- * Evaluates one object under a policy. Pure: all it may look at is an argument. Rules run in the policy's order and are folded:
- * each sees what the fixes before it made of the object.
+ * Evaluates one object under a policy. Pure: all its inputs are arguments. Rules run in the policy's order, and each sees the
+ * object with the fixes of the rules before it.
  */
 export function evaluate(input: EvaluateInput): Decision {
   const { policy, facts = {}, limits = NO_LIMITS, now = -Infinity, timeLeft = () => 1 } = input;
@@ -117,7 +117,7 @@ type FullInput = EvaluateInput &
     questions: Questions;
   }>;
 
-/** Rules that give pods the pull secrets that they lack. */
+/** Rules that add missing pull secrets to Pods. */
 function listGivers({ rules }: Policy): readonly ConfiguredRule[] {
   return rules.filter(({ rule, fix }) => fix && rule.fixable && rule.scope === 'pull-secrets');
 }
@@ -143,7 +143,7 @@ function runRules(input: FullInput): Decision {
     if (time.isCut()) skipped.push({ rule: id, missing: ['budget'] });
   }
   return {
-    // First, as only some of many warnings are shown.
+    // These come first, as only some of many warnings are shown.
     findings: [...reportBounds(subjects, skipped, input), ...findings],
     edits: fixMode === 'apply' ? edits : [],
     skipped,
@@ -153,10 +153,10 @@ function runRules(input: FullInput): Decision {
   };
 }
 
-/** A pod spec, with the images in it that rules of each scope are asked about. Fixes put another view in the place of one. */
+/** A pod spec, with the images that rules of each scope check. Fixes replace its views. */
 type Subject = Readonly<{ views: Record<Scope, View>; skips: Skips }>;
 
-/** What rules are told of it. The same one for both scopes where that makes no difference. */
+/** A pod spec as rules see it. Both scopes share one view if they have the same images. */
 type View = Readonly<{ workload: Workload; pull: PodPull }>;
 
 function readSubjects(input: FullInput): readonly Subject[] {
@@ -179,7 +179,7 @@ function readSubjects(input: FullInput): readonly Subject[] {
 
 function findChanges(workloads: readonly Workload[], { oldObject, kind, namespace, time }: FullInput): IsInScope {
   const old = readWorkloads(oldObject, kind, namespace, time.isUp);
-  // What was not read of the old object would be taken for new, and be denied to who has not touched it.
+  // Unread parts of the old object would count as new, so an unrelated update could be denied.
   return time.isUp() ? () => false : compareWithOld(old, workloads);
 }
 
@@ -195,7 +195,7 @@ function toView(
   return { workload: asked, pull: createPodPull(asked, facts, now, questions.get) };
 }
 
-/** What the fixes leave of a pod spec, without a second look at the object. */
+/** Applies fixes to the views of a pod spec, without reading the object again. */
 function applyFixes({ views }: Subject, edits: readonly Edit[], input: FullInput): void {
   const apply = ({ workload }: View): View => toView(editWorkload(workload, edits), input, () => true);
   const isOne = views.images === views['pull-secrets'];
@@ -203,11 +203,11 @@ function applyFixes({ views }: Subject, edits: readonly Edit[], input: FullInput
   views['pull-secrets'] = isOne ? views.images : apply(views['pull-secrets']);
 }
 
-/** The time that there is for an object. Once it is up nothing more is looked at. */
+/** The time limit for an object. Once it is reached, the rest is left out. */
 type Time = Readonly<{
-  /** Whether it is up; who asks has more to look at, and now leaves it out. */
+  /** Whether the time is up. Call it only before work that is left out if so. */
   isUp: () => boolean;
-  /** The same of the half of it in which an object is read, so that the other half is there to check what was. */
+  /** The same for the first half, in which an object is read; the other half is for checking. */
   isHalfUp: () => boolean;
   /** Whether anything was left out. */
   isCut: () => boolean;
@@ -238,7 +238,9 @@ function createTime(left: () => number): Time {
   };
 }
 
-/** What was looked up of registries, and what of that is not known, or should be asked again: each question once. */
+/**
+ * The questions that were asked about registries, without duplicates: those without an answer, and those with an outdated one.
+ */
 type Questions = Readonly<{
   get: ((question: ImageQuestion) => KnownAnswer) | undefined;
   unanswered: Map<string, ImageQuestion>;
@@ -259,7 +261,7 @@ function collectQuestions({ registries }: Facts): Questions {
   return { get, unanswered, outdated };
 }
 
-/** What a rule came to, of all pod specs. */
+/** The results of a rule for all pod specs. */
 type RuleRun = Readonly<{ findings: readonly Finding[]; edits: readonly Edit[]; isWaived: boolean }>;
 
 function runRule(configured: ConfiguredRule, subjects: readonly Subject[], input: FullInput): RuleRun {
@@ -298,7 +300,7 @@ function reportSkips(subjects: readonly Subject[], input: FullInput): readonly F
       workload.images.length === 0
         ? []
         : skips.problems.flatMap((problem) => {
-            // The annotation of an object is one for all of its pod specs.
+            // The annotation of an object applies to all its pod specs, so it is reported once.
             const key = `${problem.at} ${problem.value ?? ''}`;
             if (told.has(key)) return [];
             told.add(key);
@@ -308,7 +310,7 @@ function reportSkips(subjects: readonly Subject[], input: FullInput): readonly F
   return toFindings(found, SKIP_ALLOWED, (report) => (report as Problem).message, input);
 }
 
-/** What is beyond the bounds of what is read, looked up and told. */
+/** Reports limits that the object exceeds. */
 function reportBounds(
   subjects: readonly Subject[],
   skipped: Decision['skipped'],

@@ -5,41 +5,41 @@ import type { Mode, NamespaceLimits } from './namespace-mode.ts';
 import type { AnyReport, ConfiguredRule, Problem, Rule } from './rule.ts';
 
 /**
- * What becomes of fixes. `apply`: they are made now, and rules that follow see the object fixed. `announce`: the same, but
- * they will be made in the pods of this template, so there are no edits to it. `never`: nothing can be fixed here.
+ * What happens with fixes. `apply`: they are applied now, and later rules see the fixed object. `announce`: the same, but without
+ * edits, as the Pods of this template will be fixed. `never`: nothing can be fixed.
  */
 export type FixMode = 'apply' | 'announce' | 'never';
 
 /**
- * What a finding is to its reader, whatever is done about it: `error` is denied, `warning` may fail, `notice` is fixed or harmless.
- * Most severe first.
+ * How serious a finding is, whatever is done about it: `error` is denied, `warning` may fail, `notice` is fixed or harmless. The
+ * most severe comes first.
  */
 export const SEVERITIES = ['error', 'warning', 'notice'] as const;
 export type Severity = (typeof SEVERITIES)[number];
 
-/** A problem, and what comes of it under the policy. */
+/** A problem, and what the policy does about it. */
 export type Finding = Problem &
   Readonly<{
     rule: string;
     remedy: string;
     faqItems: readonly number[];
     action: Action;
-    /** `now`: by the edits of this decision; `later`: in the pods; `no`: it stays as it is. */
+    /** `now`: by the edits of this decision; `later`: in the Pods; `no`: not fixed. */
     fixed: 'now' | 'later' | 'no';
     severity: Severity;
     workload: Pick<Workload, 'kind' | 'name' | 'namespace' | 'podSpec'>;
   }>;
 
-/** What decides about a report, besides its rule. */
+/** What determines the result of a report, besides its rule. */
 export type JudgeInput = Readonly<{
   fixMode: FixMode;
   limits: NamespaceLimits & Readonly<{ mode: Exclude<Mode, 'off'> }>;
 }>;
 
-/** What a finding takes from its rule. */
+/** The parts of a finding that are from its rule. */
 type Source = Pick<Rule, 'id' | 'remedy' | 'faqItems'>;
 
-/** A report and what comes of it, without words: of many only some are put into words. */
+/** A report and its result, still without a message: only some of many reports get one. */
 export type Judged = Pick<Finding, 'action' | 'fixed' | 'severity' | 'workload'> & Readonly<{ report: AnyReport }>;
 
 export function judge(
@@ -51,18 +51,18 @@ export function judge(
   const canFix = report.fix !== undefined && fix && limits.fixes && fixMode !== 'never';
   const fixed = !canFix ? 'no' : fixMode === 'apply' ? 'now' : 'later';
   const isNotice = fixed !== 'no' || report.harmless === true;
-  // A notice is no reason to refuse: at most the user is told.
+  // A notice is no reason to deny; at most it warns.
   const most = lowest(report.atMost ?? 'deny', isNotice ? 'warn' : 'deny', limits.mode);
   const taken = lowest(action, most);
   return { report, workload, action: taken, fixed, severity: isNotice ? 'notice' : severityOf(taken) };
 }
 
-/** Of what is neither fixed nor harmless. */
+/** The severity of a finding that is neither fixed nor harmless. */
 export function severityOf(action: Action): Exclude<Severity, 'notice'> {
   return action === 'deny' ? 'error' : 'warning';
 }
 
-/** Findings of what a rule found: those that matter most in words, and how many more there are. */
+/** Turns reports into findings with messages: the most severe ones, and a note about how many more there are. */
 export function toFindings(
   found: readonly Judged[],
   source: Source,
@@ -85,7 +85,7 @@ function toFinding(
 ): Finding {
   const { kind, name, namespace, podSpec } = workload;
   return {
-    // What is spread stands last: Node.js 20 gives each object that begins so, and is added to, a hidden class of its own.
+    // Spread last: an object literal that starts with a spread and is then extended gets its own hidden class in Node.js 20.
     message,
     rule: id,
     remedy: report.remedy ?? remedy,
@@ -98,7 +98,7 @@ function toFinding(
   };
 }
 
-/** Found as if by rules, so that it is reported, logged and counted like everything else. */
+/** Reported like the findings of rules, so that it is logged and counted like them. */
 export const SKIP_ALLOWED: Source = {
   id: 'skip-allowed',
   remedy: `Remove the rule from the annotation ${SKIP_ANNOTATION}, or allow it in the policy under skip.`,
@@ -110,7 +110,7 @@ const WITHIN_BOUNDS: Source = {
   faqItems: [],
 };
 
-/** What is found though no rule runs. */
+/** Findings that are reported without a rule. */
 export const FOUND_BESIDES = [
   {
     ...SKIP_ALLOWED,
@@ -119,7 +119,7 @@ export const FOUND_BESIDES = [
   { ...WITHIN_BOUNDS, description: 'Finds objects that are too large to be checked as a whole.' },
 ] as const;
 
-/** What is found as if by a rule warns at most, and is not fixed. */
+/** Findings without a rule warn at most, and are not fixed. */
 export const WARNS = { action: 'warn', fix: false } as const;
 
 function reportMore(found: readonly Judged[], { id }: Source, input: JudgeInput): readonly Finding[] {
@@ -129,13 +129,13 @@ function reportMore(found: readonly Judged[], { id }: Source, input: JudgeInput)
   return [reportBound(message, first.workload, input)];
 }
 
-/** Something that is beyond a bound. */
+/** A finding about a limit that the object exceeds. */
 export function reportBound(message: string, workload: Judged['workload'], input: JudgeInput): Finding {
   const report = { messageId: 'beyond', at: workload.podSpec };
   return toFinding(judge(report, WARNS, workload, input), WITHIN_BOUNDS, message);
 }
 
-/** The words of a report, by the messages of its rule. */
+/** The message of a report, from its rule. */
 export function wordReport({ messages }: Pick<Rule, 'messages'>, { messageId, params }: AnyReport): string {
   const word = messages[messageId] as ((params: unknown) => string) | undefined;
   return word === undefined ? messageId : word(params);

@@ -5,28 +5,30 @@ import { ACTIONS } from '../policy/policy.ts';
 import type { Problem } from './rule.ts';
 
 /**
- * How far pullguard goes in a namespace, whatever its policy says, in the words of the policy: nothing is checked; findings are
- * noted, and nothing is changed; people are warned as well, and Pods are fixed; objects are denied as well. So a rollout goes
- * through them one by one.
+ * How strict pullguard is in a namespace, whatever its policy says, in the words of the policy: `off` checks nothing; `audit`
+ * records findings and changes nothing; `warn` also warns and fixes Pods; `deny` also denies objects. A rollout can go through
+ * them in this order.
  */
 export const MODES = ['off', ...ACTIONS] as const;
 export type Mode = (typeof MODES)[number];
 
-/** What `deny` was called before. */
+/** The former name of `deny`. */
 const FORMER_DENY = 'enforce';
 
 export const MODE_LABEL = 'pullguard.dev/mode';
 export const FIX_LABEL = 'pullguard.dev/fix';
 
-/** What a namespace allows. */
+/** The limits of a namespace. */
 export type NamespaceLimits = Readonly<{ mode: Mode; fixes: boolean }>;
 
 export const NO_LIMITS: NamespaceLimits = { mode: 'deny', fixes: true };
 
-/** Its labels may forbid to refuse, so nothing is refused. Fixes are made: the API server itself sends none it must not get. */
+/**
+ * Its labels may not allow denials, so nothing is denied. Pods are fixed: the API server does not send those that must not be.
+ */
 const NOT_KNOWN_YET: NamespaceLimits = { mode: 'warn', fixes: true };
 
-/** What is allowed in a namespace. Where no cluster is asked, as by `check`, there are no limits. */
+/** The limits of a namespace. Without a cluster, as in `check`, there are none. */
 export function findLimits({ namespaces }: Facts, namespace: string): NamespaceLimits {
   if (namespaces === undefined) return NO_LIMITS;
   const labels = namespaces.findLabels(namespace);
@@ -35,19 +37,19 @@ export function findLimits({ namespaces }: Facts, namespace: string): NamespaceL
 
 type Labels = Readonly<Record<string, unknown>>;
 
-/** Unknown values are treated as the stricter one, as if the label were not there. */
+/** An unknown value counts as the stricter one, as if there were no label. */
 function readLimits(labels: Labels): NamespaceLimits {
   const mode = labels[MODE_LABEL];
   const known = MODES.find((each) => each === mode) ?? 'deny';
   return { mode: known, fixes: known !== 'audit' && labels[FIX_LABEL] !== 'false' };
 }
 
-/** The message of a label that works, so that it is a notice. */
+/** The message of a label that still works, so that it is a notice. */
 export const FORMER_MODE = 'former-mode';
 
 const METADATA_LABELS = '/metadata/labels';
 
-/** What is wrong with the labels of a Namespace, for the user who sets them: a typo would otherwise enforce silently. */
+/** Problems of a Namespace's labels, for the user who sets them: a typo would otherwise enforce silently. */
 export function findLabelProblems(labels: Labels): readonly Problem[] {
   const problems: Problem[] = [];
   const report = (label: string, messageId: string, message: string): void => {

@@ -7,90 +7,90 @@ import type { Edit } from '../workload/workload.ts';
 import type { Workload } from '../workload/workload.ts';
 
 /**
- * What a rule says, by id: what is wrong (the runtime's own words): what to do. The value of the field is shown before it. No full
- * stop; texts of users in it go through `quote`.
+ * The messages of a rule, by ID: what is wrong (the runtime's own words): what to do. The value of the field is shown before the
+ * message. No full stop; text from users goes through `quote`.
  */
 export type Messages = Readonly<Record<string, (params: never) => string>>;
 
-/** Something a rule found, without its words. */
+/** A problem that a rule found, without its message. */
 export type Found = Readonly<{
-  /** The field that is wrong, or that is missing. */
+  /** The wrong or missing field. */
   at: Pointer;
-  /** What the field holds now, credentials and all; absent when the field is missing. */
+  /** The field's value, possibly with credentials; absent if the field is missing. */
   value?: string;
-  /** Whether the message names that value, so that it is not shown before it. */
+  /** Whether the message contains the value, so that it is not shown before the message. */
   namesValue?: true;
-  /** The part of the pod it concerns, `container "web"`; absent when that is the whole pod. */
+  /** The part of the Pod, `container "web"`; absent for the Pod as a whole. */
   label?: string;
-  /** For a problem that must never deny, whatever the policy says. */
+  /** The strictest action for this problem, whatever the policy says. */
   atMost?: Action;
-  /** The Pod pulls all its images in spite of it: a notice, whatever the policy says. */
+  /** The Pod can pull all its images anyway: the finding is a notice, whatever the policy says. */
   harmless?: true;
-  /** Why the pull fails, where that is one of the known causes. */
+  /** Why the pull fails, if it is one of the known causes. */
   cause?: CauseCode;
-  /** The pull secret that it is about. */
+  /** The pull secret with the problem. */
   secret?: string;
   /** The image that was probably meant. */
   suggestion?: string | undefined;
   /** The image that is, or should be, pulled instead. */
   replacement?: string;
-  /** What to do about this one, where that is more than the rule's own remedy: whole sentences. */
+  /** How to fix this problem, if there is more to say than the rule's own remedy: whole sentences. */
   remedy?: string;
   fix?: Fix;
 }>;
 
-/** Something a rule found: the id of its message, what goes into that, and the rest. */
+/** A problem that a rule found: the ID of its message, the message's parameters, and the rest. */
 export type Report<Says extends Messages> = {
   [Id in keyof Says & string]: Found &
     Readonly<{ messageId: Id } & (Parameters<Says[Id]> extends [] ? object : { params: Parameters<Says[Id]>[0] })>;
 }[keyof Says & string];
 
-/** A report to which the place is still to be added. */
+/** A report without its place. */
 export type Unplaced<Says extends Messages> =
   Report<Says> extends infer Each ? (Each extends unknown ? Omit<Each, 'at'> : never) : never;
 
-/** Something a rule found, in words. */
+/** A problem with its message. */
 export type Problem = AnyReport & Readonly<{ message: string }>;
 
 /**
- * Some edits, and what they are in words, which then stand in the place of the message. A finding is sent from thread to thread, so
- * that nothing in it may be a function.
+ * The edits of a fix, and texts about it, which replace the message. Findings are passed between threads, so they must not
+ * contain functions.
  */
 export type Fix = Readonly<{
   edits: readonly Edit[];
   /** The new value: `"mirror.example.com/library/nginx"`. */
   gives: string;
-  /** Once the edits are made: `replaced "nginx" with the mirror's "mirror.example.com/library/nginx"`. */
+  /** After the edits: `replaced "nginx" with the mirror's "mirror.example.com/library/nginx"`. */
   done: string;
-  /** What follows "Pods get": `the mirror's "mirror.example.com/library/nginx" instead of "nginx"`. */
+  /** The text after "Pods get": `the mirror's "mirror.example.com/library/nginx" instead of "nginx"`. */
   coming: string;
 }>;
 
 export type RuleContext<Options, Needs extends FactName = never> = Readonly<{
   workload: Workload;
-  /** How its pods pull. */
+  /** How its Pods pull images. */
   pull: PodPull;
   policy: Policy;
   options: Options;
-  /** Whether pods are given the pull secrets that the policy knows, so that a template need not name them. */
+  /** Whether missing pull secrets are added to Pods, so that a template does not need them. */
   givesPullSecrets: boolean;
-  /** Those that the rule needs are there; the others may be. */
+  /** Includes all facts that the rule needs; others may be missing. */
   facts: Facts & Readonly<Required<Pick<Facts, Needs>>>;
   /** Milliseconds since 1970. */
   now: number;
   flatMap: FlatMap;
 }>;
 
-/** Goes through a list as long as the author of an object made it, as `Array.flatMap` does, for as long as there is time for it. */
+/** `Array.flatMap` for lists from users, which stops when the time for the object is up. */
 export type FlatMap = <Entry, Mapped>(
   list: readonly Entry[],
   map: (entry: Entry) => readonly Mapped[],
 ) => readonly Mapped[];
 
-/** What a rule is asked about again when an object changes: its images, or how its pods get at them. */
+/** What makes a rule check an object again in an update: changed images, or also changed access to them. */
 export type Scope = 'images' | 'pull-secrets';
 
-/** A rule: named for the state we want, pure, and described well enough for help, documentation and messages. */
+/** A rule: named after the desired state, pure, and with the texts for help, documentation and messages. */
 export type Rule<
   Options = Readonly<Record<string, unknown>>,
   Needs extends FactName = never,
@@ -99,29 +99,29 @@ export type Rule<
   id: string;
   /** One sentence that says what it finds. */
   description: string;
-  /** What the author of a workload does about it; one sentence. */
+  /** One sentence that says what the author of a workload should do. */
   remedy: string;
-  /** The check items of the FAQ it answers. */
+  /** The check items of the FAQ that it covers. */
   faqItems: readonly number[];
   defaultAction: 'off' | Action;
   scope: Scope;
-  /** Whether any of its problems may carry a fix. */
+  /** Whether its problems may have a fix. */
   fixable: boolean;
   options: OptionSchemas;
-  /** Facts it cannot do without. */
+  /** Facts without which it cannot run. */
   needs: readonly FactName[];
   messages: Says;
   check: (context: RuleContext<Options, Needs>) => readonly Report<Says>[];
 }>;
 
-/** What an operator decided, checked and ready to be asked. */
+/** The operator's settings, validated. */
 export type Policy = PolicyOf<Rule>;
 
 export type ConfiguredRule = Configured<Rule>;
 
 /**
- * Types the options that `check` receives by the defaults of their schemas, its facts by what it needs, and its reports by its
- * messages. The rule that it returns keeps only the type of its messages.
+ * Infers the types of the options from the defaults in their schemas, of the facts from `needs`, and of the reports from the
+ * messages. The returned rule keeps only the type of its messages.
  */
 export function defineRule<
   const Schemas extends OptionSchemas,
@@ -136,7 +136,7 @@ export function defineRule<
   return rule as unknown as RuleWith<Says>;
 }
 
-/** A rule of which the messages are known. */
+/** A rule with the type of its messages. */
 type RuleWith<Says extends Messages> = Omit<Rule, 'messages'> & Readonly<{ messages: Says }>;
 
 /** A report of any rule. */

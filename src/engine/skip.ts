@@ -5,12 +5,12 @@ import { SKIP_ANNOTATION, type Workload } from '../workload/workload.ts';
 import type { PolicySections, SkipPolicy } from '../policy/policy.ts';
 import type { Problem } from './rule.ts';
 
-/** The rules that a workload may do without, and what is wrong with those that it asked for besides. */
+/** The rules that a workload skips, and problems of its other requests to skip rules. */
 export type Skips = Readonly<{ waived: ReadonlySet<string>; problems: readonly Problem[] }>;
 
 export const NO_SKIPS: Skips = { waived: new Set(), problems: [] };
 
-/** Decides what becomes of a workload's `pullguard.dev/skip: mirror-used,tag-explicit`. */
+/** Evaluates a workload's annotation `pullguard.dev/skip: mirror-used,tag-explicit`. */
 export function resolveSkips(
   { skips, namespace }: Pick<Workload, 'skips' | 'namespace'>,
   { skip }: Pick<PolicySections, 'skip'>,
