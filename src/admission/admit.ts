@@ -8,16 +8,16 @@ import { checkObject, type CheckInput, type ExemptReason } from './check-object.
 import { checkNamespaceLabels } from './namespace-labels.ts';
 import { isNamespace, type AdmissionRequest } from './review.ts';
 
-/** `/mutate` makes fixes and says so; `/validate`, which the API server calls afterwards, checks what is left. */
+/** `/mutate` fixes Pods and reports that; `/validate`, which the API server calls afterwards, checks the result. */
 export const ENDPOINTS = ['mutate', 'validate'] as const;
 export type Endpoint = (typeof ENDPOINTS)[number];
 
-/** What came of a request: exempt with a reason, or checked, in a namespace that limits what comes of it. */
+/** The result of a request: exempt with a reason, or checked, with the mode of the namespace if it is not `deny`. */
 export type Admission = Decision & Readonly<{ exempt?: ExemptReason; mode?: Mode }>;
 
 /**
- * Decides an admission request. Knows nothing of HTTP; a policy, the known facts, the time, in milliseconds since 1970, and how
- * much of that for this review is left are all it looks at besides.
+ * Decides an admission request, independent of HTTP. Its other inputs are the policy, the known facts, the time in milliseconds
+ * since 1970, and the share of the time for this review that is left.
  */
 export function admit(
   request: AdmissionRequest,
@@ -40,7 +40,7 @@ export function admit(
   return { ...checked.decision, ...(checked.mode !== 'deny' && { mode: checked.mode }) };
 }
 
-/** Templates are never changed, and pods only as they are created: nothing else comes of `/mutate`. */
+/** Templates are never changed, and Pods only when they are created: `/mutate` does nothing else. */
 function fix(input: CheckInput, isFixable: boolean): Admission {
   const policy = isFixable ? fixesOf(input.policy) : withoutRules(input.policy);
   const checked = checkObject('mutate', { ...input, policy });
@@ -53,28 +53,28 @@ function fix(input: CheckInput, isFixable: boolean): Admission {
   };
 }
 
-/** The policy without the rules that fix nothing: what they find is said by `/validate`. */
+/** The policy with only the rules that fix; the findings of others are reported by `/validate`. */
 const fixesOf = memoizeByObject((policy: Policy): Policy => ({
   ...policy,
   rules: policy.rules.filter(({ rule, fix }) => rule.fixable && fix),
 }));
 
-/** For what is not fixed here, only whether it is exempt counts. */
+/** For objects that are not fixed here, only exemptions matter. */
 const withoutRules = memoizeByObject((policy: Policy): Policy => ({ ...policy, rules: [] }));
 
-/** Either the reason to admit a request unchecked, or the kind of workload that it is about. */
+/** Either the reason to admit a request unchecked, or the kind of its workload. */
 type Classified = Readonly<{ exempt: ExemptReason }> | Readonly<{ kind: WorkloadKind; exempt?: undefined }>;
 
-/** Sorts out the requests that bring no workload in, cheapest test first. */
+/** Filters requests without a workload, the cheapest test first. */
 export function classifyRequest(request: AdmissionRequest, policy: Policy): Classified {
   if (request.operation !== 'CREATE' && request.operation !== 'UPDATE') return { exempt: 'operation' };
   const kind = findKind(policy.kinds, request.kind.group, request.kind.kind);
-  // Eviction, Binding, Scale and PodExecOptions arrive on workloads' subresources and are kinds of their own.
+  // Eviction, Binding, Scale and PodExecOptions are requests for subresources of workloads, with their own kinds.
   if (kind === undefined) return { exempt: 'not-a-workload' };
   return bringsImages(request.subResource, kind) ? { kind } : { exempt: 'subresource' };
 }
 
-/** Of all subresources only one can bring in an image: `kubectl debug` adds containers through it. */
+/** Only one subresource can add images: `kubectl debug` adds containers through it. */
 function bringsImages(subResource: string, kind: WorkloadKind): boolean {
   return subResource === '' || (subResource === 'ephemeralcontainers' && isPod(kind));
 }

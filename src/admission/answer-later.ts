@@ -1,44 +1,44 @@
 import { keyOfQuestion, type ImageQuestion, type KnownAnswer, type RegistryFacts } from '../pull/facts.ts';
 import type { ImageAnswer } from '../cause/answer.ts';
 
-/** Objects have a few images. One with thousands of them must not keep registries from being asked about others. */
+/** The most questions per review. Objects have a few images; one with thousands must not delay questions about others. */
 export const MOST_QUESTIONS = 100;
 
-/** What is known of registries, and how to ask them. */
+/** The cached answers of registries, and how to ask for others. */
 export type Registries = Readonly<{
-  /** From memory. */
+  /** From the cache. */
   known: RegistryFacts;
-  /** Over the network; undefined when it cannot be known. Never rejects. */
+  /** Over the network; undefined if there is no answer. Never rejects. */
   ask: Ask;
 }>;
 
 type Ask = (question: ImageQuestion) => Promise<ImageAnswer | undefined>;
 
-/** A decision, and what it would have liked to know: `Decision` of the engine says how the two differ. */
+/** A decision with its open questions; `Decision` of the engine explains the two lists. */
 export type Questioning = Readonly<{
   unanswered: readonly ImageQuestion[];
   outdated: readonly ImageQuestion[];
 }>;
 
-/** What a review is answered with, and what is still to come: undefined where everything has come that was asked for. */
+/** The decision for the response, and what is still open; undefined if all answers have arrived. */
 export type Answered<Decided> = Readonly<{ decided: Decided; later: Later<Decided> | undefined }>;
 
-/** What is late holds the review for as long as this is held. */
+/** Holds the whole review in memory as long as this object is held. */
 export type Later<Decided> = Readonly<{
-  /** The questions that are open, by `keyOfQuestion`. */
+  /** The open questions, by `keyOfQuestion`. */
   open: readonly string[];
-  /** Decides the review once more when they are answered. */
+  /** Decides the review again when they are answered. */
   decide: () => Promise<Decided>;
 }>;
 
 /**
- * Decides a review at once if registries have nothing to add. Otherwise asks them, waits, decides again, and goes on like that
- * while new questions come up, as a rule may move an image before another one looks it up. When the time is over, what is known
- * then decides; what was asked goes on for those who come after, and for who wants to know of this review.
+ * Decides a review at once if all answers are known. Otherwise asks the registries, waits, and decides again. This repeats while
+ * there are new questions, as a rule may move an image before another rule needs its answer. When the time is up, the known
+ * answers decide. The requests continue, for later reviews and for `later`.
  *
- * @param decide decides by what is known at the time; called again for the same review, which is then told the same. `waitedMs`: how
- *   long it was waited for answers that are late
- * @param waitMs how long it may wait, in milliseconds; asked once, when there is something to wait for
+ * @param decide decides with the answers known at that time. It may be called again for the same review; earlier answers then
+ * stay the same. `waitedMs`: how long the review waited for late answers
+ * @param waitMs the longest wait, in milliseconds; called once, if there is something to wait for
  */
 export function answerLater<Decided extends Questioning>(
   decide: (registries: RegistryFacts, waitedMs?: number) => Decided,
@@ -56,12 +56,12 @@ export function answerLater<Decided extends Questioning>(
     const now = decide({ get }, waitedMs);
     const asked = takeSome(now.unanswered);
     for (const question of takeSome(now.outdated)) void ask(question);
-    // What is asked for no more of this review is not waited for either.
+    // Questions beyond the limit of this review are not asked, and not waited for.
     for (const question of now.unanswered.slice(asked.length)) told.set(keyOfQuestion(question), 'no-answer');
     return { decided: now, coming: asked.length === 0 ? undefined : askFor(asked, ask, told) };
   }
 
-  /** Of a review that is decided twice, what it was told the first time stays true. */
+  /** If a review is decided again, the answers of the first time stay the same. */
   function get(question: ImageQuestion): KnownAnswer {
     const key = keyOfQuestion(question);
     const before = told.get(key);
@@ -107,7 +107,7 @@ export function answerLater<Decided extends Questioning>(
   }
 }
 
-/** Asks, and puts down what is answered. Outside of the function above: what waits for a registry must not hold a whole review. */
+/** Asks, and stores the answers. A separate function, so that a pending request does not keep the whole review in memory. */
 async function askFor(asked: readonly ImageQuestion[], ask: Ask, told: Map<string, KnownAnswer>): Promise<unknown> {
   for (const question of asked) told.set(keyOfQuestion(question), 'late');
   return Promise.all(
@@ -121,15 +121,15 @@ async function askFor(asked: readonly ImageQuestion[], ask: Ask, told: Map<strin
 let lastTurn: Promise<unknown> = Promise.resolve();
 
 /**
- * When a registry that hung is given up, hundreds of reviews can go on in the same moment: one in each round of the event loop, so
- * that others come in between.
+ * When a hanging registry times out, hundreds of reviews may continue at the same moment. Each waits for its own round of the
+ * event loop, so that other work gets its turn.
  */
 async function takeTurn(): Promise<void> {
   lastTurn = lastTurn.then(() => new Promise((resolve) => setImmediate(resolve)));
   await lastTurn;
 }
 
-/** Whether a promise that never rejects resolves in so many milliseconds. */
+/** Whether a promise that never rejects resolves within a time. */
 async function settlesWithin(promise: Promise<unknown>, milliseconds: number): Promise<boolean> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<boolean>((resolve) => {

@@ -6,7 +6,7 @@ import type { Facts } from '../pull/facts.ts';
 import { isRecord, readPath, readString } from '../text/json.ts';
 import { findController, findKind, isPod, type WorkloadKind } from '../workload/kinds.ts';
 
-/** Why a request is admitted unchecked, or an object left alone. `over`: it will never pull an image again. */
+/** Why a request is admitted unchecked, or an object is not checked. `over`: it will never pull an image again. */
 export type ExemptReason =
   | 'operation'
   | 'not-a-workload'
@@ -20,31 +20,31 @@ export type ExemptReason =
   | 'over';
 
 /**
- * Where an object is met. `mutate` and `validate`: as it is created, by the webhook of that name; `update`: as it is changed;
- * `running`: in the cluster already, as if it came today; `manifest`: in a file, where nothing is changed.
+ * Where an object is checked. `mutate` and `validate`: on creation, by the webhook of that name; `update`: on a change;
+ * `running`: an existing object in the cluster, checked as if it were created today; `manifest`: in a file, which is not changed.
  */
 export type Setting = 'mutate' | 'validate' | 'update' | 'running' | 'manifest';
 
 export type CheckInput = Readonly<{
   object: unknown;
   kind: WorkloadKind;
-  /** Where it is, or will be; empty if only it can say so itself. */
+  /** The namespace of the object; empty if only the object has it. */
   namespace: string;
-  /** What it was before it was changed. */
+  /** The object before an update. */
   oldObject?: unknown;
   policy: Policy;
   facts: Facts;
   /** Milliseconds since 1970. */
   now: number;
-  /** As `evaluate` has it. */
+  /** As in `evaluate`. */
   timeLeft?: (() => number) | undefined;
 }>;
 
-/** What came of an object: exempt with a reason, or checked, in a namespace that limits what comes of it. */
+/** The result for an object: exempt with a reason, or checked, with the mode of its namespace. */
 export type Checked =
   Readonly<{ exempt: ExemptReason }> | Readonly<{ exempt?: undefined; decision: Decision; mode: Exclude<Mode, 'off'> }>;
 
-/** Decides what becomes of an object: the one way for admissions, manifests and what runs. */
+/** Checks an object. Admissions, manifests and running objects all go through this function. */
 export function checkObject(setting: Setting, input: CheckInput): Checked {
   const { object, kind, policy, facts, now, timeLeft } = input;
   const namespace = input.namespace || readString(object, 'metadata', 'namespace');
@@ -65,34 +65,34 @@ export function checkObject(setting: Setting, input: CheckInput): Checked {
     ...(timeLeft !== undefined && { timeLeft }),
     ...(setting === 'update' && { oldObject: input.oldObject }),
   });
-  // Of pods whose template is checked nothing else is told, as it is told of the template.
+  // For Pods whose template is checked, only missing fixes are reported; everything else is reported for the template.
   const isToldElsewhere = setting === 'running' && isPod(kind) && isOwnedByChecked(object, policy);
   if (!isToldElsewhere) return { decision, mode };
   return { decision: { ...decision, findings: decision.findings.filter(({ fixed }) => fixed === 'now') }, mode };
 }
 
 /**
- * Templates are never changed: their pods are fixed. Of pods only a new one can be: the pull secrets of an old one cannot change,
- * and an update that brings an ephemeral container loses every other change. Pods that come to `validate` have been through
- * `mutate`: what is wrong with them still will stay wrong. A pod that runs shows what it was not given when it was admitted, and
- * one in a manifest is told what it will be given.
+ * Templates are never changed: their Pods are fixed. Only a new Pod can be fixed: the pull secrets of an existing Pod are
+ * immutable, and an update that adds an ephemeral container loses every other change. Pods in `validate` have passed `mutate`, so
+ * the remaining problems stay. For a running Pod the missing fixes are listed, and for a Pod in a manifest those that it will
+ * get.
  */
 function chooseFixMode(setting: Setting, kind: WorkloadKind): FixMode {
   if (!isPod(kind) || setting === 'manifest') return 'announce';
   return setting === 'mutate' || setting === 'running' ? 'apply' : 'never';
 }
 
-/** Without what `kubectl debug` added later: it was never fixed and never can be, and is gone with the pod. */
+/** Without ephemeral containers, which `kubectl debug` added later: they were never fixed and cannot be, and end with the Pod. */
 function asCreated(object: unknown, kind: WorkloadKind): unknown {
   if (!isPod(kind) || !isRecord(object) || !isRecord(object['spec'])) return object;
   const { ephemeralContainers, ...spec } = object['spec'];
   return ephemeralContainers === undefined ? object : { ...object, spec };
 }
 
-/** Kubelet marks the pods that stand for its static ones so; they may not name secrets and run whatever we say. */
+/** kubelet sets it on the mirror Pods of static Pods, which cannot use Secrets, and run whatever the webhook returns. */
 const MIRROR_POD_ANNOTATION = ['metadata', 'annotations', 'kubernetes.io/config.mirror'];
 
-/** Why an object of a kind is not checked, whatever is done with it. */
+/** Why an object is not checked, in any setting. */
 function findExemption(
   object: unknown,
   namespace: string,
@@ -107,8 +107,8 @@ function findExemption(
 }
 
 /**
- * A ReplicaSet of a Deployment, a Job of a CronJob: the template was checked where its author could read the answer. Users can write
- * a controller into an object; only for these is there one that makes such objects, and takes away those that it did not make.
+ * Whether this is a ReplicaSet of a Deployment or a Job of a CronJob: its template was checked where its author saw the result.
+ * Users can write any owner reference. Only for these kinds, a controller adopts or deletes objects that it did not create.
  */
 function isMadeFromChecked(object: unknown, { group, kind }: WorkloadKind): boolean {
   const controller = findController(object);
@@ -120,13 +120,13 @@ const MADE_BY: ReadonlyMap<string, string> = new Map([
   ['batch/Job', 'CronJob'],
 ]);
 
-/** Whether what makes it is of a kind that is checked, so that all is said there. */
+/** Whether its controller is of a kind that is checked, so that problems are reported there. */
 function isOwnedByChecked(object: unknown, { kinds }: Policy): boolean {
   const controller = findController(object);
   return controller !== undefined && findKind(kinds, controller.group, controller.kind) !== undefined;
 }
 
-/** A pod or Job that has ended, and the ReplicaSet that a controller keeps only to be able to go back to it. */
+/** Whether this is a finished Pod or Job, or a ReplicaSet that is kept only for a rollback. */
 function isOver(object: unknown, { group, kind }: WorkloadKind): boolean {
   switch (`${group}/${kind}`) {
     case '/Pod':

@@ -4,7 +4,7 @@ import { isRecord, readPath } from '../text/json.ts';
 import { readName } from '../workload/workload.ts';
 import type { AdmissionRequest } from './review.ts';
 
-/** What is wrong with a namespace's labels for pullguard, unless it was so before: at most a warning. */
+/** Problems of a namespace's pullguard labels that this request adds: at most warnings. */
 export function checkNamespaceLabels({ operation, object, oldObject }: AdmissionRequest): readonly Finding[] {
   if (operation !== 'CREATE' && operation !== 'UPDATE') return [];
   const old = readLabels(oldObject);

@@ -6,10 +6,10 @@ import { findController, type Controller } from '../workload/kinds.ts';
 import { formatFieldPath, readPath, readString } from '../text/json.ts';
 import { escapeUnprintable } from '../text/quote.ts';
 
-/** `late`: found when a registry answered, after the object was admitted; `failing`: nodes cannot pull for its Pods. */
+/** `late`: found when a registry answered after the object was admitted; `failing`: nodes cannot pull for its Pods. */
 type NoticeOutcome = 'denied' | 'fixed' | 'late' | 'failing';
 
-/** What a notice is about, as an Event names it. `uid` is there only for what exists; `namespace` may be empty. */
+/** The object of an Event. `uid` is only set for existing objects; `namespace` may be empty. */
 export type InvolvedObject = Readonly<{
   apiVersion: string;
   kind: string;
@@ -18,12 +18,15 @@ export type InvolvedObject = Readonly<{
   uid?: string;
 }>;
 
-/** What one rule did to one object; those that differ in nothing but the message are one Event. At most 1024 bytes of `message`, without credentials. */
+/**
+ * What one rule did to one object. Notices that differ only in the message become one Event. `message` has at most 1024 bytes,
+ * and no credentials.
+ */
 export type Notice = Readonly<{ involved: InvolvedObject; outcome: NoticeOutcome; rule: string; message: string }>;
 
 /**
- * What an admission reports: for each rule that denied or fixed the object, one notice. Warnings and notes are in the response
- * already, and a dry run changed nothing.
+ * The notices of an admission: one for each rule that denied or fixed the object. Warnings are already in the response, and a dry
+ * run changes nothing.
  */
 export function readNotices(request: AdmissionRequest, { findings }: Pick<Admission, 'findings'>): readonly Notice[] {
   if (findings.length === 0 || request.dryRun) return NONE;
@@ -33,13 +36,13 @@ export function readNotices(request: AdmissionRequest, { findings }: Pick<Admiss
   return groups.size === 0 ? NONE : writeNotices(request, identify(request, 'requested'), groups);
 }
 
-/** What was found too late for the response, one notice per rule: it is reported nowhere else. */
+/** Findings that came too late for the response, one notice per rule: they are reported nowhere else. */
 export function readLateNotices(request: AdmissionRequest, findings: readonly Finding[]): readonly Notice[] {
   const groups = groupFindings(findings, () => 'late');
   return writeNotices(request, identify(request, 'admitted'), groups);
 }
 
-/** Why nodes cannot pull for the Pods of an owner: what to do stands whole, or not at all. */
+/** Why nodes cannot pull for the Pods of an owner. The remedy is included as a whole, or not at all. */
 export function writePullNotice(
   involved: InvolvedObject,
   { cause, what, remedy }: Readonly<{ cause: string; what: string; remedy: string }>,
@@ -50,7 +53,7 @@ export function writePullNotice(
   return { involved, outcome: 'failing', rule: cause, message };
 }
 
-/** The same for what is told of one object: for all the Pods of one owner. */
+/** A key for the subject of notices: equal for all Pods of one owner. */
 export function keyOfSubject(request: AdmissionRequest): string {
   const { apiVersion, kind, namespace, name } = identify(request, 'admitted');
   return JSON.stringify([namespace, apiVersion, kind, name]);
@@ -89,7 +92,7 @@ function groupFindings(
   return groups;
 }
 
-/** `requested`: the object may never exist as it is in the request; `admitted`: it is there. */
+/** `requested`: the object may never exist as in the request; `admitted`: it exists. */
 type Stage = 'requested' | 'admitted';
 
 function identify(request: AdmissionRequest, stage: Stage): InvolvedObject {
@@ -97,13 +100,13 @@ function identify(request: AdmissionRequest, stage: Stage): InvolvedObject {
   return owner === undefined ? identifyObject(request, stage) : identifyOwner(owner, request);
 }
 
-/** Pods come and go by the hundred; their owner stays, and is where people look. */
+/** Pods are short-lived and many; their owner stays, and users look there. */
 function identifyOwner({ apiVersion, kind, name, uid }: Controller, request: AdmissionRequest): InvolvedObject {
   return { apiVersion, kind, namespace: namespaceOf(request), name, ...(uid !== '' && { uid }) };
 }
 
 function identifyObject(request: AdmissionRequest, stage: Stage): InvolvedObject {
-  // The uid of an object that is created differs at each try, and belongs to nothing that exists until the object is admitted.
+  // A new object's uid differs for each attempt, and belongs to nothing until the object is admitted.
   const exists = stage === 'admitted' || request.operation !== 'CREATE';
   return {
     apiVersion: readString(request.object, 'apiVersion'),
@@ -120,9 +123,9 @@ function readUid(holder: unknown): Readonly<{ uid?: string }> {
 }
 
 /**
- * The object's name; `web-*` for a new one that is named from the prefix `web-`. `/mutate` sees no name yet and `/validate`
- * another one at each try, so it would never be the same object. With its asterisk it cannot be taken for another one, as
- * the prefix without its dash could: there may well be a pod `web`.
+ * The object's name; `web-*` for a new one with `generateName: web-`. `/mutate` sees no name yet, and `/validate` another one for
+ * each attempt, so Events would never be about the same object. With the asterisk it cannot be the name of another object, such
+ * as a Pod `web`.
  */
 function nameObject({ object, name }: AdmissionRequest, exists: boolean): string {
   const given = readString(object, 'metadata', 'name') || name;
@@ -131,7 +134,7 @@ function nameObject({ object, name }: AdmissionRequest, exists: boolean): string
   return isGenerated ? `${prefix}*` : given;
 }
 
-/** Kubernetes names nothing longer than this: what claims to be was sent by no API server. */
+/** The longest name in Kubernetes: longer ones are not from an API server. */
 const LONGEST_NAME = 253;
 
 function isNamed({ apiVersion, kind, namespace, name, uid = '' }: InvolvedObject): boolean {
@@ -139,7 +142,7 @@ function isNamed({ apiVersion, kind, namespace, name, uid = '' }: InvolvedObject
   return kind !== '' && name !== '' && texts.every((text) => text.length <= LONGEST_NAME);
 }
 
-/** As long as the `note` of the newer Event API may be, which some tools convert to. */
+/** The limit of `note` in the newer Event API, which some tools convert Events to. */
 const MAX_MESSAGE_BYTES = 1024;
 
 /** `spec.containers[0].image: "NGINX": repository name must be lowercase (reference-valid, and 2 more). Write …`. */
@@ -148,7 +151,7 @@ function describe(subject: string, finding: Finding, others: number): string {
   const text = `${subject}${formatFieldPath(finding.at)}: ${describeFinding(finding)}`;
   const said = `${cutToBytes(text, MAX_MESSAGE_BYTES - Buffer.byteLength(end))}${end}`;
   if (finding.fixed !== 'no') return said;
-  // A remedy may end in a command, and one that is cut is worse than none.
+  // A remedy may end in a command, and a command that is cut off is worse than none.
   const whole = `${said}. ${escapeUnprintable(finding.remedy)}`;
   return Buffer.byteLength(whole) <= MAX_MESSAGE_BYTES ? whole : said;
 }
@@ -157,11 +160,11 @@ function cutToBytes(text: string, limit: number): string {
   const bytes = Buffer.from(text);
   if (bytes.length <= limit) return text;
   const start = bytes.subarray(0, limit - Buffer.byteLength('…')).toString();
-  // A character that was cut through reads as U+FFFD.
+  // A character that was cut in two is decoded as U+FFFD.
   return `${start.replace(/\uFFFD$/, '')}…`;
 }
 
-/** Some objects leave their namespace to the request, and some requests to the object. */
+/** The namespace may be in the request only, or in the object only. */
 function namespaceOf({ object, namespace }: AdmissionRequest): string {
   return namespace || readString(object, 'metadata', 'namespace');
 }

@@ -5,7 +5,7 @@ import { formatFieldPath } from '../text/json.ts';
 import type { Admission } from './admit.ts';
 import { REVIEW_VERSION, type AdmissionRequest, type AdmissionReview } from './review.ts';
 
-/** The answer to a webhook call, as the API server reads it. */
+/** The response to a webhook call, as the API server reads it. */
 export type ReviewResponse = Readonly<{
   apiVersion: typeof REVIEW_VERSION;
   kind: 'AdmissionReview';
@@ -21,7 +21,9 @@ export type ReviewResponse = Readonly<{
   }>;
 }>;
 
-/** Answers a review with a decision. The one place that knows how: the uid echoed, a patch only if it does something. */
+/**
+ * Builds the response for a decision; the only place that does. It has the request's uid, and a patch only if there are edits.
+ */
 export function respond({ request }: AdmissionReview, admission: Admission): ReviewResponse {
   const { findings, edits } = admission;
   const denial = formatDenial(findings);
@@ -36,7 +38,7 @@ export function respond({ request }: AdmissionReview, admission: Admission): Rev
   });
 }
 
-/** The answer to a request with its uid, as an API server wants it. */
+/** A response with the uid of its request, as API servers require. */
 export function toResponse(
   { uid }: Pick<AdmissionRequest, 'uid'>,
   response: Omit<ReviewResponse['response'], 'uid'>,
@@ -44,21 +46,21 @@ export function toResponse(
   return { apiVersion: REVIEW_VERSION, kind: 'AdmissionReview', response: { uid, ...response } };
 }
 
-/** The answer when we failed: our own failure never blocks a request, but it is reported. */
+/** The response after an internal error: it never blocks a request, but is reported. */
 export function respondToFailure({ request }: AdmissionReview): ReviewResponse {
   const message = `pullguard internal error, this ${request.kind.kind.slice(0, 63)} was admitted unchecked: see pullguard's log, uid ${request.uid}`;
   const warnings = [escapeUnprintable(message)];
   return toResponse(request, { allowed: true, warnings, auditAnnotations: { error: 'internal' } });
 }
 
-/** Base64 of the JSON in UTF-8, as `[]byte` travels in Kubernetes' JSON. */
+/** Base64 of the JSON in UTF-8, as Kubernetes encodes `[]byte`. */
 function encodePatch(edits: Admission['edits']): string {
   return Buffer.from(JSON.stringify(edits)).toString('base64');
 }
 
 /**
- * What the audit log keeps. The API server puts the webhook's name and a "/" before each key, so that a key must be a
- * name without one; images are left out, as people write credentials into them.
+ * The audit annotations. The API server puts the webhook's name and a "/" before each key, so a key must not contain a "/".
+ * Images are left out, as they may contain credentials.
  */
 function annotate({ findings, skipped, waived, mode }: Admission): Readonly<Record<string, string>> {
   const fixed = findings.filter((finding) => finding.fixed === 'now').map(({ rule }) => rule);
@@ -74,7 +76,7 @@ function annotate({ findings, skipped, waived, mode }: Admission): Readonly<Reco
   };
 }
 
-/** An audit event should stay small; twenty tell what is going on. */
+/** An audit event should stay small; twenty entries are enough to understand it. */
 const MAX_LISTED = 20;
 
 function list(texts: readonly string[]): string {

@@ -1,12 +1,12 @@
 import { isRecord } from '../text/json.ts';
 import { findController } from '../workload/kinds.ts';
 
-/** The version of AdmissionReview that is read and written. Every API server since Kubernetes 1.16 speaks it. */
+/** The supported version of AdmissionReview; every API server since Kubernetes 1.16 has it. */
 export const REVIEW_VERSION = 'admission.k8s.io/v1';
 
 export type GroupKind = Readonly<{ group: string; kind: string }>;
 
-/** The part of an AdmissionRequest that decides anything. Only `uid` is sure to be filled: the rest may be empty. */
+/** The parts of an AdmissionRequest that are used. Only `uid` is always set; others may be empty. */
 export type AdmissionRequest = Readonly<{
   uid: string;
   kind: GroupKind;
@@ -16,7 +16,7 @@ export type AdmissionRequest = Readonly<{
   name: string;
   dryRun: boolean;
   username: string;
-  /** Undefined where the request has none, as DELETE has no object and CREATE no old object. */
+  /** Undefined if the request has none: DELETE has no object, and CREATE no old object. */
   object: unknown;
   oldObject: unknown;
 }>;
@@ -26,8 +26,8 @@ export type AdmissionReview = Readonly<{ request: AdmissionRequest }>;
 export type ReadReview = Readonly<{ ok: true; review: AdmissionReview }> | Readonly<{ ok: false; problem: string }>;
 
 /**
- * Reads the body of a webhook call. What is not an AdmissionReview with a uid cannot be answered as one and is a problem;
- * anything else, such as an empty kind or a missing object, is admitted as it is no workload.
+ * Parses the body of a webhook call. A body that is not an AdmissionReview with a uid is a problem, as no response is possible.
+ * Other mistakes, such as an empty kind or a missing object, are admitted, as there is no workload.
  */
 export function readReview(body: unknown): ReadReview {
   if (!isRecord(body)) return { ok: false, problem: 'the body is not a JSON object' };
@@ -45,8 +45,8 @@ export function readReview(body: unknown): ReadReview {
 }
 
 /**
- * Reads how a review begins whose rest is not there: who asks, and for what. API servers write the object last. Undefined where it
- * has no uid, so that it cannot be answered.
+ * Parses the start of a review without its rest: the user and the operation. API servers write the object last. Undefined without
+ * a uid, as no response is possible.
  */
 export function readReviewHead(head: string): AdmissionReview | undefined {
   try {
@@ -57,7 +57,7 @@ export function readReviewHead(head: string): AdmissionReview | undefined {
   }
 }
 
-/** Where the last member of the request ends that is whole, and 0 where there is none. */
+/** The end of the last complete member of the request; 0 if there is none. */
 function findLastMember(head: string): number {
   let depth = 0;
   let end = 0;
@@ -69,15 +69,15 @@ function findLastMember(head: string): number {
   return end;
 }
 
-/** The users by which Kubernetes' own controllers and kubelets create objects. */
+/** The users of Kubernetes' own controllers and of kubelets. */
 const CONTROLLER_USERS = ['system:serviceaccount:kube-system:', 'system:node:', 'system:kube-controller-manager'];
 
-/** Whether an object is created by something that reads no answer: Kubernetes itself, or what looks after the object. */
+/** Whether an object is created by a client that reads no responses: Kubernetes itself, or the object's controller. */
 export function isByController({ username, object }: AdmissionRequest): boolean {
   return CONTROLLER_USERS.some((user) => username.startsWith(user)) || findController(object) !== undefined;
 }
 
-/** Whether a request is about a namespace itself, whose labels say what is done in it. */
+/** Whether a request is about a Namespace itself, whose labels configure pullguard. */
 export function isNamespace({ kind, subResource }: AdmissionRequest): boolean {
   return kind.group === '' && kind.kind === 'Namespace' && subResource === '';
 }

@@ -7,12 +7,12 @@ import { classifyRequest, type Endpoint } from './admit.ts';
 import { toResponse, type ReviewResponse } from './response.ts';
 import type { AdmissionReview } from './review.ts';
 
-/** Why an object was not read, for the audit log. `internal` is a failure of ours, which never denies an object. */
+/** Why an object was not read, for the audit log. `internal` is an error of pullguard, which never denies an object. */
 export type UnreadReason = 'too-large' | 'overloaded' | 'internal';
 
 /**
- * Answers a review whose object could not be read, by what stands before it. It is denied where the policy denies anything and the
- * Namespace enforces it, as a denial may be due; otherwise it is admitted with a warning.
+ * Responds to a review whose object could not be read, using what comes before the object. The object is denied if the policy can
+ * deny and the namespace enforces it, as it might have to be denied; otherwise it is admitted with a warning.
  */
 export function answerUnread(
   { request }: AdmissionReview,
