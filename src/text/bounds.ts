@@ -1,64 +1,60 @@
 /**
- * The limits for each list and text of external input, all in one place. An API server bounds bytes: 3 MiB of
- * a request, 1.5 MiB of an object in etcd, 1 MiB of a Secret, 256 KiB of all annotations. What is made of an entry, and how often
- * a list is gone through, only we can bound. What is beyond a bound is counted and said, never left out without a word.
+ * The limits for each list and text of external input, all in one place. An API server limits bytes: 3 MiB for a request, 1.5 MiB
+ * for an object in etcd, 1 MiB for a Secret, 256 KiB for all annotations. How much memory an entry takes, and how often a list is
+ * iterated, only pullguard can limit. Exceeding a limit is counted and reported, never silent.
  *
- * A bound is some times what the largest object of 12,207 from real repositories needs, and small enough that an object at all of
- * its bounds is checked in a tenth of a second.
+ * Each limit is a multiple of what the largest of 12,207 objects from real repositories needs, and small enough that an object at
+ * all of its limits is checked in a tenth of a second.
  */
 
-/**
- * Names of pull secrets that a pod or a service account lists. People name one or two; kubelet reads each from the API server.
- */
+/** Names in the `imagePullSecrets` of a Pod or ServiceAccount. Usually one or two; kubelet reads each from the API server. */
 export const MOST_PULL_SECRETS = 50;
 
-/**
- * Distinct images of a pod that are looked up in pull secrets, at registries and on nodes. The address of every image is read.
- */
+/** Different images of a Pod that are looked up in pull secrets, at registries and on nodes. All references are parsed. */
 export const MOST_LOOKED_UP = 100;
 
-/** Findings of one rule in one object: ten are shown in a denial, twenty in a log line. The rest are counted. */
+/** Findings of one rule for one object: ten are shown in a denial, twenty in a log line. The others are counted. */
 export const MOST_FINDINGS = 100;
 
 /**
- * Characters of an image's address. The longest that can be pulled has 777: a host of 253 and a port, a path of 255, a tag of
- * 128, a digest of 135. Longer ones are said to be too long, and nothing else is looked for in them.
+ * Characters of an image. The longest valid one has 777: a host of 253 and a port, a path of 255, a tag of 128, a digest of 135.
+ * A longer one is only reported as too long.
  */
 export const LONGEST_IMAGE = 4096;
 
-/** Requirements that a pod has of its nodes, values in them, and tolerations: each costs a look at every node. */
+/** Requirements that a Pod has for its nodes, their values, and tolerations: each is compared with every node. */
 export const MOST_REQUIREMENTS = 50;
 export const MOST_VALUES = 500;
 
-/** Characters of the annotation `pullguard.dev/skip`: the ids of all rules, three times over. */
+/** Characters of the annotation `pullguard.dev/skip`: three times the IDs of all rules. */
 export const LONGEST_SKIP = 1024;
 
-/** Values of an object of a kind that is not known, in which images are looked for: a List of a thousand Pods. */
+/** Values of an object of an unknown kind that are searched for images: enough for a List of a thousand Pods. */
 export const MOST_VALUES_SEARCHED = 100_000;
 
-/** Characters of the annotation `image.openshift.io/triggers`: a hundred images of a pod, 160 each. */
+/** Characters of the annotation `image.openshift.io/triggers`: a hundred images of a Pod, 160 each. */
 export const LONGEST_TRIGGERS = 16 * 1024;
 
 /**
- * Bytes of a webhook call. An object in etcd has 1.5 MiB, and an update brings the old one along; where Go writes a character as
- * `\u003c`, a byte becomes six. What is larger could not be stored anyway. 1 MiB is for the rest of the review.
+ * Bytes of a webhook call. An object in etcd has 1.5 MiB, and an update includes the old one; if Go escapes a character as
+ * `\u003c`, one byte becomes six. A larger object could not be stored anyway. 1 MiB is for the rest of the review.
  */
 export const LONGEST_BODY = 6 * 3 * 1024 * 1024 + 1024 * 1024;
 
 /**
- * Bytes held for all bodies that are being read or wait to be decided: beyond it the largest is refused, so that reviews of the
- * usual few kB find room whatever else is sent. They are no part of the heap; of 512 MiB a server at work leaves 250.
+ * Bytes of all bodies that are being read or wait for a decision. Above it, the largest one is refused, so that reviews of the
+ * usual few kB always have room. The bodies are outside of the heap; of 512 MiB, a busy server leaves 250.
  */
 export const MOST_BODY_BYTES = 64 * 1024 * 1024;
 
 /**
- * Lists and objects in a body, outside of texts. Each takes about 100 bytes to parse however few it is written in: 19 MiB of `[`
- * would take 2 GB. Recorded reviews have one in 34 bytes or more.
+ * Lists and objects in a body, not counting brackets in strings. Each takes about 100 bytes when parsed, however short it is: 19
+ * MiB of `[` would take 2 GB. Recorded reviews have at most one per 34 bytes.
  */
 export const MOST_COLLECTIONS = 250_000;
 
 /**
- * Bytes of a body that is decided where all others wait for it. Reviews have 2 to 20 kB; larger ones have a thread of their own.
+ * Bytes of a body that is decided in the main thread, where all others wait. Reviews have 2 to 20 kB; larger ones use a worker.
  */
 export const LONGEST_SMALL_BODY = 64 * 1024;
 
@@ -66,89 +62,87 @@ export const LONGEST_SMALL_BODY = 64 * 1024;
 export const LONGEST_REVIEW_HEAD = 64 * 1024;
 
 /**
- * Milliseconds that deciding a large review may take, in the thread where only others like it wait. An API server waits for 3 s;
- * what is not decided by then is answered as one that could not be read.
+ * Milliseconds for deciding a large review, in the thread where only other large reviews wait. An API server waits for 3 s; a
+ * review that is not decided in time is answered like an unreadable one.
  */
 export const LARGE_TIME_BUDGET_MS = 2000;
 
-/** Milliseconds that deciding a review may take, looked at between rules and every hundred images. API servers wait for 3 s. */
+/** Milliseconds for deciding a review, checked between rules and every hundred images. API servers wait for 3 s. */
 export const TIME_BUDGET_MS = 100;
 
 /**
- * Bytes of bodies of reviews that were answered before a registry did, and are kept until it does, for tens of seconds at most: some
- * hundred, which take 26 MB of heap at worst. What is beyond is told of by the next review only.
+ * Bytes of the bodies of reviews that were answered before a registry did, and are kept until it does, for tens of seconds at
+ * most: some hundred reviews, which take at most 26 MB of heap. Above it, problems are only reported by the next review.
  */
 export const MOST_LATE_BYTES = 512 * 1024;
 
-/** What each of them counts at least: less than that is not kept with it. */
+/** The least that each of them counts, as every kept review has some overhead. */
 export const LEAST_LATE_BYTES = 4096;
 
 /**
- * Images and pod specs that are looked at before that time counts: a small object is checked in full also where something else has
- * the processor, as its time would otherwise be up before its first image. A pod of fifty images takes about as many, and 15 ms
- * at worst.
+ * Images and pod specs that are checked before the time limit applies: a small object is always checked in full, even if a busy
+ * processor would use up its time before its first image. A Pod with fifty images needs about this many, and at most 15 ms.
  */
 export const ALWAYS_LOOKED_AT = 500;
 
 /**
- * Bytes of one answer or one event of an API server, as JSON. A page of 500 pull secrets or service accounts is 1 or 2 MB; a
- * larger page is asked for in parts, and an object that is larger alone is passed over. Text and what is parsed from it take
- * three times as much at once, of a heap of 256 MiB.
+ * Bytes of one response or watch event of an API server, as JSON. A page of 500 pull secrets or ServiceAccounts has 1 or 2 MB; a
+ * larger page is requested in parts, and a single object that is larger is skipped. The text and its parsed values take three
+ * times as much together, of a heap of 256 MiB.
  */
 export const LONGEST_ANSWER = 8 * 1024 * 1024;
 
-/** Objects, members and elements of such an answer: 90 bytes of heap each at worst, as 8 MiB of `{},{},{}` would be 150 MB. */
+/** Objects, members and elements in such a response: at most 90 bytes of heap each, as 8 MiB of `{},{},{}` would take 150 MB. */
 export const MOST_ANSWER_VALUES = 400_000;
 
-/** Bytes of a docker config, looked at before it is parsed: forty registries with tokens of 6 kB. Takes 3 ms. */
+/** Bytes of a docker config, checked before parsing: forty registries with tokens of 6 kB. Parsing takes 3 ms. */
 export const LONGEST_DOCKER_CONFIG = 256 * 1024;
 
-/** Keys of a docker config, and credentials that one pod pulls with. The largest seen has 40. */
+/** Keys of a docker config, and credentials that one Pod pulls with. The largest known config has 40. */
 export const MOST_CREDENTIAL_KEYS = 300;
 
-/** Characters of those keys together. Each dot in a key is a node of an index, so that this is 10 MB of heap at worst. */
+/** Characters of all those keys. Each dot in a key adds a node to an index, so this takes at most 10 MB of heap. */
 export const LONGEST_CREDENTIAL_KEYS = 32 * 1024;
 
-/** Names of images that are kept of a node: kubelet writes 50 images, each with a tag and a digest. */
+/** Image names that are kept for a node: kubelet reports 50 images, each with a tag and a digest. */
 export const MOST_NODE_IMAGES = 200;
 
-/** Labels `pullguard.dev/…` of a namespace: there are two, and the rest are typos. */
+/** Labels `pullguard.dev/…` of a namespace: there are two, and others are typos. */
 export const MOST_NAMESPACE_LABELS = 20;
 
 /**
- * Bytes of heap, by estimate, of what is kept of one collection: 100,000 service accounts or 5,000 nodes. There are five
- * collections at most that grow with the cluster, and each is there twice while it is listed anew.
+ * Estimated bytes of heap for one collection of objects: 100,000 ServiceAccounts or 5,000 nodes. At most five collections grow
+ * with the cluster, and each is in memory twice while it is listed again.
  */
 export const MOST_KEPT = 24 * 1024 * 1024;
 
-/** The same for the objects of one namespace: thousands of pull secrets. It takes 24 namespaces like that to reach the total. */
+/** The same for the objects of one namespace: thousands of pull secrets. It takes 24 such namespaces to reach the total. */
 export const MOST_KEPT_OF_NAMESPACE = 1024 * 1024;
 
-/** Problems that are remembered, so that each is reported once: 200 kB. */
+/** Problems that are remembered so that each is reported once: 200 kB. */
 export const MOST_TOLD = 1000;
 
 /**
- * Of what all namespaces share (probes, answers that are kept or waited for), what one namespace may have at most: a quarter, so
- * that one alone is not hindered, and it takes four to be in the way of all others.
+ * The share of one namespace in a resource that all namespaces use (probes, cached or pending answers): a quarter. One namespace
+ * alone rarely reaches it, and it takes four to block all others.
  */
 export function shareOfNamespace(most: number): number {
   return Math.ceil(most / 4);
 }
 
 /**
- * Characters of a text that are looked at for credentials, unless it is plain; a longer one is not shown. An address has up to
- * 771.
+ * Characters of a text that is searched for credentials, unless it is plain; a longer text is not shown. An image has up to 771.
  */
 export const LONGEST_SHOWN = 1024;
 
-/** Characters that are kept of what a registry says of an error: a sentence or two. */
+/** Characters that are kept of a registry's error message: one or two sentences. */
 export const LONGEST_SAID = 120;
 
-/** Media types of artifacts are looked for in so many characters: up to 127 on either side of the slash (RFC 6838). */
+/** Characters of a media type in which artifacts are recognized: up to 127 on either side of the slash (RFC 6838). */
 export const LONGEST_MEDIA_TYPE = 255;
 
 /**
- * Open connections to the webhook. An API server opens one for each call under way, which takes milliseconds, and keeps some
+ * Open connections to the webhook. An API server opens one for each call in progress, which takes milliseconds, and keeps some
  * idle: a thousand are many API servers at once. Each takes up to 66 kB, so that they fit into the heap with everything else.
  */
 export const MOST_CONNECTIONS = 1000;
@@ -157,58 +151,58 @@ export const MOST_CONNECTIONS = 1000;
 export const MOST_ADMIN_CONNECTIONS = 100;
 
 /**
- * Bytes of log lines that wait to be written: some ten thousand lines, for a disk or a reader that stalls for some seconds under
- * load. Beyond it lines are dropped and counted.
+ * Bytes of log lines that wait to be written: some ten thousand lines, for a disk or reader that stalls for a few seconds under
+ * load. Above it, lines are dropped and counted.
  */
 export const MOST_LOG_BYTES = 8 * 1024 * 1024;
 
 /**
- * Characters of a message of a failed pull, and of a line that may hold one: an Event has 1,024, the status of a container some thousand.
- * Of what is longer the start and the end are read, as what decides stands at the end.
+ * Characters of the message of a failed pull, and of a line with one: an Event has 1,024, the status of a container some
+ * thousand. Of a longer text, the start and the end are read, as the cause is at the end.
  */
 export const LONGEST_FAILURE = 32 * 1024;
 
-/** Characters of a line that `diagnose` reads; the rest of a longer one is left out. Only what is generated has lines like that. */
+/** Characters of a line that `diagnose` reads; the rest of the line is dropped. Only generated files have such lines. */
 export const LONGEST_LINE = 1024 * 1024;
 
-/** Files and folders of one kustomization in which an image is looked for. */
+/** Files and folders of one kustomization that are searched for an image. */
 export const MOST_KUSTOMIZED = 1000;
 
-/** Bytes of the files of a chart or kustomization in which images are looked for, and of what it renders to. */
+/** Bytes of the files of a chart or kustomization that are searched for images, and of its rendered output. */
 export const LONGEST_SOURCES = 32 * 1024 * 1024;
 export const LONGEST_RENDERED = 64 * 1024 * 1024;
 
-/** Changes of values and of entries under `images` that are tried, each by a rendering. */
+/** Changes of values and of entries under `images` that are tried; each needs a rendering. */
 export const MOST_SOURCE_EDITS = 100;
 
-/** Milliseconds that rendering one may take: it may have bases to clone. */
+/** Milliseconds for rendering one; it may have to clone bases. */
 export const RENDER_TIME_MS = 60_000;
 
-/** Bytes of a report in Markdown: GitHub takes no comment that is longer. */
+/** Bytes of a Markdown report: the longest comment on GitHub. */
 export const LONGEST_COMMENT = 65_536;
 
-/** Pods that wait, or start, and are looked at at once; some 5 kB each. A cluster in which more of them fail has few causes for it. */
+/** Waiting or starting Pods that are examined at once; about 5 kB each. If more of them fail, there are only a few causes. */
 export const MOST_WAITING = 5000;
 
-/** Events that are read of one of them: kubelet has one for each container and message. */
+/** Events that are read per Pod: kubelet writes one for each container and message. */
 export const MOST_EVENTS_OF_POD = 30;
 
-/** Secrets, ServiceAccounts and nodes that are read one by one for Pods that wait: of each so many. */
+/** Secrets, ServiceAccounts and nodes that are read one by one for waiting Pods; the limit is for each kind. */
 export const MOST_READ_FOR_WAITING = 200;
 
 /** Images that `diagnose --probe` asks registries about. */
 export const MOST_PROBED = 50;
 
 /**
- * Causes that `serve --watch-pulls` keeps, each at one registry or of one image, and of each the nodes and Pods that meet it: 10 MB at
- * worst. An outage is one of them, whatever number of Pods it has.
+ * Causes that `serve --watch-pulls` keeps, each for one registry or image, and the affected nodes and Pods of each: at most 10
+ * MB. An outage is one cause, no matter how many Pods it affects.
  */
 export const MOST_FAILED_PULLS = 300;
 export const MOST_NODES_OF_FAILURE = 100;
 export const MOST_PODS_OF_FAILURE = 200;
 
-/** Registries and images that are known to be pulled, or that an admission warned of. */
+/** Registries and images that are known to be pulled, or that an admission warned about. */
 export const MOST_PULLED = 2000;
 
-/** Pods whose owner is still to be found, to write an Event about it; two requests each. */
+/** Pods whose owner is still unknown, for an Event; each takes two requests. */
 export const MOST_OWNERS_SOUGHT = 100;

@@ -1,13 +1,13 @@
 /**
- * A pattern as Go's `path/filepath.Match` reads it, the language of kubelet's credential keys: `*` any run of characters,
- * `?` one, `[a-z]` and `[^a-z]` one of a class, `\` the next character as it is.
+ * A pattern as in Go's `path/filepath.Match`, which kubelet uses for credential keys: `*` matches any characters, `?` one,
+ * `[a-z]` and `[^a-z]` one of a class, and `\` makes the next character literal.
  */
 export type Glob = string | Readonly<{ text: string; tokens: readonly Token[] }>;
 
 type Token = 'any-run' | CharacterTest;
 type CharacterTest = (char: string) => boolean;
 
-/** Reads a pattern; undefined when it is malformed (an open class or a trailing backslash), which then matches nothing. */
+/** Parses a pattern; undefined if it is malformed (an open class or a trailing backslash), so that it matches nothing. */
 export function parseGlob(pattern: string): Glob | undefined {
   if (!/[*?[\\]/.test(pattern)) return pattern;
   const tokens: Token[] = [];
@@ -30,7 +30,7 @@ export function parseGlob(pattern: string): Glob | undefined {
   return { text: pattern, tokens };
 }
 
-/** Whether the whole text matches. Time is at most pattern × text: on a mismatch only the last run grows. */
+/** Whether the whole text matches. Takes at most pattern × text: on a mismatch only the last `*` is extended. */
 export function matchGlob(glob: Glob, text: string): boolean {
   if (typeof glob === 'string') return glob === text;
   const { tokens } = glob;
@@ -53,7 +53,7 @@ export function matchGlob(glob: Glob, text: string): boolean {
   return tokens.slice(token).every((rest) => rest === 'any-run');
 }
 
-/** Reads a class from behind its "[" up to its "]"; at least one character or range, "-" and "]" only behind a "\\". */
+/** Parses a class from after its "[" to its "]": at least one character or range; "-" and "]" must be escaped with "\\". */
 function readClass(chars: readonly string[], start: number): { test: CharacterTest; end: number } | undefined {
   const negated = chars[start] === '^';
   const ranges: [low: string, high: string][] = [];

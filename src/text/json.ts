@@ -3,7 +3,7 @@ import { memoize } from './memoize.ts';
 /** A JSON Pointer (RFC 6901): `/spec/containers/0/image`. */
 export type Pointer = string;
 
-/** The segments a pointer names, unescaped; the empty pointer, which names the whole document, has none. */
+/** The unescaped segments of a pointer; none for the empty pointer, which is the whole document. */
 export const splitPointer: (pointer: Pointer) => readonly string[] = memoize((pointer) =>
   pointer
     .split('/')
@@ -17,12 +17,12 @@ export function joinPointer(base: Pointer, ...segments: readonly (string | numbe
   return pointer;
 }
 
-/** What stands at a pointer, or undefined. */
+/** The value at a pointer, or undefined. */
 export function readPointer(document: unknown, pointer: Pointer): unknown {
   return readPath(document, ...splitPointer(pointer));
 }
 
-/** What stands under a chain of members, or undefined. Own properties only: a document cannot lead us to a prototype. */
+/** The value under a chain of members, or undefined. Own properties only, so that a document cannot access prototypes. */
 export function readPath(document: unknown, ...segments: readonly string[]): unknown {
   let value = document;
   for (const segment of segments) {
@@ -32,13 +32,13 @@ export function readPath(document: unknown, ...segments: readonly string[]): unk
   return value;
 }
 
-/** The text under a chain of members; empty when there is none. */
+/** The string under a chain of members; empty if there is none. */
 export function readString(document: unknown, ...segments: readonly string[]): string {
   const value = readPath(document, ...segments);
   return typeof value === 'string' ? value : '';
 }
 
-/** The pointers that a pattern with `*` segments stands for in a document: each element or member where there is one. */
+/** The pointers in a document that match a pattern with `*` segments: one for each element or member. */
 export function expandPointer(document: unknown, pattern: Pointer): readonly Pointer[] {
   if (!pattern.includes('*')) return [pattern];
   return splitPointer(pattern).reduce<readonly Pointer[]>(
@@ -50,7 +50,7 @@ export function expandPointer(document: unknown, pattern: Pointer): readonly Poi
   );
 }
 
-/** A pointer as the API server's own messages write it: `/spec/containers/0/image` → `spec.containers[0].image`. */
+/** A pointer as in the messages of API servers: `/spec/containers/0/image` → `spec.containers[0].image`. */
 export const formatFieldPath: (pointer: Pointer) => string = memoize((pointer) =>
   splitPointer(pointer).reduce((path, segment) => {
     if (/^[0-9]+$/.test(segment)) return `${path}[${segment}]`;

@@ -1,10 +1,10 @@
-/** At most so many answers, to texts at most so long: about a megabyte if all were as long as they may be. */
+/** The most results, and the longest texts that are cached: about a megabyte if all have the longest text. */
 const MOST_KEPT = 1000;
 const LONGEST_KEPT = 512;
 
 /**
- * A pure function that remembers its last answers. A cluster runs the same few hundred images in the same few fields over and
- * over, and to read and doubt an address is most of what an admission costs.
+ * Caches the results of a pure function. A cluster uses the same few hundred images in the same few fields again and again, and
+ * parsing and checking an image is most of the work of an admission.
  */
 export function memoize<Answer>(answer: (text: string) => Answer, longest = LONGEST_KEPT): (text: string) => Answer {
   const kept = new Map<string, Answer>();
@@ -13,14 +13,14 @@ export function memoize<Answer>(answer: (text: string) => Answer, longest = LONG
     if (known !== undefined) return known;
     const computed = answer(text);
     if (text.length > longest) return computed;
-    // All at once is crude, and costs a busy cluster a millisecond now and then.
+    // Simple: dropping everything costs a busy cluster a millisecond now and then.
     if (kept.size >= MOST_KEPT) kept.clear();
     kept.set(text, computed);
     return computed;
   };
 }
 
-/** Remembers what a function makes of an object for as long as the object is there. */
+/** Caches the result of a function for an object as long as the object exists. */
 export function memoizeByObject<Key extends object, Value>(compute: (key: Key) => Value): (key: Key) => Value {
   const known = new WeakMap<Key, Readonly<{ value: Value }>>();
   return (key) => {

@@ -1,32 +1,32 @@
 import { redact } from './redact.ts';
 
-/** Longest text quoted in a message, in characters: a full host, path and tag as people write them fits. */
+/** The longest quoted text in a message, in characters: enough for a usual host, path and tag. */
 const MAX_QUOTED = 120;
 
-/** How much of the end is shown of a text that is too long: enough to recognise a tag or a digest. */
+/** How much of the end of a long text is shown: enough to recognize a tag or a digest. */
 const TAIL = 20;
 
 /**
- * An address, or a part of one, as messages show it: in double quotes, credentials hidden, everything that does not print
- * escaped (one control character makes the API server drop a whole warning), never more than `limit` characters between
- * the quotes: the middle of an endless text is left out. `NGINX:1.25` → `"NGINX:1.25"`.
+ * An image, or a part of one, for messages: in double quotes, with credentials hidden and unprintable characters escaped (one
+ * control character makes the API server drop the whole warning). At most `limit` characters between the quotes: a longer text is
+ * shortened in the middle. `NGINX:1.25` → `"NGINX:1.25"`.
  */
 export function quote(written: string, limit = MAX_QUOTED): string {
   const text = redact(written);
-  // Nearly every address is plain; the rest of this would be most of what an admission costs.
+  // A fast path, as nearly every image is plain; otherwise quoting would be most of the work of an admission.
   if (text.length <= limit && PLAIN.test(text)) return `"${text}"`;
   const shown = text.length <= limit ? text : `${text.slice(0, limit - TAIL - 1)}…${text.slice(-TAIL)}`;
   const escaped = escapeUnprintable(shown.replaceAll(/["\\]/g, '\\$&'));
   return `"${escaped.length <= limit ? escaped : cutEscaped(escaped, limit)}"`;
 }
 
-/** Printable ASCII without what needs escaping. */
+/** Printable ASCII without characters that need escaping. */
 const PLAIN = /^[ !#-[\]-~]*$/;
 
-/** Most texts need no escape: they are ASCII, with the `…` of what was cut. */
+/** Most texts need no escapes: they are ASCII, with the `…` of shortened texts. */
 const PRINTABLE = /^[ -~…]*$/;
 
-/** `\n` and friends by name, other control, format and separator characters and lone surrogates as `\u00a0`. */
+/** Escapes `\n`, `\r` and `\t` by name; other control, format and separator characters and lone surrogates as `\u00a0`. */
 export function escapeUnprintable(text: string): string {
   if (PRINTABLE.test(text)) return text;
   return text.replaceAll(
@@ -42,17 +42,17 @@ function escapeCode(char: string): string {
   return code.length > 4 ? `\\u{${code}}` : `\\u${code}`;
 }
 
-/** Escaping made the text too long: its start, not cut in the middle of an escape. */
+/** The start of a text that is too long after escaping, without cutting an escape. */
 function cutEscaped(escaped: string, limit: number): string {
   return `${escaped.slice(0, limit - 1).replace(/(?:\\+[^\\]{0,8}|[\uD800-\uDBFF])$/, '')}…`;
 }
 
-/** The start of a text that is longer than `limit` characters, and "…" for the rest. Cuts no surrogate pair in two. */
+/** The start of a text that is longer than `limit` characters, and "…". Does not cut surrogate pairs. */
 export function shorten(text: string, limit: number): string {
   return text.length <= limit ? text : `${text.slice(0, limit - 1).replace(/[\uD800-\uDBFF]$/, '')}…`;
 }
 
-/** Both ends of it, as the port and the last part of a path identify a long name. */
+/** Both ends of a long text, as the port and the last part of a path identify a name. */
 export function shortenMiddle(text: string, limit: number): string {
   return text.length <= limit ? text : `${text.slice(0, limit / 2 - 1)}…${text.slice(-limit / 2)}`;
 }

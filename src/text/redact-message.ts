@@ -2,8 +2,8 @@ import { HIDDEN, redact } from './redact.ts';
 import { findToken } from './secret-words.ts';
 
 /**
- * A foreign message as it may be shown: credentials in the URLs and images in it are hidden, queries cut, and what follows the
- * name of a password. Its other words stay as they are, however long it is.
+ * Makes a message from elsewhere safe to show: hides credentials in its URLs and images and the text after the name of a
+ * password, and removes queries. The rest is unchanged, and its length is not limited.
  */
 export function redactMessage(text: string): string {
   let out = '';
@@ -17,14 +17,17 @@ export function redactMessage(text: string): string {
   return out + text.slice(at);
 }
 
-/** What stands between spaces and quotes. */
+/** Text between spaces and quotes. */
 const TOKEN = /[^\s"'`\\<>]+/g;
 
-/** Names of what is a secret, at the end of a token: the next one is it. `oauth token: …` is written of hidden tokens. */
+/**
+ * Names of secrets at the end of a token, so that the next token is the secret. `token:` is not among them, as messages with
+ * `oauth token: …` do not show the token.
+ */
 const INTRODUCES =
   /(?:^|[^a-z])(?:password|passwd|pwd|passphrase|secret|bearer|authorization:?\s?basic|basic|x-auth-token|auth)[:=]$|^bearer$|^basic$/i;
 
-/** A value behind the name of a secret in one token: `password=…`, `access_token:…`. */
+/** The name and value of a secret in one token: `password=…`, `access_token:…`. */
 const NAMED =
   /(?:password|passwd|pwd|passphrase|secret|token|signature|credential|api[_-]?key|auth)[\w-]{0,20}=[^\s&,;]/i;
 
@@ -35,20 +38,20 @@ function redactToken(token: string, before: string): string {
   return /[@?#%]/.test(token) || findToken(token) >= 0 ? redactAddress(token) : token;
 }
 
-/** The brackets and the signs around an address are no part of it. */
+/** Brackets and punctuation around an image or URL are not part of it. */
 function redactAddress(token: string): string {
   const end = token.length - (/[:,;.)\]}]{0,20}$/.exec(token)?.[0].length ?? 0);
   const start = /^[([{=,]{0,20}/.exec(token)?.[0].length ?? 0;
   return start >= end ? token : `${token.slice(0, start)}${redact(token.slice(start, end))}${token.slice(end)}`;
 }
 
-/** Behind `Basic` and `Bearer` stands what is longer than a word; behind `password:` anything. */
+/** The text after `Basic` or `Bearer` is a secret if it is not a word; after `password:`, any text is. */
 function isSecretLike(token: string, before: string): boolean {
   return (
     !/^(?:bearer|basic)$/i.test(before) || (token.length >= 16 && /[\d=._-]|[A-Z].*[a-z]|[a-z].*[A-Z]/.test(token))
   );
 }
 
-/** Characters of a token: the longest URL that registries redirect to has two thousand. */
+/** The longest token that is processed; URLs that registries redirect to have up to two thousand characters. */
 const LONGEST_TOKEN = 4096;
 const SHOWN_OF_LONG = 80;

@@ -3,22 +3,22 @@ import { memoize } from './memoize.ts';
 import { findPrintedObject } from './printed-object.ts';
 import { COMMAND, findToken, introducesSecret, isLonePassword, LOWER_TOKEN } from './secret-words.ts';
 
-/** `https://`, and what is left of it when a sign was lost: `https:/`, `https//`, `https:registry.example.com/`. */
+/** `https://`, or with a missing character: `https:/`, `https//`, `https:registry.example.com/`. */
 const SCHEME = /^(?:[a-z][a-z0-9+.-]*:\/\/+|https?:\/|https?\/\/|https?:(?=[\w-]+\.[\w.-]+(?::\d+)?\/))/i;
 
 const DIGEST_LIKE = /^(?:sha|md|blake)[a-z0-9+._-]*:[^/@]*$/i;
 
-/** A tag written after "@" by mistake, `nginx:1.25@latest`: no address of four numbers, no name that ends as a domain does. */
+/** A tag that was written after "@" by mistake, `nginx:1.25@latest`: not an IPv4 address, and no name that ends like a domain. */
 const TAG_LIKE = /^(?!\d+\.\d+\.\d+\.\d+$)(?!.*\.[a-z]{2,}$)(?:v?\d[\w.-]*|latest|)$/i;
 
-/** A digest that was not finished, `nginx:1.25@sha256` or `nginx:1.25@9f86d08`: its algorithm or its hex digits alone. */
+/** An incomplete digest, `nginx:1.25@sha256` or `nginx:1.25@9f86d08`: its algorithm or its hex digits only. */
 const UNFINISHED_DIGEST = /^(?:md5|sha-?(?:1|256|384|512)?(?:[-=_][0-9a-f]*)?|(?=[a-f]*\d)[0-9a-f]{7,128})$/i;
 
 const HOST_LIKE = /\.|:\d+$/;
 
 /**
- * Where the credentials in an image reference end: the index of the "@" in `user:password@host/app`, or
- * -1. Generous on purpose: calling a stray "@" a credential costs a less exact message, missing one leaks a password.
+ * Where the credentials in an image reference end: the index of the "@" in `user:password@host/app`, or -1. In doubt an "@"
+ * counts as the end of credentials: a wrong guess makes a message less exact, but a missed password would leak.
  */
 export function findUserinfo(written: string): number {
   if (/^[^@]*@+$/.test(written)) return endsAsCredentials(written) ? written.length - 1 : -1;
@@ -34,14 +34,14 @@ export function findUserinfo(written: string): number {
   return hasScheme || after.includes('/') || HOST_LIKE.test(after) || hasColonBefore(written, at) ? at : -1;
 }
 
-/** The scheme an address starts with, `https://`, or the empty text. */
+/** The scheme at the start of an image, `https://`, or an empty text. */
 export function schemeOf(written: string): string {
   return SCHEME.exec(written)?.[0] ?? '';
 }
 
 /**
- * A text that a user wrote, safe to print, log and send: credentials are `***`, a printed object `{…}`, and queries and
- * fragments, in which tokens travel, are cut. An address that works comes back as it is.
+ * Makes a text from a user safe to print, log and send: credentials become `***`, a printed object `{…}`, and queries and
+ * fragments, which may contain tokens, are removed. A valid image is returned unchanged.
  */
 export const redact = memoize((written: string): string => {
   if (isPlain(written)) return written;
@@ -52,30 +52,29 @@ export const redact = memoize((written: string): string => {
   return redacted === seen ? written : redacted;
 });
 
-/** What `redact` puts where it leaves something out. No address that works holds one of them. */
+/** What `redact` inserts in place of removed text. No valid image contains one of them. */
 export const HIDDEN = '***';
 export const HIDDEN_OBJECT = '{…}';
 export const TOO_LONG = '…';
 
 /**
- * Lower-case letters, the signs between the parts of an image reference, a digest, the asterisk of a generated name. A JWT has
- * capitals as well.
+ * Lower-case letters, the separators of an image reference, a digest, the asterisk of a generated name. A JWT also has capitals.
  */
 const LOWER_CASE = /^[a-z0-9._/:*-]*(?:@sha(?:256|384|512):[0-9a-f]*)?$/;
 
-/** The same with capitals, and what quotes and spaces were copied around it. */
+/** The same with capitals, and with quotes and spaces around it. */
 const ADDRESS = /^[\s"'`]{0,8}[\w./:-]*(?:@sha\d{3}:[0-9a-f]{0,128})?[\s"'`]{0,8}$/;
 
-/** Whether nothing in a text introduces a secret. An image may well be called `token` or `password`, and have a tag. */
+/** Whether nothing in a text can be a secret. `token` and `password` are allowed as the name of an image, also with a tag. */
 function isPlain(written: string): boolean {
   if (LOWER_CASE.test(written)) return !LOWER_TOKEN.test(written) && !isLonePassword(written);
   return written.length <= LONGEST_SHOWN && ADDRESS.test(written) && findToken(written) < 0 && !isLonePassword(written);
 }
 
-/** Percent signs, JSON and HTML in each other more often than this are no slip of a template. */
+/** Text that is encoded more often than this, with percent signs, JSON and HTML, is not a mistake of a template. */
 const MOST_DECODED = 5;
 
-/** A text as it reads once everything between its author and a registry has decoded it; undefined where that goes on and on. */
+/** A text after all decodings on its way from the user to a registry; undefined if there are too many. */
 function decode(written: string): string | undefined {
   let text = written;
   for (let round = 0; round < MOST_DECODED; round++) {
@@ -111,7 +110,7 @@ function redactDecoded(text: string): string {
   const { before, isObject, bare } = findPrintedObject(text);
   const query = findQuery(before);
   const start = schemeOf(text);
-  // An "@" behind the start of an object or a query may be one within it.
+  // An "@" after the start of an object or a query may be part of it.
   if (at >= 0 && (at >= before.length || (query >= 0 && query < at))) return start + HIDDEN;
   if (introducesSecret(query < 0 ? bare : bare.slice(0, Math.max(0, findQuery(bare))))) return HIDDEN;
   const shown = query >= 0 ? `${before.slice(0, query + 1)}…` : before + (isObject ? HIDDEN_OBJECT : '');
@@ -120,19 +119,20 @@ function redactDecoded(text: string): string {
   return token < 0 ? rest : rest.slice(0, token) + HIDDEN;
 }
 
-/** Where a query or fragment starts. `#{TAG}#` is a placeholder. */
+/** The start of a query or fragment. `#{TAG}#` is a placeholder. */
 function findQuery(text: string): number {
   return text.search(/(?<!\})[?#](?![{…]|$)/);
 }
 
-/** After a scheme credentials are so likely that only a digest is excluded. */
+/** After a scheme, text before "@" is most likely credentials; only a digest is excluded. */
 function isVersion(text: string, hasScheme: boolean): boolean {
   return DIGEST_LIKE.test(text) || (!hasScheme && (TAG_LIKE.test(text) || UNFINISHED_DIGEST.test(text)));
 }
 
 /**
- * `user:password@`, of which the host was lost. What reads as an image with its tag is one whose digest was not filled in, as no
- * image can follow; a password in it shows by a sign that no tag has, or by letters and digits in no order.
+ * Whether a text ends with the "@" of `user:password@` without a host. If it looks like an image with a tag, its digest is
+ * probably missing, as no image follows; then it counts as a password only with a character that no tag has, or with random
+ * letters and digits.
  */
 function endsAsCredentials(written: string): boolean {
   if (!hasColonBefore(written, written.length - 1)) return false;
@@ -141,11 +141,11 @@ function endsAsCredentials(written: string): boolean {
   return !address.includes('/') && (address !== written || RANDOM.test(address));
 }
 
-/** What names, paths and tags are made of, placeholders among it. */
+/** Characters of names, paths and tags, including placeholders. */
 const WORD = String.raw`(?:[\w.+-]|\$\{\w+\}|\$\(\w+\)|\{\{[ \w.]*\}\})`;
 const IMAGE_AND_AT = new RegExp(`^${WORD}+(?::\\d+(?=/))?(?:/${WORD}+)*:${WORD}{0,128}@+$`);
 
-/** A run of eight with capitals, small letters and digits in it. */
+/** Eight letters and digits in a row, with capitals, small letters and digits. */
 const RANDOM = /(?=[A-Za-z\d]*[a-z])(?=[A-Za-z\d]*[A-Z])(?=[A-Za-z\d]*\d)[A-Za-z\d]{8}/;
 
 function hasColonBefore(written: string, at: number): boolean {

@@ -1,7 +1,7 @@
-/** Where pullguard is published: its pages and its schema are under this address. */
+/** The address of the repository, for links to pages and to the schema. */
 export const REPOSITORY = 'https://github.com/pullguard/pullguard';
 
-/** The newest version of a file of the repository: to be read by people, or as it is. */
+/** The newest version of a file in the repository, as a page or as the file itself. */
 export function linkToPage(path: string): string {
   return `${REPOSITORY}/blob/main/${path}`;
 }

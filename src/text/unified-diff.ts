@@ -2,10 +2,10 @@ import { escapeUnprintable } from './quote.ts';
 import { findUserinfo } from './redact.ts';
 import { findToken, introducesSecret } from './secret-words.ts';
 
-/** Characters of a text, and what takes their place. */
+/** A range of characters, and the text that replaces it. */
 export type Replacement = Readonly<{ start: number; end: number; text: string }>;
 
-/** @param replacements in the order of the text, none within another */
+/** @param replacements in the order of the text, not overlapping */
 export function applyReplacements(text: string, replacements: readonly Replacement[]): string {
   let edited = '';
   let at = 0;
@@ -16,12 +16,12 @@ export function applyReplacements(text: string, replacements: readonly Replaceme
   return edited + text.slice(at);
 }
 
-/** Lines around a change, as `diff -u` shows them. */
+/** Lines of context around a change, as in `diff -u`. */
 const CONTEXT = 3;
 
 /**
- * What replacements make of a text, as a unified diff that `patch -p1` and `git apply` take. What changes is known, so that nothing has to
- * be compared. Credentials are not shown: context ends before a line that may hold one, and a changed line with one is left out.
+ * The result of replacements as a unified diff for `patch -p1` and `git apply`. The changes are known, so nothing is compared.
+ * Credentials are not shown: context ends before a line that may contain one, and a changed line with one is left out.
  */
 export function formatDiff(name: string, text: string, replacements: readonly Replacement[]): string {
   if (replacements.length === 0) return '';
@@ -36,10 +36,10 @@ export function formatDiff(name: string, text: string, replacements: readonly Re
   return `--- a/${path}\n+++ b/${path}\n${hunks.join('')}`;
 }
 
-/** Lines from `start` to before `end`, and those that take their place. */
+/** Lines from `start` to before `end`, and their replacement. */
 type Change = Readonly<{ start: number; end: number; lines: readonly string[] }>;
 
-/** Changes that are shown together, and the lines that are shown of the old text. */
+/** Changes that are shown together, and the range of the old lines that is shown. */
 type Hunk = Readonly<{ start: number; end: number; changes: readonly Change[] }>;
 
 function splitLines(text: string): readonly string[] {
@@ -71,7 +71,7 @@ function listChanges(text: string, lines: readonly string[], replacements: reado
   });
 }
 
-/** The line in which something stands; one more than there are at the end of a text whose last line is ended. */
+/** The line at an offset; at the end of a text with a final line break, the number of lines. */
 function findLine(starts: readonly number[], offset: number, text: string): number {
   if (offset >= text.length && (text === '' || text.endsWith('\n'))) return starts.length;
   let [low, high] = [0, starts.length - 1];
@@ -83,7 +83,7 @@ function findLine(starts: readonly number[], offset: number, text: string): numb
   return low;
 }
 
-/** Without the lines at either end that stay as they are. */
+/** Removes unchanged lines from both ends. */
 function trim(old: readonly string[], { start, end, lines }: Change): Change {
   let [head, tail] = [0, 0];
   const most = Math.min(end - start, lines.length);
@@ -122,7 +122,7 @@ function formatHunk(lines: readonly string[], { start, end, changes }: Hunk, shi
   return `@@ -${formatRange(start, end - start)} +${formatRange(start + shift, end - start + added)} @@\n${printed.join('')}`;
 }
 
-/** Of no lines the one before them. */
+/** A range of zero lines has the number of the line before it. */
 function formatRange(start: number, count: number): string {
   return `${count === 0 ? start : start + 1},${count}`;
 }
@@ -132,7 +132,7 @@ function formatLine(sign: string, line: string): string {
   return `${sign}${shown}${shown.endsWith('\n') ? '' : '\n\\ No newline at end of file\n'}`;
 }
 
-/** The value of a variable stands below its name, which may be that of a password. */
+/** In YAML the value of a variable is below its name, which may be that of a password. */
 function isShown(line = ''): boolean {
   return !/^(?:---|\s*-?\s*["']?value["']?\s*:)/.test(line) && !holdsCredential(line);
 }
