@@ -5,22 +5,22 @@ import { isIssuedBy, readTerm, termProblem, type Term } from '../../tls/source.t
 import type { KubernetesObject } from '../connection/api-server.ts';
 import { hasToken } from './webhook-paths.ts';
 
-/** The Service that webhooks of ours are called through. */
+/** The Service through which API servers call our webhooks. */
 export type ServiceName = Readonly<{ namespace: string; name: string }>;
 
-/** A certificate that clients trust, as PEM. */
+/** A CA certificate that clients trust, as PEM. */
 export type TrustedAuthority = Term & Readonly<{ pem: string }>;
 
-/** The Namespace that a webhook configuration is to go with. */
+/** The Namespace that owns a webhook configuration. */
 export type NamespaceOwner = Readonly<{ name: string; uid: string }>;
 
 export type BundleChange = Readonly<{
   service: ServiceName;
-  /** PEM of the CA that is to be trusted. */
+  /** The CA to trust, as PEM. */
   authority: string;
-  /** Where API servers are to call: `/<token>/mutate`. */
+  /** The path that API servers must call: `/<token>/mutate`. */
   path: string;
-  /** Whether every replica has heard of this CA and path by now, so that those before it can be done without. */
+  /** Whether every replica knows this CA and path by now, so that older ones can be removed. */
   dropOlder: boolean;
   now: Date;
   owner?: NamespaceOwner | undefined;
@@ -43,10 +43,10 @@ export function readOwnWebhooks(configuration: KubernetesObject, service: Servic
   });
 }
 
-/** `path`: empty when it has none. */
+/** `path`: empty if it has none. */
 export type OwnWebhook = Readonly<{ index: number; authorities: readonly TrustedAuthority[]; path: string }>;
 
-/** Whether a client with these CAs accepts this serving certificate (PEM). The names in it are another matter. */
+/** Whether a client with these CAs accepts this serving certificate (PEM). Names are not checked. */
 export function isTrusted(cert: string, authorities: readonly TrustedAuthority[], now: Date): boolean {
   const leaf = new X509Certificate(cert);
   return authorities.some(
@@ -60,8 +60,8 @@ export function holdsAuthority(authorities: readonly TrustedAuthority[], pem: st
 }
 
 /**
- * What makes the webhooks of ours in a configuration trust our CA and call our path, and the configuration go when our namespace
- * goes. Empty when all is well, or when no webhook there is ours. The patch is refused for any version but the one that was read.
+ * The patch that makes our webhooks in a configuration trust our CA and call our path, and makes our namespace an owner of it.
+ * Empty if nothing has to change, or if the configuration has no webhook of ours. It only applies to the version that was read.
  */
 export function patchConfiguration(configuration: KubernetesObject, change: BundleChange): readonly PatchOperation[] {
   const own = readOwnWebhooks(configuration, change.service);
@@ -75,8 +75,8 @@ export function patchConfiguration(configuration: KubernetesObject, change: Bund
 }
 
 /**
- * The CAs to trust in place of `current`: ours, and those that a replica may still serve a certificate of. A younger one than
- * ours is never taken out: then our own state may be the outdated one.
+ * The CAs to trust instead of `current`: ours, and those whose certificates a replica may still serve. A newer CA than ours is
+ * never removed, as our own state may be outdated.
  */
 export function planBundle<Authority extends TrustedAuthority>(
   current: readonly Authority[],
@@ -90,15 +90,15 @@ export function planBundle<Authority extends TrustedAuthority>(
 }
 
 /**
- * Whether webhooks are to call `path` in place of `current`. A path that can be guessed is replaced at once; one with another
- * token not before every replica has heard of ours, as one that has not would answer 404, and the object would be admitted
- * unchecked.
+ * Whether webhooks should call `path` instead of `current`. A path that can be guessed is replaced at once. A path with another
+ * token is only replaced when every replica knows our path: a replica that does not would return 404, and the object would be
+ * admitted unchecked.
  */
 export function shouldMove(current: string, { path, dropOlder }: Pick<BundleChange, 'path' | 'dropOlder'>): boolean {
   return current !== path && (dropOlder || !hasToken(current));
 }
 
-/** Reached only where the Secret is lost over and over, faster than old CAs leave: the object must not grow without end. */
+/** Only reached if the Secret is lost again and again, faster than old CAs are removed: limits the size of the configuration. */
 const MAX_AUTHORITIES = 10;
 
 function changeBundle({ index, authorities }: OwnWebhook, change: BundleChange): readonly PatchOperation[] {
@@ -115,16 +115,16 @@ function changePath({ index, path: current }: OwnWebhook, change: BundleChange):
 }
 
 /**
- * Makes the Namespace an owner, so that garbage collection takes the configuration with it. `kubectl delete namespace` would
- * leave it behind otherwise, and with failurePolicy Fail no pod could be made any more. `blockOwnerDeletion` and `controller`
- * are left out: the namespace need not wait, and nothing here controls the configuration.
+ * Makes the Namespace an owner, so that garbage collection deletes the configuration with it. Otherwise `kubectl delete
+ * namespace` would leave it behind, and with failurePolicy Fail no Pod could be created any more. `blockOwnerDeletion` and
+ * `controller` are not set: the Namespace need not wait, and does not control the configuration.
  */
 function changeOwners(configuration: KubernetesObject, owner: NamespaceOwner | undefined): readonly PatchOperation[] {
   if (owner === undefined) return [];
   const current = readPath(configuration, 'metadata', 'ownerReferences');
   const owners = Array.isArray(current) ? (current as readonly unknown[]) : [];
   if (owners.some((each) => readString(each, 'uid') === owner.uid)) return [];
-  // One with our namespace's name and another uid is of a namespace that is gone, and would have this collected.
+  // An owner with our namespace's name and another uid is a deleted namespace, and would get the configuration deleted.
   const others = owners.filter(
     (each) => !(readString(each, 'kind') === 'Namespace' && readString(each, 'name') === owner.name),
   );
@@ -132,7 +132,7 @@ function changeOwners(configuration: KubernetesObject, owner: NamespaceOwner | u
   return [{ op: 'add', path: '/metadata/ownerReferences', value }];
 }
 
-/** Those of a `caBundle` (base64 of PEM) that can be read: an API server would not trust the others either. */
+/** The readable CAs of a `caBundle` (base64 of PEM); an API server does not trust the others either. */
 function readAuthorities(caBundle: string): readonly TrustedAuthority[] {
   const text = Buffer.from(caBundle, 'base64').toString('latin1');
   return splitCertificates(text).flatMap((block) => {
@@ -146,6 +146,6 @@ function readAuthorities(caBundle: string): readonly TrustedAuthority[] {
 
 function toAuthority(pem: string): TrustedAuthority {
   const certificate = new X509Certificate(pem);
-  // Normalised, as other tools may format it differently.
+  // Normalized, as other tools may format it differently.
   return { pem: certificate.toString(), ...readTerm(certificate) };
 }

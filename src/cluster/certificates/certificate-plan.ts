@@ -2,30 +2,30 @@ import { formatSecond } from '../../text/time.ts';
 import { termProblem, type Term } from '../../tls/source.ts';
 import type { ApiServer } from '../connection/api-server.ts';
 
-/** What each part of the certificate management gets. */
+/** The options of each part of the certificate management. */
 export type PartOptions = Readonly<{
   api: ApiServer;
   /** Called when the state of the part may have changed. */
   onChange: () => void;
-  /** Called once for each distinct problem until it is over, never with key material. */
+  /** Called once for each distinct problem until it is solved, never with key material. */
   onError: (message: string) => void;
   onInfo: (message: string) => void;
 }>;
 
-/** A certificate with its key, or why there is none that can be used, as in `ca.crt is empty`. */
+/** A certificate with its key, or why there is no usable one, such as `ca.crt is empty`. */
 export type Stored<Pair extends Term = Term> = Readonly<{ ok: true; pair: Pair } | { ok: false; problem: string }>;
 
-/** What is kept: a CA with its key, and a serving certificate that this CA issued for all our names. */
+/** The stored pairs: a CA with its key, and a serving certificate that this CA issued for all our names. */
 export type StoredPairs<Pair extends Term = Term> = Readonly<{ authority: Stored<Pair>; serving: Stored<Pair> }>;
 
 /**
- * What to do with it. `make-all` creates a new CA and a serving certificate, `issue` only the latter. `urgent`: something is
- * broken, so any replica acts without waiting for a leader. Otherwise the certificate is only getting old.
+ * What to do with the stored pairs. `make-all` creates a new CA and a serving certificate, `issue` only the latter. `urgent`:
+ * something is broken, so any replica acts without waiting for the leader. Otherwise the certificate is only getting old.
  */
 export type CertificatePlan = Readonly<{ do: 'nothing' }> | RenewalPlan;
 export type RenewalPlan = Readonly<{ do: 'make-all' | 'issue'; reason: string; urgent: boolean }>;
 
-/** A new pair beside the one in use. `trusted`: by each of our webhooks, as far as is known here. */
+/** A new pair, and the current one if any. `trusted`: by each of our webhooks, as far as this replica knows. */
 export type Handover = Readonly<{
   used?: (Term & Readonly<{ trusted: boolean }>) | undefined;
   offered: Term & Readonly<{ trusted: boolean }>;
@@ -38,10 +38,10 @@ export const MAX_SETTLE_MS = 30_000;
 /** Longer than a replica takes to notice a new certificate, even after a long network outage. */
 const MAX_OVERLAP_MS = 60 * 60 * 1000;
 
-/** Depends only on what is stored, so every replica comes to the same plan, also after a restart. */
+/** Depends only on what is stored, so every replica makes the same plan, also after a restart. */
 export function planCertificates({ authority, serving }: StoredPairs, now: Date): CertificatePlan {
   if (!authority.ok) return { do: 'make-all', reason: authority.problem, urgent: true };
-  // A certificate from the future was made by a clock that is ahead of the API server's.
+  // A certificate from the future was created by a clock that is ahead of the API server's.
   const authorityProblem = termProblem('CA', authority.pair, now);
   if (authorityProblem !== undefined) return { do: 'make-all', reason: authorityProblem, urgent: true };
 
@@ -60,13 +60,13 @@ export function planCertificates({ authority, serving }: StoredPairs, now: Date)
 }
 
 /**
- * Whether to serve the new pair from now on. While the one in use is good, not before every API server has had time to notice the
- * new CA: the others would reject it.
+ * Whether to serve the new pair from now on. While the current one is valid, this waits until every API server has had time to
+ * notice the new CA, as it would reject the new pair before.
  */
 export function shouldTakeOver({ used, offered, heldForMs }: Handover, now: Date): boolean {
   if (termProblem('', offered, now) !== undefined) return false;
   if (used === undefined || termProblem('', used, now) !== undefined) return true;
-  // The CA of the one in use was removed from a webhook. Its calls fail already, so nothing is lost.
+  // The CA of the current pair was removed from a webhook. Its calls fail already, so nothing is lost.
   if (!used.trusted && offered.trusted) return true;
   return heldForMs !== undefined && heldForMs >= settleMs(offered);
 }

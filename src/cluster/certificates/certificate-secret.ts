@@ -11,32 +11,32 @@ import type { PartOptions, RenewalPlan, Stored, StoredPairs } from './certificat
 import { isToken, makeToken } from './webhook-paths.ts';
 
 /**
- * A CA, and the token that is made and rotated with it: the first segment of the paths at which API servers call, by which no
- * caller but they can have a review answered. Nothing ever prints it.
+ * A CA, and the token that is created and rotated with it. The token is the first segment of the paths that API servers call, so
+ * that no other client gets a response to a review. It is never printed.
  */
 export type StoredAuthority = ServingCertificate & Readonly<{ token: string }>;
 
-/** What the Secret holds: `ca.crt` and `ca.key`, `tls.crt` and `tls.key`, and `token`. */
+/** The content of the Secret: `ca.crt` and `ca.key`, `tls.crt` and `tls.key`, and `token`. */
 export type StoredCertificates = StoredPairs<ServingCertificate> & Readonly<{ authority: Stored<StoredAuthority> }>;
 
 export type SecretName = Readonly<{ namespace: string; name: string }>;
 
-/** `names`: what serving certificates are for. */
+/** `names`: the DNS names and IP addresses of serving certificates. */
 export type CertificateStoreOptions = PartOptions &
   Readonly<{ secret: SecretName; names: readonly string[]; lives: Lives }>;
 
-/** The Secret that holds the CA and the serving certificate of all replicas. */
+/** The Secret with the CA and the serving certificate of all replicas. */
 export type CertificateStore = Readonly<{
-  /** What it holds, as far as is known; undefined before it was read for the first time. */
+  /** Its content, as far as it is known; undefined before the first read. */
   read: () => StoredCertificates | undefined;
   /** The token in it, whatever is wrong with the rest. */
   readToken: () => string | undefined;
-  /** Makes what the plan says. Resolves with whether that was done, and never rejects; `onChange` follows. */
+  /** Does what the plan says. Resolves with whether that was done, and never rejects; `onChange` follows. */
   renew: (plan: RenewalPlan) => Promise<boolean>;
   close: () => void;
 }>;
 
-/** Between two writes by one replica, as another tool may undo each of them. */
+/** The pause between two writes by one replica, as another tool may revert each of them. */
 const WRITE_PAUSE_MS = 1000;
 
 export function openCertificateStore(options: CertificateStoreOptions): CertificateStore {
@@ -48,7 +48,7 @@ export function openCertificateStore(options: CertificateStoreOptions): Certific
 
   const fieldSelector = `metadata.name=${secret.name}`;
   const found = startReflector({ api, path, fieldSelector, keep: (object) => object, onChange, onError });
-  // When it does not exist, no change of it says that this is known now.
+  // If the Secret does not exist, no event reports that this is now known.
   void found.synced.then(onChange);
 
   return {
@@ -85,7 +85,7 @@ export function openCertificateStore(options: CertificateStoreOptions): Certific
     }
   }
 
-  /** Over the version that was read and no other. @throws ApiError */
+  /** Only overwrites the version that was read. @throws ApiError */
   async function write(current: KubernetesObject | undefined, pairs: CertificatePairs, token: string): Promise<void> {
     const body = writeCertificateSecret(current, secret, { ...pairs, token });
     if (current === undefined) await api.call('POST', path, { body });
@@ -99,8 +99,8 @@ export function openCertificateStore(options: CertificateStoreOptions): Certific
 }
 
 /**
- * Reads the Secret, and checks that all parts fit together and serve `names`. Whether they have expired is another
- * question. The problems never hold any of a key.
+ * Reads the Secret, and checks that all parts match and are valid for `names`. Expiry is not checked here. The problems never
+ * contain key material.
  */
 export function readCertificateSecret(
   secret: KubernetesObject | undefined,
@@ -111,7 +111,7 @@ export function readCertificateSecret(
   return { authority, serving: readServingPair(secret, authority.pair, names) };
 }
 
-/** The Secret with these certificates, and with everything else as it is in `current`; a new one without that. */
+/** The Secret with these certificates and all other content of `current`; a new one without it. */
 export function writeCertificateSecret(
   current: KubernetesObject | undefined,
   { namespace, name }: SecretName,
@@ -127,7 +127,7 @@ export function writeCertificateSecret(
   const kind = { apiVersion: 'v1', kind: 'Secret' };
   if (current !== undefined) {
     const others = readPath(current, 'data');
-    // Objects out of a list do not say of what kind they are.
+    // Objects from a list have no kind and apiVersion.
     return { ...current, ...kind, data: { ...(isRecord(others) && others), ...data } };
   }
   return {
@@ -152,7 +152,7 @@ function readAuthorityPair(secret: KubernetesObject | undefined): Stored<StoredA
     return { ok: false, problem: 'ca.key is not an RSA key, the only kind that pullguard supports' };
   const token = readToken(secret);
   if (token === undefined) return { ok: false, problem: 'token is not 64 hexadecimal digits' };
-  // Only the first: there are no keys here for the others.
+  // Only the first certificate: the keys of others are not here.
   return { ok: true, pair: { ...stored.pair, cert: certificate.toString(), token } };
 }
 
@@ -187,7 +187,7 @@ function readPair(
   try {
     return { ok: true, pair: readServingCertificate(cert, key) };
   } catch (error) {
-    // Without the advice, which is for people: here it is just made again.
+    // Without the advice, which is for people: here the pair is just created again.
     const cause = error instanceof CertificateError ? error.problem : 'unknown error';
     return { ok: false, problem: `${certKey} and ${keyKey} cannot be used: ${cause}` };
   }
@@ -198,6 +198,6 @@ function readText(secret: KubernetesObject | undefined, key: string): string {
 }
 
 function isFor(leaf: X509Certificate, name: string): boolean {
-  // A wildcard is asked for by a name that it covers, as a client would.
+  // A wildcard is checked with a name that it covers, as a client does.
   return (isIP(name) === 0 ? leaf.checkHost(name.replace(/^\*/, 'any')) : leaf.checkIP(name)) !== undefined;
 }

@@ -6,13 +6,13 @@ import { reportOnce } from '../connection/retry.ts';
 export type ElectionOptions = Readonly<{
   api: ApiServer;
   namespace: string;
-  /** Of the Lease. */
+  /** The name of the Lease. */
   name: string;
-  /** Ours, and of no other process, not even of the one before us under the same name. */
+  /** Unique to this process: not even the previous process with the same name has it. */
   identity: string;
-  /** Called with each change; it does not lead at first. */
+  /** Called on each change; at first this replica is not the leader. */
   onChange: (isLeader: boolean) => void;
-  /** Called once for each distinct problem until it is over; it is tried again by itself. */
+  /** Called once for each distinct problem until it is solved; failed attempts are retried. */
   onError: (message: string) => void;
   /** How long the others wait for a leader that does not renew the Lease. */
   durationMs: number;
@@ -20,29 +20,29 @@ export type ElectionOptions = Readonly<{
 
 export type Election = Readonly<{
   isLeader: () => boolean;
-  /** Gives the leadership away, so that the next one need not wait for it to expire. Never rejects. */
+  /** Gives up the leadership, so that the next leader need not wait until it expires. Never rejects. */
   close: () => Promise<void>;
 }>;
 
-/** For each of the two calls that release the Lease: a shutdown must not wait long for them. */
+/** For each of the two calls that release the Lease, as a shutdown must not wait long for them. */
 const LAST_WORD_MS = 2000;
 
 /**
- * Takes part in choosing one leader among all that know the same Lease, as the controllers of Kubernetes do it. The leader
- * renews the Lease; the others take it over when it has not changed for as long as it says, by their own clocks: the times
- * written in it are of other machines and for people. All writes are of the version that was read, so of two that try at
- * once one fails. A leader steps down some time before the others may think it gone.
+ * Takes part in electing one leader among all processes that use the same Lease, as Kubernetes' controllers do. The leader renews
+ * the Lease. The others take it over if it has not changed for its duration, by their own clocks: the times written in it are
+ * from other machines, and for people. Each write only applies to the version that was read, so of two concurrent writes one
+ * fails. A leader steps down some time before the others may take over.
  */
 export function electLeader(options: ElectionOptions): Election {
   const { api, namespace, name, identity, onChange, onError, durationMs } = options;
   const collection = `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases`;
-  // Three tries while the others wait; after two of them without success it is no leader any more.
+  // Three attempts while the others wait; after two failed ones this replica is no longer the leader.
   const renewMs = durationMs / 3;
   const reporter = reportOnce(onError);
-  /** What the Lease said last, and since when as far as we saw. Not its version: others may write a label. */
+  /** The last content of the Lease, and when it was first seen here. Not its version, as others may write a label. */
   let seen = { text: '', since: 0 };
   let leadsUntil = -Infinity;
-  /** Whether our name may stand in the Lease. */
+  /** Whether the Lease may contain our identity. */
   let mayHold = false;
   let wasLeader = false;
   let closed = false;
@@ -66,7 +66,7 @@ export function electLeader(options: ElectionOptions): Election {
     },
   };
 
-  /** Asked of the clock each time: a process that was paused must not take itself for the leader when it wakes up. */
+  /** Compares the clock each time: a process that was paused must not act as the leader when it continues. */
   function isLeader(): boolean {
     return !closed && performance.now() < leadsUntil;
   }
@@ -86,12 +86,12 @@ export function electLeader(options: ElectionOptions): Election {
     tellChange();
     clearTimeout(stepDown);
     if (isLeader()) stepDown = setTimeout(tellChange, leadsUntil - performance.now() + 1).unref();
-    // Replicas that were started together need not ask together.
+    // Random, so that replicas that were started together do not ask at the same time.
     const tryAgain = (): void => void (running = campaign());
     nextTry = setTimeout(tryAgain, retryMs * (0.8 + 0.2 * Math.random())).unref();
   }
 
-  /** False when another one leads. @throws ApiError */
+  /** False if another replica is the leader. @throws ApiError */
   async function acquire(): Promise<boolean> {
     const lease = await read();
     if (closed) return false;
@@ -100,7 +100,7 @@ export function electLeader(options: ElectionOptions): Election {
       mayHold = false;
       return false;
     }
-    // Before the answer, as it may be lost on its way to us.
+    // Set before the response, which may be lost.
     mayHold = true;
     const now = toMicroTime(api.now());
     const spec = {
@@ -161,13 +161,13 @@ export function electLeader(options: ElectionOptions): Election {
   }
 }
 
-/** How often the Lease went to another holder. */
+/** How often the holder of the Lease has changed. */
 function countTransitions(lease: KubernetesObject | undefined): number {
   const before = readPath(lease, 'spec', 'leaseTransitions');
   return lease === undefined ? 0 : (typeof before === 'number' ? before : 0) + 1;
 }
 
-/** The API server reads a time of this type with six places only: `2026-02-01T09:30:00.123000Z`. */
+/** The API server only accepts this type of time with six decimal places: `2026-02-01T09:30:00.123000Z`. */
 function toMicroTime(date: Date): string {
   return date.toISOString().replace('Z', '000Z');
 }

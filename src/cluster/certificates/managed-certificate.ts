@@ -18,49 +18,49 @@ import { watchWebhookTrust } from './webhook-trust.ts';
 
 export type ManageOptions = Readonly<{
   api: ApiServer;
-  /** Where the Secret and the Lease are, and what the webhook configurations are to go with: our own. */
+  /** The namespace of the Secret, the Lease and pullguard itself, which becomes an owner of the webhook configurations. */
   namespace: string;
   secretName: string;
   webhookConfigurationName: string;
-  /** Only webhooks that call this Service are given our CA. */
+  /** Only webhooks that call this Service get our CA. */
   service: ServiceName;
-  /** What the certificate is for: the names of that Service. */
+  /** The names of the certificate: those of that Service. */
   dnsNames: readonly string[];
-  /** Ours, and of no other process, not even of the one before us in the same pod. */
+  /** Unique to this process: not even the previous process in the same Pod has it. */
   identity: string;
   /** `DEFAULT_LIVES` by default. All intervals depend on them. */
   lives?: Partial<Lives>;
-  /** Called once for each distinct problem until it is over, never with key material; it is tried again by itself. */
+  /** Called once for each distinct problem until it is solved, never with key material; failed steps are retried. */
   onError: (message: string) => void;
-  /** Called with what was created, why, and changes of the leader. */
+  /** Called with what was created and why, and with changes of the leader. */
   onInfo: (message: string) => void;
   /** Called when a webhook configuration does not call us, or does not exist. */
   onMisfit: (problem: string) => void;
 }>;
 
-/** `close` lets another replica lead at once. */
+/** `close` lets another replica become the leader at once. */
 export type ManagedCertificate = CertificateSource &
   Readonly<{
-    /** Why the API server would refuse what is served, in words, or undefined. */
+    /** Why the API server would refuse the served certificate, or undefined. */
     readiness: () => string | undefined;
     isLeader: () => boolean;
-    /** Where reviews are answered. */
+    /** The paths at which reviews are answered. */
     paths: Pick<WebhookPaths, 'find' | 'areSecret'>;
   }>;
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
 /**
- * A CA for ten years, as changing it takes the Secret, the webhooks and every replica. A serving certificate for 90 days,
- * renewed after 60: often enough that a renewal which fails shows within a quarter, and with a month to put it right.
+ * A CA for ten years, as replacing it involves the Secret, the webhooks and every replica. A serving certificate for 90 days,
+ * renewed after 60: often enough that a failing renewal is noticed within a quarter, with a month left to fix it.
  */
 const DEFAULT_LIVES: Lives = { authorityMs: 3650 * DAY_MS, servingMs: 90 * DAY_MS };
 
-/** Certificates count whole seconds: with less, the waits between two steps of a renewal could not be kept. */
+/** Certificates have whole seconds: with a shorter validity, the pauses between two steps of a renewal would not fit. */
 const MIN_LIFE_MS = 10_000;
 
 const MAX_LEASE_MS = 15_000;
-/** Between two looks when nothing happens. */
+/** The longest pause between checks when nothing happens. */
 const MAX_LOOK_MS = 60 * 60 * 1000;
 const FIRST_RETRY_MS = 500;
 const MAX_RETRY_MS = 30_000;
@@ -69,20 +69,20 @@ const NOT_CALLED_HERE =
   'a webhook configuration does not have the path of this webhook yet: the leader writes it; if it cannot, see its log';
 
 /**
- * Makes a CA and a serving certificate, keeps both in a Secret for all replicas and their CA in the webhook configurations,
- * and renews them in time. Returns at once and works in the background, whether there is an API server yet or not.
+ * Creates a CA and a serving certificate, keeps both in a Secret for all replicas and their CA in the webhook configurations, and
+ * renews them in time. Returns at once and works in the background, even if the API server cannot be reached yet.
  *
- * A new CA never costs an admission. It goes into the Secret with a serving certificate of its own, and beside the old one
- * into the webhooks; every replica goes on with the certificate that it has in memory until the webhooks have held the new CA
- * for `settleMs`; after `overlapMs` the old one leaves the webhooks. To get a new CA, delete the Secret.
+ * A new CA never makes an admission fail. It is written to the Secret with its own serving certificate, and added to the webhooks
+ * next to the old CA. Every replica keeps the certificate in its memory until the webhooks have had the new CA for `settleMs`.
+ * After `overlapMs` the old CA is removed from the webhooks. To get a new CA, delete the Secret.
  *
- * With each CA there is a token, for paths that only API servers know: see `trackPaths`. The webhooks turn to those of a new one
- * when the old CA leaves them.
+ * Each CA has a token, for paths that only API servers know: see `trackPaths`. The webhooks switch to the paths of a new token
+ * when the old CA is removed from them.
  *
- * Everything is decided from what the API server has, and written only over the version that was read. What is broken is put
- * right by the replica that sees it first; the leader does the rest.
+ * All decisions are based on what the API server has, and only the version that was read is overwritten. A broken state is
+ * repaired by the first replica that sees it; the leader does the rest.
  *
- * @throws Error when a name cannot stand in a certificate, or the lives make no sense.
+ * @throws Error when a name is not possible in a certificate, or the lives are invalid.
  */
 export function manageCertificate(options: ManageOptions): ManagedCertificate {
   const { namespace, dnsNames: names, onInfo } = options;
@@ -99,7 +99,7 @@ export function manageCertificate(options: ManageOptions): ManagedCertificate {
   const listeners = new Set<(certificate: ServingCertificate) => void>();
   let lastProblem = 'no answer from the API server yet';
   let serving: ServingCertificate | undefined;
-  /** Since when, by our own clock, all webhooks have had the CA that the Secret holds. */
+  /** Since when, by our own clock, all webhooks have had the CA in the Secret. */
   let held: Readonly<{ authority: string; since: number }> | undefined;
   let failures = 0;
   let timer: NodeJS.Timeout | undefined;
@@ -111,10 +111,10 @@ export function manageCertificate(options: ManageOptions): ManagedCertificate {
   const name = options.webhookConfigurationName;
   const trust = watchWebhookTrust({ ...shared, name, service: options.service, onMisfit: options.onMisfit });
   const election = electLeader({
-    // Not ended with the rest, as it has a last word to say.
+    // Not the aborted one, as `close` still releases the Lease.
     api: options.api,
     namespace,
-    // Of its own for each installation, also where two share a namespace.
+    // Each installation has its own Lease, also if two of them share a namespace.
     name,
     identity: options.identity,
     onChange: (isLeader) => {
@@ -158,10 +158,10 @@ export function manageCertificate(options: ManageOptions): ManagedCertificate {
     options.onError(message);
   }
 
-  /** One look at a time; what happens meanwhile is looked at right after it. */
+  /** Runs one check at a time; changes during a check are handled by another one right after it. */
   function look(): void {
     isWanted = true;
-    // At once: the look that is under way may be waiting for an answer, while API servers call where a configuration says by now.
+    // At once: the running check may wait for a response, while API servers already call the paths in the configuration.
     queueMicrotask(updatePaths);
     running ??= lookAll();
   }
@@ -179,7 +179,7 @@ export function manageCertificate(options: ManageOptions): ManagedCertificate {
         const stored = store.read();
         if (stored !== undefined) await lookAt(stored);
       } catch (error) {
-        // A listener that could not take the new pair, for one. Without another look nothing would be renewed any more.
+        // For example, a listener failed to use the new pair. Without another check, nothing would be renewed any more.
         onError(`managing the certificate failed: ${describeError(error)}`);
         timer = setTimeout(look, maxRetryMs).unref();
       }
@@ -222,13 +222,13 @@ export function manageCertificate(options: ManageOptions): ManagedCertificate {
     return { ...pair, trusted: trust.problemWith(pair.cert) === undefined };
   }
 
-  /** False when it is to be tried again. */
+  /** False if it has to be retried. */
   async function renew(plan: CertificatePlan): Promise<boolean> {
     if (plan.do === 'nothing' || !(plan.urgent || election.isLeader())) return true;
     return store.renew(plan);
   }
 
-  /** False when it is to be tried again. */
+  /** False if it has to be retried. */
   async function spreadTrust(
     plan: CertificatePlan,
     { authority, serving: stored }: StoredCertificates,
@@ -240,7 +240,7 @@ export function manageCertificate(options: ManageOptions): ManagedCertificate {
     return trust.update({ authority: authority.pair.cert, token: authority.pair.token, dropOlder });
   }
 
-  /** The next step, a new try of one that failed, or a look just to be sure: whatever comes first. */
+  /** The time until the next step, a retry, or a regular check, whichever comes first. */
   function nextLookMs({ serving: stored }: StoredCertificates, heldForMs: number | undefined): number {
     const retryMs = Math.min(FIRST_RETRY_MS * 2 ** (failures - 1), maxRetryMs);
     const steps = stored.ok && heldForMs !== undefined ? [settleMs(stored.pair), overlapMs(stored.pair)] : [];

@@ -3,15 +3,15 @@ import { quote } from '../../text/quote.ts';
 import type { KubernetesObject } from '../connection/api-server.ts';
 import { readOwnWebhooks, type ServiceName } from './ca-bundle.ts';
 
-/** What a webhook configuration has to fit. `title`: of the configuration; `namespace`: that of our own Pods. */
+/** The names that a webhook configuration must have. `title` is for messages; `namespace` is that of our own Pods. */
 export type Fit = Readonly<{ title: string; service: ServiceName; namespace: string }>;
 
-/** The labels by which a selector in our manifests may leave a namespace out; what others say of it is not known here. */
+/** The labels that the selectors in our manifests use to exclude namespaces. Other labels of namespaces are unknown here. */
 const KNOWN_LABELS = ['kubernetes.io/metadata.name', 'pullguard.dev/mode', 'pullguard.dev/fix'];
 
 /**
- * Why the names in a webhook configuration do not fit ours, as after a rename that did not reach all of them; undefined where they
- * do. API servers would call something else, and say nothing as long as they fail open.
+ * Why the names in a webhook configuration do not match ours, for example after an incomplete rename; undefined if they match.
+ * API servers would call something else, and with failurePolicy Ignore they would not report that.
  */
 export function findMisfit(configuration: KubernetesObject | undefined, fit: Fit): string | undefined {
   const { title, service, namespace } = fit;
@@ -33,14 +33,14 @@ function readWebhooks(configuration: KubernetesObject): readonly unknown[] {
   return Array.isArray(webhooks) ? (webhooks as readonly unknown[]) : [];
 }
 
-/** Of the first, as all have the same in our manifests. A URL is not shown, as its path may be a secret. */
+/** The target of the first webhook, as all are the same in our manifests. A URL is not shown, as its path may be a secret. */
 function describeTarget([first]: readonly unknown[]): string {
   const [name, namespace] = ['name', 'namespace'].map((key) => readString(first, 'clientConfig', 'service', key));
   if (name !== '') return `Service ${quote(name ?? '')} in namespace ${quote(namespace ?? '')}`;
   return readString(first, 'clientConfig', 'url') === '' ? 'nothing' : 'a URL';
 }
 
-/** Whether a webhook leaves out a namespace, as far as can be told: by its name, or by labels of its own. */
+/** Whether a webhook excludes a namespace by its name, or may exclude it by other labels. */
 function mayExclude(webhook: unknown, namespace: string): boolean {
   const selector = readPath(webhook, 'namespaceSelector');
   const expressions = readPath(selector, 'matchExpressions');

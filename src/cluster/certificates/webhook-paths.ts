@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { ENDPOINTS, type Endpoint } from '../../admission/admit.ts';
 
-/** A path at which a webhook configuration has API servers call. */
+/** A path that API servers call according to a webhook configuration. */
 export type NamedPath = Readonly<{ endpoint: Endpoint; path: string }>;
 
-/** 256 random bits in hex: the API server takes lower-case letters, digits, dots and dashes in a webhook's path, and no more. */
+/** 256 random bits in hex: the path of a webhook may only contain lower-case letters, digits, dots and dashes. */
 export function makeToken(): string {
   return randomBytes(32).toString('hex');
 }
@@ -13,32 +13,32 @@ export function isToken(text: string): boolean {
   return /^[0-9a-f]{64}$/.test(text);
 }
 
-/** `/<token>/mutate` */
+/** `/<token>/mutate`. */
 export function toPath(token: string, endpoint: Endpoint): string {
   return `/${token}/${endpoint}`;
 }
 
-/** Whether it cannot be guessed. */
+/** Whether the path has a token, so that it cannot be guessed. */
 export function hasToken(path: string): boolean {
   const [, token = '', ...rest] = path.split('/');
   return isToken(token) && rest.length === 1;
 }
 
 export type WebhookPaths = Readonly<{
-  /** What is served at a path; undefined where nothing is. */
+  /** The endpoint at a path; undefined if there is none. */
   find: (path: string) => Endpoint | undefined;
-  /** Whether nothing is served at a path that can be guessed. */
+  /** Whether every served path has a token. */
   areSecret: () => boolean;
-  /** `token`: of the Secret, if it has one. `named`: what the configurations name now. */
+  /** `token`: that of the Secret, if it has one. `named`: the current paths in the configurations. */
   update: (now: Readonly<{ token: string | undefined; named: readonly NamedPath[] }>) => void;
 }>;
 
 /**
- * The paths at which reviews are answered: those of the Secret's token, before any configuration names them; and whatever the
- * configurations name, whatever wrote it, for `graceMs` longer than they do. So API servers find an answer wherever they are
- * told to call, and who is not told finds none.
+ * The paths at which reviews are answered: those with the Secret's token, even before a configuration has them; and all paths in
+ * the configurations, whatever wrote them, until `graceMs` after they were removed. So API servers get a response at every path
+ * that they are configured to call, and clients that do not know a path get none.
  *
- * Looked up by the hash of the whole path, which has a random seed: the time that takes reveals nothing about a valid path.
+ * Paths are looked up by the hash of the whole path, which has a random seed: its timing reveals nothing about valid paths.
  */
 export function trackPaths(graceMs: number, clock = (): number => performance.now()): WebhookPaths {
   const served = new Map<string, Readonly<{ endpoint: Endpoint; until: number }>>();
@@ -64,7 +64,7 @@ export function trackPaths(graceMs: number, clock = (): number => performance.no
   }
 }
 
-/** One that says which endpoint is meant; without any path both configurations would name the same, `/`. */
+/** Whether the path ends with the endpoint; without a path, both configurations would have the same, `/`. */
 function isServable({ endpoint, path }: NamedPath): boolean {
   return path.endsWith(`/${endpoint}`);
 }

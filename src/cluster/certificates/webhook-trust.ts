@@ -19,26 +19,27 @@ import { toPath, type NamedPath } from './webhook-paths.ts';
 
 export type WebhookTrustOptions = PartOptions &
   Readonly<{
-    /** Of both webhook configurations. */
+    /** The name of both webhook configurations. */
     name: string;
     service: ServiceName;
-    /** Our own, which both are to go with: see `patchConfiguration`. */
+    /** Our own namespace, which becomes an owner of both: see `patchConfiguration`. */
     namespace: string;
-    /** Called when the names in a configuration do not fit ours: see `findMisfit`. */
+    /** Called when the names in a configuration do not match ours: see `findMisfit`. */
     onMisfit: (problem: string) => void;
   }>;
 
 /**
- * Which CA the API server trusts for our Service, and which path it calls. Without the API server the last known values are kept.
+ * Which CA the API server trusts for our Service, and which path it calls. If the API server cannot be reached, the last known
+ * values are kept.
  */
 export type WebhookTrust = Readonly<{
-  /** Why the API server would refuse this serving certificate (PEM), in words, or undefined. */
+  /** Why the API server would refuse this serving certificate (PEM), or undefined. */
   problemWith: (cert: string) => string | undefined;
-  /** Whether every webhook of ours has this CA (PEM). */
+  /** Whether all our webhooks have this CA (PEM). */
   holds: (authority: string) => boolean;
-  /** The paths that webhooks of ours have now. */
+  /** The current paths of our webhooks. */
   namedPaths: () => readonly NamedPath[];
-  /** Brings both configurations up to date. Resolves with whether all is well now, and never rejects. */
+  /** Updates both configurations. Resolves with whether both are up to date now, and never rejects. */
   update: (change: Pick<BundleChange, 'authority' | 'dropOlder'> & Readonly<{ token: string }>) => Promise<boolean>;
   close: () => void;
 }>;
@@ -46,7 +47,7 @@ export type WebhookTrust = Readonly<{
 /** `title`: `the mutating webhook configuration "pullguard"`. */
 type Watched = {
   readonly title: string;
-  /** What its webhooks are to call, and where the configuration is itself. */
+  /** The endpoint that its webhooks call; `path` is that of the configuration itself. */
   readonly endpoint: Endpoint;
   readonly path: string;
   readonly found: Found;
@@ -54,17 +55,17 @@ type Watched = {
 };
 type Found = Reflector<KubernetesObject>;
 
-/** Which configuration has its webhooks call which endpoint. */
+/** The kind of configuration whose webhooks call an endpoint. */
 const KINDS: Readonly<Record<Endpoint, string>> = { mutate: 'mutating', validate: 'validating' };
 /** Between two writes of one configuration, as another tool may revert each of them. */
 const WRITE_PAUSE_MS = 1000;
-/** The CA must not wait long for what is only tidiness. */
+/** Short, as the CA is more important than the owner. */
 const OWNER_TIMEOUT_MS = 2000;
 
 /**
- * Watches the mutating and the validating webhook configuration of one name. One that does not exist is no reason for
- * distrust: nothing calls us through it, and it may have been deleted on purpose, to switch off pullguard or one half of it.
- * Were the pods not ready because of that, no roll-out would end until it is back.
+ * Watches the mutating and the validating webhook configuration with a name. A missing one is no problem: pullguard is not called
+ * through it, and it may have been deleted on purpose, to switch off pullguard or one half of it. If Pods were not ready for that
+ * reason, no rollout would finish until the configuration is back.
  */
 export function watchWebhookTrust(options: WebhookTrustOptions): WebhookTrust {
   const { api, name, service, namespace, onChange, onError, onInfo, onMisfit } = options;
@@ -121,7 +122,7 @@ export function watchWebhookTrust(options: WebhookTrustOptions): WebhookTrust {
       onError,
     });
     void found.synced.then(() => {
-      // It is resolved by the end of the watch as well.
+      // The promise also resolves when the watch is closed.
       if (found.hasSynced()) tellMisfit(title, found.find('', name));
       onChange();
     });
@@ -140,7 +141,7 @@ export function watchWebhookTrust(options: WebhookTrustOptions): WebhookTrust {
     return configuration === undefined ? [] : readOwnWebhooks(configuration, service);
   }
 
-  /** Undefined when it cannot be read: the CA is what matters, and is written without. */
+  /** Undefined if it cannot be read: the CA is more important, and is written without an owner. */
   async function readOwner(): Promise<NamespaceOwner | undefined> {
     try {
       const found = await api.call('GET', `/api/v1/namespaces/${namespace}`, { timeoutMs: OWNER_TIMEOUT_MS });
@@ -179,7 +180,7 @@ export function watchWebhookTrust(options: WebhookTrustOptions): WebhookTrust {
       if (!wasChanged(error, configuration, found))
         reporter.report(
           title,
-          // An API server that takes exception to the path would quote it.
+          // If the API server refuses the path, its message quotes it.
           `cannot write the CA of the certificate to ${title}: ${describeError(error).replaceAll(/[0-9a-f]{16,}/g, '…')}`,
         );
       return false;
@@ -187,8 +188,8 @@ export function watchWebhookTrust(options: WebhookTrustOptions): WebhookTrust {
   }
 
   /**
-   * The admission plug-in OwnerReferencesPermissionEnforcement lets only those set owners who may delete the object. The CA
-   * matters more.
+   * The admission plugin OwnerReferencesPermissionEnforcement only lets clients set owners if they may delete the object. The CA
+   * is more important.
    */
   function giveUpOwner(error: ApiError): void {
     if (!mayOwn) return;

@@ -3,7 +3,7 @@ import { escapeUnprintable } from '../../text/quote.ts';
 import { shorten } from '../../text/quote.ts';
 import { ApiError } from './api-server.ts';
 
-/** Longest external text in a message, in characters: long enough for the field errors of an API server. */
+/** The longest external text in a message, in characters: long enough for the field errors of an API server. */
 const MAX_TEXT = 1024;
 
 /** The error for a status other than 2xx, with the message of the API server. `call`: `GET /api/v1/secrets`. */
@@ -18,7 +18,7 @@ export function toRefusal(call: string, status: number, text: string): ApiError 
   });
 }
 
-/** The JSON of an answer. @throws ApiError without the content, which may be secret. */
+/** The JSON of a response. @throws ApiError without the content, which may be secret. */
 export function parseAnswer(call: string, status: number, text: string): unknown {
   if (text.trim() === '') return undefined;
   try {
@@ -31,14 +31,14 @@ export function parseAnswer(call: string, status: number, text: string): unknown
   }
 }
 
-/** Why there was no answer, to stand after `cannot reach <address>: `. */
+/** Why there was no response, for use after `cannot reach <address>: `. */
 export function describeNetworkFailure(error: unknown): string {
   const { code = '', message } = error instanceof Error ? (error as NodeJS.ErrnoException) : { message: String(error) };
   const known = Object.entries(FAILURES).find(([codes]) => codes.split(' ').some((each) => code.startsWith(each)));
   return known?.[1] ?? boundText(message.replace(/^request to \S+ failed, reason: /, '') || code || 'unknown error');
 }
 
-/** By the beginning of the error codes of Node.js and OpenSSL. */
+/** By the start of the error codes of Node.js and OpenSSL. */
 const FAILURES: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'connection refused',
   ENOTFOUND: 'no such host',
@@ -57,9 +57,9 @@ const FAILURES: Readonly<Record<string, string>> = {
   HPE_: 'the answer is not HTTP',
 };
 
-/** Why there are no credentials, to stand after `cannot log in to <address>: `. */
+/** Why there are no credentials, for use after `cannot log in to <address>: `. */
 export function describeLoginFailure(error: unknown): string {
-  // The messages of these two errors begin with a credential.
+  // The messages of these two errors start with a credential.
   if (error instanceof SyntaxError) return 'the credential plugin in the kubeconfig did not print JSON';
   if (error instanceof TypeError)
     return 'the token is missing, or has invalid characters such as a line break: check the kubeconfig';

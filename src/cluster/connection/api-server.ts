@@ -8,36 +8,35 @@ export type Query = Readonly<Record<string, string | number | boolean | undefine
 export type CallOptions = Readonly<{
   query?: Query | undefined;
   body?: unknown;
-  /** Of the body; `application/json` by default. */
+  /** The type of the body; `application/json` by default. */
   contentType?: string | undefined;
   signal?: AbortSignal | undefined;
   /** For the whole call; 10,000 by default. */
   timeoutMs?: number | undefined;
-  /** Asks for a list of what objects are called and labelled, without the rest of them. */
+  /** Requests a list with metadata only. */
   metadataOnly?: boolean | undefined;
 }>;
 
 export type WatchOptions = Readonly<{
   query?: Query;
   signal: AbortSignal;
-  /** The connection is given up when nothing, not even a bookmark, came for so long. */
+  /** The connection is closed if nothing, not even a bookmark, arrives for this time. */
   idleMs?: number;
-  /** Called when the API server has accepted the watch; events may be long in coming. */
+  /** Called when the API server has accepted the watch; the first event may come much later. */
   onOpen?: () => void;
 }>;
 
-/** A Kubernetes object, as far as every kind has it. */
+/** A Kubernetes object of any kind. */
 export type KubernetesObject = Readonly<Record<string, unknown>>;
 
-/** What is known of an object that is too large to be read. */
+/** The metadata of an object that is too large to be read. */
 export type ObjectHead = Readonly<{ metadata: Readonly<Record<'name' | 'namespace' | 'resourceVersion', string>> }>;
 
-/** What is known of a list of one object that is too large. */
+/** The metadata of a list with one object that is too large. */
 export type ListHead = Readonly<{ resourceVersion: string; next: string; object: ObjectHead }>;
 
 /**
- * `object` is a Kubernetes object, for BOOKMARK one with nothing but a resourceVersion, for ERROR a Status. `isTooLarge`: it is
- * an `ObjectHead`.
+ * `object` is a Kubernetes object; for BOOKMARK only a resourceVersion, for ERROR a Status. `isTooLarge`: it is an `ObjectHead`.
  */
 export type WatchEvent = Readonly<{
   type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR';
@@ -45,28 +44,29 @@ export type WatchEvent = Readonly<{
   isTooLarge?: true;
 }>;
 
-/** A Kubernetes API server. The one seam between us and it: everything in `cluster/` is given one of these. */
+/** A Kubernetes API server. Everything in `cluster/` uses this interface and nothing else to reach it. */
 export type ApiServer = Readonly<{
   /** `https://host:port`, for messages. */
   url: string;
-  /** The namespace of the pod we run in, or of the kubeconfig's context; `default` if there is neither. */
+  /** The namespace of our own Pod, or of the kubeconfig's context; `default` without either. */
   namespace: string;
-  /** One call; resolves with the JSON of the answer. @throws ApiError */
+  /** One call; resolves with the JSON of the response. @throws ApiError */
   call: (method: Method, path: string, options?: CallOptions) => Promise<unknown>;
   /** The events of a watch, in order. Ends when the API server ends it. @throws ApiError */
   watch: (path: string, options: WatchOptions) => AsyncIterable<WatchEvent>;
   /**
-   * The clock of the API server, by its latest answer; the local one until then. The API server checks our certificates by it.
+   * The clock of the API server, by its latest response; before that, the local clock. It decides whether our certificates are
+   * valid.
    */
   now: () => Date;
 }>;
 
-/** A call that failed: refused by the API server, or not answered at all. Never holds a token, header or body. */
+/** A call that failed: the API server refused it, or did not respond. Never contains a token, header or body. */
 export class ApiError extends Error {
   override readonly name = 'ApiError';
-  /** The HTTP status; undefined when there was no answer. */
+  /** The HTTP status; undefined without a response. */
   readonly status: number | undefined;
-  /** The reason in the Status object, such as `AlreadyExists` or `Expired`; empty when there is none. */
+  /** The reason in the Status object, such as `AlreadyExists` or `Expired`; empty without one. */
   readonly reason: string;
 
   constructor(
@@ -79,7 +79,7 @@ export class ApiError extends Error {
   }
 }
 
-/** An answer or an event beyond the bound for answers. `list` is how it begins, where that could be read and is a list. */
+/** A response or event above the limit for responses. `list`: the start of the response, if it could be read and is a list. */
 export class TooLargeError extends ApiError {
   readonly list: ListHead | undefined;
 
@@ -89,12 +89,12 @@ export class TooLargeError extends ApiError {
   }
 }
 
-/** Where kubelet mounts the token of a pod's service account. */
+/** Where kubelet mounts the token of a Pod's ServiceAccount. */
 const TOKEN = '/var/run/secrets/kubernetes.io/serviceaccount/token';
 
 /**
- * Whether this is a pod that may ask the API server: it knows the address, and has been given a token. It stands here and not
- * beside what connects, as that loads the Kubernetes client, which costs as much as everything else together.
+ * Whether this process runs in a Pod that can access the API server: it has the address and a token. In this file, as
+ * `connect.ts` loads the Kubernetes client, which takes as long as everything else together.
  */
 export function isInCluster(): boolean {
   return (process.env['KUBERNETES_SERVICE_HOST'] ?? '') !== '' && existsSync(TOKEN);

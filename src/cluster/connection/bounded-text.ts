@@ -1,21 +1,21 @@
 import { LONGEST_ANSWER, MOST_ANSWER_VALUES } from '../../text/bounds.ts';
 
-/** A text that is read up to a bound. */
+/** A text that is read up to a limit. */
 export type BoundedText = Readonly<{
-  /** False once it is beyond the bound: what follows is let go. */
+  /** False above the limit: the rest is dropped. */
   add: (part: Uint8Array) => boolean;
   isEmpty: () => boolean;
-  /** The whole of it, or how it begins. */
+  /** The whole text, or its start if it is too large. */
   read: () => string | Cut;
 }>;
 
-/** A text that is too large. */
+/** The start of a text that is too large. */
 export type Cut = Readonly<{ head: string }>;
 
-/** The metadata of a list and of its first object stand here, a continue token among them. */
+/** Enough for the metadata of a list and of its first object, including a continue token. */
 const HEAD_BYTES = 4096;
 
-/** What messages call the bound. */
+/** The limit in messages. */
 export const BOUND = `${LONGEST_ANSWER / 1024 / 1024} MiB or ${MOST_ANSWER_VALUES.toLocaleString('en')} values`;
 
 export function createBoundedText(maxBytes = LONGEST_ANSWER): BoundedText {
@@ -39,10 +39,10 @@ export function createBoundedText(maxBytes = LONGEST_ANSWER): BoundedText {
   };
 }
 
-/** What JSON takes heap for, at most: what stands in texts counts as well. */
+/** An upper limit of the values for which JSON needs heap: characters inside strings count as well. */
 function countValues(part: Uint8Array): number {
   let count = 0;
-  // An iterator takes four times as long.
+  // An iterator would take four times as long.
   for (let at = part.length - 1; at >= 0; at--) if (part[at] === COMMA || part[at] === BRACE) count++;
   return count;
 }

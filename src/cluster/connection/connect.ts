@@ -10,14 +10,14 @@ import { createApiServer } from './fetch-api-server.ts';
 export type ConnectOptions = Readonly<{
   /** A kubeconfig file; otherwise the Pod's own ServiceAccount, `$KUBECONFIG` or `~/.kube/config`, in this order. */
   kubeconfig?: string | undefined;
-  /** A context of the kubeconfig; its current one by default. A service account has none. */
+  /** A context of the kubeconfig; its current one by default. A ServiceAccount has none. */
   context?: string | undefined;
 }>;
 
 /**
- * The API server to work with. Sends no request yet.
+ * The API server to use. Sends no request yet.
  *
- * @throws Error that says which kubeconfig and why.
+ * @throws Error with the kubeconfig and the cause.
  */
 export function connectToCluster({ kubeconfig, context }: ConnectOptions = {}): ApiServer {
   if (kubeconfig === undefined && context === undefined && isInCluster()) {
@@ -30,7 +30,7 @@ export function connectToCluster({ kubeconfig, context }: ConnectOptions = {}): 
   return createApiServer(loadKubeconfig(files, context));
 }
 
-/** As kubectl finds them: those files of `$KUBECONFIG` that exist. client-node would fall back to http://localhost:8080. */
+/** As in kubectl: those files of `$KUBECONFIG` that exist. client-node would fall back to http://localhost:8080. */
 function findKubeconfigs(): readonly string[] {
   const named = (process.env['KUBECONFIG'] ?? '').split(delimiter).filter((file) => file !== '');
   const wanted = named.length > 0 ? named : [join(homedir(), '.kube', 'config')];
@@ -46,10 +46,10 @@ function findKubeconfigs(): readonly string[] {
 }
 
 /**
- * One configuration of one or more kubeconfig files, with a context to use. Of two entries with the same name the first counts,
- * as in kubectl, and so does the first current context.
+ * Merges one or more kubeconfig files, and selects a context. If two entries have the same name, the first one counts, as in
+ * kubectl; the same for the current context.
  *
- * @throws Error naming the file, the cause and what to do.
+ * @throws Error with the file, the cause and what to do.
  */
 export function loadKubeconfig(files: readonly string[], context?: string): KubeConfig {
   const parts = files.map(readKubeconfig);

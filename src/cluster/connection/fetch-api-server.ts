@@ -20,20 +20,23 @@ import { limitTime, type TimeLimit } from './time-limit.ts';
 const CALL_TIMEOUT_MS = 10_000;
 
 const JSON_TYPE = 'application/json';
-/** What objects are called and labelled, and no more of them. */
+/** Requests metadata only. */
 const METADATA_TYPE = `${JSON_TYPE};as=PartialObjectMetadataList;g=meta.k8s.io;v=v1`;
 
-/** Shorter than load balancers (60 s) and API servers (90 s) keep idle connections: a call on its way at that moment fails. */
+/**
+ * Shorter than the time for which load balancers (60 s) and API servers (90 s) keep idle connections: a call that is sent when
+ * the server closes the connection fails.
+ */
 const IDLE_CONNECTION_MS = 15_000;
-/** Smaller differences are not significant: a `Date` header has whole seconds, and an answer takes a moment. */
+/** Smaller differences are ignored: a `Date` header has whole seconds, and a response takes a moment. */
 const NOTICEABLE_MS = 2000;
 
-/** One request: what is asked, and for how long. */
+/** One request with its time limit. */
 type Request = Pick<CallOptions, 'body' | 'contentType' | 'metadataOnly'> &
   Readonly<{ method: Method; path: string; query: Query; limit: TimeLimit }>;
 
 /**
- * The API server that a kubeconfig leads to. Configuration, login and fetch are those of client-node, its watches are not: see
+ * The API server of a kubeconfig. Configuration, login and fetch are client-node's, its watches are not used: see
  * docs/decisions/0014-own-reflector.md.
  */
 export function createApiServer(config: KubeConfig): ApiServer {
@@ -75,7 +78,7 @@ export function createApiServer(config: KubeConfig): ApiServer {
       const lines = readLines(response.body as AsyncIterable<Uint8Array>, createBoundedText);
       for await (const line of lines) {
         limit.stop();
-        // Some of what came before may still lie here.
+        // Lines that arrived before the signal may still be buffered.
         if (limit.signal.aborted) return;
         yield typeof line === 'string' ? parseEvent(name, line) : toLargeEvent(name, line);
         limit.start(idleMs);
@@ -102,7 +105,7 @@ export function createApiServer(config: KubeConfig): ApiServer {
       headers,
       agent,
       ...(body !== undefined && { body: JSON.stringify(body) }),
-      // Its types describe an older AbortSignal.
+      // The types of node-fetch describe an older AbortSignal.
       signal: limit.signal as RequestInit['signal'],
       // An API server does not redirect, and its credentials must not be sent elsewhere.
       redirect: 'manual',
@@ -138,8 +141,8 @@ function namespaceOf(config: KubeConfig): string {
 type Login = Readonly<{ headers: Headers; agent: RequestInit['agent'] }>;
 
 /**
- * Logs in anew for each call, as tokens change: a service account's file is read again, an exec plugin asked again. The
- * connections are kept, other than in client-node, as long as the CA and the client certificate they are made with stay.
+ * Gets the credentials again for each call, as tokens change: a ServiceAccount's file is read again, an exec plugin called again.
+ * Unlike in client-node, connections are kept as long as the CA and the client certificate stay the same.
  */
 function createLogin(config: KubeConfig): () => Promise<Login> {
   let current: Readonly<{ agent: RequestInit['agent']; tls: RequestOptions }> | undefined;
@@ -147,23 +150,23 @@ function createLogin(config: KubeConfig): () => Promise<Login> {
     const options: RequestOptions = { timeout: IDLE_CONNECTION_MS };
     const { agent, headers } = await config.applyToFetchOptions(options);
     const tls = { ...options, agent: undefined, headers: undefined, auth: undefined };
-    // The connections of the one before are not closed: watches use them. Idle ones close by themselves.
+    // The previous connections are not closed, as watches use them. Idle ones close by themselves.
     if (!isDeepStrictEqual(tls, current?.tls)) current = { agent: keepAlive(agent), tls };
     return { headers: headers as Headers, agent: current?.agent };
   };
 }
 
-/** client-node has no option for it. Agents of proxies too take it from this property, which types do not know. */
+/** client-node has no option for it. Agents for proxies also use this property, although it is not in the types. */
 function keepAlive(agent: RequestInit['agent']): RequestInit['agent'] {
   return typeof agent === 'object' ? Object.assign(agent, { keepAlive: true }) : agent;
 }
 
-/** The clock of a server, by its latest answer: ours, moved by the difference. Ours until there is an answer. */
+/** The clock of a server, by its latest response: our own clock, moved by the difference. Our own before the first response. */
 function createServerClock(): Readonly<{ learn: (dateHeader: string | null) => void; now: () => Date }> {
   let aheadMs = 0;
   return {
     learn: (dateHeader) => {
-      // The header is cut to the second: the moment meant lies half a second later on average.
+      // The header has whole seconds, so on average the real time is half a second later.
       const difference = Date.parse(dateHeader ?? '') + 500 - Date.now();
       if (!Number.isNaN(difference)) aheadMs = Math.abs(difference) < NOTICEABLE_MS ? 0 : difference;
     },
@@ -171,7 +174,7 @@ function createServerClock(): Readonly<{ learn: (dateHeader: string | null) => v
   };
 }
 
-/** Without waiting for it any longer than the signal lets. */
+/** Waits for the promise until the signal fires. */
 async function until<Value>(signal: AbortSignal, promise: Promise<Value>): Promise<Value> {
   const aborted = new Promise<never>((_resolve, reject) => {
     const giveUp = (): void => {
@@ -195,7 +198,7 @@ function parseEvent(name: string, line: string): WatchEvent {
   return event as WatchEvent;
 }
 
-/** @throws TooLargeError as soon as it is too large: the rest is not waited for */
+/** @throws TooLargeError as soon as it is too large, without waiting for the rest */
 async function readText(name: string, response: Response): Promise<string> {
   const text = createBoundedText();
   for await (const chunk of response.body as AsyncIterable<Uint8Array>) if (!text.add(chunk)) break;
@@ -215,9 +218,9 @@ function toLargeEvent(name: string, { head }: Cut): WatchEvent {
 const LINE_FEED = 0x0a;
 
 /**
- * The lines of a stream of bytes, without their ends, empty ones left out. Of those that are too large the beginning.
+ * The lines of a byte stream, without line ends and empty lines. Of a line that is too large, the start.
  *
- * @throws ApiError when the stream ends in the middle of one.
+ * @throws ApiError when the stream ends in the middle of a line.
  */
 export async function* readLines(
   stream: AsyncIterable<Uint8Array>,
@@ -235,6 +238,6 @@ export async function* readLines(
     }
     if (start < chunk.length) line.add(chunk.subarray(start));
   }
-  // As good as a whole line it may look, what came of a number or a text is another one.
+  // It may look like a complete line, but a number or a string in it may be cut off.
   if (!line.isEmpty()) throw new ApiError('the response ended in the middle of a line');
 }

@@ -7,11 +7,11 @@ import { reportOnce } from './retry.ts';
 import { createShelf, type Shelf } from './shelf.ts';
 
 export type KeptObjectsOptions<Kept> = Readonly<{
-  /** The collection in all namespaces or in one: `/api/v1/secrets`, `/api/v1/namespaces/pullguard/secrets`. */
+  /** The path of the collection in all namespaces or in one: `/api/v1/secrets`, `/api/v1/namespaces/pullguard/secrets`. */
   path: string;
-  /** What is kept of an object. If it throws, nothing is known of the object. */
+  /** Returns what is kept of an object. If it throws, nothing is known of the object. */
   keep: (object: KubernetesObject) => Kept;
-  /** Whether nothing that is kept has changed: then the earlier value stays. */
+  /** Whether the kept value is unchanged: then the earlier value stays. */
   isSame?: ((before: Kept, after: Kept) => boolean) | undefined;
   /** Called after an object was added or changed (`kept`) or removed (undefined). */
   onChange?: ((kept: Kept | undefined) => void) | undefined;
@@ -19,14 +19,14 @@ export type KeptObjectsOptions<Kept> = Readonly<{
   onError: (message: string) => void;
 }>;
 
-/** What is kept of the objects of a collection, within bounds. Objects without a name are ignored. */
+/** The kept values of a collection's objects, within limits. Objects without a name are ignored. */
 export type KeptObjects<Kept> = Pick<Shelf<Kept>, 'find' | 'mayHold' | 'isWhole' | 'values' | 'size' | 'hasRoomAgain'> &
   Readonly<{
     put: (object: KubernetesObject) => void;
-    /** The object exists, but is too large to be read. */
+    /** For an object that exists, but is too large to be read. */
     passOver: (object: KubernetesObject) => void;
     drop: (object: KubernetesObject) => void;
-    /** Begins a new list. At its end objects that are not in it are removed; until then all stay. */
+    /** Starts a new list. At its end, objects that are not in it are removed; until then all stay. */
     beginList: () => Readonly<Record<'add' | 'passOver', (object: KubernetesObject) => void> & { end: () => void }>;
   }>;
 
@@ -98,7 +98,7 @@ export function createKeptObjects<Kept>(options: KeptObjectsOptions<Kept>): Kept
     else if (lost.size > 0) onChange(undefined);
   }
 
-  /** One malformed object must not hide the others. */
+  /** A malformed object must not make the others unavailable. */
   function tryToKeep(object: KubernetesObject): Kept | undefined {
     const { namespace, name } = placeOf(object);
     if (name === '') return undefined;
@@ -137,7 +137,7 @@ function placeOf(object: KubernetesObject): Readonly<{ namespace: string; name: 
   };
 }
 
-/** `web/default-secret`, or `web` for an object without a namespace. Neither has a "/" in its name. */
+/** `web/default-secret`, or `web` for an object without a namespace. Names cannot contain a "/". */
 function nameOf(object: KubernetesObject): string {
   const { namespace, name } = placeOf(object);
   return namespace === '' ? name : `${namespace}/${name}`;

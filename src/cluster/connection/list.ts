@@ -14,14 +14,14 @@ export type ListOptions = Readonly<{
   fieldSelector?: string | undefined;
   /** For one page; 30,000 by default, as an API server reads pages of a busy collection from etcd. */
   timeoutMs?: number | undefined;
-  /** Objects a page at most; 500 by default, as in kubectl. */
+  /** The most objects per page; 500 by default, as in kubectl. */
   pageSize?: number | undefined;
   signal?: AbortSignal;
 }>;
 
 /**
- * `remaining` is how many objects come after this page, where the API server knows. `tooLarge` is an object that is beyond the
- * bound for answers by itself: a page without items stands for it.
+ * `remaining` is the number of objects after this page, if the API server knows it. `tooLarge` is an object that alone exceeds
+ * the limit for responses; its page has no items.
  */
 export type ListPage = Readonly<{
   items: readonly KubernetesObject[];
@@ -31,10 +31,10 @@ export type ListPage = Readonly<{
 }>;
 
 /**
- * The objects of a collection as they are now, a page at a time, all pages as of one moment. Their kind and apiVersion are
- * not among what they hold. A page that is too large is asked for again with half as many objects, down to one.
+ * The current objects of a collection, a page at a time, all pages from the same time. They have no kind and apiVersion. A page
+ * that is too large is requested again with half as many objects, down to one.
  *
- * @throws ApiError with status 410 when a page is asked for so late that the API server has forgotten that moment
+ * @throws ApiError with status 410 when a page is requested so late that the API server no longer has the state of that time
  */
 export async function* listPages(api: ApiServer, path: string, options: ListOptions = {}): AsyncGenerator<ListPage> {
   const { fieldSelector, timeoutMs = 30_000, pageSize = 500, signal } = options;
@@ -53,13 +53,13 @@ export async function* listPages(api: ApiServer, path: string, options: ListOpti
     yield page;
     if (next === undefined) return;
     token = next;
-    // Large ones may stand side by side, and each attempt that is too large costs the API server as much as one that is not.
+    // Large objects may be next to each other, and a page that is too large costs the API server as much as any other.
     pages += 1;
     if (pages % PAGES_OF_A_SIZE === 0) limit = Math.min(limit * 2, pageSize);
   }
 }
 
-/** So many pages go well before one is asked for that is twice as large. */
+/** The page size is doubled after this many pages. */
 const PAGES_OF_A_SIZE = 4;
 
 type PageOptions = Readonly<{
@@ -84,7 +84,7 @@ function toPage({ resourceVersion, next, object }: ListHead): LinkedPage {
   return { items: [], resourceVersion, tooLarge: object, ...(next !== '' && { next }) };
 }
 
-/** The page without the object, if the one that was cut off is unknown. */
+/** A page of metadata, if it is unknown which object was too large. */
 async function readMetadataPage(api: ApiServer, path: string, options: PageOptions): Promise<LinkedPage> {
   const { items, ...page } = parsePage(path, await api.call('GET', path, { ...options, metadataOnly: true }));
   const tooLarge = toObjectHead(readPath(items[0], 'metadata'));

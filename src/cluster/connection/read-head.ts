@@ -2,8 +2,8 @@ import { isRecord, readString } from '../../text/json.ts';
 import type { ListHead, ObjectHead } from './api-server.ts';
 
 /**
- * What is known of a list that was cut off. API servers write the metadata of a list before its items, that of an object before
- * the rest, and names before all that has no bound. Undefined where it is not so, as for custom resources.
+ * The metadata of a list that was cut off. API servers write the metadata of a list before its items, that of an object before
+ * the rest, and names before fields without a limit. Undefined if the order is different, as for custom resources.
  */
 export function readListHead(head: string): ListHead | undefined {
   const at = head.indexOf('"items":[');
@@ -13,7 +13,7 @@ export function readListHead(head: string): ListHead | undefined {
   return { resourceVersion: readString(list, 'resourceVersion'), next: readString(list, 'continue'), object };
 }
 
-/** The same of an event of a watch. */
+/** The same for a watch event. */
 export function readEventHead(head: string): Readonly<{ type: string; object: ObjectHead }> | undefined {
   const type = /^\{"type":"([A-Z]+)"/.exec(head)?.[1];
   const object = toObjectHead(readMetadata(head));
@@ -28,11 +28,11 @@ export function toObjectHead(metadata: unknown): ObjectHead | undefined {
   return name === '' ? undefined : { metadata: { name, namespace, resourceVersion } };
 }
 
-/** The texts and numbers that stand first in it. */
+/** The strings and numbers at the start of the metadata. */
 function readMetadata(json: string): unknown {
   const [, members = '', end] = /"metadata":\{([^{}[\]]*)([{}[\]]?)/.exec(json) ?? [];
   try {
-    // What the last member holds is cut off, unless this is all.
+    // Unless this is all, the last member is dropped, as its value may be cut off.
     const read: unknown = JSON.parse(`{${end === '}' ? members : members.replace(/,[^,]*$/, '')}}`);
     return isRecord(read) ? read : undefined;
   } catch {

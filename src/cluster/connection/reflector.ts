@@ -9,41 +9,43 @@ import { createBackoff, pause, reportOnce } from './retry.ts';
 export type ReflectorOptions<Kept> = KeptObjectsOptions<Kept> &
   Readonly<{
     api: ApiServer;
-    /** `metadata.name=default-secret`: in all namespaces too this is what a role with `resourceNames` grants. */
+    /** `metadata.name=default-secret`: a role with `resourceNames` grants it, also in all namespaces. */
     fieldSelector?: string | undefined;
-    /** Called once for each distinct problem until it is over; it is tried again by itself. */
+    /** Called once for each distinct problem until it is solved; failed attempts are retried. */
     onError: (message: string) => void;
-    /** Where objects go, instead of being kept. */
+    /** Receives the objects instead of the default store. */
     objects?: KeptObjects<Kept>;
   }>;
 
-/** A copy of what the API server has in one collection, kept up to date by a watch. */
+/** A copy of a collection of the API server, kept up to date by a watch. */
 export type Reflector<Kept> = Pick<KeptObjects<Kept>, 'find' | 'mayHold' | 'isWhole' | 'values' | 'size'> &
   Readonly<{
-    /** Whether the first list has ended. From then on it stays true, whatever becomes of the API server. */
+    /** Whether the first list is complete. Stays true, even if the API server cannot be reached later. */
     hasSynced: () => boolean;
-    /** Resolves when the first list has ended, or when it is closed before that; never rejects. */
+    /** Resolves when the first list is complete, or when the reflector is closed before that; never rejects. */
     synced: Promise<void>;
-    /** Seconds since the API server last confirmed that this is the state of things; undefined before the first list. */
+    /** Seconds since the API server last confirmed that this is up to date; undefined before the first list. */
     ageSeconds: () => number | undefined;
     close: () => void;
   }>;
 
-/** A watch on which nothing came for so long is dead, as bookmarks come every minute. */
+/** A watch without any event for this time is broken, as bookmarks come every minute. */
 const IDLE_MS = 150_000;
 
-/** How long a watch may last. Each takes another time in between, so that watches spread over the API servers there are. */
+/** How long a watch may last. The times are random, so that watches spread over several API servers. */
 const SHORTEST_WATCH_S = 300;
 const LONGEST_WATCH_S = 600;
 
 /**
- * After so many watches in a row that were refused, or brought not even a bookmark, the version they begin at may be the
- * cause: after a restore of etcd ours lies in the future, which an API server accepts without a word. Once says little, as
- * one that has just started sends no bookmarks until something happens.
+ * After this many watches in a row that were refused, or brought not even a bookmark, their resourceVersion may be the cause:
+ * after a restore of etcd it is in the future, which an API server silently accepts. One such watch is normal, as an API server
+ * that has just started sends no bookmarks until something happens.
  */
 const MAX_FRUITLESS = 5;
 
-/** Reads a collection in pages, then watches it, and resumes where it was when a watch ends. What is known stays known. */
+/**
+ * Reads a collection in pages, then watches it, and continues from the last version when a watch ends. Known objects are kept.
+ */
 export function startReflector<Kept>(options: ReflectorOptions<Kept>): Reflector<Kept> {
   const { api, path, fieldSelector } = options;
   const ending = new AbortController();
@@ -51,7 +53,7 @@ export function startReflector<Kept>(options: ReflectorOptions<Kept>): Reflector
   const reporter = reportOnce(options.onError);
   const objects = options.objects ?? createKeptObjects(options);
   const nextWaitMs = createBackoff();
-  /** Where the next watch goes on; undefined when a list comes first. */
+  /** The version at which the next watch starts; undefined to list first. */
   let version: string | undefined;
   let confirmedAt: number | undefined;
   let openedAt: number | undefined;
@@ -84,7 +86,7 @@ export function startReflector<Kept>(options: ReflectorOptions<Kept>): Reflector
       openedAt = undefined;
       const isDone = await attempt(step);
       if (isDone && step === 'list') continue;
-      // A watch does not repeat what was dropped.
+      // A watch does not send dropped objects again.
       if (objects.hasRoomAgain()) version = undefined;
       await pause(nextWaitMs(openForMs()), signal);
     }
@@ -143,11 +145,11 @@ export function startReflector<Kept>(options: ReflectorOptions<Kept>): Reflector
   function dealWith(step: 'list' | 'watch', error: unknown): void {
     const status = error instanceof ApiError ? error.status : undefined;
     if (openedAt === undefined && status !== undefined) fruitless += 1;
-    // That a version expires is normal.
+    // It is normal that a version expires.
     const isExpired = step === 'watch' && status === 410;
     // It is unknown which object was too large; a list skips it.
     if (isExpired || error instanceof TooLargeError) version = undefined;
-    // So is a lost connection, as long as there is another one: the next attempt shows that.
+    // A lost connection is normal too, as long as there is a new one: the next attempt shows that.
     const isLost = error instanceof ApiError && status === undefined && openedAt !== undefined;
     if (isExpired || isLost) return;
     reporter.report(step, describe(step, error));
@@ -168,7 +170,7 @@ export function startReflector<Kept>(options: ReflectorOptions<Kept>): Reflector
   }
 }
 
-/** What an event of type ERROR holds is what would have been the answer, had the watch not begun already. */
+/** An ERROR event contains the response that would have been sent if the watch had not started yet. */
 function toApiError(object: unknown): ApiError {
   const code = readPath(object, 'code');
   const said = boundText(readString(object, 'message'));

@@ -1,15 +1,15 @@
 import { MOST_TOLD } from '../../text/bounds.ts';
 
-/** The longest wait after the first failure, doubled with each further failure up to the longest of all. */
+/** The longest wait after the first failure; doubled after each further failure, up to the maximum. */
 const FIRST_MS = 500;
 const MAX_MS = 30_000;
 
-/** An attempt that lasted so long counts as a success. */
+/** An attempt that lasted this long counts as a success. */
 const LASTED_MS = 10_000;
 
 /**
- * How many milliseconds to wait before the next attempt, after one that lasted so long: exponential backoff with jitter, so that
- * not all clients of a failed server return at once.
+ * Milliseconds to wait before the next attempt, given how long the last one lasted: exponential backoff with jitter, so that not
+ * all clients of a failed server return at once.
  */
 export function createBackoff(): (wentWellMs: number) => number {
   let limitMs = FIRST_MS;
@@ -37,9 +37,9 @@ export async function pause(ms: number, signal: AbortSignal): Promise<void> {
 
 /** Reports each problem once until it is solved. */
 export type Reporter = Readonly<{
-  /** `about` names what was tried: a different problem with it is reported too. */
+  /** `about` names what was attempted; a different problem with it is reported too. */
   report: (about: string, problem: string) => void;
-  /** It succeeded: from now on its problems are reported again. */
+  /** The attempt succeeded: new problems with it are reported again. */
   clear: (about: string) => void;
 }>;
 

@@ -1,30 +1,30 @@
 import { MOST_KEPT, MOST_KEPT_OF_NAMESPACE } from '../../text/bounds.ts';
 
 /**
- * Values by namespace and name, of which there is no room for any number: each namespace has its share, so that none can take the
- * others' room. When all together are too many, the shares are halved, so that those lose that have most. In a namespace that is
- * over its share those are kept that come first by name: the same whatever the order they came in.
+ * Values by namespace and name, with limited space. Each namespace has a share, so that none can use the space of others. If the
+ * total exceeds the limit, the shares are halved, so that the namespaces with most values lose some. In a namespace above its
+ * share, the first values by name are kept, so the result does not depend on the order of arrival.
  */
 export type Shelf<Value> = Readonly<{
   find: (namespace: string, name: string) => Value | undefined;
-  /** Whether there may be a value that is not kept: it was put as undefined, or there was no room. */
+  /** Whether there may be a value that is not kept: it was put as undefined, or there was no space. */
   mayHold: (namespace: string, name: string) => boolean;
   /** Whether no value is missing. */
   isWhole: () => boolean;
   values: () => Iterable<Value>;
   places: () => Iterable<readonly [namespace: string, name: string, value: Value]>;
-  /** How many values there are. */
+  /** The number of known values. */
   size: () => number;
-  /** Undefined for what is there and is not known. Returns the namespaces that have lost values by it. */
+  /** Puts a value; undefined for an object that exists, but is unknown. Returns the namespaces that lost values because of it. */
   put: (namespace: string, name: string, value: Value | undefined) => ReadonlySet<string>;
   remove: (namespace: string, name: string) => void;
-  /** Whether what had no room may have some by now. */
+  /** Whether there may be space again for values that were dropped. */
   hasRoomAgain: () => boolean;
 }>;
 
 type Slot<Value> = Readonly<{ value: Value | undefined; bytes: number }>;
 
-/** `end`: what is called this or comes after it had no room. */
+/** `end`: values with this name or a later one had no space. */
 type Share<Value> = { slots: Map<string, Slot<Value>>; bytes: number; end: string | undefined };
 
 export function createShelf<Value>(mostBytes = MOST_KEPT, mostOfNamespace = MOST_KEPT_OF_NAMESPACE): Shelf<Value> {
@@ -95,7 +95,7 @@ export function createShelf<Value>(mostBytes = MOST_KEPT, mostOfNamespace = MOST
     else size += by;
   }
 
-  /** Takes the last ones out, until it fits. */
+  /** Removes the last values by name until the share fits. */
   function trim(namespace: string, share: Share<Value>): boolean {
     const most = limitOf(namespace);
     if (share.bytes <= most) return false;
@@ -107,7 +107,7 @@ export function createShelf<Value>(mostBytes = MOST_KEPT, mostOfNamespace = MOST
     return true;
   }
 
-  /** What is in no namespace has no neighbours to take room from. */
+  /** Objects without a namespace share space with no others. */
   function limitOf(namespace: string): number {
     return namespace === '' ? mostBytes : limit;
   }
@@ -120,11 +120,11 @@ function isBeyond({ end }: Pick<Share<unknown>, 'end'>, name: string): boolean {
 /** An entry of a map, its key and the slot. */
 const SLOT_BYTES = 150;
 
-/** Roughly what a value takes of the heap. */
+/** A rough estimate of a value's heap. */
 export function estimateBytes(value: unknown): number {
   if (typeof value === 'string') return 16 + value.length;
   if (typeof value !== 'object' || value === null) return 8;
-  // Those of images, which are the same texts on all nodes.
+  // Names of images, whose strings are shared by all nodes.
   if (value instanceof Set) return 32 + 32 * value.size;
   return Object.entries(value).reduce((sum, [key, each]) => sum + 8 + key.length + estimateBytes(each), 32);
 }

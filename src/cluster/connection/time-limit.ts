@@ -1,18 +1,18 @@
 export type TimeLimit = Readonly<{
-  /** Fires when the time is over, when the caller gives up, or at the end of it all. */
+  /** Fires when the time is over, when the caller's signal fires, or on `close`. */
   signal: AbortSignal;
   /** Whether it fired because the time was over. */
   ranOut: () => boolean;
-  /** Counts from now on, and from the start if it was counting; 0 milliseconds are no limit. */
+  /** Starts or restarts the time; 0 milliseconds means no limit. */
   start: (ms: number) => void;
   stop: () => void;
-  /** Ends what still runs under the signal, and leaves nothing behind. */
+  /** Ends everything that still runs with the signal, and releases the caller's signal. */
   close: () => void;
 }>;
 
 /**
- * A limit for something that is also given up when the caller's signal fires. `AbortSignal.any` with `AbortSignal.timeout`
- * cannot be started again, and in Node 20 leaves a little behind in the caller's signal, which may live for months.
+ * A time limit that also follows the caller's signal. `AbortSignal.any` with `AbortSignal.timeout` cannot be restarted, and in
+ * Node 20 leaks some memory in the caller's signal, which may live for months.
  */
 export function limitTime(callersSignal?: AbortSignal): TimeLimit {
   const controller = new AbortController();

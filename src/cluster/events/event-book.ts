@@ -17,7 +17,7 @@ export type DueEvent = Readonly<{
 
 /** What to report, and when. Times are milliseconds of a monotonic clock. */
 export type EventBook = Readonly<{
-  /** Takes a notice down that was seen at `seenAt`. */
+  /** Records a notice that was seen at `seenAt`. */
   note: (notice: Notice, seenAt: Date, now: number) => void;
   /** The Event to write next; undefined if none may be written now. It counts as reported, even if writing fails. */
   take: (now: number) => DueEvent | undefined;
@@ -50,8 +50,8 @@ type Entry = Omit<DueEvent, 'key'> &
   }>;
 
 /**
- * Makes few Events of many notices: those of one owner, rule and outcome are one Event whose count grows. Each namespace has its turn and
- * its own rate, so that what happens in one delays no other. `onDrop` is called for each Event that there was no room for.
+ * Combines many notices into few Events: notices with the same owner, rule and outcome are one Event with a count. Each namespace
+ * has its turn and its own rate, so that no namespace delays another. `onDrop` is called for each Event without room.
  */
 export function createEventBook(onDrop: () => void): EventBook {
   // The least recently noted comes first.
@@ -94,7 +94,7 @@ export function createEventBook(onDrop: () => void): EventBook {
 
   function forgetOldest(): void {
     for (const [key, { count, takenAt }] of entries) {
-      // What still waits has a bound of its own.
+      // Entries that wait for their first Event have their own limit.
       if (takenAt === undefined) continue;
       entries.delete(key);
       if (count > 0) onDrop();
@@ -103,7 +103,7 @@ export function createEventBook(onDrop: () => void): EventBook {
   }
 }
 
-/** Tells two notices apart that are not of one Event. Names hold no line breaks. */
+/** Notices with the same key are one Event. Names contain no line breaks. */
 function identify({ involved, rule, outcome }: Notice): string {
   const { apiVersion, kind, namespace, name, uid = '' } = involved;
   return [namespace, apiVersion, kind, name, uid, rule, outcome].join('\n');

@@ -6,7 +6,7 @@ import { ApiError, type ApiServer } from '../connection/api-server.ts';
 import type { Notice } from '../../admission/notices.ts';
 import { createEventBook, type DueEvent, type WrittenEvent } from './event-book.ts';
 
-/** What came of one Event: written, given up for lack of room, or refused by the API server or never answered. */
+/** The result of one Event: written, dropped for lack of room, or failed because the API server refused it or did not respond. */
 export type EventResult = 'written' | 'dropped' | 'failed';
 
 export type EventRecorderOptions = Readonly<{
@@ -38,7 +38,7 @@ const MAX_ATTEMPTS = 4;
 /** Problems that are remembered as reported. */
 const MOST_TOLD = 100;
 
-/** Tells of what was denied and fixed by Kubernetes Events: few, with counts, and never one for each admission. */
+/** Reports denials and fixes as Kubernetes Events: few, with counts, and never one per admission. */
 export function createEventRecorder({ api, onError, onResult }: EventRecorderOptions): EventRecorder {
   const book = createEventBook(() => {
     onResult('dropped');
@@ -121,7 +121,7 @@ async function writeEvent(call: Call, due: DueEvent): Promise<WrittenEvent> {
       return await (written === undefined ? create(call, paths, due) : addTo(written, call, paths, due));
     } catch (error) {
       if (attempt === MAX_ATTEMPTS || !(error instanceof ApiError)) throw error;
-      // It has expired. Not found when it was to be created is another matter: there is no such namespace.
+      // The Event has expired. A 404 on creation is different: the namespace does not exist.
       if (error.status === 404 && written !== undefined) written = undefined;
       else if (error.status === 409) written = await read(call, paths);
       else throw error;
@@ -132,7 +132,7 @@ async function writeEvent(call: Call, due: DueEvent): Promise<WrittenEvent> {
 type Paths = Readonly<{ namespace: string; name: string; all: string; one: string }>;
 
 function locate({ key, notice: { involved } }: DueEvent): Paths {
-  // Events live in a namespace, those of what lives in none in `default`: the API server wants it so.
+  // Events are namespaced; the API server requires `default` for those of objects without a namespace.
   const namespace = involved.namespace || 'default';
   const name = nameEvent(involved.name, key);
   const all = `/api/v1/namespaces/${encodeURIComponent(namespace)}/events`;

@@ -1,4 +1,4 @@
-/** What waits for its turn. */
+/** An item in the queue. */
 export type Waiting = Readonly<{
   namespace: string;
   /** Whether it is about a workload, and not about one Pod of many: it comes first in its namespace, and goes last. */
@@ -6,8 +6,8 @@ export type Waiting = Readonly<{
 }>;
 
 /**
- * A bounded queue in which no namespace delays another: each has its turn, and where there are too many the last one of the namespace
- * that has most of them goes.
+ * A bounded queue in which no namespace delays another: namespaces take turns, and if the queue is full, the last item of the
+ * largest namespace is dropped.
  */
 export type FairQueue<T extends Waiting> = Readonly<{
   /** Adds an item, or replaces it at its place; returns the key that there was no room for, which may be the same. */
@@ -54,7 +54,7 @@ export function createFairQueue<T extends Waiting>(most: number): FairQueue<T> {
     if (items?.size === 0) namespaces.delete(namespace);
   }
 
-  /** Those of the namespace that has most; of several, of the one that comes with another. */
+  /** The items of the largest namespace; among equal ones, `newest` counts first. */
   function findLongest(newest: ReadonlyMap<string, T>): ReadonlyMap<string, T> {
     let longest = newest;
     for (const items of namespaces.values()) if (items.size > longest.size) longest = items;

@@ -3,16 +3,16 @@ import type { KeptObjects } from '../connection/kept-objects.ts';
 import type { SecretsMode } from './fact-collections.ts';
 import type { NamespaceLabels } from './read-objects.ts';
 
-/** What is known of a collection: by a watch, or by a list. */
+/** The kept objects of a collection, from a watch or a list. */
 export type Store<Kept> = Readonly<{
   find: (namespace: string, name: string) => Kept | undefined;
-  /** Whether it may be there all the same when it is not found, as it is beyond a bound. */
+  /** Whether an object that is not found may still exist, because it exceeds a limit. */
   mayHold: (namespace: string, name: string) => boolean;
-  /** Whether it has been listed to the end, so that what is not found is not there. */
+  /** Whether the list is complete, so that objects that are not found do not exist. */
   hasSynced: () => boolean;
 }>;
 
-/** Without an `objectName`, it holds secrets of any name. */
+/** Without an `objectName`, it has Secrets with any name. */
 export type SecretStore = Store<PullSecret> & Readonly<{ objectName?: string | undefined }>;
 
 export type NodeStore = NodeFacts & Readonly<{ hasSynced: () => boolean }>;
@@ -28,14 +28,14 @@ export type FactStores = Readonly<{
 }>;
 
 /**
- * The facts, as far as they are known by now: to be called again when a store has synced, and not for each question. Those
- * that are not listed to the end are absent, so that rules that need them are skipped. Not so namespaces: where the member is
- * absent no cluster is asked, and nothing is limited; where it is there and has no answer yet, as for a moment after each
- * start, labels may forbid to refuse, and nothing is refused.
+ * The facts that are known by now; to be called again when a store has synced, and not for each question. Facts whose list is not
+ * complete are absent, so that rules that need them are skipped. Namespaces are different: if the member is absent, there is no
+ * cluster, and there are no limits. If it is there but has no answer yet, as for a moment after each start, labels may not allow
+ * denials, and nothing is denied.
  */
 export function assembleFacts(stores: FactStores): Facts {
   const { mode, secrets, serviceAccounts, namespaces, nodes } = stores;
-  // Each name is a list of its own, and those that are known are of use without the others.
+  // Each name has its own list, and the known ones can be used without the others.
   const known = secrets.filter((store) => store.hasSynced()).length;
   const knowsSecrets = mode === 'default-secret-only' ? known > 0 : known > 0 && known === secrets.length;
   const find: PullSecretFacts['find'] = (namespace, name) => findSecret(secrets, namespace, name);
@@ -47,7 +47,7 @@ export function assembleFacts(stores: FactStores): Facts {
   };
 }
 
-/** The nodes, or none where some are beyond a bound: of a part of them nothing is sure. */
+/** The nodes; empty if some exceed a limit, as a part of them is not enough to decide. */
 export function listNodes({
   values,
   isWhole,

@@ -6,8 +6,8 @@ import type { KubernetesObject } from '../connection/api-server.ts';
 import { readNamespace, readNode, readServiceAccount, type NamespaceLabels } from './read-objects.ts';
 
 /**
- * Which Secrets are looked at. `default-secret-only`: those of the names that the policy has for pull secrets, such as
- * `default-secret`; `all`: every pull secret of the cluster; `none`: not one.
+ * Which Secrets are read. `default-secret-only`: those with the pull secret names in the policy, such as `default-secret`; `all`:
+ * every pull secret of the cluster; `none`: no Secret.
  */
 export const SECRETS_MODES = ['default-secret-only', 'all', 'none'] as const;
 export type SecretsMode = (typeof SECRETS_MODES)[number];
@@ -16,23 +16,23 @@ export type SecretsMode = (typeof SECRETS_MODES)[number];
 export type ObjectSelection = Readonly<{
   resource: string;
   fieldSelector?: string | undefined;
-  /** The name that the field selector is for. */
+  /** The name in the field selector. */
   objectName?: string | undefined;
 }>;
 
-/** Objects that facts are made from. */
+/** Objects that facts are read from. */
 export type FactCollection<Kept> = ObjectSelection &
   Readonly<{
-    /** What is kept of an object. */
+    /** Returns what is kept of an object. */
     keep: (object: KubernetesObject) => Kept;
-    /** Whether nothing of what is kept has changed, where objects change more often than that. */
+    /** Whether the kept value is unchanged, for objects that change more often than that. */
     isSame?: ((before: Kept, after: Kept) => boolean) | undefined;
   }>;
 
-/** Which facts are gathered. */
+/** Which facts are read. */
 export type FactScope = Readonly<{
   secrets: SecretsMode;
-  /** What `default-secret-only` looks at. */
+  /** The names for `default-secret-only`. */
   pullSecretNames: readonly string[];
   nodes: boolean;
 }>;
@@ -44,12 +44,12 @@ export const SERVICE_ACCOUNTS: FactCollection<ServiceAccount> = {
 
 export const NAMESPACES: FactCollection<NamespaceLabels> = { resource: 'namespaces', keep: readNamespace };
 
-/** Kubelet writes into its Node every few minutes, and mostly what was there before. */
+/** kubelet updates its Node every few minutes, mostly without a change. */
 export const NODES: FactCollection<ClusterNode> = { resource: 'nodes', keep: readNode, isSame: isDeepStrictEqual };
 
 export type SecretCollection = FactCollection<PullSecret>;
 
-/** The Secrets that a mode looks at, in as many lists as it takes: a field selector knows no "or". */
+/** The Secrets of a mode, in several lists if necessary: a field selector has no "or". */
 export function listSecretCollections(mode: SecretsMode, names: readonly string[]): readonly SecretCollection[] {
   const secrets = { resource: 'secrets', keep: readPullSecret };
   switch (mode) {
@@ -66,7 +66,7 @@ export function listSecretCollections(mode: SecretsMode, names: readonly string[
   }
 }
 
-/** Of the collection in all namespaces, or in one. */
+/** The path of the collection in all namespaces, or in one. */
 export function pathOf({ resource }: Pick<ObjectSelection, 'resource'>, namespace?: string): string {
   return namespace === undefined ? `/api/v1/${resource}` : `/api/v1/namespaces/${namespace}/${resource}`;
 }

@@ -10,7 +10,7 @@ import { pathOf, type SecretsMode } from './fact-collections.ts';
 export type KeyringReaderOptions = Readonly<{
   api: ApiServer;
   secrets: SecretsMode;
-  /** What `default-secret-only` may look at. Asked each time, as a new policy may have others. */
+  /** The names that `default-secret-only` may read. Called each time, as a new policy may have others. */
   pullSecretNames: () => readonly string[];
 }>;
 
@@ -18,12 +18,11 @@ export type KeyringReaderOptions = Readonly<{
 const TIMEOUT_MS = 2000;
 
 /**
- * Reads pull secrets for each question, and keeps nothing of them. Those that the mode does not allow are not read, and the
- * keyring is then not complete; nor is it with one that kubelet cannot read, as it then pulls none of the pod's images, or with
- * more than is read of any.
+ * Reads pull secrets for each question, without keeping anything. Secrets that the mode does not allow are not read, and the
+ * keyring is then incomplete. It is also incomplete if kubelet cannot read one of them, as kubelet then pulls no image of the
+ * Pod, or if a limit is exceeded.
  *
- * It rejects when the API server does not answer or does not allow it, with an error that names the secret and holds nothing of
- * it.
+ * Rejects if the API server does not respond or refuses. The error names the Secret, but contains nothing of it.
  */
 export function createKeyringReader({ api, secrets, pullSecretNames }: KeyringReaderOptions): ReadKeyring {
   return async (namespace, pullSecrets) => {
@@ -31,7 +30,7 @@ export function createKeyringReader({ api, secrets, pullSecretNames }: KeyringRe
     const deadline = performance.now() + TIMEOUT_MS;
     const entries: KeyringEntry[] = [];
     let isComplete = names.length <= MOST_PULL_SECRETS;
-    // One after the other, as kubelet does: all at once would be 50 answers at a time.
+    // One after the other, as kubelet does: all at once could be 50 responses at a time.
     for (const name of names.slice(0, MOST_PULL_SECRETS)) {
       const keyring = await readSecret(namespace, name, Math.max(1, Math.ceil(deadline - performance.now())));
       const isRoom = entries.length + keyring.entries.length <= MOST_CREDENTIAL_KEYS;
@@ -42,7 +41,7 @@ export function createKeyringReader({ api, secrets, pullSecretNames }: KeyringRe
   };
 
   async function readSecret(namespace: string, name: string, timeoutMs: number): Promise<Keyring> {
-    // Both are what users wrote, and stand in a path and a selector. No object has such a name.
+    // Both are text of users, for a path and a selector. No object has an invalid name.
     if (!isLabel(namespace) || !isSubdomain(name)) return NOTHING;
     if (!mayRead(name)) return UNKNOWN;
     const secret = await fetchSecret(api, { namespace, name, timeoutMs });
@@ -63,7 +62,7 @@ async function fetchSecret(
   api: ApiServer,
   { namespace, name, timeoutMs }: Readonly<{ namespace: string; name: string; timeoutMs: number }>,
 ): Promise<KubernetesObject | 'too-large' | undefined> {
-  // There is one at most.
+  // There is at most one.
   const options = { fieldSelector: `metadata.name=${name}`, timeoutMs, pageSize: 1 };
   try {
     for await (const { items, tooLarge } of listPages(api, pathOf({ resource: 'secrets' }, namespace), options)) {
@@ -73,7 +72,7 @@ async function fetchSecret(
     }
     return undefined;
   } catch (error) {
-    // Without its cause, and of errors that are not ours without their words: neither can show what an answer held.
+    // Without the cause, and without the message of other errors, as they might show parts of the response.
     throw new Error(`cannot read pull secret "${namespace}/${name}": ${describeFailure(error, name)}`);
   }
 }

@@ -10,12 +10,12 @@ import type { KubernetesObject } from '../connection/api-server.ts';
 // What is kept of objects. Malformed parts are ignored; the functions only throw for
 // what is beyond a bound, so that nothing is known of the object.
 
-/** The labels of a Namespace that are for pullguard. */
+/** The labels of a Namespace for pullguard. */
 export type NamespaceLabels = Readonly<Record<string, string>>;
 
 export function readNamespace(object: KubernetesObject): NamespaceLabels {
   const ours = Object.entries(readLabels(object)).filter(([label]) => label.startsWith('pullguard.dev/'));
-  // Those that mean something are kept in any case.
+  // Labels with a meaning come first, so that they are always kept.
   ours.sort(([left], [right]) => Number(isKnownLabel(right)) - Number(isKnownLabel(left)));
   ours.length = Math.min(ours.length, MOST_NAMESPACE_LABELS);
   return shareLabels(JSON.stringify(Object.fromEntries(ours)));
@@ -25,7 +25,7 @@ function isKnownLabel(label: string): boolean {
   return label === MODE_LABEL || label === FIX_LABEL;
 }
 
-/** One object for all namespaces with the same labels, as most have none. */
+/** Namespaces with equal labels share one object, as most have none. */
 const shareLabels = memoize((written) => JSON.parse(written) as NamespaceLabels);
 
 export function readServiceAccount(object: KubernetesObject): ServiceAccount {
@@ -42,10 +42,10 @@ export function readServiceAccount(object: KubernetesObject): ServiceAccount {
   return shareAccount(JSON.stringify(account));
 }
 
-/** What Go's `strconv.ParseBool` takes for true; to the API server anything else is false. */
+/** The values that Go's `strconv.ParseBool` reads as true; for the API server others are false. */
 const TRUE = /^(?:1|t|T|true|TRUE|True)$/;
 
-/** One object for all service accounts that say the same, as most say nothing at all. */
+/** Equal ServiceAccounts share one object, as most are empty. */
 const shareAccount = memoize((written) => JSON.parse(written) as ServiceAccount);
 
 export function readNode(object: KubernetesObject): ClusterNode {
@@ -63,11 +63,11 @@ export function readNode(object: KubernetesObject): ClusterNode {
   };
 }
 
-/** An image has its tags and its digests for names, and `<none>@<none>` where it has lost them. Kubelet leaves some out as well. */
+/** The names of an image are its tags and digests, or `<none>@<none>` if it has lost them. kubelet also leaves some out. */
 function readImages(object: KubernetesObject): Pick<ClusterNode, 'images' | 'listsAllImages'> {
   const listed = listAt(object, 'status', 'images');
   const names = new Set<string>();
-  // One that lists none at all is no kubelet, which has an image for every pod's sandbox.
+  // A node without any image is not run by kubelet, which has at least the image of the Pods' sandbox.
   let listsAllImages = listed.length > 0 && listed.length < MOST_LISTED_BY_KUBELET;
   for (const image of listed) {
     const its = listAt(image, 'names');
@@ -81,18 +81,18 @@ function readImages(object: KubernetesObject): Pick<ClusterNode, 'images' | 'lis
   return { images: names, listsAllImages };
 }
 
-/** The largest images, unless a node is told otherwise (`nodeStatusMaxImages`), and of each so many names. */
+/** kubelet lists the largest images, this many by default (`nodeStatusMaxImages`), and this many names of each. */
 const MOST_LISTED_BY_KUBELET = 50;
 const MOST_NAMED_BY_KUBELET = 5;
 
-/** As kubelet says it, or failing that as it labels the node; empty where neither is there. What is no kubelet may write `Linux`. */
+/** As reported by kubelet, otherwise by the labels of the node; empty without both. Other node agents may write `Linux`. */
 function readPlatform(object: KubernetesObject, labels: ClusterNode['labels']): string {
   const system = readString(object, 'status', 'nodeInfo', 'operatingSystem') || labels['kubernetes.io/os'];
   const architecture = readString(object, 'status', 'nodeInfo', 'architecture') || labels['kubernetes.io/arch'];
   return system === undefined || architecture === undefined ? '' : share(`${system}/${architecture}`.toLowerCase());
 }
 
-/** One string for all nodes, as a thousand of them have the same images. */
+/** Equal names share one string, as a thousand nodes have the same images. */
 const normalizeOnce = memoize((name) => {
   const reference = readReference(name);
   return reference === undefined ? undefined : formatReference(reference);
@@ -100,19 +100,19 @@ const normalizeOnce = memoize((name) => {
 
 const share = memoize((text) => text);
 
-/** Digits as Kubernetes takes them, and what they are multiplied with; no sign, as nothing here can be less than nothing. */
+/** Numbers in the notation of Kubernetes, with their factor; without a minus sign, as no value here is negative. */
 const QUANTITY = /^\+?(\d+(?:\.\d*)?|\.\d+)(?:([KMGTPE])i|([numkMGTPE]?)|[eE]([+-]?\d{1,3}))$/;
 
-/** In powers of 1024. */
+/** Powers of 1024. */
 const BINARY = 'KMGTPE';
 
-/** In powers of ten. */
+/** Powers of ten. */
 const DECIMAL: Readonly<Record<string, number>> = { n: -9, u: -6, m: -3, '': 0, k: 3, M: 6, G: 9, T: 12, P: 15, E: 18 };
 
 /**
- * The whole number that a quantity of Kubernetes stands for, such as bytes, rounded up as Kubernetes does
- * (`apimachinery/pkg/api/resource/quantity.go`): `1536Mi`, `1.5Gi`, `100G`, `1e3`, `129e6`, `2500m`. Undefined when it is none,
- * is negative, or is beyond all measure.
+ * The whole number of a Kubernetes quantity, such as bytes, rounded up as Kubernetes does
+ * (`apimachinery/pkg/api/resource/quantity.go`): `1536Mi`, `1.5Gi`, `100G`, `1e3`, `129e6`, `2500m`. Undefined if it is invalid,
+ * negative or infinite.
  */
 export function readQuantity(text: string): number | undefined {
   const [whole, digits = '', binary, decimal = '', exponent] = QUANTITY.exec(text) ?? [];

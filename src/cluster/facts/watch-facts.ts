@@ -21,21 +21,21 @@ export type WatchFactsOptions = FactScope &
 
 /** The facts of a cluster, kept up to date in the background. */
 export type FactsSource = Readonly<{
-  /** What is known by now. Costs nothing: the same object, until another fact becomes known. */
+  /** The facts known by now. Costs nothing: the same object until another fact becomes known. */
   current: () => Facts;
-  /** The names in a new policy. Watches start and end; those of names that stay go on. */
+  /** Sets the names of a new policy. Watches for new names start, those for removed names end, and the others continue. */
   setPullSecretNames: (names: readonly string[]) => void;
   ages: () => readonly FactAge[];
-  /** Resolves when all that is watched has been listed once. */
+  /** Resolves when everything that is watched has been listed once. */
   synced: Promise<void>;
-  /** Ends all watches; what is known stays known. */
+  /** Ends all watches; the known facts stay. */
   close: () => void;
 }>;
 
-/** A list of secrets, and which those are. */
+/** A watch of Secrets, and its selector. */
 type SecretWatch = Reflector<PullSecret> & Pick<FactCollection<PullSecret>, 'fieldSelector' | 'objectName'>;
 
-/** A fact that is watched. */
+/** The age of a watched fact. */
 export type FactAge = Readonly<{
   fact: FactName;
   /** Since the API server last confirmed all of it; undefined before the first time. */
@@ -43,7 +43,7 @@ export type FactAge = Readonly<{
   objects: number;
 }>;
 
-/** Starts to watch what rules ask for. Returns at once; it waits for an API server that cannot be reached. */
+/** Starts the watches for facts that rules need. Returns at once; if the API server cannot be reached, it retries. */
 export function watchFacts(options: WatchFactsOptions): FactsSource {
   const { api, secrets: mode, pullSecretNames, onError } = options;
   let facts: Facts = {};
@@ -110,7 +110,7 @@ export function watchFacts(options: WatchFactsOptions): FactsSource {
   }
 }
 
-/** As old as the oldest part of it. */
+/** The age of a fact is that of its oldest part. */
 function toAge(fact: FactName, reflectors: readonly Reflector<unknown>[]): FactAge {
   const seconds = reflectors.map((reflector) => reflector.ageSeconds());
   return {

@@ -3,7 +3,7 @@ import { readString } from '../../text/json.ts';
 import { findController, type Controller } from '../../workload/kinds.ts';
 import type { ApiServer } from '../connection/api-server.ts';
 
-/** What people wrote, of a Pod that waits: a Deployment for the Pod of its ReplicaSet, or the Pod itself. */
+/** The object that a user wrote for a waiting Pod: a Deployment for the Pod of its ReplicaSet, or the Pod itself. */
 export type PodOwner = Readonly<{
   involved: InvolvedObject;
   /** When the Pod was created, in milliseconds since 1970. */
@@ -16,7 +16,7 @@ const BETWEEN: Readonly<Record<string, (namespace: string) => string>> = {
   'batch/Job': (namespace) => `/apis/batch/v1/namespaces/${namespace}/jobs`,
 };
 
-/** What pullguard reads of workloads, and nothing else of them. */
+/** The access to workloads that pullguard needs. */
 export const OWNER_ACCESS = [
   { apiGroup: '', resource: 'pods', verbs: ['get'] },
   { apiGroup: 'apps', resource: 'replicasets', verbs: ['get'] },

@@ -30,7 +30,7 @@ export type SeenPull = Readonly<{
   at: number;
 }>;
 
-/** What nodes meet now: bounded, and forgotten when it does not happen again. */
+/** The current results of pulls on nodes: bounded, and dropped if they do not happen again. */
 export type PullPicture = PullFacts &
   Readonly<{
     noteFailure: (failure: SeenFailure) => void;
@@ -40,7 +40,7 @@ export type PullPicture = PullFacts &
     countWaiting: () => ReadonlyMap<CauseCode, number>;
   }>;
 
-/** kubelet tries again after five minutes at the latest, and says so: what is not said again for so long is over. */
+/** kubelet retries after at most five minutes, and reports it again: a failure that is not reported for this time is over. */
 const LASTS_MS = 10 * 60 * 1000;
 
 type Entry = Readonly<{
@@ -48,7 +48,7 @@ type Entry = Readonly<{
   of: FailedPulls['of'];
   registry: string;
   image: string;
-  /** The namespace that it was first seen in, whose share it is of what is kept. */
+  /** The namespace in which it was first seen; it counts for the share of this namespace. */
   namespace: string;
   since: number;
   /** When each was seen last. */
@@ -123,7 +123,7 @@ export function createPullPicture(now: () => number): PullPicture {
     return entry;
   }
 
-  /** What is over goes, from time to time: it does not count in between either. */
+  /** Removes entries that are over, from time to time; they do not count before that either. */
   function sweep(): void {
     const oldest = now() - LASTS_MS;
     if (sweptAt > now() - SWEEP_MS) return;
@@ -144,8 +144,8 @@ const SWEEP_MS = 30_000;
 const NONE: readonly FailedPulls[] = [];
 
 /**
- * What is about the way to a registry, or shows that nothing can be had of it, is expected of its other images too. A missing layer, a
- * rule of the registry or an odd answer is not: a real node pulled other images of the same registry.
+ * A failure on the way to a registry, or one that shows that the whole registry fails, is expected for its other images too. A
+ * missing layer, a policy of the registry or an invalid response is not: a real node pulled other images of the same registry.
  */
 function scopeOf(cause: CauseCode): FailedPulls['of'] {
   const { about, blamesRegistry, outcome } = causeOf(cause);
@@ -168,14 +168,14 @@ function countSince(seen: ReadonlyMap<string, number>, oldest: number): number {
   return count;
 }
 
-/** What is beyond the bound is not counted. */
+/** Entries above the limit are not counted. */
 function setWithin(seen: Map<string, number>, name: string, at: number, most: number): void {
   const known = seen.get(name);
   if (known === undefined && seen.size >= most) return;
   seen.set(name, Math.max(known ?? -Infinity, at));
 }
 
-/** The one that was set longest ago makes room. */
+/** Replaces the entry that was set the longest time ago if the map is full. */
 function setLatest(seen: Map<string, number>, name: string, at: number): void {
   const latest = Math.max(seen.get(name) ?? -Infinity, at);
   seen.delete(name);

@@ -24,11 +24,11 @@ export type WatchPullsOptions = Readonly<{
   isWriting: () => boolean;
   /** Writes an Event on an owner. */
   record: (read: () => readonly Notice[]) => void;
-  /** Told of each failed pull that kubelet reports. */
+  /** Called for each failed pull that kubelet reports. */
   onFailure: (failure: Readonly<{ cause: CauseCode | 'unknown'; faqItem: FaqItem | null }>) => void;
-  /** Told once of each image in a namespace that failed: whether an admission had warned of it. */
+  /** Called once for each image that failed in a namespace: whether an admission had warned about it. */
   onFirstFailure: (first: Readonly<{ wasForetold: boolean }>) => void;
-  /** Told of the first Pod of each owner that failed: how long after it was created, in seconds. */
+  /** Called for the first failed Pod of each owner: how many seconds after its creation the failure began. */
   onDelay: (seconds: number) => void;
 }>;
 
@@ -49,7 +49,7 @@ export const PULL_EVENTS = [
   'involvedObject.kind=Pod,type=Normal,reason=Pulled',
 ] as const;
 
-/** Watches failed pulls, and those that go well again. Keeps no Event. */
+/** Watches failed pulls, and later successful ones. Keeps no Event. */
 export function watchPulls(options: WatchPullsOptions): WatchedPulls {
   const { api, onError, isWriting, record, onFailure, onFirstFailure, onDelay } = options;
   const picture = createPullPicture(() => api.now().getTime());
@@ -68,7 +68,7 @@ export function watchPulls(options: WatchPullsOptions): WatchedPulls {
   const reflectors = [
     watch(failures, takeFailure),
     watch(sandboxes, takeFailure),
-    // An Event of a pull that went well, before a failure of later, changes nothing: so it does not matter which watch is first.
+    // The order of the watches does not matter: a successful pull does not clear a failure that is newer.
     watch(pulls, takePulled),
   ];
   return {
@@ -108,7 +108,7 @@ export function watchPulls(options: WatchPullsOptions): WatchedPulls {
     picture.noteFailure({ cause, reference, namespace, pod, node, since: Number.isNaN(began) ? last : began, last });
     const key = `${namespace}\n${image}`;
     if (addWithin(failed, key)) onFirstFailure({ wasForetold: foretold.has(key) });
-    // What was over when pullguard started has been told.
+    // An old Event from before the start of pullguard is not reported again.
     if (api.now().getTime() - last < NEWS_MS) tellOwner({ namespace, pod, node, since }, failure);
   }
 
@@ -133,7 +133,7 @@ export function watchPulls(options: WatchPullsOptions): WatchedPulls {
       return;
     }
     if (lost.has(own)) return;
-    // What finds no room is sought when kubelet reports it again.
+    // If there is no room, the owner is looked up when kubelet reports the failure again.
     sought.put(shared, { namespace, isOfOwner: true, seen, failure });
     if (!isSeeking) void seek();
   }
@@ -164,10 +164,10 @@ export function watchPulls(options: WatchPullsOptions): WatchedPulls {
   }
 }
 
-/** A Pod whose owner is to be found; until then it may be one of many. */
+/** A Pod whose owner is still unknown, which it may share with other Pods. */
 type Sought = Waiting & Readonly<{ seen: Seen; failure: Failure }>;
 
-/** An Event is news for as long as kubelet takes to try again. */
+/** How long an Event counts as new: kubelet retries within this time. */
 const NEWS_MS = 6 * 60 * 1000;
 
 const MOST_NOTICES = 1000;
@@ -198,13 +198,13 @@ function readSeen(event: unknown): Seen {
 /** Characters of a message that is remembered: nearly all are shorter, and a thousand take a megabyte or two. */
 const LONGEST_EVENT = 1024;
 
-/** kubelet says the same of each Pod and at each attempt. */
+/** kubelet writes the same message for each Pod and at each attempt. */
 const readOnce = memoize((message): Failure | undefined => {
   const reading = readFailure(message);
   return reading.kind === 'failed' ? reading.failure : undefined;
 }, LONGEST_EVENT);
 
-/** The reason of the Event says what the message of a sandbox need not. */
+/** Adds the reason of the Event, as the message of a failed sandbox may not contain it. */
 function messageOf(event: unknown): string {
   const message = readString(event, 'message');
   return readPath(event, 'reason') === 'Failed' ? message : `${readString(event, 'reason')}: ${message}`;
