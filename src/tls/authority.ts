@@ -8,20 +8,20 @@ import type { Term } from './source.ts';
 /** PEM texts: SPKI and PKCS#8. */
 export type KeyPair = Readonly<{ publicKey: string; privateKey: string }>;
 
-/** How long a certificate made at `now` is to live. It is back-dated: see `termOf`. */
+/** The validity of a certificate created at `now`. It is back-dated: see `termOf`. */
 export type Life = Readonly<{ now: Date; lifeMs: number }>;
 
-/** A CA that can issue. `pem` is its certificate, which clients are to trust. */
+/** A CA that can issue certificates. `pem` is its certificate, for clients to trust. */
 export type Authority = Readonly<{
   pem: string;
   certificate: forge.pki.Certificate;
   privateKey: KeyObject;
 }>;
 
-/** How far behind a client's clock may be and still accept a certificate made just now. */
+/** How far a client's clock may be behind and still accept a new certificate. */
 const CLOCK_SKEW_MS = 5 * 60 * 1000;
 
-/** RSA 2048. Node makes keys in native code off the main thread; node-forge would block it for seconds. */
+/** RSA 2048. Node creates keys in native code outside the main thread; node-forge would block it for seconds. */
 export async function makeKeys(): Promise<KeyPair> {
   return promisify(generateKeyPair)('rsa', {
     modulusLength: 2048,
@@ -30,11 +30,11 @@ export async function makeKeys(): Promise<KeyPair> {
   });
 }
 
-/** A CA that can sign certificates of servers and nothing else. */
+/** A CA that can only sign server certificates. */
 export function makeAuthority(keys: KeyPair, life: Life): Authority {
   const certificate = startCertificate(keys.publicKey, termOf(life));
   const privateKey = createPrivateKey(keys.privateKey);
-  // A name of its own, so that clients which hold two such CAs never try the wrong one.
+  // A unique name, so that clients with two such CAs never try the wrong one.
   const subject = [{ name: 'commonName', value: `pullguard CA ${randomBytes(4).toString('hex')}` }];
   certificate.setSubject(subject);
   certificate.setIssuer(subject);
@@ -48,16 +48,16 @@ export function makeAuthority(keys: KeyPair, life: Life): Authority {
 }
 
 /**
- * A CA made earlier, from its PEM certificate and key.
+ * Reads an existing CA from its PEM certificate and key.
  *
- * @throws Error when either cannot be parsed, or is not of RSA.
+ * @throws Error when either cannot be parsed, or is not RSA.
  */
 export function readAuthority(certPem: string, keyPem: string): Authority {
   const certificate = forge.pki.certificateFromPem(certPem);
   return { pem: toPem(certificate), certificate, privateKey: createPrivateKey(keyPem) };
 }
 
-/** A serving certificate for `names`, DNS names and IP addresses, as PEM. It never outlives its CA. */
+/** A serving certificate for `names` (DNS names and IP addresses), as PEM. It never outlives its CA. */
 export function issueCertificate(
   authority: Authority,
   request: Life & Readonly<{ publicKey: string; names: readonly string[] }>,
@@ -74,14 +74,14 @@ export function issueCertificate(
     { name: 'extKeyUsage', serverAuth: true },
     { name: 'subjectAltName', altNames: names.map(toAltName) },
     { name: 'subjectKeyIdentifier' },
-    // `true` would put this certificate's own key there.
+    // `true` would insert this certificate's own key.
     { name: 'authorityKeyIdentifier', keyIdentifier: authority.certificate.generateSubjectKeyIdentifier().getBytes() },
   ]);
   signCertificate(certificate, authority.privateKey);
   return toPem(certificate);
 }
 
-/** Back-dated for clients whose clock is behind, but never by more than a tenth of its life. */
+/** Back-dated for clients whose clock is behind, by at most a tenth of its validity. */
 function termOf({ now, lifeMs }: Life): Term {
   const skewMs = Math.min(CLOCK_SKEW_MS, lifeMs / 10);
   return { notBefore: new Date(now.getTime() - skewMs), notAfter: new Date(now.getTime() + lifeMs) };
@@ -96,7 +96,9 @@ function startCertificate(publicKey: string, term: Term): forge.pki.Certificate 
   return certificate;
 }
 
-/** In native code, as node-forge would take as long as a hundred admissions. What it signs with need only have this method. */
+/**
+ * Signs in native code, as node-forge would take as long as a hundred admissions. node-forge only needs this one method of a key.
+ */
 function signCertificate(certificate: forge.pki.Certificate, privateKey: KeyObject): void {
   const signer = {
     sign: () => {
@@ -108,8 +110,8 @@ function signCertificate(certificate: forge.pki.Certificate, privateKey: KeyObje
 }
 
 /**
- * 16 random bytes in hex. The two highest bits are 01: a set sign bit would make the number negative, and a zero byte
- * in front would not be DER; Go refuses both.
+ * 16 random bytes in hex. The two highest bits are 01: a set sign bit would make the number negative, and a leading zero byte
+ * would not be DER; Go refuses both.
  */
 function makeSerialNumber(): string {
   const bytes = randomBytes(16);
@@ -118,11 +120,11 @@ function makeSerialNumber(): string {
 }
 
 function toPem(certificate: forge.pki.Certificate): string {
-  // node-forge ends lines as RFC 1421 does, in CR LF; everything else that will read this writes LF.
+  // node-forge ends lines with CR LF, as in RFC 1421; everything that reads this uses LF.
   return forge.pki.certificateToPem(certificate).replaceAll('\r\n', '\n');
 }
 
-/** For people only; clients read the alternative names. X.509 allows 64 characters, and a PrintableString no "*". */
+/** Only for people; clients read the alternative names. X.509 allows 64 characters, and a PrintableString no "*". */
 function commonName(names: readonly string[]): string {
   return names.find((name) => name.length <= 64 && !name.startsWith('*')) ?? 'pullguard';
 }
@@ -132,7 +134,7 @@ function toAltName(name: string): Readonly<{ type: 2; value: string } | { type: 
   return isIP(name) === 0 ? { type: 2, value: name } : { type: 7, ip: name };
 }
 
-/** One spelling per name: `::FFFF:1.2.3.4` is `::ffff:102:304`, the form that node-forge can encode. */
+/** Normalizes a name: `::FFFF:1.2.3.4` becomes `::ffff:102:304`, the form that node-forge can encode. */
 function normaliseName(name: string): string {
   if (isIP(name) !== 6) return name.toLowerCase();
   return new URL(`http://[${name}]`).hostname.slice(1, -1);

@@ -7,9 +7,9 @@ import { splitCertificates } from './pem.ts';
 import { readServingCertificate, type CertificateSource, type ServingCertificate } from './source.ts';
 
 type WatchOptions = Readonly<{
-  /** Told once of each distinct problem while the last good content stays in use; never with key material. */
+  /** Called once for each distinct problem, while the last valid content stays in use; never with key material. */
   onError: (message: string) => void;
-  /** Milliseconds between two looks at the files; 1000 by default. */
+  /** Milliseconds between checks of the files; 1000 by default. */
   intervalMs?: number;
 }>;
 
@@ -21,19 +21,19 @@ export type FileSourceOptions = WatchOptions &
     keyFile: string;
   }>;
 
-/** What files hold, read again when they change. `current`: the last that was good. */
+/** The content of files, reloaded when they change. `current`: the last valid content. */
 export type FileSource<Value> = Readonly<{
   current: () => Value;
-  /** Registers a listener, called after `current` has become something else. */
+  /** Registers a listener, called after `current` has changed. */
   onChange: (listener: (value: Value) => void) => void;
   close: () => Promise<void>;
 }>;
 
 /**
- * A certificate and key read from files, and read again when either changes. Only a good pair that differs replaces
- * the one in use; anything else (half written, one file ahead of the other, deleted) is reported and waited out.
+ * A certificate and key in files, reloaded when either changes. Only a valid and different pair replaces the current one.
+ * Anything else (half written, only one file replaced yet, deleted) is reported, and the files are read again.
  *
- * @throws Error naming the file and the cause when there is no good pair to start with.
+ * @throws Error with the file's name and the cause when there is no valid pair at the start.
  */
 export function fileSource({ certFile, keyFile, ...options }: FileSourceOptions): CertificateSource {
   return watchContent([certFile, keyFile], {
@@ -45,9 +45,9 @@ export function fileSource({ certFile, keyFile, ...options }: FileSourceOptions)
 }
 
 /**
- * The CAs in a file, as PEM, read again when it changes; only a good file replaces what is in use.
+ * The CAs in a file, as PEM, reloaded when it changes; only valid content replaces the current one.
  *
- * @throws Error naming the cause when the file is no good to start with.
+ * @throws Error with the cause when the file is invalid at the start.
  */
 export function authoritySource(file: string, options: WatchOptions): FileSource<string> {
   return watchContent([file], {
@@ -60,10 +60,10 @@ export function authoritySource(file: string, options: WatchOptions): FileSource
 
 type Content<Value> = WatchOptions &
   Readonly<{
-    /** @throws Error when it is no good. */
+    /** @throws Error when the content is invalid. */
     read: () => Value;
     isSame: (one: Value, other: Value) => boolean;
-    /** What a problem means. */
+    /** What is still in use despite a problem. */
     describeKept: (kept: Value) => string;
   }>;
 
@@ -73,7 +73,7 @@ function watchContent<Value>(files: readonly string[], options: Content<Value>):
   const reported = new Set<string>();
   let retry: NodeJS.Timeout | undefined;
 
-  // Before the first read, so that no change falls between the two.
+  // Before the first read, so that no change is missed in between.
   const stopWatching = watchFiles(files, look, intervalMs);
   let current = readFirst();
 
@@ -104,7 +104,7 @@ function watchContent<Value>(files: readonly string[], options: Content<Value>):
       next = read();
     } catch (error) {
       report(describeError(error));
-      // Not every bad read is followed by a change of the file: out of file descriptors, for one.
+      // Not every failed read is followed by a change of the file, for example if file descriptors ran out.
       retry = setTimeout(look, intervalMs).unref();
       return;
     }
@@ -131,7 +131,7 @@ function readPair(certFile: string, keyFile: string): ServingCertificate {
   }
 }
 
-/** Parses each of them, as OpenSSL would silently ignore an unreadable one, and then reject its clients. */
+/** Parses each certificate, as OpenSSL would silently ignore an unreadable one, and then reject its clients. */
 function readAuthorities(file: string): string {
   try {
     const text = readUtf8(file);
@@ -155,7 +155,7 @@ function readAuthority(block: string, number: number): string {
   }
 }
 
-/** In whatever encoding: a file in DER gets the advice for one that is no PEM. */
+/** In any encoding: a DER file gets the advice about PEM. */
 function readText(file: string): string {
   try {
     return readFileSync(file, 'utf8');

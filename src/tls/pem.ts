@@ -1,6 +1,6 @@
 /**
- * The certificates in a text, each with its BEGIN and END lines; what stands between them is left out. Base64 holds no dash, so
- * one whose END line is missing does not run on into the next.
+ * The certificates in a text, each with its BEGIN and END lines, without the text between them. Base64 has no dash, so a
+ * certificate without an END line does not continue into the next one.
  */
 export function splitCertificates(pem: string): readonly string[] {
   return pem.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [];

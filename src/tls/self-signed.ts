@@ -3,7 +3,7 @@ import { isLabel } from '../text/kubernetes-name.ts';
 import { issueCertificate, makeAuthority, makeKeys, readAuthority, type KeyPair } from './authority.ts';
 import { readServingCertificate, type CertificateSource, type ServingCertificate } from './source.ts';
 
-/** `names`: DNS names, wildcards such as `*.example.com` too, and IP addresses. `days`: life from now, default 365. */
+/** `names`: DNS names, also wildcards such as `*.example.com`, and IP addresses. `days`: validity from now, default 365. */
 export type CertificateRequest = Readonly<{ names: readonly string[]; days?: number; now?: Date }>;
 
 /** PEM texts. `ca` is what clients trust (`caBundle`); `cert` and `key` (PKCS#8) are for the server. */
@@ -14,14 +14,14 @@ export type Lives = Readonly<{ authorityMs: number; servingMs: number }>;
 
 export type IssueRequest = Readonly<{ names: readonly string[]; lives: Lives; now: () => Date }>;
 
-/** A CA and a serving certificate it issued, each with its key. */
+/** A CA and a serving certificate that it issued, each with its key. */
 export type CertificatePairs = Readonly<{ authority: ServingCertificate; serving: ServingCertificate }>;
 
 export type SelfSignedOptions = Readonly<{
   names: readonly string[];
   /** Validity of a serving certificate; it is renewed after two thirds of it. */
   days?: number;
-  /** Called when a renewal failed; it is tried again. */
+  /** Called when a renewal failed; it is retried. */
   onError: (message: string) => void;
 }>;
 
@@ -35,7 +35,7 @@ const MAX_DAYS = 3650;
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
-/** What is wrong with a request, with its value, or undefined. */
+/** What is wrong with a request, with the value, or undefined. */
 export function requestProblem({ names, days = DEFAULT_DAYS }: CertificateRequest): string | undefined {
   if (names.length === 0) return 'a certificate needs at least one DNS name or IP address';
   if (!(days > 0 && days <= MAX_DAYS))
@@ -50,7 +50,7 @@ export async function makePairs(request: IssueRequest): Promise<CertificatePairs
   return issue(readServingCertificate(pem, authorityKeys.privateKey), keys, request);
 }
 
-/** The same CA with another serving certificate, of another key. */
+/** The same CA with a new serving certificate and key. */
 export async function issueAgain(authority: ServingCertificate, request: IssueRequest): Promise<CertificatePairs> {
   return issue(authority, await makeKeys(), request);
 }

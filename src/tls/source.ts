@@ -4,23 +4,25 @@ import { quote } from '../text/quote.ts';
 import { formatSecond } from '../text/time.ts';
 import { splitCertificates } from './pem.ts';
 
-/** From when to when a certificate is valid, to the second. */
+/** The validity of a certificate, to the second. */
 export type Term = Readonly<{ notBefore: Date; notAfter: Date }>;
 
-/** A pair that fits together. `cert` is the PEM chain, the server's own certificate first; `key` is PKCS#8 PEM. */
+/** A certificate with its key. `cert` is the PEM chain, the server's own certificate first; `key` is PKCS#8 PEM. */
 export type ServingCertificate = Term & Readonly<{ cert: string; key: string }>;
 
-/** Where the server's certificate comes from: files, the cluster, or this process. The server does not know which. */
+/** The source of the server's certificate: files, the cluster, or this process. The server does not know which. */
 export type CertificateSource = Readonly<{
-  /** The pair to serve now: undefined before the first, then a good one, also after a bad change and after `close`. */
+  /**
+   * The pair to serve: undefined before the first one, then always a valid one, also after an invalid change and after `close`.
+   */
   current: () => ServingCertificate | undefined;
-  /** Registers a listener, called after `current` has become another pair. */
+  /** Registers a listener, called after `current` has changed. */
   onChange: (listener: (certificate: ServingCertificate) => void) => void;
-  /** Stops watching or renewing and forgets the listeners. Never rejects. */
+  /** Stops watching or renewing, and removes the listeners. Never rejects. */
   close: () => Promise<void>;
 }>;
 
-/** Why a certificate and its key cannot be used. Never holds key material. */
+/** Why a certificate and its key cannot be used. Never contains key material. */
 export class CertificateError extends Error {
   override readonly name = 'CertificateError';
   /** What is wrong, without advice. */
@@ -33,10 +35,10 @@ export class CertificateError extends Error {
 }
 
 /**
- * Checks a PEM chain and its PEM private key (RSA, EC or Ed25519) and returns both without anything else the texts
- * held. Expired or not yet valid is no error here: see `validityProblem`.
+ * Checks a PEM chain and its PEM private key (RSA, EC or Ed25519), and returns both without other content of the texts. An
+ * expired certificate, or one that is not valid yet, is no error here: see `validityProblem`.
  *
- * @throws CertificateError when either cannot be parsed or they do not belong together.
+ * @throws CertificateError when either cannot be parsed, or they do not belong together.
  */
 export function readServingCertificate(certPem: string, keyPem: string): ServingCertificate {
   const [leaf, ...issuers] = readChain(certPem);
@@ -59,7 +61,7 @@ export function readTerm(certificate: X509Certificate): Term {
   return { notBefore, notAfter };
 }
 
-/** Why a certificate is no good at `now`, or undefined. `what` names it. */
+/** Why a certificate is not valid at `now`, or undefined. `what` names it. */
 export function termProblem(what: string, { notBefore, notAfter }: Term, now: Date): string | undefined {
   if (now > notAfter) return `the ${what} expired at ${formatSecond(notAfter)}`;
   if (now < notBefore) return `the ${what} is not valid before ${formatSecond(notBefore)}`;
@@ -71,8 +73,8 @@ export function isIssuedBy(certificate: X509Certificate, issuer: X509Certificate
 }
 
 /**
- * Why clients refuse this certificate at `now`, in words, or undefined when they have no such reason. Serving it all
- * the same is right: a webhook that does not start does not help, but its operator must notice it.
+ * Why clients refuse this certificate at `now`, or undefined. It is served anyway: a webhook that does not start does not help,
+ * but the operator must see the problem.
  */
 export function validityProblem(certificate: ServingCertificate, now: Date): string | undefined {
   const problem = termProblem('certificate', certificate, now);
@@ -87,7 +89,7 @@ export function validityProblem(certificate: ServingCertificate, now: Date): str
   return undefined;
 }
 
-/** Why API servers that call `host` refuse this certificate, as Go's `crypto/tls` does; undefined when they do not for that. */
+/** Why API servers that call `host` refuse this certificate for its names, as Go's `crypto/tls` does; otherwise undefined. */
 export function hostProblem({ cert }: Pick<ServingCertificate, 'cert'>, host: string): string | undefined {
   const leaf = new X509Certificate(cert);
   if (leaf.subjectAltName === undefined || leaf.checkHost(host, { subject: 'never' }) !== undefined) return undefined;
@@ -131,7 +133,7 @@ function readKey(pem: string): KeyObject {
   try {
     return createPrivateKey(pem);
   } catch {
-    // The cause from OpenSSL says less ("DECODER routines::unsupported") than a look at the text.
+    // OpenSSL's own message says less ("DECODER routines::unsupported") than the text itself.
     throw explainKey(pem);
   }
 }
@@ -178,7 +180,7 @@ function checkBelongsTogether(leaf: X509Certificate, issuers: readonly X509Certi
   );
 }
 
-/** Whatever else OpenSSL refuses (a key too short for its security level) must show now, not at a handshake. */
+/** Other problems that OpenSSL finds, such as a key too short for its security level, must show up now and not at a handshake. */
 function checkUsable(pair: Readonly<{ cert: string; key: string }>): void {
   try {
     createSecureContext(pair);
