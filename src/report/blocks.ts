@@ -42,7 +42,7 @@ export function paintMark(mark: Mark, color: boolean): string {
   return color ? styleText(STYLES[mark], mark, { validateStream: false }) : mark;
 }
 
-/** What the line of a finding says first, and what to do: nothing about what is fixed or harmless. */
+/** The mark and remedy of a finding; fixed and harmless findings have no remedy. */
 export function markFinding({ action, severity, remedy }: Finding): Pick<BlockLine, 'mark' | 'remedy'> {
   if (action === 'audit') return { mark: 'audit' };
   return severity === 'notice' ? { mark: 'notice' } : { mark: severity, remedy };
@@ -89,7 +89,7 @@ export function formatLines(lines: readonly BlockLine[], shown: Set<string>, col
     .join('');
 }
 
-/** Lines with one mark and one remedy together, the most urgent mark first; otherwise in the order in which they are given. */
+/** Groups lines with the same mark and remedy, the most urgent mark first; otherwise in their original order. */
 function groupLines(lines: readonly BlockLine[]): readonly (readonly BlockLine[])[] {
   const sorted = [...lines].sort((left, right) => MARKS.indexOf(left.mark) - MARKS.indexOf(right.mark));
   const groups = new Map<string, BlockLine[]>();

@@ -5,9 +5,9 @@ import type { ReferenceProblemCode } from '../image/diagnose.ts';
 import { findSuspicion, parseReference } from '../image/parse-reference.ts';
 import { redact } from '../text/redact.ts';
 
-/** What an image reference means, also under a policy; null is "none". Parts are those of the normalised reference. */
+/** The parts and meaning of an image reference, also under a policy; null means none. The parts are normalized. */
 export type ImageExplanation = Readonly<{
-  /** As written, but for credentials. */
+  /** As written, without credentials. */
   image: string;
   valid: boolean;
   problem?: Readonly<{ code: ReferenceProblemCode; message: string; suggestion?: string }>;
@@ -16,11 +16,11 @@ export type ImageExplanation = Readonly<{
   tag: string | null;
   digest: string | null;
   dockerHub: boolean;
-  /** What pods need to pull it: from the mirror if it has one, as that is where it is pulled from. */
+  /** The pull secret that Pods need for it: for the mirror if it has one, as it is pulled from there. */
   pullSecret: string | null;
   /** The image that is pulled instead. */
   mirror: string | null;
-  /** What is suspicious about an image that is valid. */
+  /** What is suspicious about a valid image. */
   suspicion?: string;
 }>;
 

@@ -5,28 +5,31 @@ import { escapeUnprintable, quote } from '../text/quote.ts';
 import { shorten } from '../text/quote.ts';
 import { redact } from '../text/redact.ts';
 
-/** Of a value that only has to be recognised: where there is a fix, the new image is the one that has to be legible. */
+/** The length of a value that must only be recognized: if there is a fix, the new image must be readable. */
 const SHORT_VALUE = 40;
 
-/** Above 4,096 characters in all the API server cuts every warning to this and drops the rest (`filters/warning.go`). */
+/**
+ * Above 4,096 characters in total, the API server shortens every warning to this length and drops the rest
+ * (`filters/warning.go`).
+ */
 const MAX_WARNING = 256;
 
-/** 15 × 256 stays below those 4,096 with one line to spare for the rest; other webhooks have a say as well. */
+/** 15 × 256 is below those 4,096, with one line for the rest; other webhooks may warn too. */
 const MAX_WARNINGS = 15;
 
-/** Both webhooks see a pod, and what was fixed must not push out what was not: half of it each, 2 × (7 × 256 + a line). */
+/** Both webhooks check a Pod, and warnings about fixes must not replace the others: each has half, 2 × (7 × 256 + a line). */
 const MAX_POD_WARNINGS = 7;
 
-/** A DNS label. The few names that are longer, up to 253 characters, would leave no room for what is wrong. */
+/** A DNS label. The few longer names, up to 253 characters, would leave no room for the problem. */
 const MAX_NAME = 63;
 
-/** A kind of container and its name, which is a DNS label as well. */
+/** A kind of container and its name, which is also a DNS label. */
 const MAX_LABEL = 90;
 
-/** People fix a few at a time; the API server keeps the whole message in events and audit logs. */
+/** Users fix a few at a time; the API server keeps the whole message in events and audit logs. */
 const MAX_DENIALS = 10;
 
-/** What is wrong, `"NGINX": repository name must be lowercase…`, or what was fixed: `added imagePullSecret "harbor" (…)`. */
+/** The problem, `"NGINX": repository name must be lowercase…`, or the fix: `added imagePullSecret "harbor" (…)`. */
 export function describeFinding(finding: Finding): string {
   const { value, rest } = wordsOf(finding);
   return value + rest;
@@ -40,7 +43,7 @@ export function nameSubject({ workload, label }: Subject): string {
   return escapeUnprintable(label === undefined ? object : `${object} ${label}`);
 }
 
-/** Why an object is denied, worded as field errors of the API server: one, or several in brackets. */
+/** Why an object is denied, worded like field errors of the API server: one, or several in brackets. */
 export function formatDenial(findings: readonly Finding[]): string | undefined {
   const denied = findings.filter(({ action }) => action === 'deny');
   const errors = [...new Set(denied.map((finding) => describeFieldError(finding)))];
@@ -51,10 +54,10 @@ export function formatDenial(findings: readonly Finding[]): string | undefined {
   return `[${shown.join(', ')}]`;
 }
 
-/** With this a warning begins of what is done or harmless, for people and scripts to tell it from what fails. */
+/** The start of warnings about something fixed or harmless, so that people and scripts can tell them from problems. */
 const NOTICE = 'notice: ';
 
-/** What kubectl prints behind `Warning:`, a line each: no line breaks, no duplicates, none longer than 256 characters. */
+/** The lines that kubectl prints after `Warning:`: without line breaks and duplicates, at most 256 characters each. */
 export function formatWarnings(findings: readonly Finding[]): readonly string[] {
   const told = findings.filter(({ action }) => action === 'warn').map((finding) => describeWarning(finding));
   const lines = [...new Set(told)];
@@ -67,17 +70,17 @@ export function formatWarnings(findings: readonly Finding[]): readonly string[] 
   return [...kept, rest];
 }
 
-/** Without the last notices, so many of them: what fails is worth more than what does not. */
+/** Drops the last `count` notices, as problems are more important. */
 function dropNotices(lines: readonly string[], count: number): readonly string[] {
   const notices = lines.filter((line) => line.startsWith(NOTICE));
   const dropped = new Set(notices.slice(Math.max(0, notices.length - count)));
   return lines.filter((line) => !dropped.has(line));
 }
 
-/** The value that is there now, followed by a colon, and all that comes after it. Nothing in them is left to be escaped. */
+/** The current value with a colon, and the text after it. Both are already escaped. */
 type Words = Readonly<{ value: string; rest: string }>;
 
-/** Made once: a webhook answers, logs and sends Events of the same findings. */
+/** Cached: a webhook uses the same findings in its response, log and Events. */
 const wordsOf = memoizeByObject((finding: Finding): Words => {
   const fix = describeFix(finding);
   if (fix !== undefined) return { value: '', rest: escapeUnprintable(fix) };
@@ -89,21 +92,26 @@ function showValue({ value, namesValue }: Finding, limit?: number): string {
   return value === undefined || namesValue === true ? '' : `${quote(value, limit)}: `;
 }
 
-/** What was done, or will be, about a finding; undefined where nothing is. */
+/** The fix that was or will be made for a finding; undefined without one. */
 function describeFix({ fixed, fix, workload }: Finding): string | undefined {
   if (fix === undefined || fixed === 'no') return undefined;
   if (fixed === 'now') return fix.done;
   return `${workload.kind === 'Pod' ? 'the Pod gets' : 'Pods get'} ${fix.coming}`;
 }
 
-/** A field error of the API server, after the container: `container "web": spec.containers[0].image: Invalid value: "NGINX": …`. */
+/**
+ * A field error of the API server, after the container: `container "web": spec.containers[0].image: Invalid value: "NGINX": …`.
+ */
 function describeFieldError(finding: Finding): string {
   const type = finding.value === undefined ? 'Required value' : 'Invalid value';
   const container = finding.label === undefined ? '' : `${escapeUnprintable(shorten(finding.label, MAX_LABEL))}: `;
   return `${container}${formatFieldPath(finding.at)}: ${type}: ${describeFinding(finding)} (${finding.rule})`;
 }
 
-/** What and where first, the rule last: `Deployment/web container "app": "NGINX": repository name … (reference-valid)`. */
+/**
+ * The object and the problem first, the rule last: `Deployment/web container "app": "NGINX": repository name …
+ * (reference-valid)`.
+ */
 function describeWarning(finding: Finding): string {
   const { label, workload, rule, severity } = finding;
   const start = severity === 'notice' ? NOTICE : '';
@@ -112,7 +120,7 @@ function describeWarning(finding: Finding): string {
   const { value, rest } = wordsOf(finding);
   const limit = MAX_WARNING - `${start} (${rule})`.length;
   const room = limit - `${subject}: ${rest}`.length;
-  // What to do stands last, and matters more than a long value; with a label, the value can be left out.
+  // The advice at the end is more important than a long value; if there is a label, the value can be left out.
   let shown = value;
   if (shown.length > room) shown = showValue(finding, SHORT_VALUE);
   if (shown.length > room && label !== undefined) shown = '';
