@@ -22,39 +22,39 @@ import {
 } from './remedies.ts';
 
 /**
- * Why a pull fails: Table 1 of the FAQ as code, and what it lacks. How long an answer is cached, whether a registry is left alone and
- * what is reported is read from here. To add a cause is to add an entry, and its section in docs/causes.md.
+ * Why a pull fails: Table 1 of the FAQ as code, with the causes that it lacks. It also decides how long an answer is cached,
+ * whether a registry is skipped, and what is reported. To add a cause, add an entry here and a section in docs/causes.md.
  */
 export type Cause = Readonly<{
-  /** The word for it in JSON and metrics, which several causes share. */
+  /** The outcome for JSON and metrics, which several causes share. */
   outcome: Outcome;
-  /** The check item of the FAQ whose remedy helps; null where none does. */
+  /** The check item of the FAQ whose remedy helps; null if none does. */
   faqItem: FaqItem | null;
   /** What has to change: the image, the credentials, the way to the registry, the registry itself, or the node. */
   about: 'image' | 'credentials' | 'way' | 'registry' | 'node';
   /**
-   * What other credentials would change. `decide`: with others it may be pulled, so that it says nothing while some are
-   * unknown. `may-help`: it may be something else with others. `no`: it is the same for all users.
+   * Whether other credentials may change the result. `decide`: the image may be pullable with others, so the result is unknown
+   * while some credentials are. `may-help`: the result may be different with others. `no`: it is the same for all users.
    */
   credentials: 'decide' | 'may-help' | 'no';
-  /** How long an answer that says so is believed: as long as the policy keeps a no, or an error, or until the registry says. */
+  /** How long such an answer is cached: as the policy says for denials or for errors, or until the rate limit ends. */
   believed: 'negative' | 'error' | 'until-reset';
-  /** Whether it passes by itself, so that an earlier yes stays true. */
+  /** Whether it is temporary, so that an earlier successful answer stays valid. */
   isTransient: boolean;
-  /** Whether nothing can be had of the registry, so that it is left alone after some of these. */
+  /** Whether the whole registry fails, so that it is skipped after several of these. */
   blamesRegistry: boolean;
-  /** In a few words, as kubelet has it where it has one: `connection refused`. */
+  /** A short name, in kubelet's words if it has some: `connection refused`. */
   name: string;
-  /** What kubelet, containerd, CRI-O and Docker write when they meet it: the decisive part of their event. */
+  /** What kubelet, containerd, CRI-O and Docker write for it: the decisive part of their event. */
   says: readonly string[];
   /**
-   * What is wrong (the runtime's own words): what to do. One line without a full stop, within 170 characters for names of an
-   * ordinary length, within 256 for any.
+   * What is wrong (the runtime's own words): what to do. One line without a full stop; at most 170 characters with names of usual
+   * length, and always at most 256.
    */
   message: (context: CauseContext) => string;
   /**
-   * All that there is to do, as the FAQ has it: sentences in one line, and commands with the real host and port in them, behind
-   * a colon. No full stop follows a command, as it would be copied with it, and no sentence either.
+   * All steps of the FAQ: sentences in one line. Commands follow a colon and contain the real host and port. After a command
+   * there is no full stop, as it would be copied with it, and no other sentence.
    */
   remedy: (context: CauseContext) => string;
 }>;
@@ -65,34 +65,34 @@ export type Outcome =
 /** The eight check items of the FAQ. */
 export type FaqItem = 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8;
 
-/** What is known where a cause is met. */
+/** The context of a cause. */
 export type CauseContext = Readonly<{
   /** Host and port that were asked, `registry.example.com:443`. */
   endpoint: string;
   reference: ImageReference;
-  /** Names of the pull secrets it was asked with; empty when that is not known. */
+  /** Names of the pull secrets that were used; empty if unknown. */
   secrets: readonly string[];
-  /** The pull secret that the policy gives to such images, for where their own are not known. */
+  /** The pull secret that the policy has for such images, for use if their own are unknown. */
   usualSecret?: string | undefined;
-  /** Milliseconds since 1970; undefined where no time is known. */
+  /** Milliseconds since 1970; undefined if no time is known. */
   now: number | undefined;
   /** When a rate limit ends. Milliseconds since 1970. */
   endsAt?: number | undefined;
   fault?: Fault;
-  /** What is there instead of an image. */
+  /** The kind of artifact that is there instead of an image. */
   artifact?: Artifact;
-  /** What nodes are and the image is not for: `linux/arm64`. */
+  /** The platform of the nodes that the image is not for: `linux/arm64`. */
   platform?: string;
 }>;
 
 export type CauseCode = keyof typeof CAUSES;
 
-// What is shown of a name: of a long one both ends, a port and the last part of a path.
+// Most characters shown; a longer name is shortened in the middle, as its port and the last part of its path identify it.
 const MAX_ENDPOINT = 50;
 const MAX_NAME = 40;
 const MAX_PLATFORMS = 50;
 const MAX_IMAGE = 120;
-/** `sha256:` and what people compare digests by. */
+/** `sha256:` and the digits by which people compare digests. */
 const DIGEST_SHOWN = 19;
 
 const DENIED = {
@@ -114,7 +114,7 @@ const NOT_FOUND = {
   name: 'not found',
 } as const;
 
-/** The registry has it, but new container engines cannot start it; older ones may, or a volume may use it. */
+/** The registry has it, but current container engines cannot start it; older ones may, or a volume may use it. */
 const UNSUPPORTED = {
   outcome: 'unsupported',
   faqItem: null,
@@ -160,7 +160,7 @@ const BROKEN = {
     `Try again, or contact the admin of the registry. A working registry returns 200 or 401 here: curl -v https://${endpoint}/v2/`,
 } as const;
 
-/** Met on a node; no registry answers so. */
+/** Failures on nodes, which no registry returns. */
 const NO_ANSWER = {
   outcome: 'node',
   credentials: 'no',
@@ -309,7 +309,7 @@ export const CAUSES = {
   },
   'no-such-host': {
     ...UNREACHABLE,
-    // Table 1 of the FAQ has it so: an image whose registry no DNS knows is an address that is wrong.
+    // As in Table 1 of the FAQ: if DNS does not know the registry, the image is probably wrong.
     faqItem: 2,
     name: 'no such host',
     says: ['no such host'],
@@ -376,7 +376,7 @@ export const CAUSES = {
   },
   'server-error': {
     ...BROKEN,
-    // A few artifacts that are not images must not make the registry count as broken for all others.
+    // Only this one: a few artifacts that are not images must not make the registry count as broken for all others.
     blamesRegistry: true,
     says: ['500 Internal Server Error', '502 Bad Gateway', '503 Service Unavailable'],
   },
@@ -423,7 +423,7 @@ export const CAUSES = {
     remedy: ({ platform = NODES_PLATFORM }) =>
       `Push the image for ${platform} too (docker buildx build --platform), or run the Pod on nodes of a platform that the image has, with nodeSelector kubernetes.io/arch.`,
   },
-  // From here on what only nodes meet, and tell in events.
+  // The following causes only occur on nodes, which report them in events.
   'reference-invalid': {
     ...NO_ANSWER,
     faqItem: 2,
@@ -686,7 +686,7 @@ export const CAUSES = {
   },
 } as const satisfies Record<string, Cause>;
 
-/** A cause as an entry of the table, whichever it is. */
+/** The entry of a cause, typed as `Cause`. */
 export function causeOf(code: CauseCode): Cause {
   return CAUSES[code];
 }
@@ -695,7 +695,7 @@ const NODES_PLATFORM = 'the platform of the nodes';
 
 const OPEN_A_ROUTE = 'give the nodes a route there (EIP or NAT gateway), or push the image to SWR';
 
-/** As images name it: without the port that they leave out. */
+/** As in images: without the default port. */
 function endpointOf({ endpoint }: CauseContext): string {
   return shortenMiddle(endpoint.replace(/:443$/, ''), MAX_ENDPOINT);
 }
@@ -704,7 +704,7 @@ function repositoryOf({ reference }: Pick<CauseContext, 'reference'>): string {
   return shortenMiddle(reference.repository, MAX_NAME);
 }
 
-/** The pull secret that serves the registry, where that is known and was not used. */
+/** Advice to add the pull secret for the registry, if it is known and was not used. */
 function addSecret({ reference, secrets, usualSecret }: CauseContext): string {
   const known = usualSecret ?? (looksLikeSwr(reference.registry) ? CCE_SECRET : undefined);
   return known === undefined || secrets.includes(known)
@@ -755,7 +755,7 @@ function sayFault({ fault = { what: 'web-page' } }: CauseContext): string {
 
 const MS_PER_MINUTE = 60_000;
 
-/** ` until 14:05Z` within a day, ` until 2026-06-02T14:05Z` later; nothing where the time makes no sense. */
+/** ` until 14:05Z` within a day, ` until 2026-06-02T14:05Z` later; empty for an invalid time. */
 function sayEnd({ endsAt = NaN, now = -Infinity }: CauseContext): string {
   const end = Math.ceil(endsAt / MS_PER_MINUTE) * MS_PER_MINUTE;
   const year = new Date(end).getUTCFullYear();

@@ -7,44 +7,44 @@ import { causeOf, type CauseCode, type CauseContext, type FaqItem } from './caus
 import { readFailure, type Failure } from './read-failure.ts';
 import { hostOf, nameImage, NODES_MAY_DIFFER } from './remedies.ts';
 
-/** Why a pull failed and what to do, ready to be shown: all texts of others are redacted. */
+/** Why a pull failed and what to do, ready to be shown: text from elsewhere is redacted. */
 export type Diagnosis = Readonly<{
   cause: CauseCode | 'unknown';
   faqItem: FaqItem | null;
-  /** The cause in a few words. */
+  /** A short name of the cause. */
   name: string;
   /** The decisive part of the message. */
   says: string;
   image?: string;
-  /** What did not do what it was asked: the registry, a mirror, a proxy; with its port where one is written. */
+  /** The server that failed: the registry, a mirror, a proxy; with its port if the message has one. */
   host?: string;
-  /** The registry of the image, Docker Hub as `docker.io`. */
+  /** The registry of the image; Docker Hub is `docker.io`. */
   registry?: string;
   remedy: string;
   alternatives: readonly Alternative[];
 }>;
 
-/** What the same words may mean, and what would tell. */
+/** Another possible cause of the same message, and how to check for it. */
 export type Alternative = Readonly<{ cause: CauseCode; faqItem: FaqItem | null; name: string; check: string }>;
 
-/** What is known of the Pod, beside the message. */
+/** Facts about the Pod, in addition to the message. */
 export type OfPod = Readonly<{
   namespace?: string | undefined;
   pod?: string | undefined;
   image?: string | undefined;
   /** The pull secrets that it pulls with. */
   secrets?: readonly string[] | undefined;
-  /** The pull secret that the policy gives to such images. */
+  /** The pull secret that the policy has for such images. */
   usualSecret?: string | undefined;
 }>;
 
-/** The diagnosis of a message that tells of a failed pull; undefined of any other. */
+/** The diagnosis of a message about a failed pull; undefined for other messages. */
 export function diagnose(message: string, ofPod: OfPod = {}, isOfPull = true): Diagnosis | undefined {
   const reading = readFailure(message, isOfPull);
   return reading.kind === 'failed' ? explainFailure(reading.failure, ofPod) : undefined;
 }
 
-/** Of a message that says nothing that is known of a pull. */
+/** The diagnosis of a message without any known words about pulls. */
 export function explainUnknown(text: string): Diagnosis {
   const end = text.slice(-MOST_SAID).trim();
   const says = shorten(redactMessage(end.slice(end.lastIndexOf(': ') + 1).trim()), MOST_SAID);
@@ -87,7 +87,7 @@ function explainAlternative(code: CauseCode, context: CauseContext, ofPod: OfPod
   return { cause: code, faqItem, name, check: fillIn(tellApart(code, context), ofPod) };
 }
 
-/** Nodes met it, so it is no question whether they may do better than pullguard. */
+/** Without the hint that nodes may reach the registry, as the failure is from a node. */
 function adviseFor({ ofSandbox, cause }: Failure, advice: string): string {
   const ofNodes = advice.split(` ${NODES_MAY_DIFFER}`).join('');
   return ofSandbox && cause !== 'disk-full' && cause !== 'runtime-down' ? `${OF_SANDBOX} ${ofNodes}` : ofNodes;
@@ -96,7 +96,9 @@ function adviseFor({ ofSandbox, cause }: Failure, advice: string): string {
 const OF_SANDBOX =
   'It is the image of the sandbox, without which no Pod of the node starts, and no Pod names it: sandbox in the configuration of containerd, pause_image of CRI-O, --pod-infra-container-image of cri-dockerd.';
 
-/** Placeholders of commands, where the real name is known and is one: what is copied into a shell must be nothing else. */
+/**
+ * Fills in placeholders of commands if the real name is known and valid: text that is copied into a shell must be nothing else.
+ */
 function fillIn(text: string, { namespace, pod, image }: OfPod): string {
   const ofImage = image !== undefined && /^[\w./:@-]{1,500}$/.test(image) ? text.replaceAll('IMAGE', image) : text;
   const inNamespace =
@@ -108,7 +110,7 @@ function fillIn(text: string, { namespace, pod, image }: OfPod): string {
 
 const NO_REFERENCE: ImageReference = { registry: 'REGISTRY', repository: 'REPOSITORY', tag: 'TAG' };
 
-/** Docker Hub answers under another name than its images have. */
+/** The host of Docker Hub's registry, which differs from the name in images. */
 const HUB = 'registry-1.docker.io';
 
 function contextOf(
@@ -137,7 +139,7 @@ function findArtifact(says: string): ReturnType<typeof nameArtifact> {
   return nameArtifact(/application\/[\w.+-]{1,200}/.exec(says)?.[0]);
 }
 
-/** Left out where no host has a part in it, and else the registry where the message names no other. */
+/** The host in the message, or else the registry; left out if the cause has nothing to do with a host. */
 function nameHost({ cause, host, reference }: Failure): Readonly<{ host?: string }> {
   const asked = host ?? (cause === 'unknown' || !isOfHost(cause) ? undefined : reference?.registry);
   return asked === undefined ? {} : { host: asked };
@@ -148,7 +150,7 @@ function isOfHost(code: CauseCode): boolean {
   return outcome !== 'node' || about === 'way' || about === 'registry';
 }
 
-/** What to look at, to see whether it is this cause. */
+/** How to check whether it is this cause. */
 function tellApart(code: CauseCode, context: CauseContext): string {
   const says = causeOf(code).says[0] ?? causeOf(code).name;
   return CHECKS[code]?.(context) ?? `it is this if the log of the container engine has: ${says}`;

@@ -2,7 +2,7 @@ import { parsePlatform } from '../image/platform.ts';
 import { LONGEST_IMAGE } from '../text/bounds.ts';
 import { toLower, type MaskedMessage, type Span } from './mask-names.ts';
 
-/** Words before a quoted image, those first that have it as the Pod does. Docker Hub's short names are spelled out further in. */
+/** Words before a quoted image. Those with the image as in the Pod come first; others have Docker Hub's short names expanded. */
 const QUOTED_IMAGE = [
   ' image="',
   'failed to apply default image tag "',
@@ -19,11 +19,11 @@ const QUOTED_IMAGE = [
   'resolve reference "',
   'image reference "',
   'image name "',
-  // Whatever else an Event does with one: `Successfully pulled image "…" in 1.2s`.
+  // Any other message of an Event: `Successfully pulled image "…" in 1.2s`.
   'image "',
 ];
 
-/** The same without quotes, and what ends it. */
+/** The same without quotes, with the text that ends the image. */
 const BARE_IMAGE: readonly (readonly [before: string, after: string])[] = [
   ['image pull failed for ', ' '],
   ['docker://', ' '],
@@ -35,7 +35,7 @@ const BARE_IMAGE: readonly (readonly [before: string, after: string])[] = [
   ['image “', '”'],
 ];
 
-/** The image that a message names first. */
+/** The first image in a message. */
 export function findImage(text: string): string | undefined {
   const lower = toLower(text);
   for (const before of QUOTED_IMAGE) {
@@ -66,7 +66,7 @@ function readAfter(text: string, lower: string, [before, after]: readonly [strin
   return end < 0 ? (after === ' ' ? rest : undefined) : rest.slice(0, end);
 }
 
-/** Words before the URL of a request that failed; any other URL may lead to documentation. */
+/** Words before the URL of a failed request; other URLs may be links to documentation. */
 const REQUESTS = [
   'head "',
   'get "',
@@ -82,7 +82,7 @@ const REQUESTS = [
 
 const PROXY = 'proxyconnect tcp';
 
-/** Host, and port where one is written, that did not do what it was asked. */
+/** The host that failed, with its port if the message has one. */
 export function findHost({ text, words, urls }: MaskedMessage): string | undefined {
   const lower = toLower(text);
   const proxy = words.indexOf(PROXY);
@@ -103,7 +103,7 @@ function isAsked(lower: string, { start }: Span): boolean {
   return REQUESTS.some((request) => before.endsWith(request));
 }
 
-/** What was looked up, or else connected to. */
+/** The host that was looked up, otherwise the one that was connected to. */
 function findDialed(text: string, lower: string): string | undefined {
   return readWord(text, lower, 'lookup ') ?? readWord(text, lower, 'dial tcp ') ?? readWord(text, lower, 'dial tcp4 ');
 }
@@ -117,7 +117,7 @@ function isHostLike(word: string): boolean {
   return word.length <= LONGEST_HOST && /^[\w.[\]:%-]+$/.test(word);
 }
 
-/** A host of 253, an IPv6 zone or brackets, and a port. */
+/** A host of 253 characters, an IPv6 zone or brackets, and a port. */
 const LONGEST_HOST = 270;
 
 function hostOfUrl(url: string): string | undefined {
@@ -127,16 +127,16 @@ function hostOfUrl(url: string): string | undefined {
   return isHostLike(bare) ? bare : undefined;
 }
 
-/** What stands behind a number that is the status of an answer. */
+/** The text after a number that is an HTTP status. */
 const STATUS =
   /(?<!\d)[1-5]\d\d(?= \(?(?:unauthorized|forbidden|not found|too many requests|internal server error|bad gateway|service unavailable|gateway timeout|gateway time-out|bad request|method not allowed|proxy authentication required|not acceptable|payment required|gone|conflict|request timeout|unprocessable|found|moved permanently|see other|temporary redirect|permanent redirect|locked|unavailable for legal reasons|request entity too large|not implemented|http version not supported|precondition failed|too early|misdirected request)(?![a-z]))/;
 
-/** The same of a number that words before it say to be one. */
+/** A number that is an HTTP status by the words before it. */
 const STATUS_SAID = /(?:statuscode: |status code: |status code |status: |http |status )([1-5]\d\d)(?!\w|\.\d)/;
 
 const UNEXPECTED = 'unexpected status';
 
-/** The status of the HTTP answer, and where it stands in the words of a message. */
+/** The HTTP status in the words of a message, and its position. */
 export function findStatus(words: string): Readonly<{ at: number; status: number }> | undefined {
   const found = STATUS.exec(words);
   if (found !== null) return { at: found.index, status: Number(found[0]) };
@@ -157,7 +157,7 @@ export function findPlatform(text: string): string | undefined {
   return parsePlatform(variant === '' ? `${os}/${architecture}` : `${os}/${architecture}/${variant}`);
 }
 
-/** Whether it is the image of the sandbox that every Pod begins with, which the node names and no Pod. */
+/** Whether it is the image of the sandbox, which every Pod starts with; it is configured on the node, not in a Pod. */
 export function isOfSandbox(text: string): boolean {
   const lower = toLower(text);
   return (

@@ -1,26 +1,26 @@
 import type { CauseCode } from './causes.ts';
 
 /**
- * What kubelet, the container engines, Go and registries write when a pull fails, in lower case and in the order in which it decides: what
- * is said of one thing alone comes before what ends many messages, such as `not found`. `a … b` are two phrases of which the second follows
- * the first. `#401` is the status of an HTTP answer, in whatever form it stands there; `#5` is any of 500 to 599.
+ * Messages of kubelet, the container engines, Go and registries for failed pulls, in lower case. The first match counts, so
+ * specific phrases come before those at the end of many messages, such as `not found`. `a … b` are two phrases, the second after
+ * the first. `#401` is the status of an HTTP response in any notation; `#5` is any status from 500 to 599.
  *
- * Read from the sources of kubelet (images, kuberuntime, container), containerd 1.5 to 2.3 (remotes/docker, client, unpack, cri),
- * containers/image and CRI-O, moby and cri-dockerd, Go (net, net/http, crypto), distribution, Harbor, and what Docker Hub, ECR, Artifact
- * Registry, ACR, GHCR, Quay, GitLab, Artifactory, Nexus, OCIR and SWR answer.
+ * Taken from the sources of kubelet (images, kuberuntime, container), containerd 1.5 to 2.3 (remotes/docker, client, unpack,
+ * cri), containers/image and CRI-O, moby and cri-dockerd, Go (net, net/http, crypto), distribution and Harbor, and from responses
+ * of Docker Hub, ECR, Artifact Registry, ACR, GHCR, Quay, GitLab, Artifactory, Nexus, OCIR and SWR.
  */
 export type Reading = Readonly<{
   phrases: readonly string[];
   cause: CauseCode;
-  /** What the same words may mean besides. */
+  /** Other possible causes of the same words. */
   or?: readonly CauseCode[];
-  /** Words that are said of much else: read only where an image, a registry or a pull is spoken of. */
+  /** Words that also occur in other messages: they only count together with an image, a registry or a pull. */
   isWeak?: true;
-  /** On Docker Hub, which says the same of what is private and of what is not there, and where nearly all is public. */
+  /** The cause on Docker Hub, which returns the same for private and missing images, and where nearly all images are public. */
   onDockerHub?: CauseCode;
 }>;
 
-/** Of other things that fail in a Pod, although the words after them are the same. */
+/** Other failures in a Pod, whose messages end with the same words. */
 export const OF_NO_PULL: readonly string[] = [
   'probe failed',
   'probe errored',
@@ -221,7 +221,7 @@ export const READINGS: readonly Reading[] = [
     ],
   },
 
-  // A network of Pods that is not ready is no matter of images, whatever it says of the way.
+  // A network of Pods that is not ready has nothing to do with images, even if the message mentions a route.
   {
     cause: 'sandbox-failed',
     phrases: [
@@ -775,7 +775,7 @@ export const READINGS: readonly Reading[] = [
     onDockerHub: 'repository-not-found',
   },
 
-  // What is not there. A layer that is missing, or the manifest of a platform, is no wrong tag.
+  // What does not exist. A missing layer, or a missing manifest of a platform, is not a wrong tag.
   {
     cause: 'layer-missing',
     phrases: [
@@ -858,7 +858,7 @@ export const READINGS: readonly Reading[] = [
   },
   { cause: 'dns-failed', phrases: ['dial tcp: lookup'], or: ['no-such-host'] },
   { cause: 'timeout', phrases: ['dial tcp'], or: ['no-route', 'connection-refused'] },
-  // Cut off behind the request: no answer is spoken of.
+  // Cut off after the request, before any response.
   { cause: 'timeout', phrases: ['token: get "', 'token: post "'], or: ['connection-refused', 'tls-failed'] },
   { cause: 'credentials-refused', phrases: ['failed to fetch oauth token'], or: ['token-denied'] },
   { cause: 'credentials-missing', phrases: ['failed to fetch anonymous token'], or: ['token-denied-anonymous'] },
@@ -869,14 +869,14 @@ export const READINGS: readonly Reading[] = [
     phrases: [': not found', 'image not found', 'manifest not found', 'tag not found', 'not found', 'does not exist'],
   },
 
-  // Everything is slow on a node where this is: no image was asked for yet.
+  // A node with this message is slow in everything: no image was requested yet.
   {
     cause: 'sandbox-failed',
     phrases: ['create pod sandbox: rpc error: code = deadlineexceeded desc = context deadline exceeded'],
     or: ['image-too-large'],
   },
 
-  // It took too long. Behind a request it is the registry that did not answer, and else the image that did not come.
+  // Timeouts. After a request, the registry did not respond; otherwise the image did not arrive.
   {
     cause: 'timeout',
     phrases: [
@@ -951,13 +951,13 @@ export const READINGS: readonly Reading[] = [
     ],
   },
 
-  // gRPC's code alone, of a message that was cut off behind it.
+  // Only the code of gRPC, if the message is cut off after it.
   { cause: 'image-not-found', phrases: ['code = notfound'], or: ['platform-missing'] },
   { cause: 'access-denied', phrases: ['code = permissiondenied'] },
   { cause: 'credentials-refused', phrases: ['code = unauthenticated'], or: ['credentials-missing'] },
 ];
 
-/** All that a message may say that has no reason in it: kubelet waits, and the reason is in an event before. */
+/** Messages without a reason: kubelet waits, and the reason is in an earlier event. */
 export const WITHOUT_REASON: readonly string[] = [
   'back-off pulling image',
   'imagepullbackoff',

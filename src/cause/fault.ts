@@ -1,7 +1,7 @@
-/** What a registry, or another server in its place, returned that no working registry returns. */
+/** A response of a registry, or of another server in its place, that no working registry returns. */
 export type Fault = Readonly<{ what: keyof typeof FAULTS; number?: number }>;
 
-/** In a few words of ours, without a full stop; nothing of the registry's. */
+/** A short description in our own words, without a full stop and without text from the registry. */
 export function describeFault({ what, number = 0 }: Fault): string {
   return FAULTS[what](number);
 }

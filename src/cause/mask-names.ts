@@ -1,13 +1,13 @@
 /**
- * A message of a failed pull as words that decide: everything that a user or a registry named is blanked out. An image may be called
- * `x509:eof` or live under `/toomanyrequests/`, and must not choose its own cause.
+ * A message of a failed pull, reduced to the words that decide: every name from a user or a registry is blanked out. An image may
+ * be called `x509:eof` or have `/toomanyrequests/` in its path, and must not choose its own cause.
  */
 export type MaskedMessage = Readonly<{
-  /** The message, with the escapes of JSON and Go's `%q` undone. */
+  /** The message without the escapes of JSON and Go's `%q`. */
   text: string;
-  /** The same in lower case, character by character, with `·` in place of every name. */
+  /** The same in lower case, at the same positions, with `·` in place of every name. */
   words: string;
-  /** Where URLs stand in it, in order. */
+  /** The positions of URLs, in order. */
   urls: readonly Span[];
 }>;
 
@@ -15,7 +15,7 @@ export type Span = Readonly<{ start: number; end: number }>;
 
 const BLANK = '·';
 
-/** @param names what the message is known to name: an image as it was written, parts of it */
+/** @param names names that the message is known to contain: an image as written, and parts of it */
 export function maskNames(text: string, names: readonly string[]): MaskedMessage {
   const lower = toLower(text);
   const spans: Span[] = [];
@@ -27,8 +27,8 @@ export function maskNames(text: string, names: readonly string[]): MaskedMessage
 }
 
 /**
- * `\"` → `"`, however many backslashes stand before it, as a message is quoted once for each log that it passed through; `\n` and
- * `\u003c` likewise.
+ * `\"` → `"`, also with several backslashes, as each log that a message passed through quotes it again. The same for `\n` and
+ * `\u003c`.
  */
 export function unescapeMessage(text: string): string {
   let [out, at] = ['', 0];
@@ -52,12 +52,12 @@ function readEscape(text: string, at: number): Readonly<{ sign: string; length: 
   return code === undefined ? { sign: '\\', length: 0 } : { sign: String.fromCharCode(parseInt(code, 16)), length: 5 };
 }
 
-/** Of ASCII alone, so that no character becomes two. */
+/** Only for ASCII, so that the length stays the same. */
 export function toLower(text: string): string {
   return text.replaceAll(/[A-Z]+/g, (letters) => letters.toLowerCase());
 }
 
-/** Words before a name that stands without quotes and may be a single word, and what has to follow it. */
+/** Words before a name without quotes, which may be a single word, and the text that must follow it. */
 const LEADS: readonly (readonly [before: string, after: string])[] = [
   ['manifest ', ' in '],
   ['digest ', ' in '],
@@ -88,7 +88,7 @@ function findLed(lower: string, [before, after]: readonly [string, string], span
   }
 }
 
-/** Longer than any name: what is longer is no word of a program either, and is blanked with the rest of its token. */
+/** Longer than any name. A longer text is not a word of a program either, and is blanked with the rest of its token. */
 const LONGEST_WORD = 4096;
 
 function endOfWord(lower: string, start: number): number {
@@ -105,7 +105,7 @@ function findAll(lower: string, name: string, spans: Span[]): void {
   }
 }
 
-/** Masks what stands between two spaces or quotes: all of it between two quotes, a URL, and else the names in it. */
+/** Masks the text between two spaces or quotes: as a whole if it is in quotes or a URL, otherwise the names in it. */
 function maskPiece(lower: string, piece: Span, spans: Span[], urls: Span[]): void {
   const { start, end } = piece;
   const scheme = lower.slice(start, end).indexOf('://');
@@ -131,14 +131,14 @@ function beginOfScheme(lower: string, start: number, colon: number): number {
   return from;
 }
 
-/** Without the signs that end a clause. */
+/** Without punctuation at the end of a clause. */
 function trimEnd(lower: string, start: number, end: number): number {
   let to = end;
   while (to > start && ":,;.)]}'…".includes(lower[to - 1] ?? '')) to--;
   return to;
 }
 
-/** Whether a token is a name, an address, a path or a time, and no word of a program. */
+/** Whether a token is a name, an address, a path or a time, and not a word of a program. */
 function isName(token: string): boolean {
   if (WORDS_WITH_SIGNS.has(token) || isMediaType(token)) return false;
   return /[/:@]|[a-z\d]\.[a-z\d]/.test(token);
@@ -179,7 +179,7 @@ function isBracket(code: number): boolean {
   return BRACKETS.has(code);
 }
 
-/** Signs of names: where one stands beside a name, it is only a part of a longer one. */
+/** Characters of names: next to a name, they show that it is only a part of a longer one. */
 function isWordSign(code: number): boolean {
   return (code >= 0x61 && code <= 0x7a) || (code >= 0x30 && code <= 0x39) || code === 0x2d || code === 0x5f;
 }

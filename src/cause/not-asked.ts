@@ -1,16 +1,16 @@
 import { quote } from '../text/quote.ts';
 
-/** Why a registry was not asked, or not to the end. Hosts are what a user or a registry wrote: they go through `quote`. */
+/** Why a registry was not asked, or not completely. Hosts are text from users or registries: they go through `quote`. */
 export type NotAsked =
   | Readonly<{ why: 'address-not-allowed' | 'redirect-to-private-network'; host: string; address: string }>
   | Readonly<{ why: 'token-host-not-named' | 'token-over-plain-http' | 'impossible-host' | 'dns-failed'; host: string }>
   | Plain
-  /** A mirror that is asked first may have the image all the same. */
+  /** A mirror that is asked first may have the image anyway. */
   | Readonly<{ why: 'mirror-not-asked'; host: string; because: NotAsked }>
   | Readonly<{ why: 'mirror-wants-login'; host: string }>
-  /** In words of ours. */
+  /** In our own words. */
   | Readonly<{ why: 'secrets-unreadable'; problem: string }>
-  /** A mistake of ours; only the name of the error is kept, as its message may hold anything that was sent. */
+  /** A bug of pullguard; only the name of the error is kept, as its message might contain anything that was sent. */
   | Readonly<{ why: 'bug'; error: string }>;
 
 type Plain = Readonly<{ why: keyof typeof PLAIN }>;
@@ -27,7 +27,7 @@ const PLAIN = {
   'long-credentials': 'the credentials in a pull secret are too long for any registry',
 } as const;
 
-/** The reason in words, for cluster admins, without a full stop. */
+/** The reason for cluster admins, without a full stop. */
 export function describeNotAsked(notAsked: NotAsked): string {
   if (isPlain(notAsked)) return PLAIN[notAsked.why];
   switch (notAsked.why) {
@@ -54,7 +54,7 @@ export function describeNotAsked(notAsked: NotAsked): string {
   }
 }
 
-/** Whether a setting of the policy would let it be asked. */
+/** Whether a setting of the policy would allow the request. */
 export function isForPolicy(notAsked: NotAsked): boolean {
   return notAsked.why === 'mirror-not-asked' ? isForPolicy(notAsked.because) : ALLOWED_BY_POLICY.has(notAsked.why);
 }
@@ -70,7 +70,7 @@ function isPlain(notAsked: NotAsked): notAsked is Plain {
   return notAsked.why in PLAIN;
 }
 
-/** @param error what was thrown where nothing should be */
+/** @param error an unexpected error */
 export function notAskedByBug(error: unknown): NotAsked {
   return { why: 'bug', error: error instanceof Error ? error.name : 'unknown error' };
 }
@@ -79,5 +79,5 @@ function nameHost({ host }: Readonly<{ host: string }>): string {
   return quote(host, MAX_HOST);
 }
 
-/** Hosts that registries name are shown at most so long, in characters. */
+/** The most characters that are shown of a host that a registry named. */
 const MAX_HOST = 80;

@@ -5,13 +5,13 @@ import { ALL_IS_WELL, OF_NO_PULL, READINGS, WITHOUT_REASON, type Reading } from 
 import { findHost, findImage, findPlatform, findStatus, isOfSandbox } from './failure-facts.ts';
 import { maskNames, unescapeMessage, type MaskedMessage } from './mask-names.ts';
 
-/** What a message of kubelet or a container engine says of a failed pull. Its texts are as they stand there: redact what is shown. */
+/** What a message of kubelet or a container engine says about a failed pull. Its texts are not redacted yet. */
 export type Failure = Readonly<{
-  /** `unknown`: a pull failed, and the words for it are not known. */
+  /** `unknown`: a pull failed, but the message has no known words. */
   cause: CauseCode | 'unknown';
-  /** What the same words may mean besides, likeliest first. */
+  /** Other possible causes of the same words, most likely first. */
   alternatives: readonly CauseCode[];
-  /** As it was written in the Pod, where the message has that. */
+  /** As written in the Pod, if the message contains it. */
   image: string | undefined;
   reference: ImageReference | undefined;
   /** Host, and port where one is written, that was asked: of a mirror or a proxy it is not the image's. */
@@ -20,20 +20,20 @@ export type Failure = Readonly<{
   status: number | undefined;
   /** `linux/arm64`: what the image is not for. */
   platform: string | undefined;
-  /** The clause that decides, or the last one of an unknown message. */
+  /** The decisive clause, or the last one of an unknown message. */
   says: string;
   /** Whether it is the image of the sandbox, which no Pod names. */
   ofSandbox: boolean;
 }>;
 
-/** `failed`, `well` for an event of a pull that goes well, `other` for what says nothing of a pull that is known. */
+/** `failed`; `well` for an event of a successful pull; `other` for messages without known words about a pull. */
 export type MessageReading = Readonly<{ kind: 'failed'; failure: Failure }> | Readonly<{ kind: 'well' | 'other' }>;
 
 /**
- * Tells from the words of an event, a status or a log line why a pull failed. Takes time linear in the length of the text; never throws.
+ * Finds out why a pull failed from the words of an event, a status or a log line. Takes linear time; never throws.
  *
- * @param isOfPull that it is said of a pull is known from elsewhere. Without that only what names an image or a pull is read: `connection
- *   refused` is said of much else in a log.
+ * @param isOfPull whether the message is known to be about a pull. If not, only messages that mention an image or a pull are
+ * read: `connection refused` also occurs in other log lines.
  */
 export function readFailure(message: string, isOfPull = true): MessageReading {
   const text = unescapeMessage(bound(message));
@@ -47,7 +47,7 @@ export function readFailure(message: string, isOfPull = true): MessageReading {
   return readWithoutCause(text, image);
 }
 
-/** Of one attempt: kubelet tries all credentials in turn, CRI-O all mirrors. */
+/** One attempt: kubelet tries all credentials in turn, CRI-O all mirrors. */
 type Attempt = Readonly<{ masked: MaskedMessage; reading: Omit<Reading, 'phrases'>; at: number }>;
 
 function readAttempt(text: string, image: string | undefined): Attempt | undefined {
@@ -59,7 +59,7 @@ function readAttempt(text: string, image: string | undefined): Attempt | undefin
   const mayBe = ({ isWeak, cause }: Reading): boolean =>
     (isWeak !== true || isOfPull) && !(isCutStatus && cause === 'broken-registry');
   const cut = readCutOff(masked, isOfPull);
-  // What decides stands at the end, and may be cut off.
+  // The decisive words are at the end, and may be cut off.
   const readings = cut?.isCertain === true ? PARTED.slice(0, cut.order) : PARTED;
   for (const { reading, phrases } of readings) {
     const phrase = mayBe(reading) ? phrases.find((each) => findPhrase(words, each) >= 0) : undefined;
@@ -68,10 +68,10 @@ function readAttempt(text: string, image: string | undefined): Attempt | undefin
   return cut;
 }
 
-/** Of a status that was cut off, so that nothing tells whether it is odd. */
+/** A status that was cut off, so that it is unknown whether it is unexpected. */
 const CUT_STATUS = /unexpected (?:status[^]|http status)/;
 
-/** Whether something else fails, and no pull is spoken of before it. */
+/** Whether something else fails, and no failed pull is mentioned before it. */
 function isOfOther(words: string): boolean {
   const pull = words.search(PULL_FAILS);
   const others = [...OF_NO_PULL.map((phrase) => words.indexOf(phrase)), words.search(OTHER_NOT_FOUND)];
@@ -80,10 +80,12 @@ function isOfOther(words: string): boolean {
 
 const OF_IMAGE = /pull|manifest|registry|blob|layer|image|sandbox/;
 
-/** The same, or all that kubelet asks of a container engine. */
+/** The same, or any request of kubelet to a container engine. */
 const IS_OF_PULL = new RegExp(`${OF_IMAGE.source}|rpc error: `);
 
-/** Of what else a Pod needs: `secret "a" not found`. Where a pull fails for it, the end of that says nothing of the image. */
+/**
+ * Other objects of a Pod: `secret "a" not found`. If a pull fails because of one, the end of the message is not about the image.
+ */
 const OTHER_NOT_FOUND =
   /(?:secret|configmap|serviceaccount|persistentvolumeclaim|storageclass|runtimeclass|priorityclass|pod|node|container|task|volume|namespace)s? "?·{1,300}"?:? (?:is )?not found|(?:sandbox|container|task) (?:with id · )?not found|sub ?path "·{1,300}" does not exist/;
 
@@ -116,7 +118,10 @@ const EOF_ALONE = /(?<![a-z0-9])eof(?![a-z0-9])/;
 /** A clause that was begun, and where the reading of it stands. */
 type CutOff = Attempt & Readonly<{ order: number; isCertain: boolean }>;
 
-/** Events are cut at 1024 bytes, and people cut what they paste: a clause that was begun is known where few causes are begun so. */
+/**
+ * Events are cut off at 1024 bytes, and users shorten what they paste: a clause that is cut off counts if few causes start like
+ * it.
+ */
 function readCutOff(masked: MaskedMessage, isOfPull: boolean): CutOff | undefined {
   const words = masked.words.trimEnd().replace(/["\])]{1,20}$/, '');
   const at = endOfLead(words);
@@ -139,7 +144,7 @@ function readCutOff(masked: MaskedMessage, isOfPull: boolean): CutOff | undefine
   return { masked, reading: { cause, or: [...others, ...or] }, at, order, isCertain: others.length === 0 };
 }
 
-/** Clauses of which nothing is cut off, although some phrases go on: `not found`. */
+/** Complete clauses, even if some phrases start with them: `not found`. */
 const WHOLE: ReadonlySet<string> = new Set(
   READINGS.flatMap(({ phrases }) => phrases.map((phrase) => phrase.replace(/^[:=] /, ''))),
 );
@@ -147,7 +152,7 @@ const WHOLE: ReadonlySet<string> = new Set(
 /** Causes besides the first that a clause may be the beginning of: with more of them it says nothing. */
 const MOST_BEGUN = 2;
 
-/** Clauses that tell what was done, and not why it failed. */
+/** Clauses about what was attempted, not why it failed. */
 const WITHOUT_CAUSE: readonly string[] = [
   'failed to authorize',
   'failed to copy',
@@ -160,7 +165,7 @@ const WITHOUT_CAUSE: readonly string[] = [
   'unexpected status code',
 ];
 
-/** Characters of a clause: a shorter one may be whole, or the beginning of anything. */
+/** Characters of a clause: a shorter one may be complete, or the start of anything. */
 const SHORTEST_BEGUN = 8;
 
 /** Where the last clause begins, behind a colon or what gRPC puts before a message; 0 where there is one clause alone. */
@@ -171,7 +176,7 @@ function endOfLead(words: string): number {
 
 const CLAUSES = [': ', 'desc = '];
 
-/** The attempt that came furthest says most: with one of the credentials the registry got to see that there is no such image. */
+/** The attempt that got furthest counts: if the image was not found with one of the credentials, the registry accepted these. */
 function joinAttempts(attempts: readonly Attempt[], text: string, image: string | undefined): Failure {
   const [first, ...others] = attempts.toSorted((a, b) => rank(b.reading.cause) - rank(a.reading.cause));
   if (first === undefined) throw new Error('there is no attempt');
@@ -200,7 +205,7 @@ function readCauses(
   return { cause: onDockerHub, alternatives: [cause, ...or].filter((each) => each !== onDockerHub) };
 }
 
-/** Of causes about credentials, those that more was known for. */
+/** Among causes about credentials, a later one means that the attempt got further. */
 function rank(cause: CauseCode): number {
   if (causeOf(cause).about !== 'credentials') return 10;
   return CREDENTIALS.indexOf(cause);
@@ -231,14 +236,14 @@ const FAILS = /fail|error|unable|cannot|could not|back-off|refused|denied/;
 const PULL_FAILS =
   /failed to pull|back-off pulling|errimagepull|imagepullbackoff|pullimage .{0,20}failed|error pulling|failed pulling|unable to pull|image pull failed|failed to resolve reference|initializing source|failed to pull and unpack|failed to record image pull intent/;
 
-/** Whether a message has any words but those that stand in all of them. */
+/** Whether a message has other words than those of all such messages. */
 function hasReason(words: string): boolean {
   let rest = words;
   for (const phrase of WITHOUT_REASON) rest = rest.split(phrase).join(' ');
   return /[a-z]{3}/.test(rest);
 }
 
-/** Starts of what one attempt says, between the brackets of a list of them. */
+/** Starts of the message of one attempt, within a list in brackets. */
 const STARTS = [
   'rpc error: ',
   'failed to pull and unpack image ',
@@ -249,7 +254,7 @@ const STARTS = [
   'failed to "StartContainer"',
 ];
 
-/** Cuts `[a, b]`, which kubelet makes of several credentials, and what CRI-O says of mirrors and of another kind of artifact. */
+/** Splits `[a, b]`, kubelet's list for several credentials, and what CRI-O appends about mirrors and another kind of artifact. */
 function splitAttempts(text: string): readonly string[] {
   const own = cutBefore(text, '; artifact err: ');
   const mirrors = own.indexOf(MIRRORS);
@@ -272,7 +277,7 @@ function splitList(text: string): readonly string[] {
   return sorted.map((cut, index) => text.slice(cut, sorted[index + 1]));
 }
 
-/** Credentials that kubelet tries for an image: more are not told apart. */
+/** The most credentials that kubelet tries for an image; further attempts are not split. */
 const MOST_ATTEMPTS = 20;
 
 function cutBefore(text: string, sign: string): string {
@@ -288,14 +293,14 @@ function namesOf(image: string | undefined): readonly string[] {
   const { registry, repository } = reference;
   const short = repository.startsWith('library/') ? repository.slice('library/'.length) : repository;
   return [image, `${registry}/${repository}`, repository, `${short}:${reference.tag ?? 'latest'}`, short].filter(
-    // A short name may be a word that programs use: it is blanked only where it stands as a name does.
+    // A short name may be an ordinary word: it is blanked only in places where a name is expected.
     (name) => /[/:@]/.test(name),
   );
 }
 
 const MOST_SAID = 200;
 
-/** The clause that begins or stands there, and those of a word or two before it, such as `x509:`, to the end of the attempt. */
+/** The clause at a position, with short clauses before it such as `x509:`, up to the end of the attempt. */
 function clauseAt(text: string, at: number): string {
   let start = startOfClause(text, at);
   for (let before = startOfClause(text, start - 2); start - before <= SHORT_CLAUSE && before < start;) {
@@ -328,7 +333,7 @@ function lastClause({ text }: MaskedMessage): string {
   return trimmed.slice(endOfLead(trimmed)).slice(0, MOST_SAID);
 }
 
-/** The start and the end of a text that is longer than any message: what decides stands at the end. */
+/** The start and the end of a text that is too long, as the decisive words are at the end. */
 function bound(text: string): string {
   if (text.length <= LONGEST_FAILURE) return text;
   return `${text.slice(0, LONGEST_FAILURE / 2)} ${text.slice(-LONGEST_FAILURE / 2)}`;

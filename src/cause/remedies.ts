@@ -5,7 +5,7 @@ import { isSubdomain } from '../text/kubernetes-name.ts';
 /** The pull secrets that were used, and the one that the policy has for such images. */
 type Asker = Readonly<{ reference: ImageReference; secrets: readonly string[]; usualSecret?: string | undefined }>;
 
-/** Where there are no credentials, or where it is not known which of several were refused. */
+/** Advice if there are no credentials, or if it is unknown which of several were refused. */
 export function adviseCredentials({ reference: { registry }, secrets, usualSecret = 'NAME' }: Asker): string {
   const isSwr = looksLikeSwr(registry) || usualSecret === CCE_SECRET;
   if (isSwr && !secrets.includes(CCE_SECRET)) {
@@ -15,11 +15,11 @@ export function adviseCredentials({ reference: { registry }, secrets, usualSecre
   return `Create a pull secret in the namespace of the Pod and add it to imagePullSecrets: ${createSecret(name, registry)}`;
 }
 
-/** It is not known which of several secrets was refused, and the one of CCE is recreated by CCE. */
+/** Only a single secret can be recreated: with several, it is unknown which was refused, and CCE recreates its own. */
 export function adviseRefused(asker: Asker): string {
   const { reference, secrets, usualSecret = 'NAME' } = asker;
   const [only = usualSecret] = secrets;
-  // A name may be any text until the API server has looked at it; what is to be copied into a shell must not be.
+  // A name may be any text until the API server has checked it; it must not be copied into a shell.
   const isOne = secrets.length < 2 && secrets.every((name) => isSubdomain(name));
   if (!isOne || only === CCE_SECRET) return adviseCredentials(asker);
   return `Recreate the pull secret in the namespace of the Pod, with the right username and password: kubectl -n NAMESPACE delete secret ${only} --ignore-not-found && ${createSecret(only, reference.registry)}`;
@@ -47,14 +47,14 @@ export function adviseConvert({ registry, repository, tag = 'latest', digest }: 
 
 export function adviseUnknownCa(endpoint: string): string {
   const file = fileOf(hostOf(endpoint));
-  // What follows the last command is a comment to a shell.
+  // For a shell, the text after the last command is a comment.
   return `Add the CA on each node that pulls the image, after checking that it is the right one; for pullguard itself, add it to the registry in the policy (probe.ca). On EulerOS and CentOS: ${fetchCa(endpoint, `/etc/pki/ca-trust/source/anchors/${file}.crt`)} && update-ca-trust && systemctl restart containerd # or docker. On Ubuntu: ${fetchCa(endpoint, `/usr/local/share/ca-certificates/${file}.crt`)} && update-ca-certificates && systemctl restart containerd # or docker.`;
 }
 
 export const OPEN_A_WAY =
   'Give the nodes a route: bind an EIP (public IP address) to each node that pulls the image, or a NAT gateway to their network. Or push the image to SWR and pull it from there.';
 
-/** True in a Pod of the cluster as well as on the computer of a user. */
+/** True in a Pod of the cluster and on a user's computer. */
 export const NODES_MAY_DIFFER =
   'Nodes may reach it nevertheless: pullguard uses the DNS, routes and firewalls of the place where it runs, and no proxy.';
 
@@ -65,7 +65,7 @@ export function pullByHand(reference: ImageReference): string {
   return `crictl pull ${formatReference(reference)} (docker pull on nodes with Docker)`;
 }
 
-/** As tools take it, behind `docker://`: of a tag and a digest they take one. */
+/** The image after `docker://`: tools accept either a tag or a digest. */
 export function nameImage({ registry, repository, tag = 'latest', digest }: ImageReference): string {
   return `${registry}/${repository}${digest === undefined ? `:${tag}` : `@${digest}`}`;
 }
@@ -75,7 +75,7 @@ export function hostOf(endpoint: string): string {
   return splitDomain(endpoint).host;
 }
 
-/** Credentials for a host do not serve `host:443`: the server has to be as images write it. */
+/** Credentials for a host do not match `host:443`: the server must be written as in images. */
 function createSecret(name: string, registry: string): string {
   const server = registry === DOCKER_HUB ? 'https://index.docker.io/v1/' : registry;
   return `kubectl -n NAMESPACE create secret docker-registry ${name} --docker-server=${server} --docker-username=USER --docker-password=PASSWORD`;
@@ -85,7 +85,7 @@ function fetchCa(endpoint: string, file: string): string {
   return `openssl s_client -showcerts -connect ${endpoint} < /dev/null | sed -ne '/-BEGIN CERTIFICATE-/,/-END CERTIFICATE-/p' > ${file}`;
 }
 
-/** An IPv6 address has brackets, which a shell takes for a pattern. */
+/** A shell would read the brackets of an IPv6 address as a pattern. */
 function fileOf(host: string): string {
   return host.replaceAll(/[^\w.-]/g, '_');
 }

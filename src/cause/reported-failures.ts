@@ -1,38 +1,38 @@
 import { isRecord, readPath, readString } from '../text/json.ts';
 import { readFailure } from './read-failure.ts';
 
-/** A message about a Pod, and what the object that has it knows besides. */
+/** A message about a Pod, and further facts from the object that contains it. */
 export type Report = Readonly<{
   message: string;
-  /** The message with what its place says of it, such as the reason of an Event: what is read. */
+  /** The text to be read: the message with facts from its place, such as the reason of an Event. */
   read: string;
   namespace?: string;
   /** The name of the Pod. */
   pod?: string;
-  /** What made the Pod: `Deployment/web`. Of an Event about something else, that. */
+  /** The owner of the Pod: `Deployment/web`; for an Event about another object, that object. */
   owner?: string;
   node?: string;
   image?: string;
-  /** When it began, as Kubernetes writes times. */
+  /** When it started, in the time format of Kubernetes. */
   since?: string;
   /** How often it happened. */
   count?: number;
 }>;
 
-/** What Events and Pods say of failed pulls, in the order in which it stands there; of any other object nothing. */
+/** The failed pulls in Events and Pods, in their order; none for other objects. */
 export function listReports(object: unknown, depth = 0): readonly Report[] {
   if (depth > MOST_LISTS) return [];
   if (Array.isArray(object)) return object.flatMap((item) => listReports(item, depth + 1));
   if (!isRecord(object)) return [];
   const items = object['items'];
   if (Array.isArray(items)) return items.flatMap((item) => listReports(item, depth + 1));
-  // `kubectl get --watch --output-watch-events`.
+  // The output of `kubectl get --watch --output-watch-events`.
   if (isRecord(object['object']) && typeof object['type'] === 'string') return listReports(object['object'], depth + 1);
   if (isRecord(object['involvedObject']) || isRecord(object['regarding'])) return reportEvent(object);
   return isRecord(readPath(object, 'spec')) && isRecord(readPath(object, 'status')) ? reportPod(object) : [];
 }
 
-/** Lists in lists: kubectl has one in another. */
+/** The deepest nesting of lists; kubectl has one list in another. */
 const MOST_LISTS = 8;
 
 function reportEvent(event: Readonly<Record<string, unknown>>): readonly Report[] {
@@ -56,7 +56,7 @@ function reportEvent(event: Readonly<Record<string, unknown>>): readonly Report[
   ];
 }
 
-/** The image of an Event of a pull that went well; one that was on the node already says nothing of its registry. */
+/** The image of an Event about a successful pull. An image that was on the node already is left out, as nothing was pulled. */
 export function readPulledImage(event: unknown): string | undefined {
   return PULLED.exec(readString(event, 'message') || readString(event, 'note'))?.[1];
 }
@@ -74,14 +74,14 @@ export function lastOfEvent(event: unknown): string {
   );
 }
 
-/** Reasons that say what their message does not. */
+/** Whether the reason has information that the message lacks. */
 function isPullReason(reason: string): boolean {
   return ['ErrImageNeverPull', 'InspectFailed', 'FailedToRetrieveImagePullSecret', 'FailedCreatePodSandBox'].includes(
     reason,
   );
 }
 
-/** kubelet names its node both ways, by the version of its Event. */
+/** kubelet reports its node in one of two ways, depending on the version of the Event. */
 export function nodeOfEvent(event: unknown): string {
   const component = readString(event, 'source', 'component') || readString(event, 'reportingComponent');
   const host = readString(event, 'source', 'host') || readString(event, 'deprecatedSource', 'host');
@@ -103,7 +103,7 @@ function countOf(event: unknown): Readonly<{ count?: number }> {
   return typeof count === 'number' ? { count } : {};
 }
 
-/** Why a container waits, where an image is the reason. */
+/** Reasons why a container waits for its image. */
 const WAITS_FOR_IMAGE: ReadonlySet<string> = new Set([
   'ErrImagePull',
   'ImagePullBackOff',
@@ -116,7 +116,7 @@ const WAITS_FOR_IMAGE: ReadonlySet<string> = new Set([
 
 const STATUSES = ['initContainerStatuses', 'containerStatuses', 'ephemeralContainerStatuses'];
 
-/** What a Pod is, whatever is said of it. */
+/** The facts about a Pod, without a message. */
 export function describePod(pod: unknown): Omit<Report, 'message' | 'read'> {
   return {
     ...text('namespace', readString(pod, 'metadata', 'namespace')),
@@ -140,10 +140,10 @@ function reportPod(pod: unknown): readonly Report[] {
   return [...containers, ...reportEviction(pod, of)];
 }
 
-/** Also of a container whose image went while it was created. */
+/** Also used if the image of a container disappeared during its creation. */
 const CREATE_ERROR = 'CreateContainerError';
 
-/** A node without room for images puts Pods out, and says so in their status alone. */
+/** A node without space for images evicts Pods, which only their status shows. */
 function reportEviction(pod: unknown, of: Omit<Report, 'message' | 'read'>): readonly Report[] {
   const message = readString(pod, 'status', 'message');
   if (readString(pod, 'status', 'reason') !== 'Evicted') return [];
@@ -159,7 +159,7 @@ function ownerOf(pod: unknown): string {
   return nameOwner(`${kind}/${name}`, readString(pod, 'metadata', 'labels', 'pod-template-hash'));
 }
 
-/** The Deployment that a ReplicaSet is of: its name without the hash that the Pod has as a label. Any other owner as it is. */
+/** The Deployment of a ReplicaSet: its name without the hash in the Pod's label. Other owners are returned unchanged. */
 export function nameOwner(owner: string, hash: string): string {
   const isOfDeployment = hash !== '' && owner.startsWith('ReplicaSet/') && owner.endsWith(`-${hash}`);
   return isOfDeployment ? owner.slice(0, -hash.length - 1).replace('ReplicaSet/', 'Deployment/') : owner;
@@ -169,7 +169,7 @@ function listOf(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? value : [];
 }
 
-/** A member, left out where it is empty. */
+/** A member of a report, left out if it is empty. */
 function text(name: 'namespace' | 'pod' | 'owner' | 'node' | 'since' | 'image', value: string): Partial<Report> {
   return value === '' ? {} : { [name]: value };
 }
