@@ -42,19 +42,23 @@ export async function choosePolicy(paths: readonly string[], options: PolicyOpti
  * The policy of a command about a cluster: of `--config`, or of the cluster; otherwise the built-in one. Standard error says which, if
  * the user did not name it.
  */
-export async function chooseClusterPolicy(api: ApiServer, config: string | undefined, io: Io): Promise<Policy> {
-  if (config !== undefined) return loadConfig(config);
+export async function chooseClusterPolicy(
+  api: ApiServer,
+  config: string | undefined,
+  io: Io,
+): Promise<Readonly<{ policy: Policy; source: string }>> {
+  if (config !== undefined) return { policy: loadConfig(config), source: config };
   try {
     const { source, text } = await readConfigMap(api);
     io.stderr.write(`using the policy of ${escapeUnprintable(source)}\n`);
-    return loadPolicy(text, source);
+    return { policy: loadPolicy(text, source), source };
   } catch (error) {
     if (!(error instanceof UsageError)) throw toUsageError(error);
     const status = error.cause instanceof ApiError ? error.cause.status : undefined;
     if (status !== 403 && status !== 404) throw error;
     // A cluster without pullguard has none; one that may not be read is another than the user expects.
     if (status === 403) io.stderr.write(`using the built-in policy: ${escapeUnprintable(error.message)}\n`);
-    return defaultPolicy();
+    return { policy: defaultPolicy(), source: 'the built-in policy' };
   }
 }
 

@@ -35,7 +35,7 @@ export async function diagnose(
   const { config, allNamespaces = false, namespace, probe = false, output } = options;
   if (allNamespaces && namespace !== undefined) throw new UsageError('use either -n or -A');
   const api = reachCluster(options);
-  const policy = await chooseClusterPolicy(api, config, io);
+  const { policy } = await chooseClusterPolicy(api, config, io);
   const { explained, notes } = await diagnoseCluster(
     { api, policy, targets, probe, namespace: allNamespaces ? 'all' : namespace },
     io,

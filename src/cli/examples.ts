@@ -31,6 +31,8 @@ const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
     'pullguard scan',
     'pullguard scan -n shop -n billing --secrets all',
     'pullguard scan --context staging --config policy.yaml -o json',
+    'pullguard scan -o html > report.html',
+    'pullguard scan -o policyreport --write-reports',
   ],
   version: ['pullguard version', 'pullguard version -o json'],
   completion: [

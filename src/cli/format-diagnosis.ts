@@ -64,7 +64,7 @@ export type FormatOptions = Readonly<{
 }>;
 
 /** Reports of one cause at one place. */
-type Group = Readonly<{ diagnosis: Diagnosis; members: Diagnosed[] }>;
+export type DiagnosisGroup = Readonly<{ diagnosis: Diagnosis; members: Diagnosed[] }>;
 
 /** For people: each cause once, those of most Pods first, with what was read and what to do. */
 export function formatDiagnoses(
@@ -72,7 +72,14 @@ export function formatDiagnoses(
   { counts = false, color = false, nothing = 'no failed pulls\n' }: FormatOptions = {},
 ): string {
   if (diagnosed.length === 0) return nothing;
-  const groups = new Map<string, Group>();
+  return groupDiagnoses(diagnosed)
+    .map((group) => formatGroup(group, { counts, color }))
+    .join('\n');
+}
+
+/** Those of most Pods first. */
+export function groupDiagnoses(diagnosed: readonly Diagnosed[]): readonly DiagnosisGroup[] {
+  const groups = new Map<string, DiagnosisGroup>();
   for (const each of diagnosed) {
     const { cause, host, registry, image, says } = each.diagnosis;
     const where = cause === 'unknown' ? says : (host ?? registry ?? '');
@@ -81,12 +88,10 @@ export function formatDiagnoses(
     if (group === undefined) groups.set(key, { diagnosis: each.diagnosis, members: [each] });
     else group.members.push(each);
   }
-  const ordered = [...groups.values()].toSorted((a, b) => weight(b) - weight(a));
-  return ordered.map((group) => formatGroup(group, { counts, color })).join('\n');
+  return [...groups.values()].toSorted((a, b) => countPods(b) - countPods(a));
 }
 
-/** Worst first: by the number of Pods that wait. */
-function weight({ members }: Group): number {
+function countPods({ members }: DiagnosisGroup): number {
   return new Set(members.map(({ report }) => `${report.namespace ?? ''}/${report.pod ?? ''}`)).size;
 }
 
@@ -95,10 +100,16 @@ function isOfImage({ faqItem, cause }: Diagnosis): boolean {
   return faqItem === 2 || ['platform-missing', 'not-an-image', 'schema-1', 'image-too-large'].includes(cause);
 }
 
-function formatGroup(
-  { diagnosis, members }: Group,
-  { counts, color }: Required<Omit<FormatOptions, 'nothing'>>,
-): string {
+function formatGroup(group: DiagnosisGroup, { counts, color }: Required<Omit<FormatOptions, 'nothing'>>): string {
+  const { head, rows } = describeGroup(group, counts);
+  return `${paint('red', head, color)}\n${rows.map(([row, value]) => `  ${row.padEnd(7)}${value}\n`).join('')}`;
+}
+
+/** In one line what fails and where, and below it what was read and what to do, each with a word for what it is. */
+export function describeGroup(
+  { diagnosis, members }: DiagnosisGroup,
+  counts: boolean,
+): Readonly<{ head: string; rows: readonly (readonly [name: string, value: string])[] }> {
   const { says, name, cause, faqItem, host, registry, remedy, alternatives } = diagnosis;
   const of = (pick: (each: Diagnosed) => string | undefined): readonly string[] => [
     ...new Set(members.flatMap((each) => pick(each) ?? [])),
@@ -125,8 +136,10 @@ function formatGroup(
     ['see', cause === 'unknown' ? undefined : `docs/causes.md#${cause}`],
   ];
   const head = `${counts ? countOf(members) : ''}${where === undefined ? '' : `${where}: `}${name}${nameFaqItem(faqItem)}`;
-  const body = rows.flatMap(([row, value]) => (value === undefined ? [] : [`  ${row.padEnd(7)}${show(value)}\n`]));
-  return `${paint('red', show(head), color)}\n${body.join('')}`;
+  return {
+    head: show(head),
+    rows: rows.flatMap(([row, value]) => (value === undefined ? [] : [[row, show(value)] as const])),
+  };
 }
 
 /** Texts of many Pods, those that most have first. */

@@ -14,7 +14,7 @@ export function outputOption<const Format extends string>(...formats: readonly [
 
 /** `table` is the former name of `text`. */
 export function scanOutputOption(): Option {
-  const option = outputOption('text', 'json');
+  const option = outputOption('text', 'json', 'html', 'policyreport', 'openreports');
   const { parseArg } = option;
   return option.argParser((format: string): unknown =>
     parseArg?.<unknown>(format === 'table' ? 'text' : format, undefined),

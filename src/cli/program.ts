@@ -277,6 +277,7 @@ function addScan(program: Command, io: Io, finish: Finish): void {
     .option('--config <file>', 'policy file (default: the policy of the cluster, or the built-in one)')
     .addOption(secretsOption())
     .addOption(scanOutputOption())
+    .option('--write-reports', 'with -o policyreport or openreports: write the reports into the cluster', false)
     .addHelpText('after', `${EXIT_CODES},\nor a cluster that could not be read completely`)
     .action(async (options: ScanOptions) => {
       const { scan } = await import('./scan.ts');

@@ -1,4 +1,6 @@
+import type { CauseCode } from '../cause/causes.ts';
 import type { Finding } from '../engine/evaluate.ts';
+import { readReference } from '../image/reference.ts';
 import {
   countMarks,
   formatBlocks,
@@ -7,6 +9,7 @@ import {
   paintMark,
   type Block,
   type BlockLine,
+  type Mark,
 } from '../report/blocks.ts';
 import { listSkipped } from '../report/notes.ts';
 import { escapeUnprintable } from '../text/quote.ts';
@@ -66,7 +69,7 @@ function markUnfixed({ namespace, owner }: FindingGroup): Pick<BlockLine, 'mark'
 export function formatScanJson(result: ScanResult, waiting: readonly object[]): string {
   const { groups, errors, notServed, unknown, skipped, counts } = result;
   const [unfixed, findings] = [true, false].map((wanted) =>
-    groups.filter((group) => (group.result === 'unfixed') === wanted).map((group) => toJson(group)),
+    groups.filter((group) => (group.result === 'unfixed') === wanted).map((group) => toRow(group)),
   );
   const summary = {
     ...counts,
@@ -78,23 +81,58 @@ export function formatScanJson(result: ScanResult, waiting: readonly object[]): 
   return `${JSON.stringify({ waiting, findings, unfixed, errors, notServed, unknown, skipped, summary }, null, 2)}\n`;
 }
 
-function toJson({ namespace, owner, result, finding, pods }: FindingGroup): object {
-  const { label, at, value, rule, action, fixed, severity, remedy } = finding;
+/** A finding as every report but the text has it: redacted, and with nothing that is not to be shown. */
+export type ScanRow = Readonly<{
+  namespace: string;
+  owner: Owner;
+  /** How many Pods have it; absent if it is in a template. */
+  pods?: number;
+  part?: string;
+  field: string;
+  value?: string;
+  /** That of the image, where the value is one. */
+  registry?: string;
+  rule: string;
+  messageId: string;
+  cause?: CauseCode;
+  faqItems: readonly number[];
+  action?: Finding['action'];
+  fixed?: Finding['fixed'];
+  severity: Finding['severity'];
+  message: string;
+  remedy: string;
+}>;
+
+export function toRow({ namespace, owner, result, finding, pods }: FindingGroup): ScanRow {
+  const { label, at, value, rule, messageId, cause, faqItems, action, fixed, severity, remedy } = finding;
   const isUnfixed = result === 'unfixed';
+  const registry = value === undefined || !IS_IMAGE.test(at) ? undefined : readReference(value)?.registry;
   return {
     namespace,
-    owner,
+    owner: { ...owner, name: redact(owner.name) },
     ...(pods !== undefined && { pods }),
     ...(label !== undefined && { part: label }),
     field: formatFieldPath(at),
     ...(value !== undefined && { value: redact(value) }),
+    ...(registry !== undefined && { registry }),
     rule,
+    messageId,
+    ...(cause !== undefined && { cause }),
+    faqItems,
     ...(!isUnfixed && { action, fixed }),
     // The fix is missing in a running Pod.
     severity: isUnfixed ? 'warning' : severity,
     message: describe(result, finding),
     remedy: isUnfixed ? adviseNewPods(namespace, owner) : remedy,
   };
+}
+
+/** Of a container, or of a volume. */
+const IS_IMAGE = /\/(?:image|reference)$/;
+
+/** The word for a finding in text: how urgent it is. */
+export function markOf({ result, finding }: Pick<FindingGroup, 'result' | 'finding'>): Mark {
+  return result === 'unfixed' ? 'unfixed' : markFinding(finding).mark;
 }
 
 function describe(result: Result, finding: Finding): string {
@@ -116,7 +154,7 @@ function adviseNewPods(namespace: string, { group, kind, name }: Owner): string 
 }
 
 /** What was not checked, and why. */
-function listNotes({ notServed, unknown, skipped }: ScanResult): readonly string[] {
+export function listNotes({ notServed, unknown, skipped }: ScanResult): readonly string[] {
   return [
     ...listSkipped(skipped),
     ...unknown.map((problem) => `unknown: ${problem}`),

@@ -13,6 +13,8 @@ export type Findings = Readonly<{
   skipped: readonly Readonly<{ rule: string; missing: readonly Lack[] }>[];
   /** Templates and Pods checked; Pods that lack a fix; objects in namespaces that the policy or a label exempts. */
   counts: Readonly<{ workloads: number; pods: number; unfixedPods: number; leftOut: number }>;
+  /** By namespace the templates and Pods that were checked and are well: nothing was found in them, or notices alone. */
+  well: ReadonlyMap<string, number>;
 }>;
 
 export type Tally = Readonly<{
@@ -31,6 +33,7 @@ export function createTally(policy: Policy, facts: Facts, now: number): Tally {
   const groups = groupFindings();
   const skipped = new Map<string, readonly Lack[]>();
   const namespaces = new Set<string>();
+  const well = new Map<string, number>();
   const counts = { workloads: 0, pods: 0, unfixedPods: 0, leftOut: 0 };
   const add = (object: unknown, kind: WorkloadKind): void => {
     const namespace = readString(object, 'metadata', 'namespace');
@@ -44,6 +47,8 @@ export function createTally(policy: Policy, facts: Facts, now: number): Tally {
     const { findings } = checked.decision;
     counts[isPod(kind) ? 'pods' : 'workloads']++;
     if (findings.some(({ fixed }) => fixed === 'now')) counts.unfixedPods++;
+    const isWell = findings.every(({ severity, fixed }) => severity === 'notice' && fixed !== 'now');
+    well.set(namespace, (well.get(namespace) ?? 0) + Number(isWell));
     groups.add({ namespace, owner: owners.findTop(object, kind), isPod: isPod(kind) }, findings);
     for (const { rule, missing } of checked.decision.skipped) skipped.set(rule, missing);
   };
@@ -54,6 +59,7 @@ export function createTally(policy: Policy, facts: Facts, now: number): Tally {
       groups: groups.list(),
       skipped: [...skipped].map(([rule, missing]) => ({ rule, missing })),
       counts,
+      well,
     }),
   };
 }

@@ -206,3 +206,20 @@ export const MOST_PULLED = 2000;
 
 /** Pods whose owner is still unknown, for an Event; each takes two requests. */
 export const MOST_OWNERS_SOUGHT = 100;
+
+/** Findings, Pods and groups that `scan -o html` shows: a file of some 3 MB, which a browser opens and filters at once. */
+export const MOST_SHOWN_FINDINGS = 2000;
+export const MOST_SHOWN_WAITING = 500;
+export const MOST_SHOWN_GROUPS = 12;
+export const MOST_SHOWN_NOTES = 50;
+
+/** Characters of one text in a report; a message and a remedy have some hundred. */
+export const LONGEST_REPORTED = 700;
+
+/**
+ * Results in one PolicyReport or Report, and their bytes: etcd takes 1.5 MiB of an object. And namespaces that have a report: Kubernetes is
+ * tested with 10,000.
+ */
+export const MOST_RESULTS = 300;
+export const LONGEST_REPORT = 1024 * 1024;
+export const MOST_REPORTS = 10_000;

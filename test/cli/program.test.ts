@@ -75,7 +75,7 @@ describe('help', () => {
     ['check', 'Exit codes: 0 nothing would be denied, 1 something would be denied, 2 wrong usage or unreadable input'],
     ['image', 'Exit codes: 0 nothing would be denied, 1 something would be denied, 2 wrong usage or unreadable input'],
     ['scan', 'read completely'],
-    ['scan', '(choices: "text", "json", default: "text")'],
+    ['scan', '(choices: "text", "json", "html", "policyreport", "openreports", default: "text")'],
     ['serve', '(choices: "default-secret-only", "all", "none", default: "default-secret-only")'],
   ])('of %s says: %s', async (command, text) => {
     expect((await run(command, '--help')).stdout.replaceAll(/\s+/g, ' ')).toContain(text);

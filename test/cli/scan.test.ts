@@ -83,6 +83,28 @@ test('the JSON is one document with everything in it, without colour even on a t
   expect(code).toBe(1);
 });
 
+test('the page says of which cluster and policy it is; the exit code is that of the text', async () => {
+  const server = await startCluster(fillShop);
+  const { code, stdout } = await run(server, { output: 'html', namespace: ['shop', 'bank'] });
+  expect(code).toBe(1);
+  expect(/<title>(.*)<\/title>/.exec(stdout)?.[1]).toMatch(/^Image pulls in 127\.0\.0\.1:\d+, \d{4}-\d\d-\d\dT/);
+  const about = [...stdout.matchAll(/<dt>(\w+)<\/dt>\s*<dd>([^<]*)<\/dd>/g)].map(([, name, value]) => [name, value]);
+  expect(about).toEqual(
+    expect.arrayContaining([
+      ['Policy', expect.stringMatching(/policy\.yaml$/)],
+      ['Namespaces', 'shop and bank'],
+    ]),
+  );
+});
+
+test('reports are written where the cluster serves them, and before it is scanned it is said where not', async () => {
+  const server = await startCluster(fillShop);
+  await expect(run(server, { output: 'openreports', writeReports: true })).rejects.toThrow(
+    'the cluster does not serve reports.openreports.io v1alpha1: install its CRDs, or use -o policyreport',
+  );
+  expect(server.requests.filter(({ path }) => path.includes('deployments'))).toEqual([]);
+});
+
 test('what waits for an image now comes first, with its cause, and without the right to read Events as far as the Pods say', async () => {
   const image = 'harbor.example.com/team/app:v1';
   const server = await startCluster((filled) => {
@@ -159,6 +181,11 @@ describe('misuse is said, and no cluster is asked', () => {
     ['an empty namespace', { namespace: [''] }, /is not a valid namespace name/],
     ['a kubeconfig that is not there', { kubeconfig: '/no/such/kubeconfig' }, /\/no\/such\/kubeconfig/],
     ['a context that is not in it', { context: 'other' }, /other/],
+    [
+      'reports to write that are none',
+      { output: 'json', writeReports: true },
+      /^--write-reports needs -o policyreport /,
+    ],
   ])('%s', async (_what, options, message) => {
     const server = await startCluster();
     const running = run(server, options);

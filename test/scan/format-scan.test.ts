@@ -31,6 +31,7 @@ const EMPTY: ScanResult = {
   unknown: [],
   skipped: [],
   counts: { workloads: 0, pods: 0, unfixedPods: 0, leftOut: 0 },
+  well: new Map(),
 };
 
 function resultOf(...added: readonly (readonly [Owner, 'template' | 'pod', ...Finding[]])[]): ScanResult {
@@ -152,6 +153,8 @@ describe('for programs', () => {
       field: 'spec.template.spec.containers[0].image',
       value: 'NGINX:1.25',
       rule: 'reference-valid',
+      messageId: 'malformed',
+      faqItems: [2],
       action: 'deny',
       fixed: 'no',
       severity: 'error',
@@ -167,7 +170,10 @@ describe('for programs', () => {
         part: 'container "app"',
         field: 'spec.template.spec.containers[0].image',
         value: 'nginx:1.25',
+        registry: 'docker.io',
         rule: 'mirror-used',
+        messageId: 'malformed',
+        faqItems: [2],
         severity: 'warning',
         message:
           'new Pods get the mirror\'s "swr.eu-de.otc.t-systems.com/dockerhub/library/nginx:1.25" instead of "nginx:1.25"',

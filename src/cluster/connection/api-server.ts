@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 
 /** The methods of the Kubernetes API that are used. */
-export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH';
+export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
 export type Query = Readonly<Record<string, string | number | boolean | undefined>>;
 
