@@ -93,6 +93,7 @@ describe.runIf(HELM)('rendered by helm', () => {
         () => ({ monitoring: { podMonitor: { enabled: true }, prometheusRule: { enabled: true } } }),
         'monitoring',
       ],
+      ['../base', () => ({ reports: { enabled: true } }), 'reports'],
       [
         '../base',
         () => ({ networkPolicy: { enabled: true, webhookFrom: [{ ipBlock: { cidr: '192.168.0.0/28' } }] } }),
