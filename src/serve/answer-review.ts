@@ -20,21 +20,21 @@ export type ReviewOptions = Readonly<{
   facts: () => Facts;
   metrics: Metrics;
   logger: Logger;
-  /** Registries that may be asked; undefined when none may be. */
+  /** The registries to ask; undefined if none may be asked. */
   registries?: () => Registries | undefined;
-  /** Decides large reviews elsewhere; without it they are decided as all others are. */
+  /** Decides large reviews in another thread; without it, they are decided like all others. */
   large?: LargeReviews;
-  /** The cluster's time, or else this machine's. */
+  /** The time of the cluster; by default the time of this machine. */
   now?: () => Date;
-  /** Told of each decided review, after it was answered. */
+  /** Called for each decided review, after its response. */
   onDecided?: (request: AdmissionRequest, admission: Admission) => void;
-  /** Where what registries answer too late is told. */
+  /** Reports problems that are found after the response, as a registry answered late. */
   late?: LateFindings;
 }>;
 
-/** Tells people what was found after a review was answered. */
+/** Reports what was found after the response to a review. */
 export type LateFindings = Readonly<{
-  /** Whether it can do so now. */
+  /** Whether findings can be reported now. */
   isTelling: () => boolean;
   tell: (request: AdmissionRequest, findings: readonly Finding[]) => void;
 }>;
@@ -44,7 +44,7 @@ export type Call = Readonly<{
   endpoint: Endpoint;
   request: IncomingMessage;
   response: ServerResponse;
-  /** When its head came, by `performance.now()`. */
+  /** When its headers arrived, by `performance.now()`. */
   cameAt: number;
 }>;
 
@@ -52,21 +52,21 @@ export type Call = Readonly<{
 export type ReadBody = Exclude<BodyOutcome, Readonly<{ problem: HttpProblem }>>;
 
 /**
- * Answers a review, or says why the body is none. Done when it returns; or, when registries have been asked or it is large,
- * later: the promise rejects when we have a bug.
+ * Answers a review, or returns why the body is not a review. Returns a promise if it waits for registries or if the review is
+ * large; the promise rejects only because of a bug.
  */
 export type AnswerReview = (call: Call, body: ReadBody) => Refusal | Promise<Refusal | undefined> | undefined;
 
-/** What is wrong with a body, and how it begins if it may be a review all the same. */
+/** Why a body is refused, and its beginning if it may be a review nevertheless. */
 export type Refusal = Readonly<{ problem: HttpProblem; head?: string }>;
 
-/** Of the time that the API server waits, for the answer to be written and to arrive. Milliseconds. */
+/** The part of the API server's timeout that is left for writing and sending the response. Milliseconds. */
 const SPARE_MS = 200;
 
 /**
- * The most bytes of bodies whose reviews wait for registries at a time; beyond that a review is answered with what is known.
- * Parsed, a body is up to fifty times its size, and with the largest that may come meanwhile that still fits into 256 MiB.
- * Reviews of the usual 4 kB are 250 of them.
+ * The most bytes of bodies whose reviews wait for registries at the same time; beyond it, a review is answered with what is
+ * known. A parsed body takes up to fifty times its size, and together with the largest body that may arrive meanwhile this fits
+ * into 256 MiB. It is enough for 250 reviews of the usual 4 kB.
  */
 const MAX_WAITING_BYTES = 1024 * 1024;
 
@@ -133,13 +133,13 @@ export function createAnswerReview(options: ReviewOptions, send: Send): AnswerRe
       });
   }
 
-  /** People read that a registry is late; a controller does not. */
+  /** Only people are told that a registry is late; a controller would not read it. */
   function sayLate(review: LateReview, waitedMs: number | undefined): Pick<RegistryFacts, 'late'> {
     if (waitedMs === undefined || isByController(review.request)) return {};
     return { late: { waitedMs, isToldLater: options.late?.isTelling() === true && lateReviews.hasRoom(review) } };
   }
 
-  /** What it would have liked to know of registries is known to the next one: its caller has waited long enough. */
+  /** Registries are asked only after the response, for the next review: the caller has waited long enough. */
   async function answerElsewhere(
     call: Call,
     { large: body }: Extract<ReadBody, Readonly<{ large: unknown }>>,
@@ -186,12 +186,12 @@ function withRegistries(facts: Facts, registries: RegistryFacts | undefined): Fa
   return registries === undefined ? facts : { registries, ...facts };
 }
 
-/** API servers say how long a body is. What others send may be any size. */
+/** API servers send a Content-Length. Without one, a body may have any size. */
 function countBytes({ headers }: IncomingMessage): number {
   return Number(headers['content-length'] ?? Infinity);
 }
 
-/** People read the answer; a controller that waits holds up all that it looks after. */
+/** People read the response; a controller that waits delays everything that it manages. */
 function limitWait({ request, cameAt }: Call, review: AdmissionRequest, { probe }: Policy): number {
   const most = isByController(review) ? probe.controllerWaitMs : probe.waitMs;
   return Math.min(most, readTimeoutOf(request) - SPARE_MS - (performance.now() - cameAt));

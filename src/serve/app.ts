@@ -9,15 +9,15 @@ type FindEndpoint = (path: string) => Endpoint | undefined;
 
 export type AppOptions = ReviewOptions &
   Readonly<{
-    /** Once true, every answer asks its client to come back on a new connection, which will lead elsewhere. */
+    /** Once true, every response asks its client to reconnect, which leads to another replica. */
     draining: () => boolean;
-    /** What is served at a path; `/mutate` and `/validate` by default. Never print a path: it may be a secret. */
+    /** The endpoint at a path; `/mutate` and `/validate` by default. Never print a path: it may be a secret. */
     findEndpoint?: FindEndpoint | undefined;
   }>;
 
 /**
- * The webhook's HTTP side: limits, JSON, and an answer to everything. Without a framework, whose routing costs more than deciding
- * does (docs/decisions/0004).
+ * The HTTP side of the webhook: enforces limits, parses JSON and answers every request. It uses no framework, as its routing
+ * would take longer than the decision (docs/decisions/0004).
  */
 export function createApp(options: AppOptions): RequestListener {
   const { findEndpoint = (path) => ENDPOINTS.find((endpoint) => path === `/${endpoint}`) } = options;
@@ -65,7 +65,7 @@ function pathOf({ url = '' }: IncomingMessage): string {
   return query < 0 ? url : url.slice(0, query);
 }
 
-/** Answers what no API server sends. */
+/** Answers requests that an API server does not send: with another path or method. */
 function createAnswerOther(
   { findEndpoint, metrics, logger }: Pick<AppOptions, 'metrics' | 'logger'> & Readonly<{ findEndpoint: FindEndpoint }>,
   send: Send,
@@ -77,7 +77,7 @@ function createAnswerOther(
       send(response, 405, formatProblem(405, 'send AdmissionReviews by POST'));
       return;
     }
-    // Should an API server call here, then objects are admitted unchecked.
+    // If an API server calls a wrong path, it admits objects unchecked.
     if (request.method === 'POST') {
       metrics.callsRefused.inc({ reason: 'path' });
       logRefusal({ code: 404, problem: NOT_SERVED });
@@ -90,7 +90,7 @@ const NOT_SERVED = 'not found: use the path in the webhook configurations';
 
 type Exchange = Readonly<{ request: IncomingMessage; response: ServerResponse; send: Send }>;
 
-/** Whatever comes this far is a mistake of ours; the next request is served all the same. */
+/** Only a bug leads here; later requests are still served. */
 function answerBug(error: unknown, { response, send }: Exchange, { logger, metrics }: AppOptions): void {
   metrics.errors.inc({ where: 'admission' });
   logger.error({ err: error }, 'request failed');

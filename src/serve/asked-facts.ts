@@ -10,8 +10,8 @@ import {
 } from '../pull/facts.ts';
 
 /**
- * One look-up of a fact. Another thread cannot look into what is known of a cluster, and to copy all of it for one review would
- * take longer than the review: it is told what it asks for.
+ * One look-up of a fact. Another thread cannot read the known state of the cluster, and copying all of it for one review would
+ * take longer than the review, so it requests the facts that it needs.
  */
 export type LookUp =
   | readonly ['labels', namespace: string]
@@ -21,20 +21,20 @@ export type LookUp =
   | readonly ['failed', reference: ImageReference, namespace: string]
   | readonly ['pulled', registry: string];
 
-/** Facts by `keyOf` their look-ups. */
+/** Facts, by `keyOf` of their look-ups. */
 export type Told = Map<string, unknown>;
 
-/** Which facts there are to be asked for. Nodes are not: there may be thousands, and a large review does without them. */
+/** The facts that can be requested. Nodes cannot: there may be thousands, and a large review is checked without them. */
 export type Askable = Readonly<{
   namespaces: boolean;
   serviceAccounts: boolean;
   registries: boolean;
   pulls: boolean;
-  /** Of pull secrets also whether those of every type are known. */
+  /** For pull secrets, also whether those of every type are known. */
   pullSecrets: Readonly<{ seesEveryType: boolean }> | undefined;
 }>;
 
-/** Look-ups of one round. An object may name a hundred thousand secrets; of what is beyond, nothing is known. */
+/** Most look-ups of one round, as an object may name a hundred thousand secrets. Facts beyond that stay unknown. */
 const MOST_LOOK_UPS = 2000;
 
 export function listAskable({ namespaces, serviceAccounts, registries, pulls, pullSecrets }: Facts): Askable {
@@ -84,7 +84,7 @@ export function createAskedFacts(askable: Askable, told: Told, open: Map<string,
 
 type Labels = ReturnType<NonNullable<Facts['namespaces']>['findLabels']>;
 
-/** What is known of each, by the key that it was asked for with. */
+/** The facts for these look-ups, by the same keys. */
 export function lookUpAll(open: ReadonlyMap<string, LookUp>, facts: Facts): Told {
   return new Map([...open].map(([key, lookUp]) => [key, lookUpOne(lookUp, facts)]));
 }

@@ -1,16 +1,16 @@
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
-/** Why a connection was closed: there were too many, or a second call came on it before the first was answered. */
+/** Why a connection was closed: there were too many, or a second call arrived on it before the first was answered. */
 export type Refusal = 'limit' | 'pipelined';
 
 export type Connections = Readonly<{
   open: () => number;
   /** Calls whose response is not sent yet. */
   unanswered: () => number;
-  /** Closes each when its call is answered, and those without one at once. */
+  /** Closes each connection when its call is answered, and connections without a call at once. */
   retire: () => void;
-  /** Closes all at once. */
+  /** Closes all connections at once. */
   destroy: () => void;
 }>;
 
@@ -19,33 +19,34 @@ type Connection = {
   readonly address: string;
   /** The response to its last call, until it is sent. */
   last: ServerResponse | undefined;
-  /** Responses that are not sent. */
+  /** Number of responses that are not sent yet. */
   unsent: number;
-  /** When it was opened, or its last call came, by `performance.now()`. */
+  /** When it was opened, or its last call arrived, by `performance.now()`. */
   since: number;
   isRetired: boolean;
 };
 
 /**
- * Has `listener` take the calls of a server, one at a time on each connection, and bounds how many connections there are.
+ * Passes the calls of a server to `listener`, one at a time on each connection, and limits the number of connections.
  *
- * A connection on which a second call comes before the first is answered is closed: no API server pipelines, and each of the
- * thousands of calls that fit into a packet would be held until those before it are answered.
+ * A connection is closed if a second call arrives on it before the first is answered: no API server pipelines, and each of the
+ * thousands of calls that fit into a packet would be kept until those before it are answered.
  *
- * When there are `most`, a new one takes the place of another, as otherwise a client that holds them all would lock API servers
- * out. It is one of the address that has the most, so that a client can only take its own; of these the one whose last call is
- * the longest ago. A call that has arrived in full is not given up: it is answered in a moment. Those who send nothing lose
- * their connection before that, by the time limits for a handshake and for the head of a request.
+ * At `most` connections, a new one replaces another; otherwise a client that holds all of them would lock out API servers. The
+ * replaced one is of the address with the most connections, so that a client can only replace its own, and of these the one
+ * whose last call is the longest ago. A connection whose call has arrived in full is never replaced, as it is answered in a
+ * moment. Clients that send nothing lose their connection before that, by the time limits for a handshake and for the head of a
+ * request.
  *
- * Calls are counted, not listed: a set of them, which is old, would have the garbage collector take its dead entries for alive,
- * and a call would take a tenth more processor time.
+ * Calls are counted instead of kept in a set: with a set in the old generation, the garbage collector would treat its dead
+ * entries as alive, and a call would take a tenth more processor time.
  */
 export function serveConnections(
   server: Server,
   listener: RequestListener,
   { most, onRefused }: Readonly<{ most: number; onRefused: (why: Refusal) => void }>,
 ): Connections {
-  /** By address and port of the client, which is what a connection and the TLS connection over it have in common. */
+  /** By address and port of the client, which a TCP connection and the TLS connection over it have in common. */
   const connections = new Map<string, Connection>();
   const byAddress = new Map<string, Set<Connection>>();
   const bySocket = new WeakMap<Socket, Connection>();
@@ -53,7 +54,7 @@ export function serveConnections(
 
   server.on('connection', (socket: Socket) => {
     const { remoteAddress: address } = socket;
-    // Has gone again.
+    // The client has already disconnected.
     if (address === undefined) {
       socket.destroy();
       return;
@@ -73,7 +74,7 @@ export function serveConnections(
     const connection = connections.get(keyOf(socket));
     if (connection !== undefined) bySocket.set(socket, connection);
   });
-  // Node would refuse other expectations than 100-continue by itself, without a word of the call.
+  // Node.js would reject expectations other than 100-continue by itself, and the call would not be counted.
   server.on('checkExpectation', take);
   server.on('request', take);
 
@@ -104,7 +105,7 @@ export function serveConnections(
     connection.since = performance.now();
     unanswered++;
     response.on('close', () => {
-      // Those of a connection that is gone were forgotten with it.
+      // The calls of a closed connection were already subtracted by `forget`.
       if (connection.unsent === 0) return;
       unanswered--;
       connection.unsent--;
@@ -126,14 +127,14 @@ export function serveConnections(
     });
   }
 
-  /** Forgotten at once, as many may come before its socket has closed. */
+  /** Removes the connection at once, as many new ones may arrive before its socket is closed. */
   function close(connection: Connection): void {
     forget(keyOf(connection.socket), connection);
     connection.socket.destroy();
   }
 
   function forget(key: string, connection: Connection): void {
-    // Calls that have queued up behind another never tell that their connection has closed.
+    // Responses that are queued behind another one never report that their connection has closed.
     unanswered -= connection.unsent;
     connection.unsent = 0;
     if (connections.get(key) === connection) connections.delete(key);
@@ -155,17 +156,17 @@ export function serveConnections(
 }
 
 /**
- * Whether a call that comes now comes before the one before it is answered. Node says so a moment late that a response is sent,
- * and a client may have read it and called again by then: one that has ended and is not sent may be left.
+ * Whether a call that arrives now comes before the last one is answered. Node.js reports a moment late that a response is sent,
+ * and a client may have read it and called again by then. So one response may have ended without being reported as sent.
  */
 function isPipelined({ last, unsent }: Connection): boolean {
   return last?.writableEnded === false || unsent > 1;
 }
 
 /**
- * Has Node read no more of what came on a connection that is closed: a packet holds thousands of calls, and with hundreds of such
- * clients they would fill the heap before any of them is gone. Node has no name for it: as after a request to upgrade, which 2
- * stands for, the parser stops.
+ * Stops parsing what has arrived on a connection that is being closed: a packet holds thousands of calls, and those of hundreds
+ * of such clients would fill the heap before any connection is gone. Node.js has no API for this. The result 2 stands for a
+ * request to upgrade, after which the parser stops.
  */
 function stopParsing(socket: Socket & { parser?: { onIncoming?: () => number } | null }): void {
   if (socket.parser) socket.parser.onIncoming = () => 2;

@@ -18,17 +18,17 @@ export type Job = Readonly<{
   now: number;
 }>;
 
-/** What came of a body: why it is no review, or what was decided and the request that it was about, without its object. */
+/** The result for a body: why it is not a review, or the decision and the request, without its object. */
 export type BodyDecision =
   | Readonly<{ problem: Readonly<{ code: number; message: string }> }>
   | Readonly<{ request: AdmissionRequest; decided: Decided }>;
 
-/** Each round asks for what the one before came across: labels, a service account, the pull secrets that it names. */
+/** Each round requests what the one before found to be missing: labels, a ServiceAccount, the pull secrets that it names. */
 const MOST_ROUNDS = 5;
 
 /**
- * Decides the review in a body. What may be known of a cluster is asked for, and it is decided again; what is returned can be
- * sent from thread to thread.
+ * Decides the review in a body. Missing facts about the cluster are requested, and the review is decided again with them. The
+ * result can be sent to another thread.
  */
 export async function decideBody(
   { endpoint, body, askable, now }: Job,
@@ -52,7 +52,7 @@ export async function decideBody(
   }
 }
 
-/** Afterwards only user, operation and owner of the object are needed. */
+/** After the decision, only the user, the operation, and the name and owner of the object are needed. */
 function withoutObject(request: AdmissionRequest): AdmissionRequest {
   return { ...request, object: keepNames(request.object), oldObject: undefined };
 }
@@ -66,7 +66,7 @@ function keepNames(object: unknown): unknown {
   return { apiVersion, metadata: { name, generateName, namespace, uid, ownerReferences: controller.slice(0, 1) } };
 }
 
-/** What findings were worded from is of no use any more, and may be the whole object. */
+/** Removes the parameters of the findings' messages, which are no longer needed and may hold the whole object. */
 function pack({ admission, error, ...decided }: Decided): Decided {
   const findings = admission?.findings.map((finding) => ({ ...finding, params: undefined })) ?? [];
   return {

@@ -1,4 +1,4 @@
-/** The thread in which large reviews are decided: see `large-reviews.ts`, which starts it and talks with it. */
+/** The thread that decides large reviews. `large-reviews.ts` starts it and exchanges messages with it. */
 import { parentPort, workerData } from 'node:worker_threads';
 import type { Policy } from '../engine/rule.ts';
 import { keepAnswerable } from '../policy/policy.ts';
@@ -21,7 +21,7 @@ parentPort?.on('message', (message: ToWorker) => {
   });
 });
 
-/** The policy of a text, read when it is another one than the last time. */
+/** The policy in a text, loaded only if the text differs from the last one. */
 function policyOf(text: string | undefined): Policy {
   if (known === undefined || known.text !== text) {
     known = { text, policy: keepAnswerable(text === undefined ? defaultPolicy() : loadPolicy(text), gathered) };

@@ -6,21 +6,21 @@ import type { Policy } from '../engine/rule.ts';
 import type { Facts } from '../pull/facts.ts';
 import type { Outcome } from './metrics.ts';
 
-/** What became of a review; `text` is the answer to it. */
+/** The result of a review; `text` is the response. */
 export type Decided = Questioning &
   Readonly<{ text: string; outcome: Outcome; admission?: Admission; error?: unknown }>;
 
-/** All that a review is decided by. */
+/** What the decision of a review depends on, besides the review. */
 export type Surroundings = Readonly<{
   policy: Policy;
   facts: Facts;
   /** Milliseconds since 1970. */
   now: number;
-  /** As `evaluate` has it. */
+  /** See `evaluate`. */
   timeLeft: () => number;
 }>;
 
-/** Decides a review; whatever goes wrong in doing so lets the object pass, with a word to its author. */
+/** Decides a review. If that fails for any reason, the object is admitted unchecked, with a warning. */
 export function decide(review: AdmissionReview, endpoint: Endpoint, surroundings: () => Surroundings): Decided {
   try {
     const { policy, ...known } = surroundings();
@@ -41,7 +41,7 @@ function nameOutcome({ exempt, edits }: Admission, allowed: boolean): Outcome {
   return edits.length > 0 ? 'patched' : 'allowed';
 }
 
-/** The time that there is for a review, which begins now. */
+/** Starts the time budget of a review. The function returns the share that is left: 1 at first, 0 or less at the end. */
 export function startBudget(ms: number): () => number {
   const started = performance.now();
   return () => 1 - (performance.now() - started) / ms;

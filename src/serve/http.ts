@@ -13,7 +13,7 @@ const REASONS: Readonly<Record<number, string>> = {
   503: 'ServiceUnavailable',
 };
 
-/** A request that is refused, for `next`. The message goes to the caller: never a part of what it sent. */
+/** Why a request is refused. The message is sent to the caller and never contains a part of the request. */
 export class HttpProblem extends Error {
   override readonly name = 'HttpProblem';
   readonly code: number;
@@ -25,22 +25,22 @@ export class HttpProblem extends Error {
 }
 
 /**
- * A Kubernetes Status object: the API server's client reads it, so that its message is what kubectl shows in place of "an
- * error on the server". Never a stack, never a part of the body.
+ * A Kubernetes Status object. The API server's client reads it, so that kubectl shows its message instead of "an error on the
+ * server". It never contains a stack trace or a part of the body.
  */
 export function formatProblem(code: number, message: string): string {
   const reason = REASONS[code] ?? 'Unknown';
   return JSON.stringify({ kind: 'Status', apiVersion: 'v1', status: 'Failure', reason, code, message });
 }
 
-/** Answers with JSON. The first answer to a request is sent, and others are not. */
+/** Answers with JSON. Only the first response to a request is sent. */
 export type Send = (response: ServerResponse, code: number, json: string) => void;
 
 /**
- * Sends answers when all requests that have arrived by now are decided: calls that come at once take a sixth less processor
- * time that way, as the code for either half stays in the caches, and who waits for them is woken once.
+ * Sends responses after all requests that have arrived by now are decided. Calls that arrive together take a sixth less processor
+ * time this way, as the code for either half stays in the processor's caches, and their client is woken only once.
  *
- * @param closes whether clients are to come back on a new connection, which will lead elsewhere
+ * @param closes whether clients should reconnect, which leads to another replica
  */
 export function createSend(closes: () => boolean): Send {
   let waiting: Readonly<{ response: ServerResponse; code: number; json: string }>[] = [];
@@ -60,12 +60,12 @@ export function createSend(closes: () => boolean): Send {
   }
 }
 
-/** How long a client may take to notice that the rest of its body is not wanted. */
+/** How long a client may take to notice that the rest of its body is not needed. */
 const LINGER_MS = 3000;
 
 /**
- * Answers a request whose body has not arrived, and ends its connection. The answer goes out at once; what still comes is
- * thrown away for a moment, as a client whose connection breaks while it writes may never read why.
+ * Answers a request whose body has not fully arrived, and closes its connection. The response is sent at once. The rest of the
+ * body is discarded for a moment, as a client whose connection breaks while it writes may never read the response.
  */
 export function sendEarly(request: IncomingMessage, response: ServerResponse, code: number, json: string): void {
   response.setHeader('Connection', 'close');
@@ -84,10 +84,10 @@ function writeJsonHead(response: ServerResponse, code: number, json: string): vo
   response.writeHead(code, { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(json) });
 }
 
-/** How long an API server waits when its webhook configuration says nothing. */
+/** How long an API server waits if its webhook configuration sets no timeout. */
 const DEFAULT_TIMEOUT_MS = 10_000;
 
-/** How long a caller waits, in milliseconds. An API server says `?timeout=10s`, in whole seconds from 1 to 30. */
+/** How long a caller waits, in milliseconds. An API server sends `?timeout=10s`, in whole seconds from 1 to 30. */
 export function readTimeoutOf({ url = '' }: Pick<IncomingMessage, 'url'>): number {
   const [, seconds] = /[?&]timeout=([1-9]|[12]\d|30)s(?:&|$)/.exec(url) ?? [];
   return seconds === undefined ? DEFAULT_TIMEOUT_MS : Number(seconds) * 1000;

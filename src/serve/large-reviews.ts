@@ -7,22 +7,22 @@ import { HttpProblem } from './http.ts';
 import type { Job, BodyDecision } from './decide-body.ts';
 
 /**
- * Decides reviews that would keep others waiting, in a thread of their own, one at a time and in the order in which they came.
+ * Decides large reviews, which would delay others, in a separate thread: one at a time, in the order of their arrival.
  */
 export type LargeReviews = Readonly<{
-  /** Its problem may also be that there was no time or no memory for it. */
+  /** The problem in the result may also be a lack of time or memory. */
   decide: (review: LargeReview) => Promise<LargeDecision>;
   close: () => Promise<void>;
 }>;
 
-/** What came of one. */
+/** The result of a large review. */
 export type LargeDecision = Readonly<{ problem: HttpProblem }> | Exclude<BodyDecision, Readonly<{ problem: unknown }>>;
 
 export type LargeReview = Readonly<{
   endpoint: Endpoint;
-  /** Its parts. They are transferred to the thread, and no longer usable by the sender. */
+  /** Its parts. They are transferred to the thread, so the sender can no longer use them. */
   body: readonly Buffer[];
-  /** When its caller has given up, by `performance.now()`. */
+  /** When its caller gives up, by `performance.now()`. */
   until: number;
   facts: () => Facts;
   /** Milliseconds since 1970. */
@@ -35,16 +35,16 @@ export type FromWorker = Readonly<{ open: ReadonlyMap<string, LookUp> }> | Reado
 export type LargeReviewsOptions = Readonly<{
   /** The text of the policy's file; undefined for the built-in policy. */
   policyText: () => string | undefined;
-  /** Facts that are gathered, as `keepAnswerable` takes them. */
+  /** Names of the facts that are gathered, for `keepAnswerable`. */
   gathered: readonly string[];
-  /** Told when the thread ended by a bug of ours. */
+  /** Called if the thread ends because of a bug. */
   onFailure: (error: unknown) => void;
 }>;
 
-/** A parsed body is up to ten times its size. With the heap of the thread that serves it fits into 512 MiB. */
+/** A parsed body takes up to ten times its size. Together with the heap of the main thread, this fits into 512 MiB. */
 const HEAP_MB = 160;
 
-/** A review takes at most two seconds; a thread that takes longer hangs. */
+/** A review takes at most two seconds, so a thread that takes this long hangs. */
 const LONGEST_MS = 5000;
 
 export function createLargeReviews({ policyText, gathered, onFailure }: LargeReviewsOptions): LargeReviews {
@@ -109,18 +109,18 @@ export function createLargeReviews({ policyText, gathered, onFailure }: LargeRev
       workerData: gathered,
       resourceLimits: { maxOldGenerationSizeMb: HEAP_MB, maxYoungGenerationSizeMb: 16 },
     });
-    // The next review starts another one.
+    // The next review starts another worker.
     started.once('exit', () => {
       if (worker === started) worker = undefined;
     });
     started.on('error', () => undefined);
-    // A stop does not wait for it.
+    // The process can exit without waiting for it.
     started.unref();
     return started;
   }
 }
 
-/** The file beside this one; in a binary there are no files, and the code that it has of this name. */
+/** The code of the worker: a file beside this one, or in a binary, which has no files, an asset of the same name. */
 function workerCode(): URL {
   if (!isSea()) return new URL('./decide-worker.js', import.meta.url);
   const code = Buffer.from(getAsset('decide-worker.js')).toString('base64');

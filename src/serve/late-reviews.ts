@@ -9,20 +9,23 @@ import type { Decided } from './decide.ts';
 /** A review that is answered, or about to be. */
 export type LateReview = Readonly<{ endpoint: Endpoint; request: AdmissionRequest; bytes: number }>;
 
-/** Reviews that were answered before a registry did: they are decided once more when it has, for what was not said then. */
+/**
+ * Reviews that were answered before a registry answered. When it answers, they are decided again, to find what the response did
+ * not report.
+ */
 export type LateReviews = Readonly<{
-  /** Whether there is room for one. */
+  /** Whether there is room for this review. */
   hasRoom: (review: LateReview) => boolean;
-  /** Waits for what is still to come. Never throws. */
+  /** Waits for the missing answers. Never throws. */
   wait: (review: LateReview, answered: Decided, later: Later<Decided>) => void;
 }>;
 
 export type LateReviewsOptions = Readonly<{
-  /** Told what was found only then, of an object that was admitted: errors and warnings that people were to be told of. */
+  /** Called with what was only found then about an admitted object: errors and warnings that users should see. */
   onFound: (request: AdmissionRequest, findings: readonly Finding[]) => void;
-  /** Told that there was no room for one. */
+  /** Called if there is no room for a review. */
   onDrop: () => void;
-  /** Told of a bug of ours. */
+  /** Called if a review cannot be decided again because of a bug. */
   onFailure: (error: unknown) => void;
 }>;
 
@@ -46,9 +49,9 @@ export function createLateReviews({ onFound, onDrop, onFailure }: LateReviewsOpt
     hasRoom,
     wait: (review, answered, { open, decide }) => {
       const { endpoint, request, bytes } = review;
-      // `/mutate` says nothing but what it fixed, and what was denied will not be there.
+      // `/mutate` only reports what it fixed, and a denied object will not exist.
       if (endpoint !== 'validate' || answered.outcome !== 'allowed' || open.length === 0) return;
-      // The Pods of one owner want the same images.
+      // The Pods of one owner have the same images, so one of them is enough.
       const key = JSON.stringify([keyOfSubject(request), ...open]);
       if (waiting.has(key)) return;
       if (!hasRoom(review)) {
@@ -79,7 +82,7 @@ function count(bytes: number): number {
   return Math.max(bytes, LEAST_LATE_BYTES);
 }
 
-/** Tells findings of one object apart. */
+/** A key that distinguishes the findings of one object. */
 function identify({ rule, messageId, at, value }: Finding): string {
   return JSON.stringify([rule, messageId, at, value]);
 }

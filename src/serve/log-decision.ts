@@ -54,7 +54,7 @@ export function logDecision(
   else logger.error(line, 'internal error, admitted unchecked');
 }
 
-/** What registries answered too late for the review: a line of its own, with the uid of the other one. */
+/** Logs what was found after the response, when registries had answered: a separate line, with the same uid. */
 export function logLate(logger: Logger, request: AdmissionRequest, findings: Admission['findings']): void {
   const line = {
     uid: cutText(request.uid),

@@ -12,7 +12,7 @@ import { WORKLOAD_KINDS } from '../workload/kinds.ts';
 /** The outcome of a request. `passed`: not checked; `invalid`: not an AdmissionReview; `overloaded`: no room for its body. */
 export type Outcome = 'allowed' | 'patched' | 'denied' | 'passed' | 'error' | 'invalid' | 'overloaded';
 
-/** Labels must stay few whatever is sent: kinds of other people's making count as one. */
+/** The values of a label must stay few, whatever is sent: all other kinds are counted as one. */
 const KNOWN_KINDS: ReadonlySet<string> = new Set([...WORKLOAD_KINDS.map(({ kind }) => kind), 'Namespace']);
 
 /** From a tenth of a millisecond, about what a decision takes, to the 10 s after which every API server has given up. */
@@ -20,22 +20,22 @@ const DURATION_BUCKETS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0
 
 export type ClusterState = Readonly<{
   facts: () => readonly FactAge[];
-  /** Undefined where no certificates are managed. */
+  /** Undefined if pullguard does not manage the certificates. */
   isLeader: () => boolean | undefined;
 }>;
 
 /** Open connections of each port. */
 type ConnectionCounts = Readonly<{ webhook: number; admin: number }>;
 
-/** From an answer next door to the 10 s after which a policy gives up unless it says otherwise. */
+/** From the answer of a nearby registry to 10 s, the default timeout of a policy. */
 const PROBE_BUCKETS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
-/** From a wrong name, known at once, to a pull that is given up. */
+/** From a wrong name, which fails at once, to a pull that is aborted. */
 const DELAY_BUCKETS = [1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800];
 
 export type Metrics = ReturnType<typeof createMetrics>;
 
-/** Everything pullguard counts, in a registry of its own. */
+/** All metrics of pullguard, in a separate Prometheus registry. */
 // eslint-disable-next-line @typescript-eslint/explicit-module-boundary-types -- the type is the list of what it returns
 export function createMetrics() {
   const registry = new Registry();
@@ -230,7 +230,7 @@ export function createMetrics() {
     help: 'Remaining pulls by the last answer of Docker Hub; absent before that.',
     registers,
   });
-  // Nothing is not zero, which would be an alarm.
+  // No value yet; zero would raise an alarm.
   hubPulls.remove();
   for (const where of ['admission', 'certificate', 'cluster', 'policy', 'tls']) errors.inc({ where }, 0);
   for (const port of ['webhook', 'admin']) {

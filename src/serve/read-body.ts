@@ -9,21 +9,21 @@ import {
 } from '../text/bounds.ts';
 import { HttpProblem } from './http.ts';
 
-/** Small bodies are in one block; a large one is in as many as it takes, and none is copied again. */
+/** A small body is read into one block, a large one into several; none of them is copied to make room. */
 const FIRST_BYTES = LONGEST_SMALL_BODY;
 const BLOCK_BYTES = 256 * 1024;
 
 /**
- * Reads the JSON body of a request within bounds of size and memory, and hands it over, or what is wrong with it.
- * Nothing here keeps it: a connection remembers its last request, and would hold a whole object for as long as it idles.
+ * Reads the JSON body of a request within limits of size and memory, and delivers it, or what is wrong with it.
+ * The request does not keep the body: an idle connection keeps its last request, and would keep a whole object in memory.
  */
 export type BodyReader = (request: IncomingMessage, deliver: (outcome: BodyOutcome) => void) => void;
 
 export type BodyOutcome =
-  /** `head` is how a body begins that is refused for its size or for want of room; of what is no JSON there is none. */
+  /** `head` is the beginning of a body that is refused for its size or for lack of memory; a body that is not JSON has none. */
   | Readonly<{ problem: HttpProblem; head?: string }>
   | Readonly<{ body: unknown }>
-  /** Parts of one that is not parsed yet. It counts as held until it is let go. */
+  /** Parts of a large body that is not parsed yet. It counts as held until `letGo` is called. */
   | Readonly<{ large: readonly Buffer[]; letGo: () => void }>;
 
 export function createBodyReader(): BodyReader {
@@ -38,10 +38,10 @@ export function createBodyReader(): BodyReader {
   };
 }
 
-/** Most bodies are small and come in one piece: only those that do not are worth the time to be kept in a list. */
+/** The bodies in memory. Only large ones are listed, to save time: most bodies are small and arrive in one piece. */
 type Held = { bytes: number; readonly large: Set<Reading> };
 
-/** A body on its way, with the bytes there are of it. */
+/** A body that is being read, with the number of bytes read so far. */
 type Reading = { length: number; readonly refuse: (problem: HttpProblem) => void };
 
 function inspectHead({ headers }: IncomingMessage): HttpProblem | undefined {
@@ -62,10 +62,10 @@ function inspectHead({ headers }: IncomingMessage): HttpProblem | undefined {
   return undefined;
 }
 
-/** Delivers once. What comes after a problem is thrown away. */
+/** Delivers once. Data that arrives after a problem is discarded. */
 function collectBody(request: IncomingMessage, held: Held, deliver: (outcome: BodyOutcome) => void): void {
   const declared = Number(request.headers['content-length'] ?? FIRST_BYTES);
-  // Of a body that is too large only the beginning is kept, to answer its sender.
+  // Only the beginning of a body that is too large is kept, to answer its sender.
   const most = declared > LONGEST_BODY ? LONGEST_REVIEW_HEAD : LONGEST_BODY;
   const first = Buffer.allocUnsafe(Math.min(declared, FIRST_BYTES));
   let blocks = [first];
@@ -94,7 +94,7 @@ function collectBody(request: IncomingMessage, held: Held, deliver: (outcome: Bo
     settle(() => ({ problem: new HttpProblem(400, 'the body ended before its Content-Length') }));
   });
 
-  /** Copies it and does not keep it: a chunk of one byte, of which there can be millions, takes hundreds. */
+  /** Copies a chunk and does not keep it: there can be millions of chunks of one byte, and each takes hundreds of bytes. */
   function append(chunk: Buffer): void {
     for (let from = 0; from < chunk.length;) {
       let block = blocks.at(-1) ?? first;
@@ -139,7 +139,7 @@ function refuseLargest({ large }: Held, last: Reading): void {
   largest.refuse(new HttpProblem(503, 'too many large requests at once: try again in a second'));
 }
 
-/** What a body says, or what is wrong with it. */
+/** Parses a body, or returns what is wrong with it. */
 export function parseBody(
   body: Buffer,
 ): Readonly<{ problem: HttpProblem; head?: string }> | Readonly<{ body: unknown }> {
@@ -156,7 +156,7 @@ export function parseBody(
   }
 }
 
-/** Bodies of the usual size are not looked at. */
+/** Bodies of the usual size are too short for so many, and are not scanned. */
 function hasTooManyCollections(body: Buffer): boolean {
   if (body.length <= MOST_COLLECTIONS) return false;
   let count = 0;

@@ -62,7 +62,7 @@ type Surroundings = Readonly<{
   logger: Logger;
   /** Called for problems that may go away by themselves. */
   reportProblem: (about: 'certificate' | 'cluster', problem: string) => void;
-  /** Called when names of objects do not fit each other, as after a rename that did not reach all of them. */
+  /** Called when names of objects do not fit each other, for example after an incomplete rename. */
   reportMisfit: (problem: string) => void;
 }>;
 
@@ -145,13 +145,13 @@ export async function joinCluster(
   };
 }
 
-/** The same object, until another fact becomes known. */
+/** Adds the failed pulls to the facts; the result is the same object until the facts change. */
 function addPulls(current: () => Facts, pulls: PullFacts): () => Facts {
   const add = memoizeByObject((facts: Facts): Facts => ({ ...facts, pulls }));
   return () => add(current());
 }
 
-/** Keeps what was said of images, to tell later whether a failure had been foretold. */
+/** Records images with errors or warnings, to count later whether a failed pull was foretold. */
 function foretell(
   pulls: WatchedPulls,
   { namespace }: AdmissionRequest,

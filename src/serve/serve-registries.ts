@@ -52,7 +52,7 @@ export function openRegistries({ policy, facts, readKeyring, metrics, logger }: 
   };
 }
 
-/** Why `probe` in the policy has no or little effect with these options; undefined if it has. */
+/** Why `probe` in the policy has no or little effect with these options; undefined if it has its full effect. */
 export function explainIgnoredProbe(policy: Policy, { offline, isConnected }: RunsAs): string | undefined {
   if (!probesAny(policy) || isConnected) return undefined;
   return offline

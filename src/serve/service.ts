@@ -30,7 +30,7 @@ export type ServiceOptions = CertificateOptions &
     clientCa?: string;
     /** The certificate of a client must have one of these names. */
     clientName?: readonly string[];
-    /** Whether to ask no registry. */
+    /** Whether requests to registries are disabled. */
     offline: boolean;
     /** Whether to connect to a cluster. */
     isConnected: boolean;

@@ -38,7 +38,7 @@ export type ServerSettings = Omit<AppOptions, 'draining'> &
     /** 0 for any free port; the same for `adminPort`. */
     port: number;
     adminPort: number;
-    /** May not have one yet: then every handshake fails, and the server is not ready. */
+    /** As long as it has no certificate, every handshake fails, and the server is not ready. */
     certificate: CertificateSource;
     /** PEM certificates of the CAs of permitted clients; undefined permits every client. */
     clientCa?: Pick<FileSource<string>, 'current' | 'onChange'> | undefined;
