@@ -17,28 +17,28 @@ import { readWorkloads, type Workload } from '../workload/workload.ts';
 import type { WaitingFacts } from './waiting-facts.ts';
 import type { Refused, WaitingPod } from './waiting-pods.ts';
 
-/** A report, why it is so, and what else is known of it. */
+/** A report of a failed pull, its explanation, and what else is known about it. */
 export type Explained = Readonly<{
   report: Report;
   diagnosis: Diagnosis;
   /** What pullguard finds in the Pod, its pull secrets, its node and at the registry. */
   found: readonly string[];
-  /** What it is not, and how that is known. */
+  /** Causes that are ruled out, and why. */
   ruledOut: readonly string[];
-  /** The node with what is known of it: `node-1 (linux/amd64, containerd://1.7.20)`. */
+  /** The node and its details: `node-1 (linux/amd64, containerd://1.7.20)`. */
   node?: string;
 }>;
 
 export type ExplainInput = Readonly<{
   policy: Policy;
   known: WaitingFacts;
-  /** What a registry says to the Pod's own pull secrets, where it was asked. */
+  /** The answer of a registry with the Pod's own pull secrets; undefined if it was not asked. */
   answerTo: (question: ImageQuestion) => ImageAnswer | undefined;
   /** Milliseconds since 1970. */
   now: number;
 }>;
 
-/** Says of a Pod that waits why, by the message and by all that is known besides. */
+/** Explains why a Pod waits, from the messages about it and all that is known besides. */
 export function explainWaiting({ pod, reports }: WaitingPod, input: ExplainInput): readonly Explained[] {
   const [workload] = readWorkloads(pod, POD, '');
   const findings = workload === undefined ? [] : findInPod(pod, workload, input);
@@ -81,7 +81,7 @@ function explainFailed(report: Report, failure: Failure, { workload, findings, i
   };
 }
 
-/** What a registry said of the image, if it was asked. */
+/** The answer of a registry about the image, if it was asked. */
 function askAbout(
   reference: ImageReference,
   { namespace = '' }: Report,
@@ -96,14 +96,14 @@ const MOST_FOUND = 5;
 
 const POD = WORKLOAD_KINDS.find(({ kind }) => kind === 'Pod') ?? { group: '', kind: 'Pod', podSpecs: ['/spec'] };
 
-/** Rules about style say nothing of a pull that fails. */
+/** Rules about style, which do not explain a failed pull. */
 const OF_STYLE: ReadonlySet<string> = new Set(['tag-explicit', 'registry-explicit']);
 
 type FoundInPod = Readonly<{ text: string; images: readonly string[] | undefined }>;
 
-/** What rules find in a Pod, the images that it is about, and of what is about the whole Pod none. */
+/** What rules find in a Pod. `images` are those that a finding is about; undefined if it is about the whole Pod. */
 function findInPod(pod: unknown, workload: Workload, { policy, known, now }: ExplainInput): readonly FoundInPod[] {
-  // What a user asked to skip may be the reason.
+  // Without annotations, as a rule that the user skipped may find the reason.
   const object = isRecord(pod)
     ? { ...pod, metadata: { ...asRecord(readPath(pod, 'metadata')), annotations: {} } }
     : pod;
@@ -124,12 +124,12 @@ function asRecord(value: unknown): Readonly<Record<string, unknown>> {
 
 function secretsOf(workload: Workload, { facts }: WaitingFacts, now: number): readonly UsedSecret[] | undefined {
   const account = facts.serviceAccounts?.find(workload.namespace, workload.serviceAccount);
-  // A Pod got those of its ServiceAccount when it was created: what that lists now is for Pods to come.
+  // A Pod gets the pull secrets of its ServiceAccount when it is created; the current list only applies to new Pods.
   const own = workload.hasPullSecretList ? account : { pullSecrets: [], enforcesMountableSecrets: false };
   return listUsedSecrets(workload, own, facts.pullSecrets, now);
 }
 
-/** Those with an entry for the image, and all where none has one. */
+/** The names of the secrets with an entry for the image; undefined if none has one. */
 function namesFor(
   secrets: readonly UsedSecret[] | undefined,
   reference: ImageReference,
@@ -138,13 +138,13 @@ function namesFor(
   return matching.length === 0 ? undefined : matching.map(({ name }) => name);
 }
 
-/** Causes that something speaks against, and what that is. */
+/** Evidence that rules out some causes. */
 type Judgement = Readonly<{ against: (cause: CauseCode) => boolean; reason: string }>;
 
 const WITHOUT: ReadonlySet<string> = new Set(['credentials-missing', 'token-denied-anonymous', 'anonymous-denied']);
 const WITH: ReadonlySet<string> = new Set(['credentials-refused', 'token-denied', 'access-denied']);
 
-/** Whether a Pod has credentials for an image decides between causes for which registries have the same words. */
+/** Registries use the same words for some causes; whether the Pod has credentials for the image decides between them. */
 function judgeSecrets(secrets: readonly UsedSecret[], reference: ImageReference): readonly Judgement[] {
   const serving = secrets.filter((secret) => findEntry(secret, reference) === 'with-credentials');
   if (serving.length > 0) {
@@ -159,7 +159,7 @@ function judgeSecrets(secrets: readonly UsedSecret[], reference: ImageReference)
       },
     ];
   }
-  // Of one that could not be read nothing is known.
+  // A secret that could not be read may have credentials.
   if (secrets.some(({ found }) => found === undefined)) return [];
   const what =
     secrets.length === 0
@@ -168,7 +168,7 @@ function judgeSecrets(secrets: readonly UsedSecret[], reference: ImageReference)
   return [{ against: (cause) => WITH.has(cause), reason: what }];
 }
 
-/** What the registry says to pullguard with the Pod's own pull secrets. */
+/** Evidence from the registry's answer to pullguard, which used the Pod's own pull secrets. */
 function judgeAnswer(answer: ImageAnswer): readonly Judgement[] {
   const reason =
     answer.outcome === 'ok'
@@ -184,7 +184,7 @@ function judgeAnswer(answer: ImageAnswer): readonly Judgement[] {
   ];
 }
 
-/** The first cause that nothing speaks against; the words of the message stay as they are, so that they decide where all are out. */
+/** Chooses the first cause that is not ruled out. If all are ruled out, the cause in the message stays. */
 function settle(
   failure: Failure,
   judgements: readonly Judgement[],
@@ -213,7 +213,7 @@ function describeAnswer(
   return `${answer.endpoint} serves the image ${how} (asked now): look for what differs on the node, such as DNS, CAs, proxies and mirrors`;
 }
 
-/** A node without room says so in its conditions. Only where a full disk could look like this. */
+/** Rules out a full disk, which a node reports in its conditions; only for failures that a full disk could cause. */
 function judgeNode({ node }: Report, { cause }: Diagnosis, { findNode }: WaitingFacts): readonly string[] {
   const state = node === undefined ? undefined : findNode(node);
   const mayBeFull = cause === 'unknown' || ['unpack-failed', 'timeout', 'image-too-large', 'back-off'].includes(cause);
@@ -230,7 +230,7 @@ function describeNode({ node }: Report, { findNode }: WaitingFacts): Readonly<{ 
   return what.length === 0 ? {} : { node: `${state.name} (${what.join(', ')})` };
 }
 
-/** Of a workload whose Pods are refused. */
+/** Explains why the Pods of a workload are refused. */
 export function explainRefused({ report, involved }: Refused): Explained {
   const reading = readFailure(report.read, false);
   const known = reading.kind === 'failed' ? explainFailure(reading.failure, report) : undefined;

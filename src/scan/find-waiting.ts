@@ -6,22 +6,25 @@ import { listWorkloads } from './resources.ts';
 import type { Progress } from './progress.ts';
 import type { Refused, WaitingBook } from './waiting-pods.ts';
 
-/** Of a Pod that waits, kubelet and controllers write Warnings alone: one list of them costs an API server less than one for each reason. */
+/**
+ * Kubelet and controllers write only Warnings about Pods that wait. One list of these costs an API server less than one for each
+ * reason.
+ */
 const WARNINGS = 'type=Warning';
 
-/** Pods that have ended wait for nothing. */
+/** Pods that have ended do not wait for an image. */
 const NOT_OVER = 'status.phase!=Succeeded,status.phase!=Failed';
 
 type Place = Readonly<{ api: ApiServer; namespace: string | undefined; progress: Progress }>;
 
-/** Reads the Pods of a namespace, or of all, into the book. @throws ApiError */
+/** Reads the Pods of one namespace, or of all, into the book. @throws ApiError */
 export async function readPods(book: WaitingBook, place: Place, isWanted: (pod: unknown) => boolean): Promise<void> {
   await readCollection('pods', NOT_OVER, place, (pod) => {
     if (isWanted(pod)) book.addPod(pod);
   });
 }
 
-/** Reads Events into the book. Returns why that is not possible, without a full stop; what waits is known without them. */
+/** Reads Events into the book. If that fails, returns why, without a full stop; the waiting Pods are known without Events. */
 export async function readEvents(book: WaitingBook, place: Place): Promise<string | undefined> {
   try {
     await readCollection('events', WARNINGS, place, book.addEvent);
@@ -51,15 +54,15 @@ function pathOf(resource: string, namespace: string | undefined): string {
   return namespace === undefined ? `/api/v1/${resource}` : `/api/v1/namespaces/${namespace}/${resource}`;
 }
 
-/** What the user may not read, and needs. */
+/** Describes what cannot be read, and which verb the user needs for it. */
 export function nameMissing(resource: string, verb: 'get' | 'list', error: ApiError): string {
   const message = `${resource} cannot be read: ${error.message}`;
   return error.status === 403 ? `${message}: ask the cluster admin for the verb "${verb}" on ${resource}` : message;
 }
 
 /**
- * Of workloads whose Pods were refused, those of which some are still missing, under what people wrote: a Deployment for its ReplicaSet.
- * An Event is kept for an hour. What may not be read is taken for refused still.
+ * Keeps the workloads that still lack Pods, as Events are kept for an hour. Each is shown as the object that people wrote: a
+ * ReplicaSet as its Deployment. A workload that cannot be read is kept.
  */
 export async function keepRefused(api: ApiServer, refused: readonly Refused[]): Promise<readonly Refused[]> {
   const kept: Refused[] = [];

@@ -63,8 +63,8 @@ function markUnfixed({ namespace, owner }: FindingGroup): Pick<BlockLine, 'mark'
 }
 
 /**
- * One JSON document: `waiting` with what is known of each Pod that waits, `findings`, `unfixed` pods, `errors`, `notServed`, `unknown`,
- * `skipped`, and `summary` with the counts.
+ * One JSON document: `waiting` with the details of each waiting Pod, `findings`, `unfixed` Pods, `errors`, `notServed`,
+ * `unknown`, `skipped`, and `summary` with the counts.
  */
 export function formatScanJson(result: ScanResult, waiting: readonly object[]): string {
   const { groups, errors, notServed, unknown, skipped, counts } = result;
@@ -81,7 +81,7 @@ export function formatScanJson(result: ScanResult, waiting: readonly object[]): 
   return `${JSON.stringify({ waiting, findings, unfixed, errors, notServed, unknown, skipped, summary }, null, 2)}\n`;
 }
 
-/** A finding as every report but the text has it: redacted, and with nothing that is not to be shown. */
+/** A finding for all reports except text: redacted, and only with what may be shown. */
 export type ScanRow = Readonly<{
   namespace: string;
   owner: Owner;
@@ -90,7 +90,7 @@ export type ScanRow = Readonly<{
   part?: string;
   field: string;
   value?: string;
-  /** That of the image, where the value is one. */
+  /** The registry of the image, if the value is an image. */
   registry?: string;
   rule: string;
   messageId: string;
@@ -127,17 +127,17 @@ export function toRow({ namespace, owner, result, finding, pods }: FindingGroup)
   };
 }
 
-/** Of a container, or of a volume. */
+/** Matches the field of an image, of a container or of a volume. */
 const IS_IMAGE = /\/(?:image|reference)$/;
 
-/** The word for a finding in text: how urgent it is. */
+/** The word in text output for how urgent a finding is. */
 export function markOf({ result, finding }: Pick<FindingGroup, 'result' | 'finding'>): Mark {
   return result === 'unfixed' ? 'unfixed' : markFinding(finding).mark;
 }
 
 function describe(result: Result, finding: Finding): string {
   if (result !== 'unfixed') return describeFinding(finding);
-  // What is missing in the running Pod, by what new ones get; what to do about it is in the remedy.
+  // Describes what the running Pod lacks by what new Pods get; the advice is in the remedy.
   return finding.fix === undefined ? describeFinding(finding) : escapeUnprintable(`new Pods get ${finding.fix.coming}`);
 }
 

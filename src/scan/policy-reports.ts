@@ -41,7 +41,7 @@ export const REPORT_APIS: Readonly<Record<ReportFormat, ReportApi>> = {
   },
 };
 
-/** Of every report: one of a name in each namespace, and one of the cluster, so that RBAC can be for this name alone. */
+/** The name of every report, in each namespace and of the cluster, so that RBAC can be limited to this name. */
 export const REPORT_NAME = 'pullguard-scan';
 
 const SOURCE = 'pullguard';
@@ -65,7 +65,7 @@ type Outcome = Readonly<{
   source: string;
   /** The rule of pullguard that found it. */
   policy: string;
-  /** Which of its messages; of a Pod that waits the cause. */
+  /** The id of the rule's message; for a Pod that waits, the cause. */
   rule?: string;
   category: string;
   severity?: 'critical' | 'high' | 'medium' | 'low';
@@ -85,10 +85,10 @@ export type ReportInput = Readonly<{
 }>;
 
 /**
- * One report for each namespace in which anything was checked, and one of the cluster: what has no namespace, and what was not checked.
- * One for each workload would be tens of thousands of objects in etcd; this is as many as there are namespaces. Of the results the most
- * urgent are listed, and the summary counts all. A report holds no time, so that one that says the same as before is written as it was;
- * when it was scanned stands in that of the cluster.
+ * Builds one report for each namespace with checked objects, and one of the cluster: for objects without a namespace, and for
+ * what was not checked. One report for each workload would be tens of thousands of objects in etcd; this is one for each
+ * namespace. Only the most urgent results are listed, and the summary counts all. A report has no time, so that it stays the same
+ * if nothing has changed; the time of the scan is in the report of the cluster.
  */
 export function buildPolicyReports(input: ReportInput): readonly PolicyReport[] {
   const { result, waiting, time, format } = input;
@@ -111,7 +111,7 @@ export function buildPolicyReports(input: ReportInput): readonly PolicyReport[] 
       namespace,
       found,
       well: result.well.get(namespace) ?? 0,
-      // What could not be listed may be in any of them.
+      // Objects that could not be listed may be in any namespace.
       errors: result.errors.length,
     }),
   );
@@ -157,7 +157,7 @@ function buildReport(format: ReportFormat, { namespace, found, well, errors = 0,
       name: REPORT_NAME,
       ...(namespace !== undefined && { namespace }),
       labels: { 'app.kubernetes.io/managed-by': SOURCE },
-      // An empty one would be written anew each time.
+      // Empty annotations would be written again each time.
       ...(Object.keys(annotations).length > 0 && { annotations }),
     },
     ...(format === 'openreports' && { source: SOURCE, configuration: { limits: { maxResults: MOST_RESULTS } } }),
@@ -178,7 +178,7 @@ function urgencyOf(outcomes: readonly Outcome[]): number {
   return outcomes.reduce((most, { severity = '' }) => Math.max(most, URGENCY.indexOf(severity)), -1);
 }
 
-/** Notices need nothing to be done, and are no result. */
+/** Notices need no action, so they are not results. */
 const OUTCOMES: Readonly<Record<Mark, Pick<Outcome, 'result' | 'severity' | 'scored'> | undefined>> = {
   error: { result: 'fail', severity: 'high', scored: true },
   unfixed: { result: 'warn', severity: 'medium', scored: false },
@@ -218,7 +218,7 @@ function toResource({ namespace, owner }: Pick<ScanRow, 'namespace' | 'owner'>):
   const { group, kind, name } = owner;
   const isBuiltIn = WORKLOAD_KINDS.some((each) => each.group === group && each.kind === kind);
   return {
-    // The version of other kinds is not known by what they own.
+    // References to owners of other kinds are kept without the version.
     ...(isBuiltIn && { apiVersion: group === '' ? 'v1' : `${group}/v1` }),
     kind,
     ...(namespace !== '' && { namespace }),
@@ -226,7 +226,7 @@ function toResource({ namespace, owner }: Pick<ScanRow, 'namespace' | 'owner'>):
   };
 }
 
-/** Pods of one owner that wait for one image by one cause are one result. */
+/** Pods of one owner that wait for the same image because of the same cause are one result. */
 function groupWaiting(waiting: ReportInput['waiting']): readonly Readonly<{ namespace: string; outcome: Outcome }>[] {
   const groups = new Map<string, { first: ReportInput['waiting'][number]; pods: Set<string> }>();
   for (const each of waiting) {

@@ -23,7 +23,7 @@ export type FoundResources = Readonly<{
 
 /**
  * Finds where the API serves the kinds of a policy. Built-in kinds are known; version and plural of kinds that a policy adds are
- * discovered. Never rejects for an answer of the cluster, or for a missing one.
+ * discovered. Never rejects because the cluster returns an error or does not answer.
  */
 export async function findResources(api: ApiServer, kinds: KindTable): Promise<FoundResources> {
   const resources: Resource[] = [];
@@ -103,20 +103,20 @@ function basePath(group: string, version: string): string {
   return group === '' ? `/api/${version}` : `/apis/${encodeURIComponent(group)}/${encodeURIComponent(version)}`;
 }
 
-/** `remaining` is how many objects come after this page, where the API server knows. */
+/** `remaining` is the number of objects after this page, if the API server knows it. */
 export type WorkloadPage = Readonly<{
   objects: readonly KubernetesObject[];
   remaining?: number;
-  /** Instead of an object that is too large to be read. */
+  /** Stands for an object that is too large to be read. */
   tooLarge?: ObjectHead;
 }>;
 
-/** A list that expires three times over changes faster than it can be read. */
+/** A list that expires three times cannot be read fast enough. */
 const MAX_ATTEMPTS = 3;
 
 /**
- * The objects of a collection, a page at a time and each once. An API server forgets a list that is read too slowly, after
- * five minutes as it comes; it is then read again from the start, and what has been seen is left out.
+ * The objects of a collection, page by page, each once. If a list is read too slowly, it expires in the API server, by default
+ * after five minutes. It is then read again from the start, without the objects that were already returned.
  *
  * @throws ApiError
  */
@@ -143,7 +143,7 @@ export async function* listWorkloads(
   }
 }
 
-/** By name and not by uid: a pod of a StatefulSet that was made anew in between is the same to a reader. */
+/** By name, not by uid: a Pod of a StatefulSet that was recreated in between is the same to a reader. */
 function isNew(object: KubernetesObject, seen: Set<string>): boolean {
   const key = `${readString(object, 'metadata', 'namespace')}/${readString(object, 'metadata', 'name')}`;
   if (seen.has(key)) return false;
@@ -156,17 +156,17 @@ function isExpired(error: unknown): boolean {
 }
 
 export type CheckedNamespaces = Readonly<{
-  /** Those that are there, or may be. */
+  /** Namespaces that exist, or may exist. */
   namespaces: readonly string[];
-  /** Of these, the ones that we may not ask about. */
+  /** Those of them that could not be checked. */
   unsure: readonly string[];
-  /** What is wrong with the others. */
+  /** A message for each of the others. */
   problems: readonly string[];
 }>;
 
 /**
- * Whether namespaces are there. The API server lists one that is not as one that is empty, so a typo would pass for a clean
- * result. Never rejects for what the cluster answers, or does not.
+ * Checks that namespaces exist. The API server lists a missing namespace like an empty one, so a typo would look like a clean
+ * result. Never rejects because the cluster returns an error or does not answer.
  */
 export async function checkNamespaces(api: ApiServer, names: readonly string[]): Promise<CheckedNamespaces> {
   const namespaces: string[] = [];

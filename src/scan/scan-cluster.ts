@@ -30,7 +30,7 @@ export type ScanInput = Readonly<{
 /** The result of a scan. Messages end without a full stop. */
 export type ScanResult = Findings &
   Readonly<{
-    /** Pods that wait for an image now, and workloads whose Pods are refused for theirs. */
+    /** Pods that wait for an image now, and workloads whose Pods are refused because of their images. */
     waiting: Readonly<{ pods: readonly WaitingPod[]; refused: readonly Refused[] }>;
     /** What could not be listed. */
     errors: readonly string[];
@@ -70,7 +70,7 @@ export async function scanCluster({ api, policy, secrets, namespaces, progress }
   };
 }
 
-/** What is said of Pods that wait, where any may: Events are many, and most clusters have no Pod that waits. */
+/** Reads Events only if there are Pods that may wait: Events are many, and most clusters have no waiting Pod. */
 async function readWaiting(
   api: ApiServer,
   book: WaitingBook,
@@ -121,7 +121,7 @@ function listCollections(
     .flatMap((resource) => namespaces.map((namespace) => ({ resource, namespace })));
 }
 
-/** Where what is read goes. */
+/** The collectors of what is read. */
 type Reading = Readonly<{ tally: Tally; book: WaitingBook; progress: Progress }>;
 
 type Missed = Readonly<{ errors: readonly string[]; notServed: readonly WorkloadKind[] }>;

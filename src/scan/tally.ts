@@ -13,7 +13,7 @@ export type Findings = Readonly<{
   skipped: readonly Readonly<{ rule: string; missing: readonly Lack[] }>[];
   /** Templates and Pods checked; Pods that lack a fix; objects in namespaces that the policy or a label exempts. */
   counts: Readonly<{ workloads: number; pods: number; unfixedPods: number; leftOut: number }>;
-  /** By namespace the templates and Pods that were checked and are well: nothing was found in them, or notices alone. */
+  /** The number of templates and Pods without problems, by namespace: without findings, or only with notices. */
   well: ReadonlyMap<string, number>;
 }>;
 

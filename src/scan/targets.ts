@@ -4,7 +4,7 @@ import { readString } from '../text/json.ts';
 import { isSubdomain } from '../text/kubernetes-name.ts';
 import { findController, WORKLOAD_KINDS, type WorkloadKind } from '../workload/kinds.ts';
 
-/** A Pod, or what creates Pods. */
+/** A Pod, or a workload that creates Pods. */
 export type Target = Readonly<{ kind: string; name: string; collection: (namespace: string) => string }>;
 
 const SHORT_NAMES: Readonly<Record<string, string>> = {
@@ -36,7 +36,7 @@ function findKindNamed(given: string): WorkloadKind | undefined {
   );
 }
 
-/** Whether a Pod is meant, or is one of what is meant. */
+/** Whether a Pod is the target, or belongs to it. */
 export function isOfTarget({ kind, name }: Pick<Target, 'kind' | 'name'>, pod: unknown): boolean {
   if (kind === 'Pod') return readString(pod, 'metadata', 'name') === name;
   const controller = findController(pod);
@@ -50,7 +50,11 @@ function isJobOf(cronJob: string, job: string): boolean {
   return job.startsWith(`${cronJob}-`) && /^\d{1,12}$/.test(job.slice(cronJob.length + 1));
 }
 
-/** Whether it exists, as far as it may be read: a typo would pass for a workload that is well. @throws ApiError without a connection */
+/**
+ * Whether the target exists, or may not be read. Without this check, a typo would look like a healthy workload.
+ *
+ * @throws ApiError without a connection, or if the API server does not accept the user's credentials
+ */
 export async function exists(api: ApiServer, { collection, name }: Target, namespace: string): Promise<boolean> {
   try {
     await api.call('GET', `${collection(namespace)}/${encodeURIComponent(name)}`);

@@ -8,18 +8,18 @@ import { isLabel, isSubdomain } from '../text/kubernetes-name.ts';
 import { nameMissing } from './find-waiting.ts';
 import type { Progress } from './progress.ts';
 
-/** What is known of the node of a Pod. */
+/** The known details of a Pod's node. */
 export type NodeState = ClusterNode & Readonly<{ runtime: string }>;
 
 export type WaitingFacts = Readonly<{
-  /** As rules take them; of pull secrets what is in them, without a credential. */
+  /** The facts for rules. They have the entries of pull secrets, without the credentials. */
   facts: Facts;
   findNode: (name: string) => NodeState | undefined;
-  /** Rights that are missing, once each. */
+  /** Missing permissions, each once. */
   problems: readonly string[];
 }>;
 
-/** Reads what Pods that wait pull with, and the nodes they are on: each object by its name, so that no right to list them is needed. */
+/** Reads the ServiceAccounts, pull secrets and nodes of waiting Pods by name, so that no permission to list them is needed. */
 export async function readWaitingFacts(
   api: ApiServer,
   pods: readonly unknown[],
@@ -53,7 +53,7 @@ export async function readWaitingFacts(
     const left = names.slice(0, MOST_READ_FOR_WAITING);
     const work = async (): Promise<void> => {
       for (let next = left.shift(); next !== undefined; next = left.shift()) {
-        // Rights differ between namespaces.
+        // Permissions differ between namespaces.
         if (problems.has(`${resource} ${next.namespace}`)) continue;
         const object = await read(resource, next);
         const kept = object === undefined || object === 'absent' ? object : keepSafely(keep, object);
@@ -78,7 +78,7 @@ export async function readWaitingFacts(
   }
 }
 
-/** Requests under way. */
+/** Most requests at the same time. */
 const AT_ONCE = 4;
 
 type Name = Readonly<{ namespace: string; name: string }>;
@@ -87,7 +87,7 @@ function keyOf({ namespace, name }: Name): string {
   return `${namespace}/${name}`;
 }
 
-/** Nothing is known of what is beyond a bound. */
+/** An object that exceeds a limit stays unknown. */
 function keepSafely<Kept>(keep: (object: KubernetesObject) => Kept, object: KubernetesObject): Kept | undefined {
   try {
     return keep(object);
@@ -114,7 +114,7 @@ function listAccounts(pods: readonly unknown[]): Name[] {
   );
 }
 
-/** Those of Pods, and those of their ServiceAccounts, which Pods that were created later would have. */
+/** The pull secrets of Pods, and those of their ServiceAccounts, which Pods that are created later get. */
 function listSecrets(pods: readonly unknown[], accounts: ReadonlyMap<string, ServiceAccount | 'absent'>): Name[] {
   return distinct(
     pods.flatMap((pod) => {
@@ -135,7 +135,7 @@ function listNodes(pods: readonly unknown[]): Name[] {
   return distinct(pods.map((pod) => ({ namespace: '', name: readString(pod, 'spec', 'nodeName') })));
 }
 
-/** What is no name of Kubernetes could lead to another path of the API. */
+/** Each name once. Invalid names are left out, as they could lead to another path of the API. */
 function distinct(names: readonly Name[]): Name[] {
   const valid = names.filter(({ namespace, name }) => (namespace === '' || isLabel(namespace)) && isSubdomain(name));
   return [...new Map(valid.map((each) => [keyOf(each), each])).values()];

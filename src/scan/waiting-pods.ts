@@ -3,28 +3,28 @@ import { readFailure } from '../cause/read-failure.ts';
 import { MOST_EVENTS_OF_POD, MOST_WAITING } from '../text/bounds.ts';
 import { readPath, readString } from '../text/json.ts';
 
-/** A Pod that waits for an image, or that no node can start, and what is said of each image. */
+/** A Pod that waits for an image, or that its node cannot start, and the reports about its images. */
 export type WaitingPod = Readonly<{
   /** One for each image and cause; at least one. */
   reports: readonly Report[];
-  /** The Pod as it pulls: its metadata and spec. */
+  /** The parts of the Pod that matter for pulls: its metadata and spec. */
   pod: unknown;
 }>;
 
-/** A workload of which no Pod is created, as an admission refuses them. */
+/** A workload whose Pods cannot be created, as admission refuses them. */
 export type Refused = Readonly<{ report: Report; involved: Involved }>;
 
 export type Involved = Readonly<{ kind: string; namespace: string; name: string }>;
 
-/** What waits in a cluster, learned from its objects one by one: what does not wait is not kept. Events come after Pods. */
+/** Collects the waiting Pods of a cluster from its objects, one by one; others are not kept. Events have to come after Pods. */
 export type WaitingBook = Readonly<{
   addPod: (pod: unknown) => void;
   addEvent: (event: unknown) => void;
-  /** Whether Events could say more. */
+  /** Whether there are Pods that Events could explain. */
   hasPods: () => boolean;
   listPods: () => readonly WaitingPod[];
   listRefused: () => readonly Refused[];
-  /** Pods that there was no room for. */
+  /** Number of waiting Pods for which there was no room. */
   dropped: () => number;
 }>;
 
@@ -41,7 +41,7 @@ export function createWaitingBook(): WaitingBook {
       const reports = listReports(pod);
       if (isGone(pod) || (reports.length === 0 && !isStarting(pod))) return;
       const isWaiting = reports.length > 0;
-      // Those that only start, in a large rollout, leave room for those that wait.
+      // In a large rollout, Pods that are only starting leave room for Pods that wait.
       if (pods.size >= (isWaiting ? MOST_WAITING : MOST_WAITING / 2)) {
         if (isWaiting) dropped++;
         return;
@@ -87,7 +87,7 @@ function isGone(pod: unknown): boolean {
   );
 }
 
-/** On a node, and no container has started: only its Events tell whether its sandbox or a pull fails. */
+/** Whether a Pod is on a node, and its containers have not started: only its Events show whether its sandbox or a pull fails. */
 function isStarting(pod: unknown): boolean {
   if (readString(pod, 'spec', 'nodeName') === '' || readString(pod, 'status', 'phase') !== 'Pending') return false;
   const statuses = ['initContainerStatuses', 'containerStatuses'].flatMap((list) => {
@@ -116,8 +116,8 @@ function readInvolved(event: unknown): Involved {
 }
 
 /**
- * For each image the latest that says why. The status of a container says it where kubelet does; older ones only say that they wait, and
- * the reason is in an Event. That of a Pod without a status is what its Events say.
+ * For each image, the latest report with a reason. Recent kubelets write the reason into the status of the container. Older ones
+ * only write that it waits, and the reason is in an Event. A Pod without such a status is reported by its Events alone.
  */
 function joinReports(pod: unknown, statuses: readonly Report[], events: readonly ReportedEvent[]): readonly Report[] {
   const read = events
@@ -125,7 +125,7 @@ function joinReports(pod: unknown, statuses: readonly Report[], events: readonly
     .toSorted((a, b) => rank(b.failure?.cause) - rank(a.failure?.cause) || (a.last < b.last ? 1 : -1));
   if (statuses.length === 0) {
     const [best] = read;
-    // That a pull secret is missing is said of Pods that start, too.
+    // Missing pull secrets are also reported for Pods that start.
     if (best === undefined || rank(best.failure?.cause) === 0) return [];
     return [{ ...describePod(pod), ...best.report }];
   }
@@ -148,7 +148,7 @@ function joinReports(pod: unknown, statuses: readonly Report[], events: readonly
   return joined.filter(({ image = '', read: text }) => !seen.has(`${image}\n${text}`) && seen.add(`${image}\n${text}`));
 }
 
-/** How much a cause explains: that a secret is missing keeps no Pod from starting by itself, and `back-off` says nothing. */
+/** How much a cause explains: a missing pull secret alone does not keep a Pod from starting, and `back-off` gives no reason. */
 function rank(cause: string | undefined): number {
   if (cause === undefined || cause === 'pull-secret-missing') return 0;
   return cause === 'back-off' ? 1 : cause === 'unknown' ? 2 : 3;
@@ -159,7 +159,7 @@ function failureOf({ read }: Report): Readonly<{ cause: string; image: string | 
   return reading.kind === 'failed' ? reading.failure : undefined;
 }
 
-/** Kinds that create Pods, and say so when they cannot. */
+/** Kinds whose controllers create Pods, and write an Event if they cannot. */
 const CREATORS: ReadonlySet<string> = new Set([
   'ReplicaSet',
   'ReplicationController',
@@ -168,7 +168,7 @@ const CREATORS: ReadonlySet<string> = new Set([
   'Job',
 ]);
 
-/** Of Pods that an admission refuses for their images; a quota or a security policy is another matter. */
+/** Reads an Event about Pods that admission refuses because of their images, and not because of a quota or a security policy. */
 function readRefusal(event: unknown, { kind, name, namespace }: Involved): Report | undefined {
   const message = readString(event, 'message');
   if (!CREATORS.has(kind) || readString(event, 'reason') !== 'FailedCreate' || !/\bimages?\b|pull/i.test(message))

@@ -7,9 +7,9 @@ export type WriteInput = Readonly<{
   api: ApiServer;
   format: ReportFormat;
   reports: readonly PolicyReport[];
-  /** Namespaces of which old reports are deleted: those that were asked for, or undefined for all. */
+  /** Namespaces whose old reports are deleted: the requested ones, or undefined for all. */
   namespaces: readonly string[] | undefined;
-  /** Whether everything was read. What was not read may still be there, and so its report stays. */
+  /** Whether everything was read. Otherwise old reports stay, as the objects that were not read may still exist. */
   isComplete: boolean;
 }>;
 
@@ -28,8 +28,9 @@ export async function servesReports(api: ApiServer, format: ReportFormat): Promi
 }
 
 /**
- * Applies reports, and deletes those of earlier scans that have none any more, as of a namespace that is now exempt. All have one name, so
- * that no right on the reports of others is needed. What fails is told, and the rest is written.
+ * Applies reports, and deletes reports of earlier scans that are no longer needed, such as that of a namespace that is now
+ * exempt. All have one name, so that no permission for reports of other tools is needed. Failures are returned, and the rest is
+ * written.
  *
  * @throws ApiError if the cluster does not answer
  */
@@ -92,18 +93,18 @@ export async function writeReports({ api, format, reports, namespaces, isComplet
   }
 }
 
-/** Server-side apply: creates what is not there, and a report that says the same as before is not written again. JSON is YAML. */
+/** Server-side apply creates missing reports, and does not write unchanged reports again. JSON is YAML. */
 const APPLY = {
   contentType: 'application/apply-patch+yaml',
   query: { fieldManager: 'pullguard', force: true },
 } as const;
 
-/** Each has up to 0.8 MB, and an answer 8 MiB. */
+/** A report has up to 0.8 MB, and a response may have 8 MiB. */
 const PAGE = 10;
 
 const MOST_TOLD = 20;
 
-/** Requests under way. */
+/** Most requests at the same time. */
 const AT_ONCE = 4;
 
 async function forEach<Item>(items: readonly Item[], work: (item: Item) => Promise<void>): Promise<void> {
