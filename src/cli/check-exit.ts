@@ -2,7 +2,7 @@ import type { CheckResult } from './format-check.ts';
 import type { ExitCode } from './io.ts';
 import type { FailOn } from './options.ts';
 
-/** What `check` returns: 2 is for input that was not checked, before 1 for what was found, as what was found is not all there is. */
+/** The exit code of `check`: 2, for input that was not checked, goes before 1, for findings, as these are then incomplete. */
 export function decideExit(
   { errors, unchecked = [], counts, findings }: CheckResult,
   {
@@ -16,7 +16,7 @@ export function decideExit(
     return { code: 2, reason: `${unchecked.length} not checked, an error with --strict: see "not checked" above` };
   const isEmpty = counts.workloads === 0 && counts.exempt === 0;
   if (isEmpty && !allowEmpty) return { code: 2, reason: describeEmpty(unchecked.length) };
-  // A notice tells what pullguard does about it, or of something harmless.
+  // A notice is about something that pullguard fixes, or that is harmless.
   const fails = findings.some(({ action, severity }) =>
     action === 'deny' ? failOn !== 'never' : failOn === 'warn' && action === 'warn' && severity !== 'notice',
   );

@@ -15,7 +15,7 @@ import type { ConnectionOptions } from './options.ts';
 /** Where a command takes its policy from. */
 export type PolicyOptions = ConnectionOptions & Readonly<{ config?: string; policyFromCluster?: boolean }>;
 
-/** The text of a policy, and what its place is called in messages. */
+/** The text of a policy, and the name of its source for messages. */
 export type PolicyText = Readonly<{ source: string; text: string }>;
 
 export const POLICY_FILE = '.pullguard.yaml';
@@ -24,8 +24,8 @@ export const POLICY_FILE = '.pullguard.yaml';
 const CONFIG_MAP = { namespace: 'pullguard', name: 'pullguard-policy' };
 
 /**
- * The policy for these paths: of `--config`, of the cluster, or of the nearest `.pullguard.yaml`; otherwise the built-in one. One
- * that the user did not name is named on standard error.
+ * The policy for these paths: of `--config`, of the cluster, or of the nearest `.pullguard.yaml`; otherwise the built-in one. The
+ * source is printed to standard error, unless the user named the file.
  */
 export async function choosePolicy(paths: readonly string[], options: PolicyOptions, io: Io): Promise<Policy> {
   const chosen = await choosePolicyText(paths, options);
@@ -39,8 +39,8 @@ export async function choosePolicy(paths: readonly string[], options: PolicyOpti
 }
 
 /**
- * The policy of a command about a cluster: of `--config`, or of the cluster; otherwise the built-in one. Standard error says which, if
- * the user did not name it.
+ * The policy of a command about a cluster: of `--config`, or of the cluster; otherwise the built-in one. The source is printed to
+ * standard error, unless the user named the file.
  */
 export async function chooseClusterPolicy(
   api: ApiServer,
@@ -56,7 +56,7 @@ export async function chooseClusterPolicy(
     if (!(error instanceof UsageError)) throw toUsageError(error);
     const status = error.cause instanceof ApiError ? error.cause.status : undefined;
     if (status !== 403 && status !== 404) throw error;
-    // A cluster without pullguard has none; one that may not be read is another than the user expects.
+    // A cluster without pullguard has no policy. If the policy may not be read, the user may expect another one than is used.
     if (status === 403) io.stderr.write(`using the built-in policy: ${escapeUnprintable(error.message)}\n`);
     return { policy: defaultPolicy(), source: 'the built-in policy' };
   }
@@ -79,7 +79,7 @@ export async function choosePolicyText(
   }
 }
 
-/** Says which policies below the paths are not used; a policy that the user named is meant for all of them. */
+/** Reports the policy files below the paths that are not used. A policy that the user named is meant for all paths. */
 export function reportUnused(paths: readonly string[], files: readonly string[], options: PolicyOptions, io: Io): void {
   if (options.config !== undefined || options.policyFromCluster === true) return;
   const used = findOnePolicyFile(paths);
@@ -90,7 +90,7 @@ export function reportUnused(paths: readonly string[], files: readonly string[],
     );
 }
 
-/** Which of two policies is meant cannot be told from what they say. */
+/** @throws UsageError if the paths have different policy files, as it is unknown which one is meant */
 function findOnePolicyFile(paths: readonly string[]): string | undefined {
   const found = new Map(paths.map((path) => [findPolicyFile(path === '-' ? '.' : path), path]));
   const [first, second] = found;
@@ -117,19 +117,19 @@ export function findPolicyFile(path: string): string | undefined {
   }
 }
 
-/** As people would write it from where they are. */
+/** The path relative to the working directory, if the file is below it. */
 function shorten(file: string): string {
   const short = relative('.', file);
   return short.startsWith('..') ? file : short;
 }
 
 async function readFromCluster(options: ConnectionOptions): Promise<PolicyText> {
-  // Loaded only here: a client of Kubernetes would double the time that check needs to start.
+  // Loaded only here: the Kubernetes client would double the time that `check` needs to start.
   const { reachCluster } = await import('./reach-cluster.ts');
   return readConfigMap(reachCluster(options));
 }
 
-/** @throws UsageError whose cause is what the API server answered, if it is that */
+/** @throws UsageError whose cause is the error of the API server, if it returned one */
 async function readConfigMap(api: ApiServer): Promise<PolicyText> {
   const { namespace, name } = CONFIG_MAP;
   const source = `ConfigMap ${namespace}/${name}`;

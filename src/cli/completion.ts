@@ -5,13 +5,13 @@ import type { ExitCode, Io } from './io.ts';
 
 export type Shell = 'bash' | 'zsh' | 'fish';
 
-/** `pullguard completion SHELL`: a script that has the shell complete commands, options and their values. */
+/** `pullguard completion SHELL`: prints a script with which the shell completes commands, options and their values. */
 export function completion(shell: Shell, program: Command, io: Io): ExitCode {
   io.stdout.write(SCRIPTS[shell](listCommands(program)));
   return 0;
 }
 
-/** What may follow: words to choose from, the names of files, or something that only the user knows. */
+/** The value of an option or argument: one of these words, a file, or anything else that only the user knows. */
 type Value = Readonly<{ name: string; words: readonly string[]; isFile: boolean }>;
 
 /** `value` is undefined for a flag. */
@@ -46,7 +46,7 @@ function listCommands(program: Command): readonly CompletedCommand[] {
 
 const HELP: CompletedOption = { flags: ['-h', '--help'], description: 'display help for command', value: undefined };
 
-/** What commander does not know, as what else is typed is not refused, or is a part of the value. */
+/** Words that are not choices of commander, as other values are accepted too, or as the word is only the start of the value. */
 const WORDS: Readonly<Record<string, readonly string[]>> = {
   'rules argument': RULES.map(({ id }) => id),
   '--output-file': FORMATS.map((format) => `${format}=`),
@@ -71,7 +71,7 @@ const SCRIPTS: Readonly<Record<Shell, (commands: readonly CompletedCommand[]) =>
   fish: formatFish,
 };
 
-/** Where nothing is offered, bash offers files. Runs on bash 3.2, which macOS has, and needs no package for completions. */
+/** If there are no words, bash offers files. Runs on bash 3.2, which macOS has, and needs no package for completions. */
 function formatBash(commands: readonly CompletedCommand[]): string {
   const values = commands.flatMap(({ name, options }) =>
     options.flatMap(({ flags, value }) => {
@@ -171,7 +171,7 @@ function formatFishOption({ flags, description, value }: CompletedOption): strin
   return `${names.join(' ')}${takes} -d ${quoteFish(description)}`;
 }
 
-/** One word of a script of bash or zsh. */
+/** Quotes a text as one word of a bash or zsh script. */
 function quote(text: string): string {
   return `'${text.replaceAll("'", String.raw`'\''`)}'`;
 }

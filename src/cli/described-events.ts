@@ -3,7 +3,7 @@ import { nameOwner, type Report } from '../cause/reported-failures.ts';
 import { readFailure } from '../cause/read-failure.ts';
 import { readSince } from './event-age.ts';
 
-/** A row of the events that `kubectl describe` ends with: `  Warning  Failed  2m (x4 over 5m)  kubelet  Failed to pull image …`. */
+/** A row of the events that end `kubectl describe`: `  Warning  Failed  2m (x4 over 5m)  kubelet  Failed to pull image …`. */
 const ROW =
   /^\s*(?:Normal|Warning)\s{2,}([A-Za-z]{1,80})\s{2,}(<unknown>|<invalid>|\d[\dsmhdy]{0,12})(?: \(x(\d{1,9}) over ([^)]{1,20})\))?\s{2,}(\S{1,80}(?:, \S{1,253})?)\s{2,}(.*)$/;
 
@@ -11,10 +11,10 @@ const ROW =
 const OLD_ROW =
   /^\s*(\S{1,12})\s+\S{1,12}\s+(\d{1,9})\s+(\S{1,80}(?:, \S{1,253})?)\s+(?:\S{1,253}\s+)?(?:Normal|Warning)\s+([A-Za-z]{1,80})\s+(.*)$/;
 
-/** What stands above the events, of the Pod that they are about. */
+/** What is known about a Pod from the lines above its events. */
 type About = { namespace?: string; pod?: string; owner?: string; node?: string; hash?: string };
 
-/** The events of `kubectl describe`, of one Pod after another; undefined for any other text. Ages are told from `now`. */
+/** Reads the events that `kubectl describe` prints for one or more Pods; undefined for any other text. Ages count from `now`. */
 export function readDescribed(lines: readonly string[], now?: number): readonly Report[] | undefined {
   const reports: Report[] = [];
   let about: About = {};
@@ -38,7 +38,7 @@ export function readDescribed(lines: readonly string[], now?: number): readonly 
 
 type Row = Readonly<{
   reason: string;
-  /** That of the first, where it happened several times. */
+  /** The age of the first one, if it happened several times. */
   age: string;
   count: number | undefined;
   from: string;
@@ -58,9 +58,9 @@ function readNewRow([, reason = '', last = '', count, first, from = '', message 
   return { reason, age: first ?? last, count: times, from, message, more: [] };
 }
 
-/** Whether a line is one of those above the events that tell of the Pod. */
+/** Reads a line about the Pod, above its events. Returns whether it is one. */
 function readField(line: string, about: About): boolean {
-  // A label, of which the first stands beside the word.
+  // A label. The first one is on the line of the word `Labels:`.
   const hash = /^(?:Labels:)?\s+pod-template-hash=([a-z0-9]{1,63})$/.exec(line)?.[1];
   if (hash !== undefined) about.hash = hash;
   const [, name, value = ''] = /^(Name|Namespace|Node|Controlled By):\s+(\S+)/.exec(line) ?? [];
@@ -85,7 +85,10 @@ function toReport(row: Row, { namespace, pod, owner, node, hash = '' }: About): 
   };
 }
 
-/** A message that a terminal or an editor wrapped, between words or within one: the way is taken that gives words that are known. */
+/**
+ * Joins a message that a terminal or an editor wrapped, between words or within a word. Of the two ways, the one with the more
+ * specific cause is used.
+ */
 function joinRow({ message, more }: Row): string {
   if (more.length === 0) return message.trim();
   const lines = [message, ...more.slice(0, MOST_WRAPPED)].map((line) => line.trim());
@@ -94,7 +97,7 @@ function joinRow({ message, more }: Row): string {
   return orderOf(joined) < orderOf(spaced) ? joined : spaced;
 }
 
-/** What is read first of all causes says most: `x509: … unknown authority` comes before any other `x509:`. */
+/** The more specific cause comes first: `x509: … unknown authority` before any other `x509:`. */
 function orderOf(message: string): number {
   const reading = readFailure(message);
   const cause = reading.kind === 'failed' ? reading.failure.cause : undefined;
@@ -102,5 +105,5 @@ function orderOf(message: string): number {
   return order < 0 ? READINGS.length : order;
 }
 
-/** Lines of one message: an Event of 1,024 characters has thirteen at 80 columns. */
+/** Most lines of one message; an Event of 1,024 characters has thirteen at 80 columns. */
 const MOST_WRAPPED = 60;

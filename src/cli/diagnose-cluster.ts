@@ -21,17 +21,17 @@ export type DiagnoseClusterInput = Readonly<{
   api: ApiServer;
   policy: Policy;
   targets: readonly string[];
-  /** Undefined for that of the kubeconfig, `all` for all. */
+  /** Undefined for the namespace of the kubeconfig, `all` for all namespaces. */
   namespace: string | undefined;
   /** Whether registries are asked. */
   probe: boolean;
   probeImage?: ProbeImage;
 }>;
 
-/** What waits, and what could not be read of it: sentences without a full stop. */
+/** What waits, explained. `notes` say what could not be read, without a full stop. */
 export type DiagnosedCluster = Readonly<{ explained: readonly Explained[]; notes: readonly string[] }>;
 
-/** Finds what waits for images in a cluster, and why. Changes nothing. @throws UsageError where Pods cannot be read */
+/** Finds what waits for images in a cluster, and why. Changes nothing. @throws UsageError if Pods cannot be read */
 export async function diagnoseCluster(input: DiagnoseClusterInput, io: Io): Promise<DiagnosedCluster> {
   const progress = createProgress(io.stderr);
   try {
@@ -89,7 +89,7 @@ async function diagnoseAll(input: DiagnoseClusterInput, progress: Progress): Pro
   };
 }
 
-/** A container that only waits says nothing where another of the Pod says why. */
+/** Leaves out a container that only waits, if another one of the same Pod has a reason. */
 function keepOfPods(explained: readonly Explained[]): readonly Explained[] {
   const keyOf = ({ report }: Explained): string => `${report.namespace ?? ''}/${report.pod ?? ''}`;
   const told = new Set(explained.filter(({ diagnosis }) => diagnosis.cause !== 'back-off').map((each) => keyOf(each)));
@@ -104,7 +104,7 @@ function readTarget(text: string): Target {
   );
 }
 
-/** Undefined for all. What does not exist would pass for what is well. */
+/** Undefined for all. Checks that namespace and targets exist, as a missing one would look healthy. */
 async function chooseNamespace(
   { api, namespace: given }: DiagnoseClusterInput,
   targets: readonly Target[],

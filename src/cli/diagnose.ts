@@ -18,7 +18,7 @@ export type DiagnoseOptions = ConnectionOptions &
     output: 'text' | 'json';
   }>;
 
-/** `pullguard diagnose`: says why Pods wait for images, or why pulls failed of which messages were copied. Exit code 1 if any. */
+/** `pullguard diagnose`: explains why Pods wait for images, or failed pulls in pasted messages. Exit code 1 if there are any. */
 export async function diagnose(
   targets: readonly string[],
   options: DiagnoseOptions,
@@ -63,7 +63,7 @@ async function diagnosePasted(
   if (text.trim() === '')
     throw new UsageError('standard input is empty: pipe events into it, or the output of kubectl describe pod');
   const { reports, areMessages } = readPasted(text, now);
-  // A message that stands for itself is answered also where it is not known, or says that all is well.
+  // A message on its own always gets an answer, even if it is unknown, or reports no failure.
   const answers = areMessages ? reports.map((report) => answerMessage(report)) : diagnoseReports(reports);
   const failed = answers.filter((each) => isFailed(each));
   io.stdout.write(
@@ -74,14 +74,17 @@ async function diagnosePasted(
   return failed.length === 0 ? 0 : 1;
 }
 
-/** Without a diagnosis where a message says that a pull goes well. */
+/** Without a diagnosis if the message reports no failure. */
 type Answer = Diagnosed | Readonly<{ report: Report; diagnosis: undefined }>;
 
 function isFailed(answer: Answer): answer is Diagnosed {
   return answer.diagnosis !== undefined;
 }
 
-/** The diagnosis of each report. Where a Pod says only that kubelet waits, and another of its messages says why, the second is enough. */
+/**
+ * The diagnosis of each report. A report that only says that kubelet waits is left out if another one of the same Pod has a
+ * reason.
+ */
 export function diagnoseReports(reports: readonly Report[]): readonly Diagnosed[] {
   const diagnosed = reports.flatMap((report) => {
     const diagnosis = diagnoseMessage(report.read, report);

@@ -8,7 +8,7 @@ const UNITS: Readonly<Record<string, number>> = {
   y: 365 * 86_400_000,
 };
 
-/** When an Event was first seen, by the age that kubectl prints of it: `5m`, `3h20m`, or `2m (x4 over 5m)`. */
+/** When an Event was first seen, from the age that kubectl prints: `5m`, `3h20m`, or `2m (x4 over 5m)`. */
 export function readSince(age: string, now: number | undefined): Readonly<{ since?: string }> {
   const first = / over ([^)]{1,20})\)/.exec(age)?.[1] ?? age;
   if (now === undefined || !/^(?:\d{1,5}[smhdy]){1,3}$/.test(first)) return {};

@@ -1,14 +1,14 @@
 import type { Report } from '../cause/reported-failures.ts';
 import { readSince } from './event-age.ts';
 
-/** The columns of `kubectl get events` and of `kubectl events`, as their heads name them. */
+/** The header of `kubectl get events` and of `kubectl events`. */
 const HEAD = /^(?:NAMESPACE +)?(?:LAST SEEN|FIRST SEEN) +.*\bREASON +OBJECT\b.*\bMESSAGE/;
 
-/** A row without a head, as from `grep`: `3m   Warning   Failed   pod/web-1   …`, with the namespace before it or not. */
+/** A row without a header, as from `grep`: `3m   Warning   Failed   pod/web-1   …`, with or without a namespace before it. */
 const ROW =
   /^(?:([a-z0-9-]{1,63}) {2,})?(<unknown>|<invalid>|\d[\dsmhdy]{0,12}(?: \(x\d+ over [^)]{1,20}\))?) {2,}(?:Warning|Normal) {2,}([A-Za-z]{1,80}) {2,}([A-Za-z]{1,40}\/[a-z0-9.-]{1,253}) {2,}(.*)$/;
 
-/** The rows of a table of events; undefined where there is none. Ages are told from `now`, where that is known. */
+/** Reads the rows of a table of events; undefined if there is none. Ages count from `now`, if that is known. */
 export function readTable(lines: readonly string[], now?: number): readonly Report[] | undefined {
   const head = lines.findIndex((line) => isHead(line));
   if (head < 0) {
@@ -26,7 +26,7 @@ function reportRow([namespace, seen, , object, message]: readonly (string | unde
   return toReport({ namespace, seen, object, message }, now);
 }
 
-/** The head of the widest table has 200 characters. */
+/** The header of the widest table has 200 characters, so much longer lines are not matched. */
 function isHead(line: string): boolean {
   return line.length < 1000 && HEAD.test(line);
 }
@@ -34,7 +34,7 @@ function isHead(line: string): boolean {
 type Cells = Readonly<Record<'namespace' | 'seen' | 'object' | 'message', string | undefined>> &
   Readonly<Partial<Record<'first' | 'count' | 'source', string | undefined>>>;
 
-/** Where each column begins: kubectl aligns them, three spaces apart. */
+/** Where each column begins and ends: kubectl aligns them, three spaces apart. */
 function readColumns(head: string): ReadonlyMap<string, readonly [start: number, end: number]> {
   const names = [...head.matchAll(/\S+(?: \S+)*/g)];
   return new Map(names.map(({ 0: name, index }, at) => [name, [index, names[at + 1]?.index ?? Infinity]]));
@@ -46,7 +46,7 @@ function reportCells(line: string, columns: ReturnType<typeof readColumns>, now?
     const text = line.slice(start, end).trim();
     return text === '' ? undefined : text;
   };
-  // What does not stand in the columns, as after a message with line breaks, is read without them.
+  // A row that does not fit the columns, as after a message with line breaks, is read without them.
   const row = /^(?:Warning|Normal)$/.test(cell('TYPE') ?? '') ? null : ROW.exec(line);
   if (row !== null) return reportRow(row.slice(1), now);
   const cells = {

@@ -1,4 +1,4 @@
-/** What people do most with a command, as they type it. */
+/** The most common calls of each command, as users type them. */
 const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   serve: [
     'pullguard serve --config policy.yaml --tls-secret pullguard-tls',

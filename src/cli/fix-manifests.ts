@@ -8,8 +8,8 @@ import { applyReplacements, type Replacement } from '../text/unified-diff.ts';
 import { planFixes, type Change, type FixTerms, type Plan } from './plan-fixes.ts';
 
 /**
- * What was changed: where it stands now, and where it stood; the findings that it answers, where they are reported without it; and the
- * characters of the text as it was that it replaces.
+ * A change that was made: its position now and `before`; the findings that it fixes, at the positions where they are reported
+ * without it; and the characters of the original text that it replaces.
  */
 export type Fixed = Position &
   Readonly<{
@@ -20,10 +20,10 @@ export type Fixed = Position &
     replaced: readonly Readonly<{ start: Position; end: Position; text: string }>[];
   }>;
 
-/** What could have been, where it stands, and why it was not. */
+/** A finding that could have been fixed, its position, and why it was not fixed. */
 export type Unfixed = Position & Readonly<{ file: string; finding: Finding; why: string }>;
 
-/** What a text becomes. Without replacements it stays as it is. */
+/** A text after the fixes. Without replacements it is unchanged. */
 export type FixedText = Readonly<{
   text: string;
   replacements: readonly Replacement[];
@@ -38,12 +38,12 @@ const REFUSED: Readonly<Record<Refusal, string>> = {
   form: 'the way this is written is not known to --fix: change it by hand',
 };
 
-/** Each round learns of at least one more place that cannot be changed; what still changes after these is left alone. */
+/** Each round finds at least one more place that cannot be changed. If the last round still finds one, nothing is fixed. */
 const MOST_ROUNDS = 5;
 
 /**
- * Makes the changes that are certain. The result is read again and has to hold the objects that were meant, and nothing else: a text of
- * which that is not so stays as it is.
+ * Makes the changes that are certain. The result is parsed again, and must contain exactly the planned objects; otherwise the
+ * text stays unchanged.
  *
  * @param text as it is in the file, with its byte order mark
  */

@@ -10,7 +10,7 @@ import type { Finding } from '../engine/evaluate.ts';
 import { fixManifest, type Fixed, type FixedText, type Unfixed } from './fix-manifests.ts';
 import type { FixTerms } from './plan-fixes.ts';
 
-/** `write`: into the files, and what came by standard input to standard output. `diff`: nowhere, the difference is printed. */
+/** `write`: changes files, and prints the fixed text of standard input. `diff`: changes nothing, and prints the differences. */
 export type FixMode = 'write' | 'diff';
 
 /** A text that was read, or why it could not be. */
@@ -19,7 +19,7 @@ export type ReadManifest = Readonly<{ file: string; text?: string; manifest: Man
 export type FixReport = Readonly<{ mode: FixMode; fixed: readonly Fixed[]; unfixed: readonly Unfixed[] }>;
 
 export type FixOutcome = Readonly<{
-  /** The same texts as they are now. */
+  /** The same texts after the fixes. */
   read: readonly ReadManifest[];
   report: FixReport;
   /** Files that could not be written. */
@@ -33,7 +33,7 @@ export const STDIN = '<stdin>';
 type Terms = Pick<FixTerms, 'policy' | 'facts' | 'large'> &
   Readonly<{ isHidden: (finding: Finding, manifest: ManifestObject, file: string) => boolean }>;
 
-/** Fixes texts one by one: what fails with one file keeps no other from being fixed. */
+/** Fixes texts one by one; if one file fails, the others are still fixed. */
 export function fixAll(read: readonly ReadManifest[], mode: FixMode, terms: Terms): FixOutcome {
   const named = new Set(read.flatMap(({ file, text }) => (text === undefined ? [] : listReplaced(file, text))));
   const done = read.map((one) => fixOne(one, mode, { ...terms, named }));
@@ -80,7 +80,7 @@ function fixOne(
 
 const KUSTOMIZATION = /(?:^|[\\/])(?:kustomization\.ya?ml|Kustomization)$/;
 
-/** The names under `images` of a kustomization, by which it finds the images that it changes. */
+/** The names under `images` of a kustomization, which select the images that it changes. */
 function listReplaced(file: string, text: string): readonly string[] {
   if (!KUSTOMIZATION.test(file)) return [];
   const document = readDocument(text);
@@ -88,7 +88,7 @@ function listReplaced(file: string, text: string): readonly string[] {
   return Array.isArray(images) ? images.map((image) => readString(image, 'name')).filter((name) => name !== '') : [];
 }
 
-/** The same of the kustomization in the folder of a file, which need not have been passed as well. */
+/** The same for the kustomization in the folder of a file, as it may not be part of the input. */
 function listReplacedBeside(file: string): readonly string[] {
   return ['kustomization.yaml', 'kustomization.yml', 'Kustomization']
     .map((name) => join(dirname(file), name))

@@ -7,29 +7,29 @@ import { escapeUnprintable, shorten } from '../text/quote.ts';
 import { redactMessage } from '../text/redact-message.ts';
 import { paint } from './terminal.ts';
 
-/** A report of a failed pull, and what it comes from. */
+/** A report of a failed pull, and its diagnosis. */
 export type Diagnosed = Readonly<{
   report: Report;
   diagnosis: Diagnosis;
-  /** What else is known of it, where there is a cluster to look at. */
+  /** What else is known about it, if a cluster was read. */
   found?: readonly string[];
-  /** What it is not, and how that is known. */
+  /** Causes that are ruled out, and why. */
   ruledOut?: readonly string[];
-  /** The node with what is known of it. */
+  /** The node and its details. */
   node?: string;
 }>;
 
-/** One line for one report. */
+/** One line of JSON for one report. */
 export function toDiagnosisJson(diagnosed: Diagnosed): string {
   return `${JSON.stringify(toDiagnosisObject(diagnosed))}\n`;
 }
 
-/** The same for a message that says that a pull goes well: it has no cause. */
+/** The same for a message that reports no failure, and so has no cause. */
 export function toWellJson({ message }: Report): string {
   return `${JSON.stringify({ message: redactMessage(message), faqItem: null })}\n`;
 }
 
-/** Members that do not apply are undefined, and so left out. */
+/** Members that do not apply are undefined, so that JSON leaves them out. */
 export function toDiagnosisObject({ report, diagnosis, found = [], ruledOut = [] }: Diagnosed): object {
   const { cause, faqItem, image, host, registry, remedy, alternatives } = diagnosis;
   const { namespace, pod, owner, node, since, count } = report;
@@ -56,17 +56,17 @@ export function toDiagnosisObject({ report, diagnosis, found = [], ruledOut = []
 }
 
 export type FormatOptions = Readonly<{
-  /** Whether to say first how many Pods have it. */
+  /** Whether each group starts with its number of Pods. */
   counts?: boolean;
   color?: boolean;
-  /** What is said of nothing. */
+  /** The text if there is nothing to report. */
   nothing?: string;
 }>;
 
-/** Reports of one cause at one place. */
+/** Reports with the same cause at the same registry, host or image. */
 export type DiagnosisGroup = Readonly<{ diagnosis: Diagnosis; members: Diagnosed[] }>;
 
-/** For people: each cause once, those of most Pods first, with what was read and what to do. */
+/** Text output: each cause once, those with the most Pods first, with the event and what to do. */
 export function formatDiagnoses(
   diagnosed: readonly Diagnosed[],
   { counts = false, color = false, nothing = 'no failed pulls\n' }: FormatOptions = {},
@@ -77,7 +77,7 @@ export function formatDiagnoses(
     .join('\n');
 }
 
-/** Those of most Pods first. */
+/** Groups with the most Pods first. */
 export function groupDiagnoses(diagnosed: readonly Diagnosed[]): readonly DiagnosisGroup[] {
   const groups = new Map<string, DiagnosisGroup>();
   for (const each of diagnosed) {
@@ -95,7 +95,7 @@ function countPods({ members }: DiagnosisGroup): number {
   return new Set(members.map(({ report }) => `${report.namespace ?? ''}/${report.pod ?? ''}`)).size;
 }
 
-/** Causes that other images of the registry do not share. */
+/** Whether the cause does not affect other images of the registry. */
 function isOfImage({ faqItem, cause }: Diagnosis): boolean {
   return faqItem === 2 || ['platform-missing', 'not-an-image', 'schema-1', 'image-too-large'].includes(cause);
 }
@@ -105,7 +105,7 @@ function formatGroup(group: DiagnosisGroup, { counts, color }: Required<Omit<For
   return `${paint('red', head, color)}\n${rows.map(([row, value]) => `  ${row.padEnd(7)}${value}\n`).join('')}`;
 }
 
-/** In one line what fails and where, and below it what was read and what to do, each with a word for what it is. */
+/** `head`: what fails, and where, in one line. `rows`: named details, such as the event and what to do. */
 export function describeGroup(
   { diagnosis, members }: DiagnosisGroup,
   counts: boolean,
@@ -142,7 +142,7 @@ export function describeGroup(
   };
 }
 
-/** Texts of many Pods, those that most have first. */
+/** Texts of all members, the most frequent first. */
 function manyOf(members: readonly Diagnosed[], pick: (each: Diagnosed) => readonly string[]): readonly string[] {
   const times = new Map<string, number>();
   for (const text of members.flatMap((each) => [...new Set(pick(each))])) times.set(text, (times.get(text) ?? 0) + 1);
@@ -163,7 +163,7 @@ function countOf(members: readonly Diagnosed[]): string {
   return `${formatCount(pods, 'Pod')}${ofOwners === '' ? '' : ` of ${ofOwners}`}: `;
 }
 
-/** What it is about: the first thing that is said. */
+/** What the cause is about, which decides what the head starts with. */
 function aboutOf(cause: Diagnosis['cause']): string | undefined {
   return cause === 'unknown' ? undefined : causeOf(cause).about;
 }
@@ -185,7 +185,7 @@ function joinSome(...parts: readonly (string | undefined)[]): string | undefined
   return there.length === 0 ? undefined : there.join(', ');
 }
 
-/** What others wrote is shown and never obeyed by a terminal. */
+/** Escapes a text from other sources, so that a terminal does not interpret it. */
 function show(text: string): string {
   return escapeUnprintable(shorten(text, LONGEST_ROW));
 }

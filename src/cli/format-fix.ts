@@ -7,7 +7,7 @@ import type { Change } from './plan-fixes.ts';
 import type { Fixed, Unfixed } from './fix-manifests.ts';
 import type { FixReport } from './fix.ts';
 
-/** What was done to files, a line each; empty where nothing was to be done. */
+/** The changes of files, one line each; empty if there was nothing to fix. */
 export function formatFixText({ mode, fixed, unfixed }: FixReport): string {
   const lines = fixed.map((one) => {
     const { file, before, change } = one;
@@ -18,7 +18,7 @@ export function formatFixText({ mode, fixed, unfixed }: FixReport): string {
   return [...lines, ...listUnfixed(unfixed)].map((line) => `${escapeUnprintable(line)}\n`).join('');
 }
 
-/** The same for `-o json`, to stand beside the findings that are left. */
+/** The same for `-o json`, beside the remaining findings. */
 export function toFixJson({ mode, fixed, unfixed }: FixReport): object {
   return {
     [mode === 'write' ? 'fixed' : 'fixable']: fixed.map(({ file, line, column, before, change }) => ({
@@ -55,7 +55,7 @@ function listRules({ findings }: Change): readonly string[] {
   return [...new Set(findings.map(({ rule }) => rule))];
 }
 
-/** One line for a reason, as it is the same for many objects. */
+/** One line for each reason, as many objects have the same one. */
 function listUnfixed(unfixed: readonly Unfixed[]): readonly string[] {
   const byReason = new Map<string, [Unfixed, ...Unfixed[]]>();
   for (const one of unfixed) {

@@ -21,7 +21,7 @@ export type ProbeReport = Readonly<{
   result: ProbeResult;
   /** The key in the docker config of the credentials that were used; undefined if asked anonymously. */
   login: string | undefined;
-  /** The pull secret that the policy gives to such images. */
+  /** The pull secret that the policy has for such images. */
   pullSecret: string | undefined;
   /** Why no credentials were used where they may have helped, and how to; or what is wrong with them. Without a full stop. */
   note: string | undefined;
@@ -57,7 +57,7 @@ function listNotAsked(why: NotAsked): readonly Row[] {
   return [['pullable', `unknown: ${describeNotAsked(why)}`], ...(remedy === null ? [] : listText('remedy', remedy))];
 }
 
-/** The policy of the user, if there is one yet. */
+/** Advice about the policy of the user, which may not exist yet; null if the policy does not matter. */
 function adviseNotAsked(why: NotAsked): string | null {
   return isForPolicy(why)
     ? 'Allow it in the policy that --config names: see "Asking registries" in docs/policy.md.'

@@ -72,8 +72,8 @@ async function readStdin(io: Io): Promise<string> {
 }
 
 /**
- * One image reference per line, exactly as written: white space around it is one of the things that can be wrong. Of what was copied from
- * `kubectl get events` and the like, each image once.
+ * Reads one image reference per line, exactly as written: white space around it is one of the possible mistakes. From output of
+ * `kubectl get events` or similar commands, reads each image once.
  */
 function readImages(text: string): readonly string[] {
   const lines = text.split(/\r?\n/).filter((line) => line !== '' && !/^\s*#/.test(line));
@@ -83,19 +83,19 @@ function readImages(text: string): readonly string[] {
   return pasted.length > 0 ? [...new Set(pasted)] : lines.map((line) => findInMessage(line) ?? line);
 }
 
-/** The images of Events that tell of no failure, wherever they stand: in tables, or in JSON, which has a backslash before each quote. */
+/** The images of Events without a failure, anywhere in a text: in tables, or in JSON, which has a backslash before each quote. */
 function listPulled(text: string): readonly string[] {
   return [...text.matchAll(PULLED)].flatMap(([, quoted]) => quoted ?? []);
 }
 
 const PULLED = /\b(?:pulled|pulling|container) image \\*"([^"\\\n]{1,4096})\\*"/gi;
 
-/** The image that an event names, as in `Failed to pull image "nginx:1.25": …`; undefined for what is no event. */
+/** The image that an event names, as in `Failed to pull image "nginx:1.25": …`; undefined for a text that is not an event. */
 function findInMessage(text: string): string | undefined {
   return /\s/.test(text.trim()) ? findImage(unescapeMessage(text.slice(0, LONGEST_LINE))) : undefined;
 }
 
-/** How many images are asked about at a time: one registry that does not answer should not delay all the others. */
+/** Number of images that are probed at the same time: one registry that does not answer should not delay all the others. */
 const AT_ONCE = 4;
 
 /** The result for each item, in the order of the list, as soon as all before it are done. */
@@ -139,7 +139,7 @@ function formatText({ explanation, report }: Explained, color: boolean): string 
   return `${paint('bold', quote(written, written.length), color)}\n${body}`;
 }
 
-/** The names of rows in the color of what they say. */
+/** The name of a row, in a color that fits its value. */
 function paintName(name: string, value: string, color: boolean): string {
   const padded = name.padEnd(12);
   if (name === 'invalid') return paint('red', padded, color);

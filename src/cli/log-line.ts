@@ -1,6 +1,9 @@
 import type { Report } from '../cause/reported-failures.ts';
 
-/** How lines of logs begin: klog's `E0601 12:00:00.000000`, the journal's `Jun 01 12:00:00 node kubelet[1]:`, `time="…" level=`, a time. */
+/**
+ * How lines of logs begin: klog's `E0601 12:00:00.000000`, the journal's `Jun 01 12:00:00 node kubelet[1]:`, `time="…" level=`, a
+ * time.
+ */
 const STARTS = [
   /^[IWEF]\d{4} \d\d:\d\d:\d\d/,
   /^[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(?:\.\d{1,9})? /,
@@ -10,7 +13,7 @@ const STARTS = [
   /^(?:level|msg)=/,
 ];
 
-/** A line of a log, with what it names beside its message; undefined for a line of anything else. */
+/** Reads a line of a log, with the Pod and node that it names; undefined for any other line. */
 export function readLogLine(line: string): Report | undefined {
   if (!STARTS.some((start) => start.test(line))) return undefined;
   const [namespace, pod] = /[ {]pod="([^"/]{1,253})\/([^"]{1,253})"/.exec(line)?.slice(1) ?? [];

@@ -34,7 +34,7 @@ const END_MS = 1000;
  */
 export function createLogOutput({ fd, onDropped }: LogOutputOptions): LogOutput {
   let lines: string[] = [];
-  /** Of lines and of `rest`. */
+  /** The size of `lines` and `rest` together. */
   let bytes = 0;
   /** The part of the last write that has not been written. */
   let rest: Buffer = EMPTY;

@@ -4,7 +4,7 @@ import type { Facts, PullSecret, ServiceAccount } from '../pull/facts.ts';
 import { readPullSecret } from '../pull/pull-secret.ts';
 import { isRecord, readPath, readString } from '../text/json.ts';
 
-/** An object as far as facts are read from it. */
+/** The parts of an object from which facts are read. */
 export type Told = Pick<ManifestObject, 'apiVersion' | 'kind' | 'object'>;
 
 export function tellsOfCluster({ apiVersion, kind }: Told): boolean {
@@ -12,8 +12,8 @@ export function tellsOfCluster({ apiVersion, kind }: Told): boolean {
 }
 
 /**
- * What manifests show of their cluster: the Secrets and ServiceAccounts in them are known. All others are unknown, as they may
- * exist in the cluster. A fact of which nothing is known is absent.
+ * What manifests show about their cluster: the Secrets and ServiceAccounts in them are known. All others are unknown, as they may
+ * exist in the cluster. A fact is absent if nothing is known about it.
  */
 export function readFacts(objects: readonly Told[]): Facts {
   const secrets = new Map<string, PullSecret | undefined>();
@@ -42,12 +42,12 @@ function toKey(namespace: string, name: string): string {
   return `${namespace}/${name}`;
 }
 
-/** Of two with the same name, as in overlays for two clusters, it is unknown which one counts. */
+/** If two have the same name, as in overlays for two clusters, it is unknown which one applies. */
 function add<Value>(found: Map<string, Value | undefined>, key: string, value: Value): void {
   found.set(key, found.has(key) ? undefined : value);
 }
 
-/** An object beyond a bound is unknown. */
+/** An object that exceeds a limit is unknown. */
 function orUnknown<Value>(read: () => Value): Value | undefined {
   try {
     return read();

@@ -21,7 +21,7 @@ export function scanOutputOption(): Option {
   );
 }
 
-/** `kubeconfig`: where the connection comes from without that flag, for the help text. */
+/** `kubeconfig`: the source of the connection without that flag, for the help text. */
 export function addConnectionOptions(command: Command, kubeconfig: string): Command {
   return command
     .option('--kubeconfig <file>', `kubeconfig file (default: ${kubeconfig})`)
@@ -79,6 +79,6 @@ export function collect(value: string, values: readonly string[] = []): readonly
   return [...values, value];
 }
 
-/** From which action on a finding fails `check`. */
+/** The lowest action of a finding that makes `check` fail. */
 export const FAIL_ON = ['deny', 'warn', 'never'] as const;
 export type FailOn = (typeof FAIL_ON)[number];

@@ -8,17 +8,17 @@ import { readDescribed } from './described-events.ts';
 import { readTable } from './event-table.ts';
 import { readLogLine } from './log-line.ts';
 
-/** What was read of an input. */
+/** What was read from an input. */
 export type Pasted = Readonly<{
   reports: readonly Report[];
-  /** Texts that are messages for themselves, so that each is answered: one a line. */
+  /** Whether the texts are only messages, one per line, so that each gets an answer. */
   areMessages: boolean;
 }>;
 
 /**
- * Messages of failed pulls in a text, whatever it was copied from: objects of `kubectl get -o json`, the tables of `kubectl get events`
- * and `kubectl describe`, logs, or the messages alone, one a line, as they are or as JSON strings. Tables have ages, from which `now`, in
- * milliseconds since 1970, makes times.
+ * Reads messages about failed pulls from a text, wherever it was copied from: objects of `kubectl get -o json`, the tables of
+ * `kubectl get events` and `kubectl describe`, logs, or only messages, one per line, plain or as JSON strings. Tables have ages,
+ * which become times with `now`, in milliseconds since 1970.
  */
 export function readPasted(text: string, now?: number): Pasted {
   const plain = text.replace(/^\ufeff/, '').replaceAll(/\r\n?/g, '\n');
@@ -40,7 +40,7 @@ function isFailure({ read }: Report): boolean {
   return readFailure(read, false).kind === 'failed';
 }
 
-/** All values of a text that is JSON, or objects in YAML; undefined for any other text. */
+/** All values in a JSON text, or all objects in a YAML text; undefined for any other text. */
 function readObjects(text: string): readonly unknown[] | undefined {
   if (/^\s*(?:apiVersion|kind|items):/.test(text)) return readManifest(text).objects.map(({ object }) => object);
   if (!/^\s*[{[]/.test(text)) return undefined;
@@ -49,12 +49,12 @@ function readObjects(text: string): readonly unknown[] | undefined {
   try {
     return parts.map((part) => JSON.parse(part) as unknown);
   } catch {
-    // A list of errors in brackets, or lines of which some only are JSON.
+    // The text is a list of errors in brackets, or only some of its lines are JSON.
     return undefined;
   }
 }
 
-/** What an object has to say: an Event or a Pod, a line of a log in JSON, or texts in a list. */
+/** The reports in a value: an Event or a Pod, a line of a log in JSON, or texts in a list. */
 function reportsOf(value: unknown): readonly Report[] {
   if (typeof value === 'string') return [{ message: value, read: value }];
   if (Array.isArray(value)) return value.flatMap((item) => (Array.isArray(item) ? [] : reportsOf(item)));
@@ -67,14 +67,14 @@ function reportsOf(value: unknown): readonly Report[] {
   return isFailure(report) ? [report] : [];
 }
 
-/** Where the loggers of kubelet, containerd and the journal put what happened, and why. */
+/** The members in which the logs of kubelet, containerd and the journal have the message and the error. */
 const LOG_MEMBERS = ['MESSAGE', 'msg', 'message', 'err', 'error'];
 
-/** Registries tell of an error on lines of their own, which Docker and CRI-O print below each other. */
+/** The errors of a registry, each of which Docker and CRI-O print on a separate line. */
 const ERROR_CODE =
   /^(?:denied|unauthorized|unknown|unsupported|toomanyrequests|manifest unknown|name unknown|unavailable): /;
 
-/** Messages that go on below, as lines again. */
+/** Joins messages that continue on the next lines. */
 function joinLines(lines: readonly string[]): readonly string[] {
   const joined: string[] = [];
   for (const line of lines) {
@@ -86,7 +86,7 @@ function joinLines(lines: readonly string[]): readonly string[] {
   return joined;
 }
 
-/** Characters of the end of a message in which the list of errors begins that goes on. */
+/** The list of errors that continues has to begin within so many characters before the end of the message. */
 const MOST_ERRORS = 1000;
 
 function readLines(lines: readonly string[]): Pasted {

@@ -13,19 +13,19 @@ import { quote } from '../text/quote.ts';
 import { findKind, groupOf, type WorkloadKind } from '../workload/kinds.ts';
 import { readWorkloads, type ImageUse, type Workload } from '../workload/workload.ts';
 
-/** What manifests are fixed by. */
+/** What the fixes of manifests depend on. */
 export type FixTerms = Readonly<{
   policy: Policy;
   facts: Facts;
-  /** What the report leaves out is not touched either. */
+  /** Findings that the report leaves out are not fixed either. */
   isHidden: (finding: Finding, manifest: ManifestObject) => boolean;
-  /** Images that a kustomization gives another name or tag, as they are called in its `images`. */
+  /** Images whose name or tag a kustomization changes, by their names in its `images`. */
   replacedImages: ReadonlySet<string>;
-  /** Large images, of which `imagePullPolicy: Always` is to become `IfNotPresent`: only the user knows them. */
+  /** Large images, whose `imagePullPolicy: Always` becomes `IfNotPresent`; only the user knows which images are large. */
   large?: readonly HostPattern[];
 }>;
 
-/** A change of one object, and the findings that it is made for: another image, or pull secrets at the end of a pod spec's list. */
+/** A change of one object, and the findings that it fixes: another value, or pull secrets at the end of a pod spec's list. */
 export type Change = Readonly<{ at: Pointer; findings: readonly [Finding, ...Finding[]] }> &
   (Readonly<{ op: 'set'; from: string; to: string }> | Readonly<{ op: 'append'; names: readonly string[] }>);
 
@@ -33,17 +33,17 @@ export type NotFixed = Readonly<{ finding: Finding; why: string }>;
 
 export type Plan = Readonly<{
   changes: readonly Change[];
-  /** What could be written, were it not for something that is said here. */
+  /** Findings that could be fixed, and what prevents it. */
   notFixed: readonly NotFixed[];
   /** The object as it is after the changes. */
   object: unknown;
 }>;
 
-/** How often an object is looked at again: a reference is mended, then taken from its mirror, which then needs its pull secret. */
+/** How often an object is checked: a reference is corrected, then replaced by its mirror, which then needs its pull secret. */
 const MOST_ROUNDS = 5;
 
 /**
- * Everything that is certain to be right for an object, round by round, until there is nothing left of it.
+ * Plans all changes of an object that are certain to be right, round by round, until there are no more.
  *
  * @param blocked places that cannot be changed, and why
  */
@@ -60,7 +60,7 @@ export function planFixes(manifest: ManifestObject, terms: FixTerms, blocked: Re
     notFixed = wished
       .flatMap((wish) => wish.findings.map((finding) => ({ finding, why: why(wish) ?? '' })))
       .filter((one) => one.why !== '');
-    // Which pull secrets are missing is known when the images are what they will be.
+    // Pull secrets come after all changes of images, as these decide which ones are missing.
     const images = wanted.filter(({ op }) => op === 'set');
     const next = images.length > 0 ? images : wanted;
     if (next.length === 0) break;
@@ -95,7 +95,7 @@ function listWishes(manifest: ManifestObject, kind: WorkloadKind, terms: FixTerm
   return [...images, ...policies, ...listSecrets(findings, object, kind, terms)];
 }
 
-/** Each `Always` of an image that the user says is large. It stays at a tag that moves, as nodes would keep what they have. */
+/** Each `Always` of an image that the user calls large. With a tag that moves it stays, as nodes would keep an old image. */
 function listPullPolicies(object: unknown, kind: WorkloadKind, { large = [] }: FixTerms): readonly Wish[] {
   if (large.length === 0) return [];
   return readWorkloads(object, kind, '').flatMap((workload) =>
@@ -115,7 +115,7 @@ function listPullPolicies(object: unknown, kind: WorkloadKind, { large = [] }: F
 
 const MOVES = 'with IfNotPresent nodes would keep an old image of the tag "latest": set a version tag first';
 
-/** As the rule finds it that knows the sizes of images, which `check` does not. */
+/** The finding that the rule reports if it knows the size of the image, which `check` does not. */
 function toLargeAlways({ kind, name, namespace, podSpec }: Workload, { label }: ImageUse, at: Pointer): Finding {
   const { id: rule, remedy, faqItems } = imageFits;
   return {
@@ -125,10 +125,10 @@ function toLargeAlways({ kind, name, namespace, podSpec }: Workload, { label }: 
   };
 }
 
-/** Of what is rendered as well, that says more. */
+/** Not reported for a file of a kustomization that is rendered too, as the result of the rendering says more. */
 export const REPLACED = 'a kustomization sets this image under images: change newName or newTag there';
 
-/** The one address that can have been meant, or that of the mirror. */
+/** The only reference that can have been meant, or the reference on the mirror. */
 function findCertain({ rule, messageId, value = '', suggestion, replacement, fix }: Finding): string | undefined {
   if (rule === 'reference-valid' && messageId === 'malformed' && suggestion !== undefined) {
     return isOnlyReading(value, suggestion) ? suggestion : undefined;
@@ -136,7 +136,7 @@ function findCertain({ rule, messageId, value = '', suggestion, replacement, fix
   return rule === 'mirror-used' && fix !== undefined ? replacement : undefined;
 }
 
-/** The pull secrets that the images of each pod spec need as they are written; others may be given to what pods get instead. */
+/** The pull secrets that the images of each pod spec need as written. Images that Pods get instead may need others. */
 function listSecrets(
   findings: readonly Finding[],
   object: unknown,
@@ -170,12 +170,12 @@ function listSecrets(
   );
 }
 
-/** The list of a service account, which a list in the pod spec takes the place of. */
+/** The pull secrets of a ServiceAccount, which have to be repeated, as a list in the pod spec replaces them. */
 function listKept(account: ServiceAccount | undefined, names: readonly string[]): readonly string[] {
   return [...new Set(account?.pullSecrets.filter((name) => name !== '' && !names.includes(name)))];
 }
 
-/** A copy in which nothing is in two places, as what an alias repeats is. */
+/** A copy without shared values, which the aliases of YAML produce. */
 function copy(value: unknown): unknown {
   if (Array.isArray(value)) return value.map((entry) => copy(entry));
   if (!isRecord(value)) return value;

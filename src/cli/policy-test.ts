@@ -21,10 +21,10 @@ import { findPolicyFile } from './choose-policy.ts';
 import { UsageError, type ExitCode, type Io } from './io.ts';
 import { readFacts } from './manifest-facts.ts';
 
-/** Files of a folder that are tests; a file that is named is one whatever it is called. */
+/** The names of test files in a folder. A file that the user names is a test, whatever its name. */
 const TEST_FILE = /\.test\.ya?ml$/;
 
-/** `pullguard policy test [PATH…]`: whether a policy finds in manifests what tests expect of it. */
+/** `pullguard policy test [PATH…]`: compares what a policy finds in manifests with what tests expect. */
 export function testPolicies(paths: readonly string[], io: Io): ExitCode {
   const files = findFiles(paths).filter(
     ({ file, problem }) => problem !== undefined || paths.includes(file) || TEST_FILE.test(file),
@@ -68,7 +68,7 @@ function readTestText(file: string): string {
   }
 }
 
-/** One object of the manifests with all that was found in it, and the words for its containers by their names. */
+/** One object of the manifests with its findings, and the labels of its containers by their names. */
 type CheckedObject = Readonly<{
   /** `Deployment/shop` */
   workload: string;
@@ -79,7 +79,7 @@ type CheckedObject = Readonly<{
 
 function runChecks(test: PolicyTest, folder: string): readonly CheckedObject[] {
   const chosen = choosePolicy(test, folder);
-  // As check has them.
+  // As in `check`.
   const policy = { ...chosen, kinds: addCustomKinds(chosen.kinds) };
   const objects = findFiles(test.manifests.map((path) => join(folder, path))).flatMap(({ file, problem }) => {
     if (problem !== undefined) throw new UsageError(`${file}: cannot be read: ${problem}`);
@@ -142,7 +142,7 @@ function describeFailure(expected: Expectation, checked: readonly CheckedObject[
   return `${file}:${line}:${column}: ${redact(parts.join(' '))}: ${problem}`;
 }
 
-/** What an expectation names that does not exist: `none` would otherwise be expected of it for ever. */
+/** The problem if an expectation names something that does not exist. Otherwise one that expects `none` would always be met. */
 function describeUnknown(
   { workload, container, rule }: Expectation,
   objects: readonly CheckedObject[],

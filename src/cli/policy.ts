@@ -12,7 +12,7 @@ import { choosePolicyText, findPolicyFile, POLICY_FILE, type PolicyOptions, type
 import { UsageError, type ExitCode, type Io } from './io.ts';
 import { toUsageError } from './load-config.ts';
 
-/** `pullguard policy validate [FILE…]`: every mistake of every file, a line each. */
+/** `pullguard policy validate [FILE…]`: prints every mistake of every file, one per line. */
 export async function validatePolicies(files: readonly string[], io: Io): Promise<ExitCode> {
   const found = files.length > 0 ? files : findPolicyFile('.');
   if (found === undefined)
@@ -38,7 +38,7 @@ async function listMistakes(file: string, io: Io): Promise<readonly string[]> {
   }
 }
 
-/** `pullguard policy show`: the policy in force as a file that leaves nothing out, with the place that each value comes from. */
+/** `pullguard policy show`: prints the policy in force as a complete file, with the source of each value. */
 export async function showPolicy(options: PolicyOptions, io: Io): Promise<ExitCode> {
   const chosen = await choosePolicyText(['.'], options);
   try {

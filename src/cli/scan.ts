@@ -81,7 +81,7 @@ function formatScan({ result, waiting, about }: ScanReport, output: ScanOutput, 
       return `${JSON.stringify({ apiVersion: 'v1', kind: 'List', items }, null, 2)}\n`;
     }
     case 'text': {
-      // What fails now comes before what may.
+      // What fails now comes before what may fail.
       const first = waiting.length === 0 ? '' : `${formatDiagnoses(waiting, { counts: true, color })}\n`;
       return first + formatScanText(result, color);
     }
@@ -93,7 +93,7 @@ function checkOutput({ writeReports: writes, output }: ScanOptions): void {
     throw new UsageError('--write-reports needs -o policyreport or -o openreports');
 }
 
-/** @throws UsageError before a cluster is scanned for nothing */
+/** Checks before the scan that the reports can be written. @throws UsageError if not */
 async function checkServed(api: ApiServer, format: ReportFormat): Promise<void> {
   if (await servesReports(api, format)) return;
   const { group, version, plural } = REPORT_APIS[format];
@@ -105,7 +105,7 @@ async function checkServed(api: ApiServer, format: ReportFormat): Promise<void> 
 
 type Place = Readonly<{ api: ApiServer; options: ScanOptions; io: Io }>;
 
-/** What would be denied stands in the reports, and is no failure of the Job that writes them. */
+/** The exit code does not depend on findings: they are in the reports, and the Job that writes these has not failed. */
 async function write({ result, waiting, about }: ScanReport, { api, options, io }: Place): Promise<ExitCode> {
   const format = options.output as ReportFormat;
   const reports = buildPolicyReports({ result, waiting, time: about.time, format });

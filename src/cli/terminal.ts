@@ -14,7 +14,7 @@ export function useColor(
   return no === '' && term !== 'dumb' && stream.isTTY === true;
 }
 
-/** A text in a style, where there is color. */
+/** A text in a style, if colors are used. */
 export function paint(style: Parameters<typeof styleText>[0], text: string, color: boolean): string {
   return color && text !== '' ? styleText(style, text, { validateStream: false }) : text;
 }

@@ -11,9 +11,9 @@ import { findKind, groupOf, isBuiltIn, WORKLOAD_KINDS, type KindTable, type Work
 import { readName, readWorkloads } from '../workload/workload.ts';
 
 /**
- * Why something was not checked. `kind`: the kind is unknown. `apiVersion`: it is known in another group. `misplaced`: the kind is known,
- * but has no containers there. `no-image`: there is none where one has to be. `placeholder`: something fills it in later. `no-object`: it
- * lacks what makes it an object. `kustomization`, `chart`: it was not rendered. `empty`: there is nothing in it.
+ * Why something was not checked. `kind`: the kind is unknown. `apiVersion`: the kind is known in another group. `misplaced`: the
+ * kind is known, but has no containers at this place. `no-image`: a required image is missing. `placeholder`: the image is filled
+ * in later. `no-object`: there is no apiVersion or kind. `kustomization`, `chart`: it was not rendered. `empty`: nothing in it.
  */
 export type UncheckedCause =
   'kind' | 'apiVersion' | 'misplaced' | 'no-image' | 'placeholder' | 'no-object' | 'kustomization' | 'chart' | 'empty';
@@ -30,7 +30,7 @@ export type Unchecked = Partial<Position> &
     message: string;
   }>;
 
-/** The kind of an object, if it is known; in an OpenShift Template with its variables. */
+/** The kind of an object, if it is known; in an OpenShift Template, with the form of its variables. */
 export function kindOf(
   { apiVersion, kind, isTemplated }: Pick<ManifestObject, 'apiVersion' | 'kind' | 'isTemplated'>,
   kinds: KindTable,
@@ -39,10 +39,10 @@ export function kindOf(
   return known === undefined || isTemplated === undefined ? known : { ...known, variable: '${' };
 }
 
-/** How an object is accounted for: as a workload with images that are checked, or not, and what of it is not checked. */
+/** Whether an object is a workload with images that are checked, and which parts of it are not checked. */
 export type Account = Readonly<{ isWorkload: boolean; unchecked: readonly Unchecked[] }>;
 
-/** What of an object is checked, and what is not. */
+/** Finds out whether an object is checked, and which parts of it are not. */
 export function accountFor(manifest: ManifestObject, file: string, policy: Policy): Account {
   const { object } = manifest;
   const known = kindOf(manifest, policy.kinds);
@@ -99,7 +99,7 @@ function describeMisplaced(object: unknown, at: Pointer, kind: WorkloadKind): st
   return ` has images at ${redact(formatFieldPath(at))}, where its kind has no containers: fix the indentation, or the entry under workloads in the policy`;
 }
 
-/** The groups of the kinds of Kubernetes itself. */
+/** The groups of the kinds that Kubernetes itself has. */
 const BUILT_IN = new Map(WORKLOAD_KINDS.map(({ kind, group }) => [kind, group]));
 
 function listUnknown(manifest: ManifestObject, { kinds }: Policy, say: Say): readonly Unchecked[] {
@@ -111,7 +111,7 @@ function listUnknown(manifest: ManifestObject, { kinds }: Policy, say: Say): rea
   const image = findUnreadImage(object, undefined);
   if (image === undefined) return listImageField(manifest, kinds, say);
   if (group === 'helm.toolkit.fluxcd.io') return [say('chart', image, `: ${RELEASE}`)];
-  // The group of a custom kind has a dot, and its kind may be called as one of Kubernetes is.
+  // The group of a custom kind has a dot, and the kind may have the name of a Kubernetes kind.
   const right = group.includes('.') ? undefined : BUILT_IN.get(kind);
   if (right !== undefined) {
     const groupName = right === '' ? 'v1' : `the group ${right}`;
@@ -121,7 +121,7 @@ function listUnknown(manifest: ManifestObject, { kinds }: Policy, say: Say): rea
   const meant = suggestKind(group, kind, kinds);
   const podSpecs = findPodSpecs(object);
   const seen = podSpecs.map((at) => formatPattern(at)).join(', ');
-  // A group without a dot is one of Kubernetes itself, and has no kinds of others.
+  // A group without a dot belongs to Kubernetes itself, and has no custom kinds.
   if (meant !== '' && !group.includes('.')) return [say('kind', image, `: its kind is unknown${redact(meant)}`)];
   const entry = suggestEntry(group, kind, podSpecs);
   return [
@@ -129,7 +129,7 @@ function listUnknown(manifest: ManifestObject, { kinds }: Policy, say: Say): rea
   ];
 }
 
-/** What kinds of operators have at places of their own. Kubernetes' own kinds that are no workloads have no images. */
+/** Finds images in custom fields of the kinds of operators. Kinds of Kubernetes that are not workloads have no images. */
 function listImageField(
   { apiVersion, kind, object }: ManifestObject,
   kinds: KindTable,
@@ -144,7 +144,7 @@ function listImageField(
   return [say('kind', image, `: its kind is unknown${meant}; ${field} looks like an image: check it by hand`)];
 }
 
-/** `; did you mean "Rollout"?`, of the same group, or of the group that was meant. */
+/** `; did you mean "Rollout"?`: another kind of the same group, or another group that has this kind. */
 function suggestKind(group: string, kind: string, kinds: KindTable): string {
   const known = [...kinds.values()];
   const inGroup = known.filter((each) => each.group === group).map((each) => each.kind);
@@ -159,7 +159,7 @@ function formatPattern(pattern: Pointer): string {
   return path === '' ? 'its root' : path;
 }
 
-/** The entry of a policy that has the kind checked, on one line. It names what holds a `spec`. */
+/** An entry for the policy, on one line, with which the kind is checked. It names the parents of each `spec`. */
 function suggestEntry(group: string, kind: string, podSpecs: readonly Pointer[]): string {
   const holders = podSpecs.filter((at) => at.endsWith('/spec')).map((at) => at.slice(0, -'/spec'.length));
   if (holders.length === 0) return 'check it by hand';
@@ -180,7 +180,7 @@ function isKustomization({ apiVersion, kind }: ManifestObject): boolean {
   return groupOf(apiVersion) === KUSTOMIZE && (kind === 'Kustomization' || kind === 'Component');
 }
 
-/** What a file is by its name, whatever is in it; undefined for all others. */
+/** Recognizes a kustomization or a chart by its file name alone; undefined for all other files. */
 export function describeByName(file: string): Unchecked | undefined {
   const [, name = ''] = /(?:^|[/\\])([^/\\]+)$/.exec(file) ?? [];
   if (/^(?:kustomization\.ya?ml|Kustomization)$/.test(name))

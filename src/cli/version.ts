@@ -3,7 +3,7 @@ import { COMMIT, VERSION } from './package.ts';
 
 export type VersionOptions = Readonly<{ output: 'text' | 'json' }>;
 
-/** `pullguard version`: the version, and what it runs on. */
+/** `pullguard version`: prints the version, and the Node.js and platform that it runs on. */
 export function version({ output }: VersionOptions, io: Io): ExitCode {
   const [node, platform] = [process.version, `${process.platform}/${process.arch}`];
   io.stdout.write(

@@ -3,15 +3,15 @@ import type { Fixed } from '../fix-manifests.ts';
 import type { FixReport } from '../fix.ts';
 import type { FailOn } from '../options.ts';
 
-/** What `check` has to say, for any format. */
+/** The result of `check`, for all formats. */
 export type CheckReport = Readonly<{
   result: CheckResult;
   /** What --fix wrote, or --diff shows. */
   fixes?: FixReport | undefined;
   /** What --fix would write. */
   fixable: readonly Fixed[];
-  /** From which action on findings fail the command; from `deny` on where it is not given. */
+  /** The lowest action of a finding that makes the command fail; `deny` by default. */
   failOn?: FailOn | undefined;
-  /** The folder that other programs take paths from: an absolute path. */
+  /** The folder to which other programs take paths to be relative, as an absolute path. */
   root: string;
 }>;

@@ -8,8 +8,8 @@ import { toRepositoryPath } from './repository-path.ts';
 const COMMANDS: Readonly<Record<Level, string>> = { error: 'error', warning: 'warning', note: 'notice' };
 
 /**
- * Commands of GitHub Actions that put annotations at the lines of a pull request, the most urgent first: of a step GitHub shows ten errors,
- * ten warnings and ten notices. What is below is for the log.
+ * Commands of GitHub Actions that annotate the lines of a pull request, the most urgent first, as GitHub only shows ten errors,
+ * ten warnings and ten notices of a step. The lines after them are for the log.
  */
 export function formatGithub({ result, root }: CheckReport): string {
   const annotations = listIssues(result, root).map((issue) => formatAnnotation(issue, root));
@@ -24,7 +24,7 @@ function formatAnnotation(issue: Issue, root: string): string {
     line,
     ...(issue.endLine !== undefined && { endLine: issue.endLine }),
     col: column,
-    // Of a value in several lines the column would be one of the first.
+    // For a value of several lines, GitHub would take this for a column of the first line.
     ...(issue.endLine === line && { endColumn: issue.endColumn }),
     title: `pullguard: ${check}`,
   };
@@ -35,7 +35,7 @@ function formatAnnotation(issue: Issue, root: string): string {
   return `::${COMMANDS[level]} ${written.join(',')}::${escapeData(text)}`;
 }
 
-/** As in `@actions/core`, whose reader knows these and no others. */
+/** As in `@actions/core`: GitHub decodes only these. */
 function escapeData(text: string): string {
   return text.replaceAll('%', '%25').replaceAll('\r', '%0D').replaceAll('\n', '%0A');
 }
@@ -44,7 +44,7 @@ function escapeProperty(text: string): string {
   return escapeData(text).replaceAll(':', '%3A').replaceAll(',', '%2C');
 }
 
-/** A line of the log: the runner takes `::` at its start, and `##[` anywhere, for a command. */
+/** A line of the log. The runner would take `::` at its start, and `##[` anywhere, for a command. */
 function formatLine(text: string): string {
   return escapeUnprintable(text)
     .replace(/^\s*::/, ': :')

@@ -4,7 +4,7 @@ import { toRepositoryPath } from './repository-path.ts';
 
 const SEVERITIES: Readonly<Record<Level, string>> = { error: 'major', warning: 'minor', note: 'info' };
 
-/** A Code Quality report of GitLab: what of Code Climate's format it reads. */
+/** A Code Quality report for GitLab, in the part of the Code Climate format that GitLab reads. */
 export function formatGitlab({ result, root }: CheckReport): string {
   return `${JSON.stringify(
     listIssues(result, root).map((issue) => toEntry(issue, root)),
@@ -21,7 +21,7 @@ function toEntry({ check, file, line, endLine, level, message, remedy, fingerpri
     severity: check === 'unreadable' ? 'blocker' : SEVERITIES[level],
     location: {
       path: toRepositoryPath(file, root),
-      // GitLab drops what has no line.
+      // GitLab drops entries without a line.
       lines: { begin: line ?? 1, ...(endLine !== undefined && { end: endLine }) },
     },
   };

@@ -6,11 +6,11 @@ import { toEntry } from '../baseline.ts';
 import { nameObject, type CheckResult, type LocatedFinding } from '../format-check.ts';
 import { toRepositoryPath } from './repository-path.ts';
 
-/** How urgent something is in the words of other programs, most urgent first. */
+/** How urgent an issue is, in the words of other programs, most urgent first. */
 export const LEVELS = ['error', 'warning', 'note'] as const;
 export type Level = (typeof LEVELS)[number];
 
-/** Anything that a reader of a report has to see: a finding, what could not be read, and what was not checked. */
+/** An entry of a report: a finding, input that cannot be read, or something that was not checked. */
 export type Issue = Readonly<{
   level: Level;
   /** The rule, or `unreadable` or `not-checked`. */
@@ -20,17 +20,17 @@ export type Issue = Readonly<{
   column?: number | undefined;
   endLine?: number | undefined;
   endColumn?: number | undefined;
-  /** The object, for what is about one, and what is wrong with it. */
+  /** The object, if the issue is about one, and what is wrong with it. */
   object?: string;
   detail?: string;
   /** What is wrong, and with what. */
   message: string;
   remedy?: string | undefined;
-  /** The same in each run, wherever in its file it stands, and another for each issue of a run. */
+  /** The same in each run, even if the issue has moved within its file, and unique within a run. */
   fingerprint: string;
 }>;
 
-/** All issues, most urgent first and then in the order of the input. Nothing in them is left to be escaped for a terminal. */
+/** All issues, most urgent first and then in the order of the input. Their texts are escaped for a terminal. */
 export function listIssues({ findings, errors, unchecked = [] }: CheckResult, root: string): readonly Issue[] {
   const toFingerprint = createFingerprints(root);
   const issues: readonly Issue[] = [
@@ -63,7 +63,7 @@ function toIssue(finding: LocatedFinding): Omit<Issue, 'fingerprint'> {
   };
 }
 
-/** What to do; of what is fixed or harmless nothing. */
+/** What to do; undefined if the finding is fixed or harmless. */
 export function adviceOf(finding: LocatedFinding): string | undefined {
   const { remedy } = markFinding(finding);
   return remedy === undefined ? undefined : escapeUnprintable(remedy);
@@ -79,7 +79,7 @@ export function levelOf(finding: LocatedFinding): Level {
   return mark === 'error' || mark === 'warning' ? mark : 'note';
 }
 
-/** Of what is the same in a file, the second gets another fingerprint than the first. */
+/** Identical issues in one file get different fingerprints. */
 export function createFingerprints(root: string): (file: string, identity: object) => string {
   const seen = new Map<string, number>();
   return (file, identity) => {

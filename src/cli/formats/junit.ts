@@ -5,7 +5,7 @@ import { describeFinding } from '../../report/finding.ts';
 import type { CheckReport } from './check-report.ts';
 import { toRepositoryPath } from './repository-path.ts';
 
-/** What a test came to. Readers take one child of a test case for its outcome, so that it has one however much was found. */
+/** The outcome of a test case. Readers use one child element as the outcome, so there is only one, whatever was found. */
 type Outcome =
   | Readonly<{ element: 'failure' | 'error'; type: string; message: string; text: string }>
   | Readonly<{ element: 'skipped'; message: string }>
@@ -14,8 +14,9 @@ type Outcome =
 type TestCase = Readonly<{ name: string; outcome?: Outcome }>;
 
 /**
- * JUnit's XML, as far as Jenkins, GitLab and others agree on it: a test suite for each file, and a test case for each workload, which
- * fails if it would be denied, or with `--fail-on warn` if it has a warning. What could not be read is an error, and what was not checked is skipped.
+ * JUnit XML, in the form that Jenkins, GitLab and others agree on: a test suite for each file, and a test case for each workload.
+ * A test fails if the workload would be denied, or with `--fail-on warn` if it has a warning. Input that cannot be read is an
+ * error, and what was not checked is skipped.
  */
 export function formatJunit({ result, failOn, root }: CheckReport): string {
   const suites = [...groupByFile(result, failOn)].map(([file, cases]) => ({
@@ -57,7 +58,7 @@ function groupByFile(result: CheckResult, failOn: CheckReport['failOn']): Readon
 
 type ObjectFindings = Readonly<{ file: string; name: string; findings: CheckResult['findings'][number][] }>;
 
-/** Each workload with what was found of it, and what is about no workload. */
+/** Each workload with its findings, and findings about other objects. */
 function groupByObject({ objects = [], findings }: CheckResult): readonly ObjectFindings[] {
   const groups = new Map<string, ObjectFindings>();
   const groupOf = (file: string, workload: Parameters<typeof nameObject>[0]): ObjectFindings => {
@@ -111,7 +112,7 @@ function escapeXml(text: string): string {
   return escapeText(escapeUnprintable(text)).replaceAll('"', '&quot;');
 }
 
-/** Of what XML 1.0 cannot hold, all but two characters are escaped as unprintable already. */
+/** All characters that XML 1.0 does not allow, except these two, are already escaped as unprintable. */
 function escapeText(text: string): string {
   return text
     .replaceAll(/[\ufffe\uffff]/g, '\ufffd')

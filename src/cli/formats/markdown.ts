@@ -8,12 +8,12 @@ import { toRepositoryPath } from './repository-path.ts';
 
 const MARKS: Readonly<Record<Level, string>> = { error: '❌ error', warning: '⚠️ warning', note: 'ℹ️ notice' };
 
-/** What of a report is shown together: one object, or what is about none. `remedies`: what to do, each once. */
+/** A part of a report: one object, or all issues without an object. `remedies`: what to do, each once. */
 type Section = Readonly<{ title: string; level: Level; rows: readonly string[]; remedies: readonly string[] }>;
 
 /**
- * For a comment on a pull request or the summary of a step: a table for each object, those with errors open. Of more than a comment can
- * hold the rest is counted.
+ * Markdown for a comment on a pull request or the summary of a step: a table for each object, open if it has errors. Rows that do
+ * not fit into a comment are only counted.
  */
 export function formatMarkdown({ result, root }: CheckReport): string {
   const sections = listSections(listIssues(result, root), root);
@@ -37,7 +37,7 @@ export function formatMarkdown({ result, root }: CheckReport): string {
   return `${head}${shown.join('')}${missing === 0 ? '' : formatLeft(missing)}${foot}`;
 }
 
-/** Lines about rules that did not run and about the baseline. */
+/** Most lines about rules that did not run and about the baseline. */
 const MOST_NOTES = 20;
 
 function formatLeft(count: number): string {
@@ -70,7 +70,7 @@ function formatRow({ level, check, file, line, column, message, detail = message
   return `| ${MARKS[level]} | ${escape(place)} | ${escape(detail)} | ${escape(check)} |\n`;
 }
 
-/** As many rows as fit, and how many those are; undefined where none does. */
+/** The rows that fit, and their number; undefined if none fits. */
 function fit({ title, level, rows, remedies }: Section, bytes: number): { text: string; rows: number } | undefined {
   const open = `\n<details${level === 'error' ? ' open' : ''}>\n<summary>${title}</summary>\n\n| | where | what | rule |\n|---|---|---|---|\n`;
   const close = `${remedies.join('')}\n</details>\n`;
@@ -89,8 +89,8 @@ function bytesOf(text: string): number {
 }
 
 /**
- * A text in Markdown as it is: nothing in it formats, links, mentions somebody or refers to an issue. An empty comment keeps GitHub and
- * GitLab from recognizing what they would make a link of, and is not shown.
+ * Escapes a text for Markdown: nothing in it formats, links, mentions a user or refers to an issue. An empty comment keeps GitHub
+ * and GitLab from turning it into a link, and is not shown.
  */
 function escape(text: string): string {
   return escapeHtml(text).replaceAll(/[\\`*_[\]|~$^]/g, String.raw`\$&`);

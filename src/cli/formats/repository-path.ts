@@ -3,8 +3,8 @@ import { pathToFileURL } from 'node:url';
 import { STDIN } from '../fix.ts';
 
 /**
- * The folder that a CI takes the paths in reports from: that of the repository, also where a step works in a folder of it. Elsewhere the
- * working directory.
+ * The folder to which a CI takes the paths in reports to be relative: the repository, even if a step works in one of its folders.
+ * Outside of a CI, the working directory.
  */
 export function findRoot(cwd: string, env: Readonly<Record<string, string | undefined>>): string {
   const roots = [env['GITHUB_WORKSPACE'], env['CI_PROJECT_DIR']].filter(
@@ -13,14 +13,14 @@ export function findRoot(cwd: string, env: Readonly<Record<string, string | unde
   return roots.find((root) => root !== undefined && isWithin(relative(root, cwd))) ?? cwd;
 }
 
-/** `apps/shop.yaml`: from the root, with `/`. What is outside of it keeps its absolute path. */
+/** `apps/shop.yaml`: relative to the root, with `/`. A file outside of the root keeps its absolute path. */
 export function toRepositoryPath(file: string, root: string): string {
   if (file === STDIN) return 'stdin';
   const path = relative(root, resolve(file));
   return isWithin(path) ? path.replaceAll(sep, '/') : resolve(file).replaceAll(sep, '/');
 }
 
-/** The same as a relative URI, or that of a file. */
+/** The same as a relative URI, or as a `file:` URI outside of the root. */
 export function toUri(file: string, root: string): string {
   const path = toRepositoryPath(file, root);
   if (isAbsolute(path)) return pathToFileURL(path).href;
@@ -31,7 +31,7 @@ function isWithin(path: string): boolean {
   return !isAbsolute(path) && path !== '..' && !path.startsWith(`..${sep}`);
 }
 
-/** A lone surrogate, of a name that is no UTF-8, has no encoding. */
+/** A lone surrogate, from a file name that is not UTF-8, cannot be encoded. */
 function encodeSegment(segment: string): string {
   return encodeURIComponent(segment.replaceAll(/\p{Cs}/gu, '\ufffd'));
 }

@@ -16,7 +16,7 @@ import type { CheckReport } from './check-report.ts';
 import { adviceOf, createFingerprints, joinAdvice, levelOf } from './issues.ts';
 import { toUri } from './repository-path.ts';
 
-/** A SARIF 2.1.0 log with one run: what code scanning of GitHub, Azure DevOps and editors read. */
+/** A SARIF 2.1.0 log with one run, for GitHub code scanning, Azure DevOps and editors. */
 export function formatSarif({ result, fixable, root }: CheckReport): string {
   const { findings, suppressed = [], errors, unchecked = [], skipped, notes = [] } = result;
   const toFingerprint = createFingerprints(root);
@@ -25,7 +25,7 @@ export function formatSarif({ result, fixable, root }: CheckReport): string {
     ...describeResult(finding, root),
     ...(fixes.length > 0 && { fixes: fixes.map((fix) => toFix(fix, root)) }),
     partialFingerprints: { 'pullguard/v1': toFingerprint(finding.file, toEntry(finding)) },
-    // Of the results of a run either all say whether they are suppressed, or none.
+    // In one run, either all results say whether they are suppressed, or none.
     ...(suppressed.length > 0 && { suppressions: [] }),
   });
   const notifications = [
@@ -97,7 +97,7 @@ function describeRule(
   };
 }
 
-/** As SARIF wants names of rules: `PullSecretPresent`. */
+/** The form that SARIF requires for names of rules: `PullSecretPresent`. */
 function toPascalCase(id: string): string {
   return id.replaceAll(/(?:^|-)(\w)/g, (_, letter: string) => letter.toUpperCase());
 }
@@ -141,12 +141,12 @@ function toSuppression({ by, reason = '' }: SuppressedFinding): object {
     : { kind: 'external', status: 'accepted', justification: 'recorded in the baseline' };
 }
 
-/** The changes that answer a finding. */
+/** Finds the changes that fix a finding. */
 function indexFixes(fixable: readonly Fixed[], root: string): (finding: LocatedFinding) => readonly Fixed[] {
   const keyOf = (file: string, { rule, messageId, line, column, label }: Fixed['answers'][number]): string =>
     JSON.stringify([toUri(file, root), rule, messageId, line, column, label]);
   const fixes = new Map<string, Fixed>();
-  // What would put a credential into the report is not in it.
+  // Without changes that would put credentials into the report.
   for (const fix of fixable.filter(({ change }) => change.op === 'append' || redact(change.to) === change.to)) {
     for (const answer of fix.answers) {
       const key = keyOf(answer.file ?? fix.file, answer);

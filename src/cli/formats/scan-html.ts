@@ -19,17 +19,17 @@ import { linkToPage } from '../../text/repository.ts';
 import { formatMinute } from '../../text/time.ts';
 import { describeGroup, groupDiagnoses, type Diagnosed } from '../format-diagnosis.ts';
 
-/** A scan, and what it is of. */
+/** The result of a scan, and details of the scan. */
 export type ScanReport = Readonly<{
   result: ScanResult;
   waiting: readonly Diagnosed[];
-  /** `time` in milliseconds since 1970. `namespaces`: those that were asked for; all if there are none. */
+  /** `time` in milliseconds since 1970. `namespaces`: the requested ones; all if there are none. */
   about: Readonly<{ cluster: string; time: number; policy: string; version: string; namespaces: readonly string[] }>;
 }>;
 
 /**
- * One page without a request: its style and script are in it, and its policy lets no other run. A user who may create an object in the
- * cluster chooses names and messages in it, so that every text goes through `html`, which escapes it.
+ * One page that makes no requests: it contains its style and script, and its content security policy allows no others. Users who
+ * may create objects in the cluster choose names and messages on this page, so every text goes through `html`, which escapes it.
  */
 export function formatScanHtml(report: ScanReport): string {
   const { result, waiting, about } = report;
@@ -96,8 +96,8 @@ type Markup = Readonly<{ markup: string }>;
 type Piece = string | number | Markup | readonly Markup[];
 
 /**
- * The parts of the template without the indentation that they have here, and each text between them escaped, shortened, and without
- * characters that do not print.
+ * Joins the parts of the template, without their indentation in this file, and the texts between them: escaped, shortened, and
+ * without unprintable characters.
  */
 function html(parts: TemplateStringsArray, ...pieces: readonly Piece[]): Markup {
   const written = parts.map((part) => part.replaceAll(/\n\s*/g, '\n'));
@@ -115,26 +115,26 @@ function escape(text: string): string {
   return shown.replaceAll(/[&<>"'`]/g, (char) => `&#${char.charCodeAt(0)};`);
 }
 
-/** For our own style and script alone. */
+/** Only for our own style and script. */
 function raw(markup: string): Markup {
   return { markup };
 }
 
 const NOTHING = raw('');
 
-/** A word for how urgent it is, and never a color alone. */
+/** Shows how urgent something is by a word, and not by a color alone. */
 function badge(level: Level): Markup {
   return html`<span class="badge ${level}">${level}</span>`;
 }
 
-/** To a page of the documentation: followed by a click, and asked for by nothing else. */
+/** A link to a page of the documentation, which is only loaded if the user clicks on it. */
 function link(page: string, name: string): Markup {
   return html`<a href="${linkToPage(page)}" rel="noreferrer">${name}</a>`;
 }
 
 // The parts of the page
 
-/** What a chart counts: Pods that wait now, and findings by their marks. Notices need nothing to be done, and are not in charts. */
+/** What a chart counts: Pods that wait now, and findings by their marks. Notices need no action, and are not in charts. */
 const LEVELS = ['waiting', 'error', 'unfixed', 'warning', 'audit'] as const;
 type Level = (typeof LEVELS)[number] | Mark;
 
@@ -179,7 +179,7 @@ function renderNotes(title: string, id: string, notes: readonly string[]): Marku
   </section>`;
 }
 
-/** What fails now, and then what may, each with the most Pods or findings first. */
+/** What fails now, and then what may fail, each with the most Pods or findings first. */
 function renderFirst(waiting: readonly Diagnosed[], entries: readonly Entry[]): Markup {
   const groups = [...groupDiagnoses(waiting).map(renderDiagnosis), ...groupFindings(entries).map(renderGroup)];
   if (groups.length === 0) return NOTHING;
@@ -218,11 +218,11 @@ function renderDiagnosis(group: ReturnType<typeof groupDiagnoses>[number]): Mark
   </li>`;
 }
 
-/** Findings of one urgency, cause, registry and remedy: what one person does in one go. */
+/** Groups findings with the same urgency, cause, registry and remedy, as these can be fixed together. */
 function groupFindings(entries: readonly Entry[]): readonly (readonly Entry[])[] {
   const groups = new Map<string, Entry[]>();
   for (const entry of entries.filter(({ mark }) => mark !== 'notice' && mark !== 'audit')) {
-    // Of Pods that lack a fix the remedy names each.
+    // The remedies of Pods that lack a fix differ, as they name the owner.
     const { row, mark } = entry;
     const key = JSON.stringify([mark, nameCause(row), row.registry, mark === 'unfixed' ? '' : row.remedy]);
     const group = groups.get(key);
@@ -268,7 +268,7 @@ function renderGroup(entries: readonly Entry[]): Markup {
   </li>`;
 }
 
-/** Why it fails, where that is known, and else the rule that found it. */
+/** The cause of the failure, if it is known, and the rule that found it. */
 function nameCause({ cause, rule }: ScanRow): string {
   return cause === undefined ? rule : `${causeOf(cause).name} (${rule})`;
 }
@@ -317,7 +317,7 @@ function renderCharts(waiting: readonly Diagnosed[], entries: readonly Entry[]):
   </section>`;
 }
 
-/** A row for each, the worst first. `filter`: the field of the table of findings that a name is a value of. */
+/** A row for each name, the worst first. `filter`: the field in the table of findings that has these names as values. */
 function renderBars(title: string, bars: Bars, filter?: string): Markup {
   if (bars.size === 0) return NOTHING;
   const ordered = [...bars].toSorted(([, a], [, b]) => compareCounts(a, b));
@@ -376,7 +376,7 @@ function listCounts(counts: Partial<Record<Level, number>>): string {
   }).join(', ');
 }
 
-/** By what is most urgent in one of them. */
+/** Compares by the most urgent level first. */
 function compareCounts(a: Partial<Record<Level, number>>, b: Partial<Record<Level, number>>): number {
   return LEVELS.map((level) => (b[level] ?? 0) - (a[level] ?? 0)).find((difference) => difference !== 0) ?? 0;
 }
@@ -385,7 +385,7 @@ function sum(counts: Partial<Record<Level, number>>): number {
   return Object.values(counts).reduce((total, count) => total + count, 0);
 }
 
-// Tables. On a phone their cells stand below each other, for which browsers forget that it is a table, unless roles say it.
+// Tables. On a phone their cells are below each other, and browsers then no longer expose a table, unless it has roles.
 
 function renderWaiting(waiting: readonly Diagnosed[]): Markup {
   if (waiting.length === 0) return NOTHING;
@@ -450,7 +450,8 @@ function renderFindings(entries: readonly Entry[]): Markup {
 }
 
 /**
- * The most urgent; of as urgent ones those of each namespace in turn, so that the namespaces that have most cannot put out the others.
+ * Chooses the most urgent findings. Of equally urgent ones, each namespace gets one in turn, so that namespaces with many
+ * findings do not displace the others.
  */
 function chooseShown(entries: readonly Entry[]): readonly Entry[] {
   const turns = new Map<string, number>();
