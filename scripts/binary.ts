@@ -1,11 +1,12 @@
 /**
- * Writes pullguard as one program with Node.js in it, which needs no installation, and packs it with its licences:
- * `pullguard-linux-amd64.tar.gz`. Node's "single executable applications" explain how.
+ * Writes pullguard as one program that includes Node.js and needs no installation, and packs it with its licences:
+ * `pullguard-linux-amd64.tar.gz`. See "Single executable applications" in the documentation of Node.js.
  *
  *     npm run build && node --import tsx scripts/binary.ts FOLDER [OS-ARCH NODE]
  *
- * Run it with Node.js 26 or newer of nodejs.org: that is what the program gets, unless the Node.js of another platform is given, of the
- * same version. A release builds each on its own platform, where it can be started (and signed, which macOS asks for).
+ * Run it with Node.js 26 or newer from nodejs.org, which becomes part of the program. To build for another platform, pass the
+ * Node.js of that platform, in the same version. A release builds each program on its own platform, where it can be started (and
+ * signed, which macOS requires).
  */
 import { execFileSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -28,7 +29,7 @@ const folder = mkdtempSync(join(tmpdir(), 'pullguard-binary-'));
 const at = (name: string): string => join(folder, name);
 try {
   await bundle('main.js', at('main.js'), {});
-  // The thread is started from a data: URL, which Node's createRequire does not take; any path does for Node's own modules.
+  // The thread is started from a data: URL, which createRequire does not accept; any path will do for built-in modules.
   await bundle('chunks/decide-worker.js', at('decide-worker.js'), { 'import.meta.url': 'process.execPath' });
   const program = platform.startsWith('windows') ? 'pullguard.exe' : 'pullguard';
   writeFileSync(
@@ -43,7 +44,7 @@ try {
     }),
   );
   execFileSync(process.execPath, ['--build-sea', at('sea.json')], { stdio: ['ignore', 'ignore', 'inherit'] });
-  // An ad-hoc signature: macOS on arm64 starts no program without one, and that of Node.js no longer fits.
+  // An ad-hoc signature: macOS on arm64 starts no program without one, and the signature of Node.js is no longer valid.
   if (process.platform === 'darwin') execFileSync('codesign', ['--sign', '-', '--force', at(program)]);
   cpSync(join(ROOT, 'LICENSE'), at('LICENSE'));
   writeFileSync(
@@ -52,7 +53,7 @@ try {
   );
   mkdirSync(out, { recursive: true });
   const archive = `pullguard-${platform}.tar.gz`;
-  // No path of Windows in the arguments: a tar of GNU takes "D:" for a host.
+  // No Windows paths in the arguments: GNU tar takes "D:" for a host.
   execFileSync('tar', ['-czf', archive, program, 'LICENSE', 'THIRD-PARTY-LICENSES.txt'], { cwd: folder });
   cpSync(at(archive), join(out, archive));
   console.log(join(out, archive));
@@ -60,7 +61,7 @@ try {
   rmSync(folder, { recursive: true, force: true });
 }
 
-/** One file of what the build has split, as a program in one file can load no other. */
+/** Joins what the build has split into one file, as a single program cannot load other files. */
 async function bundle(from: string, to: string, define: Record<string, string>): Promise<void> {
   await build({
     entryPoints: [join(DIST, from)],
@@ -71,20 +72,20 @@ async function bundle(from: string, to: string, define: Record<string, string>):
     target: `node${process.versions.node}`,
     minifyWhitespace: true,
     minifySyntax: true,
-    // What node-fetch and debug try to load, and do without.
+    // Optional packages of node-fetch and debug.
     external: ['encoding', 'supports-color'],
     define,
     logLevel: 'error',
   });
 }
 
-/** What `pullguard rules ID` prints. */
+/** The pages that `pullguard rules ID` prints. */
 function listPages(): Record<string, string> {
   const pages = readdirSync(join(ROOT, 'docs/rules')).map((name) => `docs/rules/${name}`);
   return Object.fromEntries(pages.map((page) => [page, join(ROOT, page)]));
 }
 
-/** Node's, and of all that is in it: beside the program on Windows, and in the folder above elsewhere. */
+/** The licences of Node.js and its parts: on Windows next to its program, on other systems in the parent folder. */
 function readNodeLicence(): string {
   const bin = dirname(resolve(node));
   const file = [join(bin, 'LICENSE'), join(bin, '../LICENSE')].find((path) => existsSync(path));

@@ -1,9 +1,9 @@
 /**
  * Writes `dist/`: the program and the library with every package that they load, so that an installation needs no
- * `node_modules`, and the library's types. docs/decisions/0032-bundle.md says why.
+ * `node_modules`, and the types of the library. See docs/decisions/0032-bundle.md for the reasons.
  *
- * A command stays a file of its own, in `chunks/`, and is loaded when it is called. That folder lies as deep in `dist/` as the
- * folders of `src/` do, so `new URL('../../docs/rules/…', import.meta.url)` and `./decide-worker.js` mean the same in both.
+ * Each command stays a separate file in `chunks/`, which is only loaded when the command is called. `chunks/` is as deep in
+ * `dist/` as the folders in `src/`, so `new URL('../../docs/rules/…', import.meta.url)` and `./decide-worker.js` work in both.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -19,8 +19,8 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const OUT = join(ROOT, 'dist');
 
 /**
- * client-node is taken for free of side effects, which it is and does not say: all that is used of it is its kubeconfigs, and
- * without this the models of the whole API come along, 0.9 MB and 5 MB of memory.
+ * Marks client-node as free of side effects, which it is but does not declare. Only its kubeconfig code is used; without this the
+ * models of the whole API would be included, 0.9 MB and 5 MB of memory.
  */
 const onlyWhatIsUsed: Plugin = {
   name: 'only-what-is-used',
@@ -35,7 +35,7 @@ const onlyWhatIsUsed: Plugin = {
   },
 };
 
-/** What node-fetch and debug try to load, and do without. */
+/** Optional packages of node-fetch and debug, which work without them. */
 const OPTIONAL: ReadonlySet<string> = new Set(['encoding', 'supports-color']);
 
 rmSync(OUT, { recursive: true, force: true });
@@ -49,17 +49,17 @@ const { metafile } = await build({
   format: 'esm',
   platform: 'node',
   target: `node${oldestNode()}`,
-  // Names are kept: a stack trace tells something even where source maps are not read.
+  // Names are kept, so that stack traces are readable even without source maps.
   minifyWhitespace: true,
   minifySyntax: true,
   sourcemap: 'linked',
   sourcesContent: false,
-  // All of them are in THIRD-PARTY-LICENSES.txt.
+  // All licences are in THIRD-PARTY-LICENSES.txt.
   legalComments: 'none',
-  // node-fetch takes URL from Node.js and loads this one, 0.35 MB, for Node.js 6.
+  // node-fetch uses URL of Node.js, and loads this package, 0.35 MB, only for Node.js 6.
   alias: { 'whatwg-url': 'node:url' },
   plugins: [onlyWhatIsUsed],
-  // Packages in CommonJS ask for Node's own modules with it.
+  // CommonJS packages load built-in modules with `require`.
   banner: { js: "import{createRequire as requireOf}from'node:module';const require=requireOf(import.meta.url);" },
   // `pullguard version` prints it.
   define: { 'globalThis.PULLGUARD_COMMIT': JSON.stringify(findCommit()) },
@@ -89,7 +89,7 @@ function oldestNode(): string {
   return engines.node.replace('>=', '');
 }
 
-/** The commit that is built; null outside of a clone, as in the build of an image without `REVISION`. */
+/** The commit that is built; null outside of a Git clone, as when an image is built without `REVISION`. */
 function findCommit(): string | null {
   const given = process.env['PULLGUARD_COMMIT'] ?? '';
   if (given !== '') return given;

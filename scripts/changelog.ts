@@ -17,8 +17,8 @@ export function headUnreleased(changelog: string, version: string, day: string):
 }
 
 /**
- * A section as the notes of a release. GitHub ends a line where the text has one, so each paragraph becomes one line, and links lead to
- * the files as they are at the tag.
+ * A section as release notes. GitHub keeps the line breaks of release notes, so each paragraph becomes one line. Links lead to
+ * the files at the tag.
  */
 export function toNotes(section: string, files: string): string {
   return section
@@ -30,7 +30,7 @@ const UNRELEASED = '[Unreleased]';
 const DATED = /^\[(.+)\] - \d{4}-\d\d-\d\d$/;
 
 function sectionsOf(changelog: string): readonly (readonly [heading: string, lines: string])[] {
-  // Links by name at the end are no part of a section.
+  // The link definitions at the end do not belong to a section.
   const text = changelog.replaceAll('\r\n', '\n').replaceAll(/^\[[^\]]+\]: \S+$/gm, '');
   return text
     .split(/^## /m)

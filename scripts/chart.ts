@@ -1,5 +1,6 @@
 /**
- * Writes what the chart shares with the rest of the repository: the schema of the policy, and the alerts. A test compares.
+ * Writes what the chart shares with the rest of the repository: the schema of the policy, and the alerts. A test checks that they
+ * are up to date.
  *
  *     npx tsx scripts/chart.ts
  */
@@ -42,7 +43,7 @@ function omit(object: Schema, keys: readonly string[]): Schema {
   return Object.fromEntries(Object.entries(object).filter(([key]) => !keys.includes(key)));
 }
 
-/** Helm reads `off` without quotes as false, and its validator does not know our own words. */
+/** Helm reads `off` without quotes as false, and its validator does not know our own keywords. */
 function toHelm(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(toHelm);
   if (!isRecord(value)) return value;
@@ -52,7 +53,7 @@ function toHelm(value: unknown): unknown {
   const { enum: choices, else: otherwise } = written;
   if (Array.isArray(choices) && choices.includes('off'))
     return { ...written, enum: [...(choices as unknown[]), false] };
-  // A rule: an object, or else an action.
+  // A rule: an object, or an action.
   if (isRecord(otherwise) && 'then' in otherwise) {
     return { ...written, type: ['string', 'object', 'boolean'], else: otherwise['then'] };
   }

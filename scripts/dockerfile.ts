@@ -1,4 +1,4 @@
-/** A stage of a Dockerfile, in the instructions that ours uses. */
+/** A stage of a Dockerfile, with the instructions that ours uses. */
 export type Stage = Readonly<{
   /** The base image, with the defaults of its arguments. */
   base: string;
@@ -20,7 +20,7 @@ export type Copy = Readonly<{ from: string | undefined; sources: readonly string
 
 type Instruction = Readonly<{ name: string; value: string }>;
 
-/** @throws Error for an instruction that is not known here: an image made from this would lack it without a word. */
+/** @throws Error for an unknown instruction, which an image built from this would silently lack */
 export function readDockerfile(text: string): readonly Stage[] {
   const instructions = text
     .replaceAll(/^#.*\n/gm, '')

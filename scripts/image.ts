@@ -1,11 +1,12 @@
 /**
- * Writes the image as an OCI layout, without a container engine: what the last stage of the Dockerfile says, on a base of this
- * machine's own Node.js and the libraries that it needs. For the tests, which start it, and for a look at what an image has in it.
+ * Writes the image as an OCI layout, without a container engine: the last stage of the Dockerfile, on a base with the Node.js of
+ * this machine and the libraries that it needs. For the tests, which start it, and for inspecting the contents of the image.
  *
  *     npm run build && npx tsx scripts/image.ts /tmp/pullguard-image [path of a Node.js binary …]
  *
- * With binaries of several architectures it is an image for each of them, in an index. The libraries of another architecture than this
- * machine's are those of Debian's packages for cross compilation: libc6-arm64-cross, libstdc++6-arm64-cross. Released images are built from the Dockerfile itself, on the base that it names.
+ * With binaries of several architectures, it writes an index with one image for each. The libraries of other architectures come
+ * from Debian's packages for cross compilation: libc6-arm64-cross, libstdc++6-arm64-cross. Released images are built from the
+ * Dockerfile itself, on the base that it names.
  */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -68,7 +69,7 @@ function addList(mediaType: string, content: object): Descriptor {
   return addBlob(mediaType, JSON.stringify({ schemaVersion: 2, mediaType, ...content }));
 }
 
-/** A layer of what is put into an empty folder; of the same files always the same bytes. */
+/** A layer with what `fill` puts into an empty folder. The same files always result in the same bytes. */
 function addLayer(fill: (folder: string) => void): Descriptor {
   const folder = mkdtempSync(join(tmpdir(), 'pullguard-layer-'));
   const [files, tar] = [join(folder, 'files'), join(folder, 'layer.tar')];
@@ -90,7 +91,7 @@ function addBlob(mediaType: string, content: string | Buffer): Descriptor {
   return { mediaType, digest: `sha256:${hex}`, size: bytes.length };
 }
 
-/** By the header of the program. */
+/** Read from the header of the program. */
 function architectureOf(binary: string): string {
   const header = readFileSync(binary).subarray(0, 20);
   const machine = header.toString('latin1', 1, 4) === 'ELF' ? header.readUInt16LE(18) : 0;
@@ -99,7 +100,7 @@ function architectureOf(binary: string): string {
   return architecture;
 }
 
-/** What distroless has, as far as Node.js needs it: the binary in its place, its libraries, and certificates of public CAs. */
+/** The parts of distroless that Node.js needs: the binary at the same path, its libraries, and certificates of public CAs. */
 function copyBase(folder: string, binary: string, architecture: string): void {
   const copy = (from: string, to: string): void => {
     mkdirSync(dirname(join(folder, to)), { recursive: true });
@@ -121,12 +122,12 @@ function listLibraries(binary: string, architecture: string): readonly (readonly
   return names.map((name) => [join(sysroot, name), `/lib/${name}`]);
 }
 
-/** What the stage copies: from the repository, and from the stage that builds, which works in /app as `npm run build` does here. */
+/** Copies what the stage copies: from the repository, and from the build stage, whose /app is this repository after its build. */
 function copyFiles(folder: string, { copies }: Stage): void {
   for (const { from, sources, target } of copies) {
     for (const source of sources) {
       const path = join(ROOT, from === undefined ? source : source.replace(/^\/app\//, ''));
-      // Like COPY: what is in a folder goes into the target, and a file goes there under its own name.
+      // Like COPY: the content of a folder goes into the target, and a file goes there under its own name.
       cpSync(path, join(folder, target.endsWith('/') ? join(target, source) : target), { recursive: true });
     }
   }
@@ -148,7 +149,7 @@ function toConfig(
       Cmd: command,
       Labels: labels,
     },
-    // Not compressed, so the digest of each is that of its content.
+    // Layers are not compressed, so the digest of each is that of its content.
     rootfs: { type: 'layers', diff_ids: layers.map(({ digest }) => digest) },
   };
 }

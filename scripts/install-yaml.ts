@@ -1,5 +1,5 @@
 /**
- * Prints what `kubectl apply -k manifests` applies as one file, for people who install a release without its repository.
+ * Prints what `kubectl apply -k manifests` applies as one file, for users who install a release without its repository.
  *
  *     npm run --silent install:yaml -- [IMAGE] > install.yaml
  */
@@ -11,7 +11,7 @@ import { parseReference } from '../src/image/parse-reference.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
-/** `image`: that of the Pods, by default the one that the manifests name. @throws Error where it could not be pulled */
+/** `image`: the image of the Pods; by default the one in the manifests. @throws Error if it is not a valid image reference */
 export function buildInstallYaml(image?: string): string {
   const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string };
   const rendered = execFileSync('kubectl', ['kustomize', join(ROOT, 'manifests')], { encoding: 'utf8' });

@@ -2,16 +2,16 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Metafile } from 'esbuild';
 
-/** A package of which something is in the bundle. */
+/** A package with code in the bundle. */
 export type BundledPackage = Readonly<{
   name: string;
   version: string;
   license: string;
-  /** Its licence, and its NOTICE where it has one. */
+  /** Its licence, and its NOTICE if it has one. */
   texts: readonly string[];
 }>;
 
-/** The packages of which at least a byte is in the output, by name. */
+/** The packages with at least one byte in the output, sorted by name. */
 export function listPackages({ outputs }: Metafile, root: string): readonly BundledPackage[] {
   const folders = new Set(
     Object.values(outputs).flatMap(({ inputs }) =>
@@ -27,7 +27,7 @@ export function listPackages({ outputs }: Metafile, root: string): readonly Bund
 function readPackage(folder: string): BundledPackage {
   const { name, version, license } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as BundledPackage;
   const files = readdirSync(folder).filter((file) => /^(?:licen[cs]e|copying|notice)(?:\.(?:md|txt))?$/i.test(file));
-  // Nearly every licence asks for its text to travel along; without one the package cannot be bundled.
+  // Nearly every licence requires that copies include its text, so a package without a licence file cannot be bundled.
   if (files.length === 0) throw new Error(`${name}@${version} has no licence file: it cannot be bundled`);
   const texts = files.map((file) => readFileSync(join(folder, file), 'utf8').replaceAll('\r\n', '\n').trim());
   return { name, version, license, texts };

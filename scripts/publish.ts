@@ -1,10 +1,11 @@
 /**
- * Publishes what scripts/release.ts wrote into a folder: the image and the chart, signed, the signed checksums with the files as a
- * release on GitHub, and last the package, as npm takes nothing back. Prints each command; with --dry-run it runs none.
+ * Publishes what scripts/release.ts wrote into a folder: the image and the chart, signed; then the files and their signed
+ * checksums as a GitHub release; and last the package, as npm never takes one back. Prints each command; with --dry-run it runs
+ * none.
  *
  *     npx tsx scripts/publish.ts FOLDER --dry-run
  *
- * Needs docker with buildx, cosign, helm, gh and npm, all logged in, as .github/workflows/release.yml has them.
+ * Needs docker with buildx, cosign, helm, gh and npm, all logged in, as in .github/workflows/release.yml.
  */
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -36,7 +37,7 @@ export function publish(run: Run, { version, commit, folder, files, bases }: Rel
   const digestOf = (image: string): string =>
     run('docker', 'buildx', 'imagetools', 'inspect', image, '--format', '{{.Manifest.Digest}}').trim();
 
-  // Bases by digest, whatever their tags are moved to meanwhile; provenance has them.
+  // Base images by digest, as their tags may move meanwhile; the provenance contains the digests.
   const pinned = Object.entries(bases).flatMap(([name, image]) => [
     '--build-arg',
     `${name}=${image.includes('@') ? image : `${image}@${digestOf(image)}`}`,
@@ -60,7 +61,7 @@ export function publish(run: Run, { version, commit, folder, files, bases }: Rel
   run('npm', 'publish', at(packageFile(version)), '--access', 'public', '--provenance', ...channel);
 }
 
-/** Stands for one that is not known before something is pushed, or without a network. */
+/** Stands for a digest that is unknown before a push, or without a network. */
 const DIGEST = 'sha256:DIGEST';
 
 function main([folder, flag]: readonly string[]): void {
@@ -87,7 +88,7 @@ function print(program: string, ...args: readonly string[]): string {
   return DIGEST;
 }
 
-/** @throws Error when it fails: what follows would be of half a release. */
+/** @throws Error if the command fails, as the next ones would publish an incomplete release */
 function execute(program: string, ...args: readonly string[]): string {
   print(program, ...args);
   const { status, stdout, stderr, error } = spawnSync(program, args, { cwd: ROOT, encoding: 'utf8' });

@@ -1,10 +1,10 @@
 /**
- * Writes what a release consists of into a folder, beside the binaries that are there: the package for npm, the chart, install.yaml,
- * the SBOM, the manifest for krew, the notes, and the checksums of all of it.
+ * Writes the files of a release into a folder that already has the binaries: the package for npm, the chart, install.yaml, the
+ * SBOM, the manifest for krew, the notes, and the checksums of all files.
  *
  *     npm run build && npx tsx scripts/release.ts FOLDER [--partial]
  *
- * Fails if the binary of a platform is missing, unless --partial is given, for a look at it.
+ * Fails if the binary of a platform is missing, unless --partial is given, for a preview.
  */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -104,7 +104,7 @@ function main([folder, flag]: readonly string[]): void {
   process.stdout.write(readFileSync(join(folder, CHECKSUMS), 'utf8'));
 }
 
-/** npm and helm give their files the same name, so each writes into a folder of its own. */
+/** npm and helm use the same file name, so each writes into a separate folder. */
 function pack(to: string, command: (out: string) => readonly string[]): void {
   const out = mkdtempSync(join(tmpdir(), 'pullguard-release-'));
   try {

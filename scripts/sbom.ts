@@ -5,8 +5,8 @@ import type { BundledPackage } from './licences.ts';
 type Lock = Readonly<{ packages: Readonly<Record<string, Readonly<{ version: string; integrity?: string }>>> }>;
 
 /**
- * What is in the bundle, as an SBOM in CycloneDX 1.6: scanners find it in the image and in `node_modules`, where the packages
- * themselves no longer are. Of the same packages always the same text.
+ * The packages in the bundle, as an SBOM in CycloneDX 1.6. Scanners find it in the image and in `node_modules`, where the
+ * packages themselves are not. The same packages always result in the same text.
  */
 export function writeSbom(packages: readonly BundledPackage[], root: string): string {
   const read = (file: string): unknown => JSON.parse(readFileSync(join(root, file), 'utf8'));
@@ -38,7 +38,7 @@ function toPurl({ name, version }: BundledPackage): string {
   return `pkg:npm/${name.replace('@', '%40')}@${version}`;
 }
 
-/** Of the file that npm unpacked. */
+/** The hash of the file that npm unpacked. */
 function findHash({ name, version }: BundledPackage, { packages }: Lock): object {
   const suffix = `node_modules/${name}`;
   const found = Object.entries(packages).find(([path, each]) => path.endsWith(suffix) && each.version === version);

@@ -1,13 +1,13 @@
 /**
- * The pages of the documentation site, from the files of docs/. These are written for GitHub and stay as they are: what a site needs
- * besides is derived here. docs/README.md is the home page, and its sections are the navigation. docs/causes.md becomes a page for
- * each cause, as people search the web for the text of one event.
+ * The pages of the documentation site, from the files in docs/. These are written for GitHub and stay unchanged; what a site
+ * needs in addition is derived here. docs/README.md is the home page, and its sections are the navigation. docs/causes.md becomes
+ * one page for each cause, as people search the web for the text of one event.
  */
 import { posix } from 'node:path';
 
 const INDEX = 'docs/README.md';
 const CAUSES = 'docs/causes.md';
-/** What search engines show of a description. */
+/** Number of characters of a description that search engines show. */
 const DESCRIPTION_LENGTH = 160;
 
 /** A page of VitePress: front matter and Markdown. */
@@ -32,7 +32,7 @@ type Section = Readonly<{ title: string; text: string; links: readonly Link[] }>
 
 /**
  * @param sources Markdown by its path in the repository
- * @param repository where files are shown that are no pages, `https://github.com/owner/name/blob/main`
+ * @param repository base URL for files that are not pages, `https://github.com/owner/name/blob/main`
  */
 export function buildSite(sources: ReadonlyMap<string, string>, repository: string): Site {
   const { intro, causes } = splitCauses(sources.get(CAUSES) ?? '');
@@ -50,7 +50,7 @@ export function buildSite(sources: ReadonlyMap<string, string>, repository: stri
   return { pages, nav: toNav(sections), sidebar: toSidebar(sections, sources, { intro, causes }) };
 }
 
-/** The id of a heading, as GitHub makes it. VitePress is given the same, so that one link works on both. */
+/** The id of a heading, as GitHub creates it. VitePress uses the same, so that one link works on both. */
 export function slugify(heading: string): string {
   return heading
     .trim()
@@ -66,7 +66,7 @@ export function routeOf(file: string): string {
   return route.replace(/(^|\/)README\.md$/, '$1index.md');
 }
 
-/** The sections of docs/causes.md, each under its anchor, and what stands above them. */
+/** The sections of docs/causes.md, each with its anchor, and the text above them. */
 function splitCauses(page: string): Readonly<{ intro: string; causes: readonly Cause[] }> {
   const [intro = '', ...sections] = page.split(/^<a id="[a-z\d-]+"><\/a>\n\n(?=## )/m);
   const causes = sections.map((section) => {
@@ -101,7 +101,7 @@ function toCausePage({ code, name, text }: Cause): Page {
   };
 }
 
-/** A file of docs/ as it is. Of a rule, the line below the title says what it finds. */
+/** A file in docs/, unchanged. On the page of a rule, the line below the title says what it finds. */
 function toPage(file: string, text: string): Page {
   const [, title = ''] = /^# (.*)$/m.exec(text) ?? [];
   const paragraphs = text
@@ -120,12 +120,12 @@ function toPage(file: string, text: string): Page {
   };
 }
 
-/** What it says, the pages say that it links to: the search is to find these. */
+/** Excludes a page from the search. The pages that it links to have the same text, and should be found instead. */
 function unsearched({ front, text }: Page): Page {
   return { front: { ...front, search: false }, text };
 }
 
-/** The index with its sections as cards on top. */
+/** The index, with its sections as cards at the top. */
 function toHome(text: string, sections: readonly Section[]): Page {
   const [, lead = ''] = text.split('\n\n');
   const tagline = toPlain(lead.replace(/\. .*$/s, '.'));
@@ -169,7 +169,7 @@ function toNav(sections: readonly Section[]): Site['nav'] {
   );
 }
 
-/** A folder's pages belong to its index. */
+/** The pages in a folder belong to its index. */
 function matchPath({ file }: Link): string {
   const path = toPath(file);
   return path.endsWith('/') ? `^${path}` : `^${path}(?:\\.html)?$`;
@@ -220,7 +220,7 @@ type Place = Readonly<{
   repository: string;
 }>;
 
-/** A link of a file, for its page: to another page, to the page of a cause, or to the repository. */
+/** Converts a link in a file for its page: to another page, to the page of a cause, or to the repository. */
 function resolveLink(target: string, { file, route, sources, causes, repository }: Place): string {
   if (/^[a-z]+:/.test(target)) return target;
   const [path = '', anchor] = target.split('#');
@@ -239,7 +239,7 @@ function relate(from: string, to: string): string {
   return path.startsWith('.') ? path : `./${path}`;
 }
 
-/** Links of running text. Code is left as it is; a link may have code as its text. */
+/** Replaces links in text, but not in code. A link may have code as its text. */
 function replaceLinks(text: string, replace: (target: string) => string): string {
   return text.replaceAll(
     /^ *```[^]*?^ *```$|`[^`\n]+`|\]\(([^)\s]+)\)/gm,
@@ -247,7 +247,7 @@ function replaceLinks(text: string, replace: (target: string) => string): string
   );
 }
 
-/** Markdown as it is read. */
+/** Markdown without its markup. */
 function toPlain(markdown: string): string {
   return markdown
     .replaceAll(/\[([^\]]+)\]\([^)]*\)/g, '$1')
@@ -257,7 +257,7 @@ function toPlain(markdown: string): string {
     .trim();
 }
 
-/** Ends with a sentence where one fits, else with a word. Without double quotes, as VitePress writes it into an attribute as it is. */
+/** Ends after a sentence if one fits, otherwise after a word. Without double quotes, as VitePress does not escape attributes. */
 function shorten(text: string): string {
   const whole = text.replace(/:$/, '.').replaceAll('"', "'");
   if (whole.length <= DESCRIPTION_LENGTH && whole.endsWith('.')) return whole;

@@ -1,6 +1,6 @@
 /**
- * Builds the documentation site: static files, each version in a folder of its own, OUT/latest/ or OUT/v0.1/. Other versions in OUT stay,
- * and are offered in the navigation. `--dev` serves the pages, and follows changes of docs/.
+ * Builds the documentation site: static files, each version in a separate folder, OUT/latest/ or OUT/v0.1/. Other versions in OUT
+ * stay, and are offered in the navigation. `--dev` serves the pages, and follows changes in docs/.
  *
  *     npm run docs:install
  *     npm run docs:build -- [--version latest] [--out site/build] [--url https://pullguard.github.io/pullguard/]
@@ -18,10 +18,10 @@ const GENERATED = join(ROOT, 'site/.generated');
 const VITEPRESS = join(ROOT, 'site/node_modules/vitepress/bin/vitepress.js');
 /** Pages outside of docs/. */
 const OTHER_PAGES = ['CHANGELOG.md', 'CONTRIBUTING.md', 'SECURITY.md'];
-/** What search engines are sent to, whatever version they found. */
+/** The version that search engines are directed to, whichever version they found. */
 const LATEST = 'latest';
 
-// GitHub Actions say which repository and which branch or tag this is.
+// GitHub Actions set the repository, and the branch or tag.
 const { GITHUB_REPOSITORY: repository = 'pullguard/pullguard', GITHUB_REF_NAME: ref = 'main' } = process.env;
 const [owner = '', name = ''] = repository.split('/');
 
@@ -33,7 +33,7 @@ async function build(out: string, version: string, url: string): Promise<void> {
   await runVitePress('build', join(ROOT, 'site'), '--base', base, '--outDir', join(out, version));
   if (version !== LATEST) return;
   writeFileSync(join(out, 'index.html'), redirectTo(`${url}${LATEST}/`));
-  // A server of static files shows the one at its root.
+  // Servers of static files use the one at their root.
   cpSync(join(out, LATEST, '404.html'), join(out, '404.html'));
 }
 
@@ -59,13 +59,13 @@ function writePages(url: string, version: string, versions: readonly string[]): 
   }
   for (const [route, text] of pages) writeChanged(join(folder, route), text);
   cpSync(join(ROOT, 'docs/images'), join(folder, 'images'), { recursive: true });
-  // What VitePress publishes by its name.
+  // VitePress publishes files in public/ under their own names.
   cpSync(join(ROOT, 'docs/images/icon.svg'), join(folder, 'public/icon.svg'));
   const settings = { ...site, url, version, versions, latest: LATEST, repository: `https://github.com/${repository}` };
   writeChanged(join(GENERATED, 'site.json'), JSON.stringify(settings));
 }
 
-/** VitePress loads anew what is written, so what is the same is left alone. */
+/** VitePress reloads every file that is written, so unchanged ones are not written. */
 function writeChanged(file: string, text: string): void {
   if (existsSync(file) && readFileSync(file, 'utf8') === text) return;
   mkdirSync(dirname(file), { recursive: true });

@@ -1,6 +1,6 @@
 /**
- * Records what commands print on a terminal, as pictures for the docs: docs/images/*.svg. They are light or dark as the reader's system
- * is. Several commands are shown one after another, once. A test compares the pictures with what the commands print today.
+ * Records what commands print on a terminal, as pictures for the docs: docs/images/*.svg. They follow the light or dark mode of
+ * the reader's system. Several commands are played one after another, once. A test compares the pictures with the current output.
  *
  *     npm run docs:images
  */
@@ -115,7 +115,7 @@ function run(args: readonly string[], cwd: string, input = ''): string {
 
 export function drawTerminal({ title, steps }: Session): string {
   const rows: string[] = [];
-  // A single command stands below other text: browsers would begin to play it only when it is seen, and show nothing before.
+  // A single command is below other text. Browsers would start to play it only when it is visible, and show nothing before.
   const isPlayed = steps.length > 1;
   let height = PADDING;
   let seconds = 0;
@@ -192,7 +192,7 @@ function stripStyles(line: string): string {
     .join('');
 }
 
-/** Lines that fit, broken at spaces where there are some. What follows is indented as the line is, and a little more. */
+/** Wraps a line to fit, at spaces if there are any. The following lines are indented a little more than the first. */
 function wrap(spans: readonly Span[]): readonly (readonly Span[])[] {
   const text = spans.map((span) => span.text).join('');
   const indent = ' '.repeat(Math.min(text.length - text.trimStart().length + 2, COLUMNS / 2));

@@ -1,7 +1,7 @@
 import { posix, relative, resolve } from 'node:path';
 import ts from 'typescript';
 
-/** The types of the library: what `src/index.ts` exports, and the declarations that these need. By file, below `src/`. */
+/** The types of the library: what `src/index.ts` exports, and the declarations that these need. By path below `src/`. */
 export function listTypes(root: string): ReadonlyMap<string, string> {
   const source = resolve(root, 'src');
   const { config } = ts.readConfigFile(resolve(root, 'tsconfig.json'), (file) => ts.sys.readFile(file)) as {
@@ -18,7 +18,7 @@ export function listTypes(root: string): ReadonlyMap<string, string> {
   return keepReachable(written, 'index.d.ts');
 }
 
-/** The compiler writes a declaration for every file that the library loads, most of which no exported type names. */
+/** The compiler writes a declaration for every file that the library loads; most of them are not used by exported types. */
 function keepReachable(written: ReadonlyMap<string, string>, entry: string): ReadonlyMap<string, string> {
   const kept = new Map<string, string>();
   const visit = (name: string): void => {

@@ -1,9 +1,9 @@
 /**
- * The version, which stands in the package, the chart, the image, the manifests and the pages.
+ * Checks or sets the version in the package, the chart, the image, the manifests and the pages.
  *
  *     npx tsx scripts/version.ts              # fails unless it is the same everywhere, and prints its tag: v0.1.0
  *     npx tsx scripts/version.ts v0.1.0       # also fails if that is not its tag, or CHANGELOG.md is not ready for it
- *     npx tsx scripts/version.ts --set 0.2.0  # writes it everywhere, and heads with it what is unreleased
+ *     npx tsx scripts/version.ts --set 0.2.0  # writes it everywhere, and makes [Unreleased] its section in CHANGELOG.md
  */
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,13 +13,13 @@ import { findUnreleased, headUnreleased, readSection } from './changelog.ts';
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const CHANGELOG = 'CHANGELOG.md';
 
-/** Folders in which it stands beside the top one. In decisions it is history. */
+/** Folders with the version, besides the root. Versions in decisions are history. */
 const FOLDERS = ['charts', 'ci', 'docs', 'manifests'];
 const HISTORY = /^(?:CHANGELOG\.md|docs\/decisions\/.*)$/;
 
 export const VERSION = String.raw`\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?`;
 
-/** What stands before it: in a package, in a chart, in the Dockerfile, in images and files of pullguard, and beside the name of it. */
+/** What precedes the version: in packages, charts, the Dockerfile, images and files of pullguard, and after its name. */
 const BEFORE = [
   String.raw`"name": "pullguard",\s+"version": "`,
   String.raw`^(?:appVersion|version): `,
@@ -31,7 +31,7 @@ const BEFORE = [
 ];
 const PLACE = new RegExp(`(?<=${BEFORE.join('|')})${VERSION}`, 'gm');
 
-/** Files by their path, and in each the versions of pullguard that it names. */
+/** The versions of pullguard in each file, by path. */
 export function findVersions(texts: ReadonlyMap<string, string>): ReadonlyMap<string, readonly string[]> {
   const found = [...texts].map(
     ([path, text]) => [path, [...text.matchAll(PLACE)].map(([version]) => version)] as const,
@@ -39,7 +39,7 @@ export function findVersions(texts: ReadonlyMap<string, string>): ReadonlyMap<st
   return new Map(found.filter(([, versions]) => versions.length > 0));
 }
 
-/** What keeps the texts from being released under this tag; without a tag, what keeps them from being one version. */
+/** What prevents a release of the texts under this tag; without a tag, what prevents them from being one version. */
 export function findMistakes(texts: ReadonlyMap<string, string>, tag?: string): readonly string[] {
   const version = readVersion(texts);
   const others = [...findVersions(texts)].flatMap(([path, versions]) =>
@@ -68,7 +68,7 @@ export function setVersion(
   );
 }
 
-/** The texts that may name it, by their paths. */
+/** The texts that may contain the version, by path. */
 export function readTexts(): ReadonlyMap<string, string> {
   const names = [
     ...readdirSync(ROOT),
