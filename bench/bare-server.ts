@@ -1,5 +1,5 @@
 /**
- * What any webhook on Node costs at the least: TLS, a body, JSON in, JSON out. The yardstick of the bench.
+ * The least that any webhook on Node.js has to do: TLS, a body, JSON in, JSON out. The benchmark compares pullguard with it.
  *
  *     tsx bench/bare-server.ts CERT KEY
  */

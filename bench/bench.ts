@@ -1,11 +1,11 @@
 /**
- * Measures pullguard against a bare Node server in the same run, as machines differ and are noisy: throughput, latency,
- * memory, start; and what it costs to know a large cluster. Prints a table and writes bench/results/bench.json.
+ * Compares pullguard with a bare Node.js server in the same run, as machines differ and are noisy: throughput, latency, memory
+ * and start time; and the cost of knowing a large cluster. Prints tables and writes bench/results/bench.json.
  *
- *     npm run bench              a run to quote
+ *     npm run bench              a run with results to quote
  *     npm run bench -- --short   a run to see that it works
- *     npm run bench -- --waiting only commands that read Pods that wait, and what watching failed pulls costs
- *     npm run bench -- --large   only what small reviews wait for beside large ones
+ *     npm run bench -- --waiting only commands that read waiting Pods, and the cost of watching failed pulls
+ *     npm run bench -- --large   only the latency of small reviews beside large ones
  *     npm run bench -- --profile, -- --files   see profile.ts and files.ts
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -21,13 +21,11 @@ import { measurePulls, measureWaiting, type Taken } from './waiting.ts';
 import { readSamples } from './reviews.ts';
 
 const short = process.argv.includes('--short');
-/**
- * A webhook runs for weeks: what counts is what it does once V8 has compiled what is hot, some 20,000 requests later.
- */
+/** A webhook runs for weeks, so it is measured after V8 has compiled its hot code, which takes some 20,000 requests. */
 const EFFORT = short ? { rounds: 1, seconds: 1, warmUpSeconds: 0.5 } : { rounds: 7, seconds: 3, warmUpSeconds: 8 };
 const BESIDE_SECONDS = short ? 1 : 10;
 const PROBING = { perSecond: short ? 200 : 1000, seconds: short ? 1 : 10 };
-/** Namespaces, each with a `default-secret` and a service account. */
+/** Number of namespaces, each with a `default-secret` and a ServiceAccount. */
 const CLUSTER_SIZE = short ? 500 : 10_000;
 
 const WANTED = {
@@ -127,14 +125,14 @@ function argumentAfter(flag: string): string | undefined {
 
 type WithFacts = Readonly<{
   rows: readonly Comparison[];
-  /** Of each: namespaces, pull secrets, service accounts. */
+  /** The number of namespaces, of pull secrets, and of ServiceAccounts. */
   objects: number;
   readyMs: number;
   syncedMs: number;
   rssMb: Readonly<{ synced: number; underLoad: number }>;
 }>;
 
-/** The same reviews, judged by what is known of a large cluster, against the server that knows none. */
+/** Compares a server that knows a large cluster with one that knows none, with the same reviews. */
 async function measureFacts(without: Pullguard, flags: readonly string[], ca: string): Promise<WithFacts> {
   const kubeconfig = join(folder, 'kubeconfig');
   await startScript('stand-in.ts', [String(CLUSTER_SIZE), kubeconfig]);

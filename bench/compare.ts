@@ -8,7 +8,7 @@ export type Measured = Readonly<{
   perSecond: number;
   p50Ms: number;
   p99Ms: number;
-  /** Processor time a request, which other work on the machine changes less than all else. */
+  /** Processor time per request, which other work on the machine affects less than the other values. */
   cpuUs: number;
   failures: number;
 }>;
@@ -21,12 +21,12 @@ export type Comparison = Readonly<{
   bytes: number;
   baseline: Measured;
   measured: Measured;
-  /** Throughput by that of the baseline, and p99 by its p99: medians over the rounds. */
+  /** Throughput and p99, each divided by that of the baseline: medians over the rounds. */
   ratio: number;
   p99Ratio: number;
 }>;
 
-/** Measures a server against another one in turns, so that a slow moment of the machine hits both. */
+/** Measures two servers in turns, so that a slow moment of the machine affects both. */
 export async function compare(
   sample: Sample,
   servers: Readonly<{ baseline: Measurable; measured: Measurable }>,

@@ -1,5 +1,6 @@
 /**
- * The stand-in API server, with so many Events of failed pulls a second of so many Pods. Says its kubeconfig when it is ready.
+ * The stand-in API server, with so many Events of failed pulls per second for so many Pods. Prints the path of its kubeconfig
+ * when it is ready.
  *
  *     tsx bench/failing-pulls.ts 200 1000 FILE
  */
@@ -32,7 +33,7 @@ setInterval(() => {
   const events = Array.from({ length: (perSecond * EVERY_MS) / 1000 }, () => {
     count++;
     const image = `harbor.example.com/team/app-${count % 50}:v1`;
-    // Of three one says the same again, one has a port of its own, and one says nothing.
+    // Of three messages, one is always the same, one has a different port each time, and one has no cause.
     const lookup = `failed to do request: Head "https://harbor.example.com/v2/team/app/manifests/v1": dial tcp: lookup harbor.example.com on 10.0.0.2:53: read udp 10.0.0.11:${count}->10.0.0.2:53: i/o timeout`;
     const said = [pullFailure(image, UNKNOWN_CA), pullFailure(image, lookup), 'Error: ImagePullBackOff'];
     const message = said[count % said.length] ?? '';
@@ -40,7 +41,7 @@ setInterval(() => {
   });
   server.seed('/api/v1/events', events);
 }, EVERY_MS);
-// The stand-in keeps every change, and an API server those of five minutes.
+// The stand-in keeps every change, while an API server keeps those of the last five minutes.
 setInterval(() => {
   server.compact();
 }, 5000);

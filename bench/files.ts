@@ -1,9 +1,9 @@
 /**
- * How many files of ours a call runs through, by what V8 saw: those of which a function ran while it was answered, once
- * everything is loaded. A reader who follows the call opens as many.
+ * Counts our files that take part in a call, by the coverage of V8: files with a function that ran while the call was answered,
+ * after everything was loaded. To follow the call, a reader has to open that many.
  *
  *     npm run bench -- --files            a table
- *     npm run bench -- --files mutate     and the files themselves, of the calls that have "mutate" in their name
+ *     npm run bench -- --files mutate     also lists the files of the calls with "mutate" in their name
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -27,7 +27,7 @@ import { podReviews, readSamples } from './reviews.ts';
 const HEAD = 'apiVersion: pullguard.dev/v1alpha1\nkind: Policy\n';
 const MIRRORED = `${HEAD}mirrors: [{ from: docker.io, to: swr.eu-de.otc.t-systems.com/dockerhub }]\n`;
 
-/** A call, what comes before it, and the most files that are wanted. */
+/** A call, its preparation, and the most files that it should use. */
 type Route = Readonly<{ name: string; wanted?: number; run: () => Promise<unknown>; prepare?: () => unknown }>;
 
 export async function measureFiles(name: string | undefined): Promise<void> {
@@ -38,7 +38,7 @@ export async function measureFiles(name: string | undefined): Promise<void> {
   await session.post('Profiler.startPreciseCoverage', { callCount: true, detailed: false });
   const table: Record<string, object> = {};
   for (const { name: route, wanted, run, prepare = run } of routes) {
-    // Twice, as the first one loads and remembers.
+    // Twice, as the first call loads code and fills caches.
     await prepare();
     await prepare();
     await session.post('Profiler.takePreciseCoverage');
@@ -48,7 +48,7 @@ export async function measureFiles(name: string | undefined): Promise<void> {
       .filter(({ url }) => url.includes('/src/'))
       .map(({ url, functions }) => ({
         file: url.replace(/.*\/src\//, ''),
-        // esbuild names functions by one of its own.
+        // esbuild adds this helper to name functions.
         ran: functions.filter(
           ({ functionName, ranges: [range] }) => functionName !== '__name' && (range?.count ?? 0) > 0,
         ),
@@ -129,7 +129,7 @@ async function serve(policy: Policy, facts: () => Facts, registries?: Registries
   };
 }
 
-/** A registry that wants a login, and the pull secret of `default` that has it. */
+/** Calls with a registry that requires authentication, and a pull secret of `default` with its credentials. */
 async function listRegistryRoutes(): Promise<readonly Route[]> {
   const host = await startRegistry('0');
   const policy = loadPolicy(

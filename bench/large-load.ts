@@ -1,4 +1,4 @@
-/** Sends large reviews from eight connections until it is killed, in a process of its own as it takes a core to write them. */
+/** Sends large reviews from eight connections until it is killed. A separate process, as writing them keeps a core busy. */
 import { readFileSync } from 'node:fs';
 import { applyLoad, CONNECTIONS } from './load.ts';
 import { largeReview } from './reviews.ts';

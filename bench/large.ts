@@ -4,7 +4,7 @@ import { applyRate, percentile } from './load.ts';
 import { folder, peakRssMb, startPullguard, startScript } from './processes.ts';
 import { readSamples } from './reviews.ts';
 
-/** What small reviews wait for, in milliseconds, while others send large ones. */
+/** The latency of small reviews, in milliseconds, while other clients send large ones. */
 export type BesideLarge = Readonly<{
   beside: string;
   p50Ms: number;
@@ -14,10 +14,13 @@ export type BesideLarge = Readonly<{
   rssMb: number;
 }>;
 
-/** The 99th percentile that is wanted, in milliseconds. */
+/** The target for the 99th percentile, in milliseconds. */
 export const MOST_P99_MS = 50;
 
-/** Small reviews, 100 a second: alone, beside reviews of 6 MB that hold one text, and beside such of 17,000 containers that are all bad. */
+/**
+ * Measures small reviews, 100 per second: alone, beside reviews of 6 MB with one long text, and beside reviews of 6 MB with
+ * 17,000 containers whose images are all invalid.
+ */
 export async function measureLarge(
   flags: readonly string[],
   ca: string,

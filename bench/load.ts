@@ -12,12 +12,12 @@ export type Load = Readonly<{
   seconds: number;
 }>;
 
-/** As many as an API server keeps open to a webhook that is called often. */
+/** The number of connections that an API server keeps open to a webhook that is called often. */
 export const CONNECTIONS = 8;
 
 /**
- * Sends one review again and again over keep-alive TLS connections, the next when the last is answered. Requests are
- * bytes made once and answers are only measured, so that the server and not this client is what is busy.
+ * Sends one review again and again over keep-alive TLS connections, each time after the response to the last one. Requests are
+ * encoded once and responses are not parsed, so that the server is busy and not this client.
  */
 export async function applyLoad(load: Load): Promise<LoadResult> {
   const request = encodeRequest(load.path, load.body);
@@ -46,13 +46,13 @@ export type Rate = Omit<Load, 'body' | 'connections'> &
     /** Sent in turns. */
     bodies: readonly string[];
     perSecond: number;
-    /** As many as there can be calls at once. */
+    /** The most calls at the same time. */
     connections: number;
   }>;
 
 /**
- * Sends reviews at a fixed rate, whether or not those before are answered, as a cluster does. A call that finds no free
- * connection waits for one, and its latency counts from when it was due.
+ * Sends reviews at a fixed rate, as a cluster does, even if earlier ones are not answered yet. A call without a free connection
+ * waits for one, and its latency counts from the time when it was due.
  */
 export async function applyRate(rate: Rate): Promise<LoadResult> {
   const requests = rate.bodies.map((body) => encodeRequest(rate.path, body));
@@ -92,7 +92,7 @@ function encodeRequest(path: string, body: string): Buffer {
   );
 }
 
-/** The latency that a share of all requests stay below, in milliseconds. */
+/** The latency below which a share of all requests is, in milliseconds. */
 export function percentile(sorted: Float64Array, share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? NaN;
 }

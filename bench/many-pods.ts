@@ -1,6 +1,6 @@
 /**
- * An API server that has many Pods, of which some fail, and nothing else. Pages are written from one text, so that what is measured is
- * who reads them. Says on a line where it listens.
+ * An API server with many Pods, some of which fail, and nothing else. Pages are written from one text, so that the reader is what
+ * is measured. Prints its port on one line.
  *
  *     tsx bench/many-pods.ts 10000 500
  */
@@ -10,7 +10,7 @@ import type { AddressInfo } from 'node:net';
 const [pods = 0, failing = 0] = process.argv.slice(2).map(Number);
 const REGISTRY = 'harbor.example.com';
 
-/** As long as Pods are in clusters: with the environment, mounts and status that nothing here reads. */
+/** Makes Pods as large as in real clusters, where they have an environment, mounts and a status that pullguard does not read. */
 const FILLER = Array.from({ length: 40 }, (_, at) => ({
   name: `SETTING_${at}`,
   value: `the value of setting ${at} that nothing reads, as long as they are`,

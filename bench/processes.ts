@@ -6,12 +6,12 @@ import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
-/** As the Deployment starts it: the memory it takes is the memory that operators see. */
+/** The same options as in the Deployment, so that the memory use is what operators see. */
 const NODE_OPTIONS = '--max-old-space-size=256 --max-semi-space-size=8';
 
 export const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
-/** Everything that a run writes lies here. */
+/** The folder for everything that a run writes. */
 export const folder = mkdtempSync(join(tmpdir(), 'pullguard-bench-'));
 
 const children: ChildProcess[] = [];
@@ -21,7 +21,7 @@ export function cleanUp(): void {
   rmSync(folder, { recursive: true, force: true });
 }
 
-/** Starts a script of this folder, and returns the JSON of the line that it says when it is ready. */
+/** Starts a script of this folder, and returns the JSON line that it prints when it is ready. */
 export async function startScript(script: string, args: readonly string[]): Promise<unknown> {
   const child = spawn(process.execPath, ['--import', 'tsx', join(ROOT, 'bench', script), ...args], {
     cwd: ROOT,
@@ -39,7 +39,7 @@ export async function startScript(script: string, args: readonly string[]): Prom
   return JSON.parse(line);
 }
 
-/** Starts a registry whose answers take so many milliseconds, or which hangs; returns its host. */
+/** Starts a registry that answers after so many milliseconds, or hangs, and returns its host and port. */
 export async function startRegistry(pace: string): Promise<string> {
   const { port } = (await startScript('stand-in-registry.ts', [pace])) as { port: number };
   return `127.0.0.1:${port}`;
@@ -51,7 +51,7 @@ export type Pullguard = Readonly<{
   readyMs: number;
   /** Milliseconds from its start to a line of its log with that message. */
   waitForLog: (message: string) => Promise<number>;
-  /** Sends a word to the profiler in it, and returns its answer. */
+  /** Sends a command to its profiler, and returns the response. */
   tell: (word: 'start' | 'stop') => Promise<unknown>;
   stop: () => void;
 }>;
@@ -99,14 +99,14 @@ export async function startPullguard(args: readonly string[], { profiled = false
   };
 }
 
-/** Processor time that the process has taken, in all its threads, in microseconds; Linux only, to a hundredth of a second. */
+/** Processor time of all threads of the process, in microseconds; Linux only, to a hundredth of a second. */
 export function cpuUs(pid: number): number {
   const [, fields = ''] = /\) (.*)/.exec(readFileSync(`/proc/${pid}/stat`, 'utf8')) ?? [];
   const [user, system] = fields.split(' ').slice(11, 13).map(Number);
   return ((user ?? NaN) + (system ?? NaN)) * 10_000;
 }
 
-/** The most memory the process has had, in MB; Linux only. */
+/** The peak memory of the process, in MB; Linux only. */
 export function peakRssMb(pid: number): number {
   const kib = Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? NaN);
   return Math.round(kib / 10.24) / 100;

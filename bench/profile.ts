@@ -1,9 +1,9 @@
 /**
- * Profiles pullguard under the load of the bench, started as the Deployment starts it, and prints where its CPU time goes:
- * by place, and by function. Writes bench/results/NAME.cpuprofile for the DevTools of a browser.
+ * Profiles pullguard under the load of the benchmark, started as in the Deployment, and prints where its CPU time goes: by folder
+ * or package, and by function. Writes bench/results/NAME.cpuprofile for the DevTools of a browser.
  *
- *     npm run bench -- --profile       of all samples
- *     npm run bench -- --profile 50    of those whose name has "50" in it
+ *     npm run bench -- --profile       for all samples
+ *     npm run bench -- --profile 50    for samples with "50" in their name
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import type { Profiler, Runtime } from 'node:inspector';
@@ -60,7 +60,7 @@ function printLargest(all: ReadonlyMap<string, number>, most: number): void {
 
 const maps = new Map<string, SourceMap>();
 
-/** Where a function of `dist/` was written, by the source map beside it. */
+/** The source of a function in `dist/`, by the source map beside it. */
 function findSource({ url, lineNumber, columnNumber }: Runtime.CallFrame): { source: string; line: number } {
   if (!url.includes('/dist/')) return { source: url, line: lineNumber };
   const read = (): SourceMap =>
@@ -73,7 +73,7 @@ function findSource({ url, lineNumber, columnNumber }: Runtime.CallFrame): { sou
     : { source: url, line: lineNumber };
 }
 
-/** `rules/mirror-used.ts` of ours, the package of others; Node's own as they are, and V8 for what is no script. */
+/** `rules/mirror-used.ts` for our files; the package for others; built-in modules of Node.js by name; V8 for everything else. */
 function placeOf(source: string): string {
   const [, theirs] = /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(source) ?? [];
   const [, ours] = /\/(?:src|dist)\/(.*)$/.exec(source) ?? [];

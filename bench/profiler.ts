@@ -1,6 +1,6 @@
 /**
- * Loaded into a server by `--import`: profiles its CPU between the messages `start` and `stop`, and answers the second with
- * the profile.
+ * Loaded into a server by `--import`: profiles its CPU between the messages `start` and `stop`, and answers `stop` with the
+ * profile.
  */
 import { Session } from 'node:inspector/promises';
 

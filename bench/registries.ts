@@ -4,17 +4,17 @@ import { applyRate, percentile } from './load.ts';
 import { folder, peakRssMb, startPullguard, startRegistry, startScript } from './processes.ts';
 import { podReviews } from './reviews.ts';
 
-/** As the policy has it unless told otherwise, and what may come on top. */
+/** The default wait of the policy, and how much longer an admission may take. */
 const WAIT_MS = 250;
 const SPARE_MS = 20;
 
 const IMAGES = 200;
-/** More than can wait at once: the rate times the wait, and as much again. */
+/** More than can wait at the same time: twice the rate times the wait, and some more. */
 const CONNECTIONS = 600;
 
 export type RegistryLoad = Readonly<{ perSecond: number; seconds: number; ca: string; flags: readonly string[] }>;
 
-/** What admissions are like while a registry is asked about their images. */
+/** Admissions while a registry is asked about their images. */
 export type Probing = Readonly<{
   registry: string;
   requests: number;
@@ -22,19 +22,19 @@ export type Probing = Readonly<{
   p50Ms: number;
   p99Ms: number;
   maxMs: number;
-  /** Of the p99 to that of the same load where no registry is asked. */
+  /** The ratio of p99 to that of the same load without a registry that is asked. */
   p99Ratio: number;
   /** Different images, and requests for their manifests, by HEAD and by GET. */
   asked: Readonly<{ images: number; head: number; get: number }>;
   rssMb: number;
 }>;
 
-/** The slowest admission that is wanted. */
+/** The target for the slowest admission. */
 export const MOST_MS = WAIT_MS + SPARE_MS;
 
 /**
- * The same reviews at the same rate, first where no registry is asked, then with one that takes 100 ms (from the first
- * review on, when nothing is known; then once more, when all is), then with one that never answers.
+ * Sends the same reviews at the same rate: first without asking a registry, then with one that takes 100 ms (first without known
+ * answers, and again when all are known), then with one that never answers.
  */
 export async function measureProbing(load: RegistryLoad): Promise<readonly Probing[]> {
   const none = await measure('not asked', '0', load, { probe: false });
@@ -59,7 +59,7 @@ async function measure(
   await pullguard.waitForLog('cluster state loaded');
   const bodies = reviewsOf(registry);
   const rate = { port: pullguard.port, ca, path: '/validate', bodies, perSecond, seconds, connections: CONNECTIONS };
-  // V8 has compiled what is hot, as in a webhook that has run for a while; and nothing is known of what is measured.
+  // Has V8 compile the hot code, as in a webhook that has run for a while, without answers about the images to be measured.
   await applyRate({ ...rate, bodies: reviewsOf(quick) });
   const rows: Probing[] = [];
   for (const state of probe && pace !== 'hang' ? [', nothing known', ', all known'] : ['']) {

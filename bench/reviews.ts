@@ -4,7 +4,7 @@ export type Sample = Readonly<{ name: string; path: '/mutate' | '/validate'; bod
 
 const RECORDED = new URL('../test/fixtures/admission-reviews/', import.meta.url);
 
-/** Reviews of the sizes that clusters send. Both pods get a mirror's image and a pull secret: the most work there is. */
+/** Reviews of usual sizes. Both Pods get an image from a mirror and a pull secret, which is the most work. */
 export function readSamples(): readonly Sample[] {
   const recorded = readReview('pod-create-from-replicaset.json');
   const deployment = readReview('deployment-create.json');
@@ -15,7 +15,7 @@ export function readSamples(): readonly Sample[] {
   ];
 }
 
-/** Reviews of new pods with these images, one each, in namespace `default` and with its `default-secret`. */
+/** Reviews of new Pods, each with one of these images, in namespace `default` and with its `default-secret`. */
 export function podReviews(images: readonly string[]): readonly string[] {
   const recorded = readReview('pod-create-from-replicaset.json');
   return images.map((image) => {
@@ -28,7 +28,7 @@ export function podReviews(images: readonly string[]): readonly string[] {
   });
 }
 
-/** A review of 6 MB: of one text, or of a Deployment with 17,000 images that no runtime can parse. */
+/** A review of 6 MB: with one long text, or of a Deployment with 17,000 images that no runtime can parse. */
 export function largeReview(kind: 'text' | 'findings'): string {
   const review = readReview('deployment-create.json');
   const { spec } = review.request.object.spec['template'] as { spec: Record<string, unknown> };
@@ -50,7 +50,7 @@ function readReview(name: string): Review {
   return JSON.parse(readFileSync(new URL(name, RECORDED), 'utf8')) as Review;
 }
 
-/** A review of a pod with a Docker Hub image and no pull secret, brought to a size in bytes by environment variables. */
+/** A review of a Pod with a Docker Hub image and no pull secret, filled to a size in bytes with environment variables. */
 function podReview(recorded: Review, bytes: number): Review {
   const review = structuredClone(recorded);
   const { metadata, spec } = review.request.object;

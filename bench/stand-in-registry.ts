@@ -1,10 +1,10 @@
 /**
- * A stand-in, not a registry: has every image, of one platform, for one user. Says its port when it is ready.
+ * A stand-in for a registry: has every image, for one platform, and requires authentication. Prints its port when it is ready.
  *
  *     stand-in-registry.ts 100     each answer takes 100 ms
  *     stand-in-registry.ts hang    no manifest is ever answered
  *
- * `GET /asked` tells how often manifests were asked for: by HEAD, by GET, and how many different ones.
+ * `GET /asked` returns how often manifests were requested: by HEAD, by GET, and how many different ones.
  */
 import { createHash } from 'node:crypto';
 import { createServer, type ServerResponse } from 'node:http';

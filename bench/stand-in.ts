@@ -1,6 +1,6 @@
 /**
- * The stand-in API server with a cluster in it, as a process of its own: so many namespaces, each with a `default-secret`, for
- * SWR unless other registries are named, and one Deployment. Says its kubeconfig when it is ready.
+ * The stand-in API server with a cluster, as a separate process: so many namespaces, each with a `default-secret` for SWR, or for
+ * other registries if given, and one Deployment. Prints the path of its kubeconfig when it is ready.
  */
 import { readFileSync } from 'node:fs';
 import { startStandIn } from '../test/support/stand-in-api-server.ts';

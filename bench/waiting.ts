@@ -6,10 +6,10 @@ import { compare, type Comparison, type Effort, type Measurable } from './compar
 import { cpuUs, folder, peakRssMb, ROOT, startPullguard, startScript } from './processes.ts';
 import { readSamples } from './reviews.ts';
 
-/** What a command took that reads many Pods. */
+/** The resources that a command used to read many Pods. */
 export type Taken = Readonly<{ seconds: number; cpuSeconds: number; rssMb: number; exitCode: number | null }>;
 
-/** `diagnose -A` of many Pods of which some fail, and `scan` of many more. */
+/** Measures `diagnose -A` with many Pods, some of which fail, and `scan` with many more. */
 export async function measureWaiting({
   pods,
   failing,
@@ -30,7 +30,7 @@ async function measure(args: readonly string[], pods: number, failing: number): 
   let rssMb = 0;
   let cpuSeconds = 0;
   const watch = setInterval(() => {
-    // What has ended has no numbers.
+    // A process that has ended has no values.
     try {
       const peak = peakRssMb(child.pid ?? 0);
       if (!Number.isNaN(peak)) rssMb = peak;
@@ -44,7 +44,7 @@ async function measure(args: readonly string[], pods: number, failing: number): 
   return { seconds: (performance.now() - started) / 1000, cpuSeconds, rssMb, exitCode };
 }
 
-/** Processor time so far: on a busy machine it says more than the clock. */
+/** Processor time so far, which is more reliable than the clock on a busy machine. */
 function readCpuSeconds(pid: number): number {
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
     .replace(/^.*\) /, '')
@@ -65,10 +65,10 @@ function kubeconfigOf(port: number): object {
   };
 }
 
-/** What watching costs: reviews, by throughput beside a server that does not watch, and of a processor while nothing else is done. */
+/** The cost of watching. `rows`: reviews, beside a server that does not watch. `share`: of a processor, without reviews. */
 export type Watching = Readonly<{ share: number; rows: readonly Comparison[] }>;
 
-/** What 200 Events of failed pulls a second cost. */
+/** Measures the cost of 200 Events of failed pulls per second. */
 export async function measurePulls(
   flags: readonly string[],
   effort: Effort & Readonly<{ ca: string }>,
@@ -77,7 +77,7 @@ export async function measurePulls(
   await startScript('failing-pulls.ts', ['200', '1000', kubeconfig]);
   const all = [...flags, '--kubeconfig', kubeconfig];
   const servers = { baseline: await startPullguard(all), measured: await startPullguard([...all, '--watch-pulls']) };
-  // Until what is hot is compiled.
+  // Until V8 has compiled the hot code.
   await wait(2 * effort.warmUpSeconds * 1000);
   const share = await measureShare(servers, 10 * effort.seconds);
   const rows: Comparison[] = [];
@@ -85,7 +85,7 @@ export async function measurePulls(
   return { share, rows };
 }
 
-/** What one takes of a processor beyond what the other one takes. A busy machine changes it less than throughput. */
+/** How much more of a processor one server uses than the other. A busy machine affects this less than throughput. */
 async function measureShare(
   { baseline, measured }: Readonly<Record<'baseline' | 'measured', Measurable>>,
   seconds: number,
