@@ -27,6 +27,11 @@ const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   rules: ['pullguard rules', 'pullguard rules pull-secret-present', 'pullguard rules -o json'],
   certs: ['pullguard certs --dns-name pullguard.pullguard.svc --out certs'],
   policy: ['pullguard policy validate', 'pullguard policy show > in-force.yaml', 'pullguard policy test deploy'],
+  export: [
+    'pullguard export admission-policies --config policy.yaml | kubectl apply -f -',
+    'pullguard export admission-policies --kubernetes 1.34 -o json > native.json',
+    'pullguard export match-conditions --policy-from-cluster > match-conditions.yaml',
+  ],
   scan: [
     'pullguard scan',
     'pullguard scan -n shop -n billing --secrets all',

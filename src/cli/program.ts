@@ -4,6 +4,7 @@ import type { CheckOptions } from './check.ts';
 import type { PolicyOptions } from './choose-policy.ts';
 import type { Shell } from './completion.ts';
 import type { DiagnoseOptions } from './diagnose.ts';
+import type { ExportOptions, MatchConditionsOptions } from './export.ts';
 import type { ImageOptions } from './image.ts';
 import { formatExamples } from './examples.ts';
 import { hideCredentials, type ExitCode, type Io } from './io.ts';
@@ -51,6 +52,7 @@ export function buildProgram(io: Io, finish: Finish): Command {
   addDiagnose(program, io, finish);
   addRules(program, io, finish);
   addPolicy(program, io, finish);
+  addExport(program, io, finish);
   addCerts(program, io, finish);
   addScan(program, io, finish);
   addVersion(program, io, finish);
@@ -252,6 +254,34 @@ function addPolicy(program: Command, io: Io, finish: Finish): void {
     .action(async (paths: string[]) => {
       const { testPolicies } = await import('./policy-test.ts');
       finish(testPolicies(paths, io));
+    });
+}
+
+const EXPORT_EXIT_CODES = '\nExit codes: 0 written, 2 wrong usage or a policy that cannot be used';
+
+function addExport(program: Command, io: Io, finish: Finish): void {
+  const command = program.command('export').description('write a policy in the language of the API server (CEL)');
+  addPolicyOptions(command.command('admission-policies'))
+    .description(
+      'write the admission policies that the API server evaluates without the webhook, and what they leave out',
+    )
+    .option('--kubernetes <version>', 'version of Kubernetes that they are for, from 1.30 on', '1.36')
+    .addOption(outputOption('yaml', 'json'))
+    .addHelpText('after', EXPORT_EXIT_CODES)
+    .action(async (options: ExportOptions) => {
+      const { exportPolicies } = await import('./export.ts');
+      finish(await exportPolicies(options, io));
+    });
+  addPolicyOptions(command.command('match-conditions'))
+    .description('write the conditions under which the API server has to call the webhook, by how serve is started')
+    .addOption(secretsOption())
+    .option('--watch-nodes', 'serve is started with --watch-nodes', false)
+    .option('--watch-pulls', 'serve is started with --watch-pulls', false)
+    .addOption(outputOption('yaml', 'json'))
+    .addHelpText('after', EXPORT_EXIT_CODES)
+    .action(async (options: MatchConditionsOptions) => {
+      const { exportMatchConditions } = await import('./export.ts');
+      finish(await exportMatchConditions(options, io));
     });
 }
 

@@ -110,7 +110,7 @@ export function describeMove(reference: ImageReference): string | undefined {
 }
 
 /** All texts that result from swapping two neighboring letters. */
-function swapLetters(host: string): readonly string[] {
+export function swapLetters(host: string): readonly string[] {
   if (host.length > 20) return [];
   return Array.from(host, (letter, at) => host.slice(0, at) + host.slice(at + 1, at + 2) + letter + host.slice(at + 2));
 }

@@ -1,4 +1,4 @@
-import { Document, isCollection, isMap, isScalar, type Node } from 'yaml';
+import { Document, isCollection, isMap, isScalar, stringify, type Node } from 'yaml';
 import { joinPointer, type Pointer } from '../text/json.ts';
 
 /** YAML with a comment behind values. Lists of plain values, and what is empty, are one line each. */
@@ -19,4 +19,9 @@ function annotate(node: unknown, pointer: Pointer, commentOn: (pointer: Pointer)
   } else if (isCollection(node)) {
     for (const [at, item] of node.items.entries()) annotate(item, joinPointer(pointer, at), commentOn);
   }
+}
+
+/** YAML for kubectl, to which a plain `off` is no text; a text of several lines is one of several lines. */
+export function formatObjectYaml(content: unknown): string {
+  return stringify(content, { compat: 'yaml-1.1', lineWidth: 0, aliasDuplicateObjects: false, singleQuote: true });
 }

@@ -223,3 +223,11 @@ export const LONGEST_REPORTED = 700;
 export const MOST_RESULTS = 300;
 export const LONGEST_REPORT = 1024 * 1024;
 export const MOST_REPORTS = 10_000;
+
+/**
+ * Mirrors and host patterns of a policy that is exported as CEL, which an API server compares with each of a hundred images of a Pod
+ * within a million units of cost; and characters of an exported object, of which etcd takes 1.5 MiB.
+ */
+export const MOST_EXPORTED_MIRRORS = 100;
+export const MOST_EXPORTED_HOSTS = 100;
+export const LONGEST_EXPORTED = 512 * 1024;

@@ -13,8 +13,7 @@ export function findStandIns(object: unknown, kind: WorkloadKind, podSpec: Point
   const pod = readPointer(object, podSpec.slice(0, podSpec.lastIndexOf('/')));
   // In a Pod only an injection can still follow; other signs may be written to avoid the check.
   const isTriggered = isPod(kind) ? undefined : readTriggers(object, pod, podSpec);
-  const variable =
-    kind.variable ?? TEMPLATES.find(({ group, but }) => group === kind.group && but !== kind.kind)?.variable;
+  const variable = variableOf(kind);
   return (place) =>
     (place.written === 'auto' && isInjected(pod, place)) ||
     (variable !== undefined && place.written.includes(variable)) ||
@@ -43,11 +42,16 @@ const TEMPLATES: readonly Readonly<{ group: string; but?: string; variable: stri
   { group: 'triggers.tekton.dev', variable: '$(' },
 ];
 
+/** How the variables of a kind begin, if it has any. */
+export function variableOf({ variable, group, kind }: WorkloadKind): string | undefined {
+  return variable ?? TEMPLATES.find((each) => each.group === group && each.but !== kind)?.variable;
+}
+
 /** OpenShift sets the image of an image stream where a trigger says, at once and on every change. */
-const TRIGGERS = 'image.openshift.io/triggers';
+export const TRIGGERS = 'image.openshift.io/triggers';
 
 /** Makes OpenShift read an image of one word as a tag of an image stream in the namespace. */
-const RESOLVE_NAMES = 'alpha.image.policy.openshift.io/resolve-names';
+export const RESOLVE_NAMES = 'alpha.image.policy.openshift.io/resolve-names';
 
 function readTriggers(object: unknown, pod: unknown, podSpec: Pointer): ((place: ImagePlace) => boolean) | undefined {
   const text = readString(object, 'metadata', 'annotations', TRIGGERS);

@@ -108,9 +108,10 @@ describe('examples in the help', () => {
     const calls = [...examples.matchAll(/\bpullguard ([a-z]+)([^|>)\n]*)/g)];
     expect(calls.map(([, command]) => command)).toContain(name);
     for (const [, called, rest = ''] of calls) {
-      const flags = commands
-        .find((each) => each.name() === called)
-        ?.options.flatMap(({ short, long }) => [short, long]);
+      const command = commands.find((each) => each.name() === called);
+      const flags = [command, ...(command?.commands ?? [])].flatMap((each) =>
+        (each?.options ?? []).flatMap(({ short, long }) => [short, long]),
+      );
       for (const [flag] of rest.matchAll(/(?<= )--?[a-z][\w-]*/gi)) expect(flags, `${name}: ${flag}`).toContain(flag);
     }
   });
