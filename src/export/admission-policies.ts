@@ -144,7 +144,6 @@ type Variable = Readonly<{ name: string; expression: Cel }>;
 function listVariables(checks: readonly Check[], policy: Policy, kinds: readonly WorkloadKind[]): readonly Variable[] {
   const images = listImages({ withPaths: false, kinds });
   const access = (pods: Cel): Cel => `${pods}.map(p, ${describeAccess()})`;
-  const isOld = `o.label == u.label && o.image == u.image && (u.pull == 'Never' || o.pull != 'Never')`;
   const members = listMembers(policy);
   const { written } = nameMembers(policy);
   const parse = keepParsed(policy, written);
@@ -159,13 +158,23 @@ function listVariables(checks: readonly Check[], policy: Policy, kinds: readonly
     oldAccess: access('variables.oldPods'),
     images: `variables.pods.map(p, ${bindAll(members, extended)})`,
     oldImages: `variables.oldPods.map(p, ${images})`,
-    fresh: `variables.images.map(l, l.filter(u, !variables.oldImages.exists(k, k.exists(o, ${isOld}))))`,
+    fresh: `variables.images.map(l, l.filter(u, !(${IS_OLD})))`,
     parsed: `variables.fresh.map(l, l${parse})`,
     reachable: `${isSame} ? variables.fresh : variables.images`,
-    pulled: `${isSame} ? variables.parsed : variables.images.map(l, l${parse})`,
+    // Of an update only the images that it brings are moved to a mirror, as only those are looked at.
+    pulled: `${isSame} ? variables.parsed : variables.images.map(l, l${members['moves'] === undefined ? '' : keepMoves(written)}${parse})`,
     ...Object.fromEntries(checks.map((check) => [check.name, writeFound(check, policy)])),
   };
   return Object.entries(all).map(([name, expression]) => ({ name, expression }));
+}
+
+/** An update has nothing new in an image that was pulled in the same place before. */
+const IS_OLD: Cel =
+  "variables.oldImages.exists(k, k.exists(o, o.label == u.label && o.image == u.image && (u.pull == 'Never' || o.pull != 'Never')))";
+
+function keepMoves(members: readonly string[]): Cel {
+  const others = members.filter((name) => name !== 'moves');
+  return `.map(u, ${extend(others, { moves: `${IS_OLD} ? 'false' : u.moves` })})`;
 }
 
 const BASIC = ['label', 'image', 'pull'];

@@ -61,6 +61,12 @@ export function isOfHosts(patterns: readonly HostPattern[], address: Cel): Cel {
   );
 }
 
+/** What an API server counts for such a comparison with an image of 160 characters. */
+export function costOfHosts(patterns: readonly HostPattern[]): number {
+  const costs = patterns.map((pattern) => (isPlain(pattern) ? 6 : (hostRegExp(pattern)?.length ?? 0) * 4));
+  return costs.reduce((sum, cost) => sum + cost, 0);
+}
+
 function isPlain({ labels }: HostPattern): boolean {
   return labels.every((label) => typeof label === 'string');
 }

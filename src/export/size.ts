@@ -1,21 +1,22 @@
 import type { Policy } from '../engine/rule.ts';
-import { MOST_EXPORTED_HOSTS, MOST_EXPORTED_MIRRORS } from '../text/bounds.ts';
+import { MOST_COMPARED } from '../text/bounds.ts';
+import { costOfHosts } from './cel.ts';
 
 /** A policy that cannot be written as CEL, as an API server would not evaluate it. */
 export class ExportError extends Error {
   override readonly name = 'ExportError';
 }
 
-/** @throws ExportError for a policy with more than can be compared with the images of a large Pod. */
-export function checkSize({ mirrors, registries, exempt }: Policy): void {
-  const hosts = registries.reduce((sum, each) => sum + each.hosts.length, exempt.images.length);
-  checkCount(mirrors.length, MOST_EXPORTED_MIRRORS, 'mirrors');
-  checkCount(hosts, MOST_EXPORTED_HOSTS, 'hosts in registries and exempt.images');
-}
+/** What an API server counts for the comparison of an image with one mirror. */
+const COST_OF_MIRROR = 12;
 
-function checkCount(count: number, most: number, what: string): void {
-  if (count <= most) return;
+/** @throws ExportError for a policy with more than can be compared with each image of a Pod with 100 containers. */
+export function checkSize({ mirrors, registries, exempt }: Policy): void {
+  const hosts = [...registries.flatMap((each) => each.hosts), ...exempt.images];
+  const cost = mirrors.length * COST_OF_MIRROR + costOfHosts(hosts);
+  if (cost <= MOST_COMPARED) return;
+  const globs = hosts.filter(({ labels }) => labels.some((label) => typeof label !== 'string')).length;
   throw new ExportError(
-    `the policy has ${count} ${what}, above the limit of ${most} that an API server can compare with every image of a large Pod: use the webhook without export, or merge them`,
+    `the policy has ${mirrors.length} mirrors and ${hosts.length} hosts, ${globs} of them with globs, which is more than an API server can compare with each image of a Pod with 100 containers (${Math.ceil((cost / MOST_COMPARED) * 100)} % of the limit): write hosts without globs, or use the webhook alone`,
   );
 }

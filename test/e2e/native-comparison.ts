@@ -1,5 +1,5 @@
 import jsonPatch from 'fast-json-patch';
-import { admit } from '../../src/admission/admit.ts';
+import { admit, type Endpoint } from '../../src/admission/admit.ts';
 import type { AdmissionRequest } from '../../src/admission/review.ts';
 import type { Finding } from '../../src/engine/evaluate.ts';
 import type { Policy } from '../../src/engine/rule.ts';
@@ -19,36 +19,48 @@ export type Verdict = Readonly<{
   pullSecrets: readonly string[];
 }>;
 
+/** A request as the webhook would get it. */
+export type Asked = Pick<AdmissionRequest, 'object' | 'oldObject' | 'namespace'> & Readonly<{ subResource?: string }>;
+
+type Labels = Readonly<Record<string, string>>;
+
 /** What the webhook would do, were it there: with the labels of the namespace, and no other facts. */
-export function askEngine(
-  policy: Policy,
-  {
-    object,
-    oldObject,
-    namespace,
-    subResource = '',
-  }: Pick<AdmissionRequest, 'object' | 'oldObject' | 'namespace'> & { subResource?: string },
-  labels: Readonly<Record<string, string>>,
-): Verdict {
+export function askEngine(policy: Policy, asked: Asked, labels: Labels): Verdict {
+  const request = toRequest(asked);
+  const object = request.object as Json;
+  const { edits } = admit(request, 'mutate', policy, knowing(labels));
+  const isPod = object['kind'] === 'Pod';
+  const fixed = structuredClone(dropNulls(object));
+  if (edits.length > 0) jsonPatch.applyPatch(fixed, structuredClone(edits) as jsonPatch.Operation[]);
+  const { findings } = admit({ ...request, object: fixed }, 'validate', policy, knowing(labels));
+  const said = findings.filter((finding) => isSaid(finding));
+  const rulesOf = (action: string): readonly string[] =>
+    [...new Set(said.filter((finding) => soften(finding, fixed, isPod) === action).map(({ rule }) => rule))].sort();
+  const deniedBy = rulesOf('deny');
+  return { denied: deniedBy.length > 0, deniedBy, warnedBy: rulesOf('warn'), ...read(isPod ? fixed : {}) };
+}
+
+/** Whether each webhook would have anything to do with an object as it is. */
+export function hasWork(policy: Policy, asked: Asked, labels: Labels): Readonly<Record<Endpoint, boolean>> {
+  const request = toRequest(asked);
+  const fixes = admit(request, 'mutate', policy, knowing(labels));
+  const { findings } = admit(request, 'validate', policy, knowing(labels));
+  return { mutate: fixes.edits.length + fixes.findings.length > 0, validate: findings.length > 0 };
+}
+
+function toRequest({ object, oldObject, namespace, subResource = '' }: Asked): AdmissionRequest {
   const given = object as Json;
-  const request = requestFor(given, {
+  return requestFor(given, {
     kind: { group: groupOf(String(given['apiVersion'])), kind: String(given['kind']) },
     operation: oldObject === undefined ? 'CREATE' : 'UPDATE',
     namespace,
     subResource,
     oldObject,
   });
-  const knowledge = { facts: { namespaces: { findLabels: () => labels } }, now: 0 };
-  const { edits } = admit(request, 'mutate', policy, knowledge);
-  const isPod = given['kind'] === 'Pod';
-  const fixed = structuredClone(dropNulls(given));
-  if (edits.length > 0) jsonPatch.applyPatch(fixed, structuredClone(edits) as jsonPatch.Operation[]);
-  const { findings } = admit({ ...request, object: fixed }, 'validate', policy, knowledge);
-  const said = findings.filter((finding) => isSaid(finding));
-  const rulesOf = (action: string): readonly string[] =>
-    [...new Set(said.filter((finding) => soften(finding, fixed, isPod) === action).map(({ rule }) => rule))].sort();
-  const deniedBy = rulesOf('deny');
-  return { denied: deniedBy.length > 0, deniedBy, warnedBy: rulesOf('warn'), ...read(isPod ? fixed : {}) };
+}
+
+function knowing(labels: Labels): Parameters<typeof admit>[3] {
+  return { facts: { namespaces: { findLabels: () => labels } }, now: 0 };
 }
 
 function dropNulls(object: Json): Json {

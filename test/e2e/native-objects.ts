@@ -274,6 +274,78 @@ function listMetadataCases(one: (image: string) => Json): readonly Case[] {
   ];
 }
 
+/** What is there, and a JSON Merge Patch (RFC 7386) of it. */
+export type Update = Readonly<{ kind: Kind; before: Case; patch: Json; subResource?: 'ephemeralcontainers' }>;
+
+/** Updates of Pods and Deployments that bring images and pull secrets, and such that do not. */
+export function listUpdates(): readonly Update[] {
+  const spec = (image: string, more: Json = {}, pull: Json = {}): Json => ({
+    containers: [{ name: 'app', image, ...pull }],
+    ...more,
+  });
+  const served = 'swr.eu-de.otc.t-systems.com/a/b:1';
+  const deployment = (before: Json, after: Json, more: Json = {}): Update => ({
+    kind: 'Deployment',
+    before: { kind: 'Deployment', spec: before },
+    patch: { spec: { template: { spec: after } }, ...more },
+  });
+  const pod = (image: string, patch: Json): Update => ({
+    kind: 'Pod',
+    before: {
+      kind: 'Pod',
+      spec: spec(image, { automountServiceAccountToken: false }, { imagePullPolicy: 'IfNotPresent' }),
+    },
+    patch,
+  });
+  const debug = (image: string): Update => ({
+    ...pod('NGINX', { spec: { ephemeralContainers: [{ name: 'debug', image }] } }),
+    subResource: 'ephemeralcontainers',
+  });
+  const images = ['NGINX', 'nginx', 'nginx:1', served, 'harbor.example.com/a:1', 'exempt.example.com/a'];
+  return [
+    ...images.flatMap((image) => [
+      deployment(spec(image), {}, { metadata: { labels: { more: 'x' } } }),
+      deployment(spec('ghcr.io/org/app:1'), spec(image)),
+      deployment(spec(image), {
+        containers: [
+          { name: 'app', image },
+          { name: 'more', image },
+        ],
+      }),
+      deployment(spec(image), { containers: [{ name: 'renamed', image }] }),
+      deployment(spec(image), {
+        containers: [{ name: 'main', image: 'ghcr.io/org/app:1' }],
+        initContainers: [{ name: 'app', image }],
+      }),
+      deployment(spec(image, {}, { imagePullPolicy: 'Never' }), spec(image, {}, { imagePullPolicy: 'Always' })),
+      deployment(spec(image, {}, { imagePullPolicy: 'Always' }), spec(image, {}, { imagePullPolicy: 'Never' })),
+      deployment(spec(image), { imagePullSecrets: [{ name: 'Bad_' }] }),
+      deployment(spec(image, { imagePullSecrets: [{ name: 'default-secret' }, { name: 'harbor' }] }), {
+        imagePullSecrets: null,
+      }),
+      deployment(spec(image), { serviceAccountName: 'other' }),
+      deployment(spec(image), { serviceAccountName: 'default' }),
+      pod(image, { metadata: { labels: { more: 'x' } } }),
+      pod('ghcr.io/org/app:1', { spec: { containers: [{ name: 'app', image, imagePullPolicy: 'IfNotPresent' }] } }),
+      debug(image),
+    ]),
+    deployment(
+      {
+        containers: [
+          { name: 'a', image: 'NGINX' },
+          { name: 'b', image: 'nginx:1' },
+        ],
+      },
+      {
+        containers: [
+          { name: 'b', image: 'nginx:1' },
+          { name: 'a', image: 'NGINX' },
+        ],
+      },
+    ),
+  ];
+}
+
 /** Numbers that are the same for the same seed. */
 export function createRandom(seed: number): () => number {
   let state = seed;

@@ -2,12 +2,22 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { AdmissionRequest } from '../../src/admission/review.ts';
 import type { Policy } from '../../src/engine/rule.ts';
 import { exportAdmissionPolicies, KUBERNETES_MINORS, type ApiObject } from '../../src/export/admission-policies.ts';
+import { buildMatchConditions, type MatchCondition } from '../../src/export/match-conditions.ts';
 import { formatObjectYaml } from '../../src/manifest/commented-yaml.ts';
+import { isRecord, readPath } from '../../src/text/json.ts';
 import { recordedNames, recordedReview, type Json } from '../support/objects.ts';
 import { policyOf } from '../support/policies.ts';
 import { useCluster } from './fixture.ts';
-import { askEngine, describeDifference, readVerdict } from './native-comparison.ts';
-import { createRandom, generateCase, listCases, toObject, type Case } from './native-objects.ts';
+import { askEngine, describeDifference, hasWork, readVerdict, type Asked } from './native-comparison.ts';
+import {
+  createRandom,
+  generateCase,
+  listCases,
+  listUpdates,
+  toObject,
+  type Case,
+  type Update,
+} from './native-objects.ts';
 import { makeRolloutDefinition } from './objects.ts';
 import { waitFor } from './processes.ts';
 
@@ -89,6 +99,11 @@ const POLICIES: Readonly<Record<string, Policy>> = {
   ),
 };
 
+const UPDATES = listUpdates();
+
+/** The objects of the updates, as they are stored before there are policies. */
+const stored: Json[] = [];
+
 beforeAll(async () => {
   for (const [name, labels] of Object.entries(NAMESPACES)) {
     const made = await call('POST', '/api/v1/namespaces', {
@@ -102,6 +117,13 @@ beforeAll(async () => {
       return (await kubectl(`get -n ${name} serviceaccount default`)).code === 0;
     });
     expect(isThere).toBe(true);
+  }
+  for (const [at, { before }] of UPDATES.entries()) {
+    const object = toObject(before, `u${at}`);
+    if (before.kind === 'Deployment') (object['spec'] as Json)['replicas'] = 0;
+    const made = await call('POST', pathOf(before.kind, 'native-deny'), object);
+    expect(made.status, JSON.stringify(made.body)).toBe(201);
+    stored.push(made.body as Json);
   }
   await cluster.apply(makeRolloutDefinition('argo.example.com', 'v1'));
   await kubectl('wait --for=condition=Established crd/rollouts.argo.example.com');
@@ -131,7 +153,7 @@ type Ask = Readonly<{
   what: string;
   namespace: string;
   native: () => ReturnType<typeof call>;
-  request: Parameters<typeof askEngine>[1];
+  request: Asked;
 }>;
 
 /** What differs, of all that were decided; several at once, as in a cluster. */
@@ -166,6 +188,33 @@ function toCreate(made: Case, namespace: string, name: string): Ask {
   };
 }
 
+function toUpdate({ kind, patch, subResource }: Update, at: number): Ask {
+  const namespace = 'native-deny';
+  const oldObject = stored[at] ?? {};
+  return {
+    what: JSON.stringify({ kind, patch, old: readPath(oldObject, 'spec') }),
+    namespace,
+    native: async () =>
+      call(
+        'PATCH',
+        `${pathOf(kind, namespace, `u${at}`)}${subResource === undefined ? '' : `/${subResource}`}?dryRun=All`,
+        patch,
+      ),
+    request: { object: mergePatch(oldObject, patch), oldObject, namespace, subResource: subResource ?? '' },
+  };
+}
+
+/** JSON Merge Patch (RFC 7386). */
+function mergePatch(target: unknown, patch: unknown): unknown {
+  if (!isRecord(patch)) return patch;
+  const merged: Record<string, unknown> = isRecord(target) ? { ...target } : {};
+  for (const [key, value] of Object.entries(patch)) {
+    if (value === null) delete merged[key];
+    else merged[key] = mergePatch(merged[key], value);
+  }
+  return merged;
+}
+
 describe.skipIf(controlPlane.minor < 36).each(Object.entries(POLICIES))(
   'with %s, the API server decides as the engine does',
   (_name, policy) => {
@@ -181,6 +230,15 @@ describe.skipIf(controlPlane.minor < 36).each(Object.entries(POLICIES))(
       const { decided, differences } = await compare(policy, asks);
       expect(differences).toEqual([]);
       expect(decided).toBeGreaterThan(500);
+    });
+
+    test('about updates', { timeout: 60_000 }, async () => {
+      const { decided, differences } = await compare(
+        policy,
+        UPDATES.map((each, at) => toUpdate(each, at)),
+      );
+      expect(differences).toEqual([]);
+      expect(decided).toBeGreaterThan(UPDATES.length * 0.9);
     });
 
     test('about generated objects', { timeout: 60_000 + GENERATED * 200 }, async () => {
@@ -224,3 +282,177 @@ function replay(name: string): readonly Ask[] {
     },
   ];
 }
+
+describe.skipIf(controlPlane.minor < 36)('a Pod with 100 containers', () => {
+  const hosts = (count: number, prefix: string): readonly string[] =>
+    Array.from({ length: count }, (_, at) => `${prefix}${at}.registry.example.com`);
+  const grow = (globs: number): Policy =>
+    policyOf(
+      `mirrors: [${hosts(100, 'm')
+        .map((host) => `{ from: ${host}/some/path, to: mirror.invalid/${host} }`)
+        .join()}]`,
+      `registries: [${hosts(60, 's')
+        .map((host, at) => `{ hosts: ['${at < globs ? '*.' : ''}${host}', '${host}:5000'], pullSecret: ${host} }`)
+        .join()}]`,
+      'rules: { tag-explicit: { action: deny, forbidLatest: true }, registry-explicit: warn }',
+      'skip: { rules: [mirror-used, tag-explicit] }',
+    );
+  const isExported = (policy: Policy): boolean => {
+    try {
+      return exportAdmissionPolicies(policy, 36).objects.length > 0;
+    } catch {
+      return false;
+    }
+  };
+  const largest = Array.from({ length: 60 }, (_, globs) => grow(globs)).findLast((policy) => isExported(policy))!;
+
+  beforeAll(async () => install(exportAdmissionPolicies(largest, 36).objects));
+  afterAll(remove);
+
+  test(
+    'is decided within the limit of cost, under the largest policy that is exported',
+    { timeout: 60_000 },
+    async () => {
+      const path = 'a-rather-long-name-of-a-team/and-of-an-application/with-a-component';
+      const images = Array.from({ length: 100 }, (_, at) =>
+        at === 99
+          ? 'NGINX'
+          : `s${at % 60}.registry.example.com/${path}:2024.11.28-build.${at}@sha256:${'0123456789abcdef'.repeat(4)}`,
+      );
+      const spec = (kept: readonly string[]): Json => ({
+        containers: kept.map((image, at) => ({ name: `c${at}`, image })),
+      });
+      const create = (kind: 'Pod' | 'Deployment', kept: readonly string[]): Ask =>
+        toCreate({ kind, spec: spec(kept) }, 'native-deny', 'large');
+      const mirrored = images.map((image) => image.replace(/^s(\d+)(?=\.)(.*?\/)/, 'm$1$2some/path/'));
+      // The last one is invalid: that it is found shows that nothing failed before, as what fails is admitted.
+      const asks = [images, images.slice(0, 99), mirrored, mirrored.slice(0, 99)].flatMap((kept) => [
+        create('Pod', kept),
+        create('Deployment', kept),
+      ]);
+      const { decided, differences } = await compare(largest, asks);
+      expect(differences).toEqual([]);
+      expect(decided).toBe(asks.length);
+    },
+  );
+});
+
+describe.skipIf(controlPlane.minor < 36)('a custom kind of the policy', () => {
+  const policy = POLICIES['mirrors and what is allowed to be skipped']!;
+  beforeAll(async () => install(exportAdmissionPolicies(policy, 36).objects));
+  afterAll(remove);
+
+  test.each<[what: string, spec: Json, denied: RegExp | undefined]>([
+    [
+      'a template',
+      { template: { spec: { containers: [{ name: 'a', image: 'NGINX' }] } } },
+      /container "a": InvalidImageName: repository name must be lowercase/,
+    ],
+    [
+      'a template that is as it should be',
+      { template: { spec: { containers: [{ name: 'a', image: 'ghcr.io/a/b:1' }] } } },
+      undefined,
+    ],
+    [
+      'one of several in a list',
+      { more: [{}, { template: { spec: { containers: [{ name: 'b', image: 'a//b' }] } } }] },
+      /container "b": InvalidImageName/,
+    ],
+    [
+      'one of several by name',
+      { more: { x: { template: { spec: { containers: [{ name: 'c', image: 'NGINX' }] } } } } },
+      /container "c": InvalidImageName/,
+    ],
+    ['no template', {}, undefined],
+    ['something else in its place', { template: { spec: { containers: 'NGINX' } } }, undefined],
+  ])('is checked: %s', async (_what, spec, denied) => {
+    const { status, body } = await call('POST', `${pathOf('Rollout', 'native-deny')}?dryRun=All`, {
+      apiVersion: 'argo.example.com/v1',
+      kind: 'Rollout',
+      metadata: { name: 'x' },
+      spec,
+    });
+    expect([status, readPath(body, 'message') ?? '']).toEqual([
+      denied === undefined ? 201 : 403,
+      denied === undefined ? '' : (expect.stringMatching(denied) as string),
+    ]);
+  });
+});
+
+/** A policy that warns of whatever meets the conditions under which a webhook is called, as those are in the same language. */
+function probe(endpoint: 'mutate' | 'validate', conditions: readonly MatchCondition[]): readonly ApiObject[] {
+  const name = `pullguard-called-${endpoint}`;
+  const labels = { 'app.kubernetes.io/name': 'pullguard' };
+  const [checks] = exportAdmissionPolicies(policyOf(), 36).objects;
+  const pods = {
+    apiGroups: [''],
+    apiVersions: ['v1'],
+    resources: ['pods'],
+    operations: ['CREATE'],
+    scope: 'Namespaced',
+  };
+  const constraints = endpoint === 'mutate' ? { resourceRules: [pods] } : checks!.spec['matchConstraints'];
+  return [
+    {
+      apiVersion: 'admissionregistration.k8s.io/v1',
+      kind: 'ValidatingAdmissionPolicy',
+      metadata: { name, labels },
+      spec: {
+        failurePolicy: 'Fail',
+        matchConstraints: constraints,
+        matchConditions: conditions,
+        validations: [{ expression: 'false', message: endpoint }],
+      },
+    },
+    {
+      apiVersion: 'admissionregistration.k8s.io/v1',
+      kind: 'ValidatingAdmissionPolicyBinding',
+      metadata: { name, labels },
+      spec: { policyName: name, validationActions: ['Warn'] },
+    },
+  ];
+}
+
+describe.each(Object.entries(POLICIES))('with %s, the webhook is called', (_name, policy) => {
+  const { mutate, validate } = buildMatchConditions(policy, { pullSecrets: false, nodes: false, pulls: false });
+  beforeAll(async () => install([...probe('mutate', mutate), ...probe('validate', validate)]));
+  afterAll(remove);
+
+  test('for every object with which it has something to do, and for few others', { timeout: 240_000 }, async () => {
+    const random = createRandom(SEED + 1);
+    const large = {
+      containers: Array.from({ length: 101 }, (_, at) => ({ name: `c${at}`, image: 'ghcr.io/org/app:1' })),
+    };
+    const asks = [
+      ...listCases().map((each, at) => toCreate(each, 'native-deny', `a${at}`)),
+      ...Array.from({ length: Math.ceil(GENERATED / 4) }, (_, at) =>
+        toCreate(generateCase(random), 'native-deny', `g${at}`),
+      ),
+      ...UPDATES.map((each, at) => toUpdate(each, at)),
+      ...recordedNames().flatMap((name) => replay(name)),
+      toCreate({ kind: 'Pod', spec: large }, 'native-deny', 'large'),
+    ];
+    const missed: string[] = [];
+    const idle = { mutate: 0, validate: 0 };
+    const saved = { mutate: 0, validate: 0 };
+    for (const { what, native, request } of asks) {
+      const { status, warnings, body } = await native();
+      // What the conditions cannot evaluate is denied by this policy.
+      expect(JSON.stringify(body)).not.toContain('pullguard-called');
+      if (status >= 300) continue;
+      const work = hasWork(policy, request, {});
+      for (const endpoint of ['mutate', 'validate'] as const) {
+        const isCalled = warnings.some((warning) => warning.endsWith(`: ${endpoint}`));
+        if (work[endpoint] && !isCalled) missed.push(`${endpoint} ${what}`);
+        if (!work[endpoint]) idle[endpoint]++;
+        if (!work[endpoint] && !isCalled) saved[endpoint]++;
+      }
+    }
+    console.log(
+      `of calls with nothing to do saved: /mutate ${saved.mutate} of ${idle.mutate}, /validate ${saved.validate} of ${idle.validate}`,
+    );
+    expect(missed).toEqual([]);
+    expect(saved.mutate / idle.mutate).toBeGreaterThan(0.8);
+    expect(saved.validate / idle.validate).toBeGreaterThan(0.4);
+  });
+});

@@ -115,13 +115,19 @@ describe('a policy that an API server could not evaluate', () => {
   test.each([
     [
       'mirrors',
-      `mirrors: [${many(101)
+      `mirrors: [${many(500)
         .map((host) => `{ from: ${host}, to: mirror.invalid/${host} }`)
         .join()}]`,
-      'has 101 mirrors',
+      'has 500 mirrors and 5 hosts, 5 of',
     ],
-    ['hosts', `registries: [{ hosts: [${many(100).join()}], pullSecret: a }]`, 'has 105 hosts'],
-    ['exempt images', `exempt: { images: [${many(96).join()}] }`, 'has 101 hosts'],
+    ['hosts', `registries: [{ hosts: [${many(1000).join()}], pullSecret: a }]`, 'has 0 mirrors and 1005 hosts'],
+    [
+      'globs',
+      `exempt: { images: [${many(60)
+        .map((host) => `'*.${host}'`)
+        .join()}] }`,
+      '65 hosts, 65 of them with globs',
+    ],
   ])('is refused for its %s', (_what, line, said) => {
     expect(() => exportAdmissionPolicies(policyOf(line), 36)).toThrow(said);
     expect(() => buildMatchConditions(policyOf(line), { pullSecrets: true, nodes: false, pulls: false })).toThrow(said);
