@@ -63,6 +63,14 @@ export function fullAddress(image: Cel): Cel {
   return `${matches(image, DOCKER_HUB)} ? ${onDockerHub(rest)} : ${matches(image, HAS_REGISTRY)} ? ${image} : ${onDockerHub(image)}`;
 }
 
+/** False only of references to other registries; without a look at how long they are. */
+export function mayBeOnDockerHub(image: Cel): Cel {
+  return anyOf(
+    `!${matches(image, HAS_REGISTRY)}`,
+    matches(image, '^(?:(?:index[.])?docker[.]io|registry(?:-1[.]docker[.]io|[.]hub[.]docker[.]com))/'),
+  );
+}
+
 export function hasRegistry(image: Cel): Cel {
   return matches(image, HAS_REGISTRY);
 }

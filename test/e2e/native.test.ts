@@ -207,10 +207,10 @@ function toUpdate({ kind, patch, subResource }: Update, at: number): Ask {
 /** JSON Merge Patch (RFC 7386). */
 function mergePatch(target: unknown, patch: unknown): unknown {
   if (!isRecord(patch)) return patch;
-  const merged: Record<string, unknown> = isRecord(target) ? { ...target } : {};
+  const kept = Object.entries(isRecord(target) ? target : {}).filter(([key]) => patch[key] !== null);
+  const merged: Record<string, unknown> = Object.fromEntries(kept);
   for (const [key, value] of Object.entries(patch)) {
-    if (value === null) delete merged[key];
-    else merged[key] = mergePatch(merged[key], value);
+    if (value !== null) merged[key] = mergePatch(merged[key], value);
   }
   return merged;
 }
