@@ -63,7 +63,8 @@ export type Exported = Readonly<{ objects: readonly ApiObject[]; unsaid: readonl
  */
 export function exportAdmissionPolicies(policy: Policy, minor: KubernetesMinor): Exported {
   checkSize(policy);
-  const objects = [...writeValidating(policy), ...writeMutating(policy, mutatingVersion(minor))];
+  const version = mutatingVersion(minor);
+  const objects = [...writeValidating(policy, version !== undefined), ...writeMutating(policy, version)];
   for (const { metadata, spec } of objects) {
     const { length } = JSON.stringify(spec);
     if (length > LONGEST_EXPORTED) {
@@ -72,16 +73,18 @@ export function exportAdmissionPolicies(policy: Policy, minor: KubernetesMinor):
       );
     }
   }
-  return { objects, unsaid: listUnsaid(policy, mutatingVersion(minor)) };
+  return { objects, unsaid: listUnsaid(policy, version) };
 }
 
 const NAME_PREFIX = 'pullguard-';
 const LABELS = { 'app.kubernetes.io/name': 'pullguard' };
 
 /** Checks of which the same comes everywhere are one policy: an API server converts the object anew for each. */
-function groupChecks(policy: Policy): readonly Readonly<{ name: string; checks: readonly [Check, ...Check[]] }>[] {
+function groupChecks(
+  all: readonly Check[],
+): readonly Readonly<{ name: string; checks: readonly [Check, ...Check[]] }>[] {
   const groups = new Map<string, [Check, ...Check[]]>();
-  for (const check of listChecks(policy)) {
+  for (const check of all) {
     const table = JSON.stringify(SITUATIONS.map((situation) => check.act(situation)));
     const group = groups.get(table);
     if (group === undefined) groups.set(table, [check]);
@@ -94,10 +97,19 @@ function groupChecks(policy: Policy): readonly Readonly<{ name: string; checks: 
   });
 }
 
-function writeValidating(policy: Policy): readonly ApiObject[] {
+/** Where nothing is fixed nothing is said of it; a webhook may do it all the same, so that no template is denied for it. */
+function withoutFixes(policy: Policy): Readonly<{ policy: Policy; checks: readonly Check[] }> {
+  const acts = new Map(listChecks(policy).map(({ name, act }) => [name, act]));
+  const unfixed = { ...policy, rules: policy.rules.map((configured) => ({ ...configured, fix: false })) };
+  const checks = listChecks(unfixed).map((check) => ({ ...check, act: acts.get(check.name) ?? check.act }));
+  return { policy: unfixed, checks };
+}
+
+function writeValidating(given: Policy, isFixing: boolean): readonly ApiObject[] {
+  const { policy, checks: all } = isFixing ? { policy: given, checks: listChecks(given) } : withoutFixes(given);
   const kinds = listKinds(policy);
   const apiVersion = 'admissionregistration.k8s.io/v1';
-  return groupChecks(policy).flatMap(({ name, checks }): readonly ApiObject[] => [
+  return groupChecks(all).flatMap(({ name, checks }): readonly ApiObject[] => [
     {
       apiVersion,
       kind: 'ValidatingAdmissionPolicy',

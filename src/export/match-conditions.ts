@@ -41,7 +41,7 @@ export function buildMatchConditions(policy: Policy, gathered: Gathered): MatchC
     validate: [
       {
         name: 'may-be-found',
-        expression: allOf(...exemptions.map(({ expression }) => expression), anyOf(`!(${isBuiltIn})`, found)),
+        expression: allOf(anyOf(found, `!(${isBuiltIn})`), ...exemptions.map(({ expression }) => expression)),
       },
     ],
     always: needs.flatMap(({ rule, why }) => (why === undefined ? [] : [{ what: rule, why }])),

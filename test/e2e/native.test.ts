@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { AdmissionRequest } from '../../src/admission/review.ts';
 import type { Policy } from '../../src/engine/rule.ts';
@@ -217,7 +218,7 @@ function mergePatch(target: unknown, patch: unknown): unknown {
 
 describe.skipIf(controlPlane.minor < 36).each(Object.entries(POLICIES))(
   'with %s, the API server decides as the engine does',
-  (_name, policy) => {
+  (policyName, policy) => {
     beforeAll(async () => install(exportAdmissionPolicies(policy, KUBERNETES_MINORS.at(-1)!).objects));
     afterAll(remove);
 
@@ -250,6 +251,19 @@ describe.skipIf(controlPlane.minor < 36).each(Object.entries(POLICIES))(
       const { decided, differences } = await compare(policy, asks);
       expect(differences).toEqual([]);
       expect(decided).toBeGreaterThan(asks.length * 0.9);
+    });
+
+    test('and notes it in the audit log where the namespace allows no more', async () => {
+      const name = `audited-${String(Object.keys(POLICIES).indexOf(policyName))}`;
+      const pod = toObject({ kind: 'Pod', spec: { containers: [{ name: 'app', image: 'NGINX' }] } }, name);
+      expect((await call('POST', `${pathOf('Pod', 'native-audit')}?dryRun=All`, pod)).warnings).toEqual([]);
+      const isNoted = (): boolean =>
+        readFileSync(controlPlane.auditLog, 'utf8')
+          .split('\n')
+          .some(
+            (line) => line.includes(name) && line.includes('validation_failure') && line.includes('(reference-valid'),
+          );
+      expect(await waitFor(async () => Promise.resolve(isNoted()))).toBe(true);
     });
 
     test('about the reviews that were recorded', { timeout: 60_000 }, async () => {
@@ -335,6 +349,18 @@ describe.skipIf(controlPlane.minor < 36)('a Pod with 100 containers', () => {
       expect(decided).toBe(asks.length);
     },
   );
+
+  test('never makes the conditions of the webhook fail, as they then would count as its failure', async () => {
+    const { mutate, validate } = buildMatchConditions(largest, { pullSecrets: true, nodes: true, pulls: false });
+    await install([...probe('mutate', mutate), ...probe('validate', validate)]);
+    const image = `s1.registry.example.com/${'long-name/'.repeat(20)}app:1@sha256:${'0123456789abcdef'.repeat(4)}`;
+    for (const count of [1, 20, 21, 100]) {
+      const containers = Array.from({ length: count }, (_, at) => ({ name: `c${at}`, image }));
+      const pod = toObject({ kind: 'Pod', spec: { containers } }, 'large');
+      const { status, body } = await call('POST', `${pathOf('Pod', 'native-deny')}?dryRun=All`, pod);
+      expect([count, status, readPath(body, 'message')]).toEqual([count, 201, undefined]);
+    }
+  });
 });
 
 describe.skipIf(controlPlane.minor < 36)('a custom kind of the policy', () => {

@@ -86,6 +86,14 @@ test.each(KUBERNETES_MINORS)('1.%s gets fixes in the version that it serves, or 
   expect(unsaid.some(({ what }) => what === 'fixes')).toBe(expected.length === 0);
 });
 
+test('a template is told of fixes only where they are made, and denied nowhere for what a webhook may fix', () => {
+  const policy = policyOf('mirrors: [{ from: docker.io, to: mirror.example.com }]', 'rules: { mirror-used: deny }');
+  const [old, fixing] = [exportAdmissionPolicies(policy, 32).objects, exportAdmissionPolicies(policy, 36).objects];
+  expect(JSON.stringify(old)).not.toContain('Pods get');
+  expect(JSON.stringify(fixing)).toContain('Pods get');
+  expect(describeBindings(old)).toEqual(describeBindings(fixing));
+});
+
 test('every rule is exported, or it is said why not', () => {
   const on = RULES.map(({ id }) => `  ${id}: warn`);
   const probed = 'registries: [{ hosts: [quay.io], pullSecret: quay, probe: true }]';
