@@ -4,7 +4,6 @@ import type { Mirror, Registry } from '../policy/policy.ts';
 import { LONGEST_SKIP } from '../text/bounds.ts';
 import { splitPointer, type Pointer } from '../text/json.ts';
 import { RESOLVE_NAMES, TRIGGERS, variableOf } from '../workload/stand-in.ts';
-
 import { isBuiltIn, isPod, type WorkloadKind } from '../workload/kinds.ts';
 import { SKIP_ANNOTATION } from '../workload/workload.ts';
 import { allOf, anyOf, bind, escapeRegExp, firstOr, isNamespaceIn, isOfHosts, list, literal, type Cel } from './cel.ts';
@@ -80,7 +79,7 @@ function step(segment: string): Cel {
   return /^[A-Za-z_]\w*$/.test(segment) && !RESERVED.test(segment) ? `.?${segment}` : `[?${literal(segment)}]`;
 }
 
-/** Where an image is in a JSON Patch. It takes the index of a list, which CEL has with two variables since Kubernetes 1.33. */
+/** `withPaths`: with the place of each image for a JSON Patch, which takes the index of a list, as CEL has it from Kubernetes 1.33 on. */
 export type Reading = Readonly<{ withPaths: boolean; kinds: readonly WorkloadKind[] }>;
 
 /** The images of a pod `p`, in the order of the engine. */
