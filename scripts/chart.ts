@@ -1,6 +1,6 @@
 /**
- * Writes what the chart shares with the rest of the repository: the schema of the policy, and the alerts. A test checks that they
- * are up to date.
+ * Writes what the chart shares with the rest of the repository: the schema of the policy, the alerts, and the
+ * dashboard, which the manifests have too. A test compares.
  *
  *     npx tsx scripts/chart.ts
  */
@@ -13,19 +13,23 @@ import { buildPolicySchema } from '../src/policy/schema.ts';
 import { VOCABULARY, type Schema } from '../src/policy/section.ts';
 import { RULES } from '../src/rules/index.ts';
 import { isRecord } from '../src/text/json.ts';
+import { buildDashboard } from './dashboard.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const SCHEMA = 'charts/pullguard/values.schema.json';
 const ALERTS = 'charts/pullguard/files/alerts.json';
+/** Neither kustomize nor Helm reads a file outside of its own folder. */
+const DASHBOARDS = ['charts/pullguard/files/dashboard.json', 'manifests/components/dashboard/pullguard.json'];
 
-/** The files of the chart that are written here, by their path. */
+/** The files that are written here, by their path. */
 export async function listShared(): Promise<ReadonlyMap<string, string>> {
   const schema = JSON.parse(readFileSync(join(ROOT, SCHEMA), 'utf8')) as { properties: Record<string, unknown> };
   schema.properties['policy'] = toChartSchema();
   const rule = parse(readFileSync(join(ROOT, 'manifests/components/monitoring/prometheus-rule.yaml'), 'utf8')) as {
     spec: { groups: readonly [{ rules: unknown }] };
   };
-  const written = { [SCHEMA]: schema, [ALERTS]: rule.spec.groups[0].rules };
+  const dashboards = DASHBOARDS.map((path) => [path, buildDashboard()] as const);
+  const written = { [SCHEMA]: schema, [ALERTS]: rule.spec.groups[0].rules, ...Object.fromEntries(dashboards) };
   const entries = Object.entries(written).map(async ([path, value]) => {
     const file = join(ROOT, path);
     return [path, await format(JSON.stringify(value), { ...(await resolveConfig(file)), filepath: file })] as const;

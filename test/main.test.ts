@@ -1,4 +1,5 @@
 import { spawn, type ChildProcessByStdio, type SpawnOptions } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import {
   existsSync,
@@ -256,9 +257,17 @@ async function validate(served: Served, ca: string, image: string): Promise<stri
   return (await begin(served, ca, image)).finish();
 }
 
-async function reloads({ adminPort }: Served): Promise<string> {
-  const page = await (await fetch(`http://127.0.0.1:${adminPort}/metrics`)).text();
-  return [...page.matchAll(/^pullguard_policy_reloads_total\{result="(\w+)"\} (\d+)$/gm)]
+async function readMetrics({ adminPort }: Served): Promise<string> {
+  return (await fetch(`http://127.0.0.1:${adminPort}/metrics`)).text();
+}
+
+/** What a user gets of `sha256sum policy.yaml | head -c 12`. */
+function hashOf(policy: string): string {
+  return createHash('sha256').update(policy).digest('hex').slice(0, 12);
+}
+
+async function reloads(served: Served): Promise<string> {
+  return [...(await readMetrics(served)).matchAll(/^pullguard_policy_reloads_total\{result="(\w+)"\} (\d+)$/gm)]
     .map(([, result, count]) => `${count} ${result}`)
     .sort()
     .join(', ');
@@ -270,7 +279,15 @@ describe.concurrent('serve', () => {
   }) => {
     const { at } = tempFolder(onTestFinished);
     const served = await serve(['--ca-out', at('ca.crt'), '--offline', '--drain-seconds', '0'], onTestFinished);
-    expect(served.log[0]).toMatchObject({ msg: 'listening', host: '127.0.0.1', policy: 'default', cluster: 'none' });
+    expect(served.log[0]).toMatchObject({
+      msg: 'listening',
+      host: '127.0.0.1',
+      policy: 'default',
+      policyHash: 'built-in',
+      level: 'info',
+    });
+    const { version, commit } = JSON.parse((await run(['version', '-o', 'json'])).stdout) as Record<string, string>;
+    expect(await readMetrics(served)).toContain(`pullguard_build_info{version="${version}",commit="${commit}"} 1`);
     expect(served.port).toBeGreaterThan(0);
     expect(served.adminPort).toBeGreaterThan(0);
     const ca = readFileSync(at('ca.crt'), 'utf8');
@@ -295,12 +312,17 @@ describe.concurrent('serve', () => {
     };
     const served = await serve(['--config', policy, ...shared.tls], onTestFinished);
     const answer = () => validate(served, shared.ca, 'nginx');
-    expect(served.log[0]).toMatchObject({ policy });
+    const inUse = async () =>
+      [...(await readMetrics(served)).matchAll(/^pullguard_policy_info\{hash="(\w+)"\} 1$/gm)].map(([, hash]) => hash);
+    expect(served.log[0]).toMatchObject({ policy, policyHash: hashOf(HEAD) });
+    expect(await inUse()).toEqual([hashOf(HEAD)]);
     expect(await answer()).toBe('allowed');
     expect(await reloads(served)).toBe('0 failure, 0 success');
 
     change('rules: { tag-explicit: deny }\n');
-    await waitForLog(served.log, 'policy reloaded');
+    const reloaded = await waitForLog(served.log, 'policy reloaded');
+    const hash = hashOf(`${HEAD}rules: { tag-explicit: deny }\n`);
+    expect([reloaded['policyHash'], await inUse()]).toEqual([hash, [hash]]);
     expect(await answer()).toContain('has no tag and no digest');
     expect(await reloads(served)).toBe('0 failure, 1 success');
 
@@ -309,6 +331,7 @@ describe.concurrent('serve', () => {
     expect(told['problem']).toBe(
       `${policy}:3:24: must be one of off, audit, warn, deny, is "dney"; did you mean "deny"?`,
     );
+    expect([told['level'], await inUse()]).toEqual(['error', [hash]]);
     expect(await answer()).toContain('has no tag and no digest');
     expect(await reloads(served)).toBe('1 failure, 1 success');
 

@@ -3,7 +3,7 @@ import { describeCause } from '../manifest/files.ts';
 import { PolicyError } from '../policy/errors.ts';
 import { describeInForce } from '../policy/in-force.ts';
 import { openPolicy, type OpenPolicy } from '../policy/load.ts';
-import { readPolicyFile } from '../policy/reload.ts';
+import { hashPolicyText, readPolicyFile } from '../policy/reload.ts';
 import { RULES } from '../rules/index.ts';
 import { defaultPolicy, loadPolicy } from '../rules/policy.ts';
 import { describeError } from '../text/error.ts';
@@ -67,7 +67,8 @@ function formatChosen({ source, text }: PolicyText): string {
     if (origin === undefined || 'words' in origin) return origin?.words;
     return `${source}:${findLine(opened, origin.at)}`;
   };
-  return `# The policy of ${source}.\n${formatCommentedYaml(content, comment)}`;
+  const hash = hashPolicyText(opened.text);
+  return `# The policy of ${source}.\n# Hash in the log and the metrics of pullguard serve: ${hash}\n${formatCommentedYaml(content, comment)}`;
 }
 
 function findLine({ locate, place }: OpenPolicy, pointer: string): number {

@@ -103,6 +103,12 @@ function addServe(program: Command, finish: Finish): void {
         .default('info'),
     )
     .addOption(
+      new Option('--log-format <format>', 'how to write the log; text on a terminal, and otherwise json').choices([
+        'json',
+        'text',
+      ]),
+    )
+    .addOption(
       new Option('--offline', 'use neither a cluster (not even the one it runs in) nor registries')
         .default(false)
         .conflicts(['kubeconfig', 'context', 'tlsSecret']),

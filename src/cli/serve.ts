@@ -1,16 +1,21 @@
-import { pino } from 'pino';
+import { pino, type DestinationStream, type Logger } from 'pino';
 import { isInCluster } from '../cluster/connection/api-server.ts';
 import { createMetrics } from '../serve/metrics.ts';
 import { startService, StartError, type CertificateOptions, type ServiceOptions } from '../serve/service.ts';
 import { UsageError, type ExitCode } from './io.ts';
 import { toUsageError } from './load-config.ts';
+import { formatLogLine } from './log-text.ts';
 import { createLogOutput } from './log-output.ts';
+import { COMMIT, VERSION } from './package.ts';
+import { useColor } from './terminal.ts';
 
 export type ServeOptions = Omit<ServiceOptions, 'isConnected'> &
   Readonly<{
     /** How long to keep serving after SIGTERM, in seconds. */
     drainSeconds: number;
     logLevel: string;
+    /** As JSON, or as text for a person; by default text on a terminal. */
+    logFormat?: 'json' | 'text';
   }>;
 
 /** How long unfinished work, such as a call to an API server that hangs, may keep the process alive after a stop. */
@@ -24,6 +29,7 @@ export async function serve(options: ServeOptions): Promise<ExitCode> {
   }
   const isConnected = asksCluster(options);
   const metrics = createMetrics();
+  metrics.buildInfo.set({ version: VERSION, commit: COMMIT ?? 'unknown' }, 1);
   const output = createLogOutput({
     // Read from process.stdout, as Node.js then makes a pipe non-blocking. Otherwise a write would block a thread until it is
     // read.
@@ -32,7 +38,18 @@ export async function serve(options: ServeOptions): Promise<ExitCode> {
       metrics.logLinesDropped.inc();
     },
   });
-  const logger = pino({ level: options.logLevel, base: null, timestamp: pino.stdTimeFunctions.isoTime }, output);
+  const { logLevel, logFormat = process.stdout.isTTY ? 'text' : 'json' } = options;
+  const color = useColor(process.stdout);
+  const logger = createLogger(
+    logLevel,
+    logFormat === 'json'
+      ? output
+      : {
+          write: (line) => {
+            output.write(formatLogLine(line, color));
+          },
+        },
+  );
   try {
     const service = await startService({ ...options, isConnected }, { logger, metrics });
     const signal = await receiveSignal();
@@ -47,6 +64,12 @@ export async function serve(options: ServeOptions): Promise<ExitCode> {
   } finally {
     await output.end();
   }
+}
+
+/** Levels are words: the numbers are pino's own, and log collectors filter by words. */
+function createLogger(level: string, destination: DestinationStream): Logger {
+  const formatters = { level: (label: string) => ({ level: label }) };
+  return pino({ level, formatters, base: null, timestamp: pino.stdTimeFunctions.isoTime }, destination);
 }
 
 /** @throws UsageError if the options contradict each other */

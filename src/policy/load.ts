@@ -44,6 +44,8 @@ export function readPolicy<Rule extends RuleDefinition>(
 
 /** A parsed policy file, not yet validated. */
 export type OpenPolicy = Readonly<{
+  /** The policy alone, without a ConfigMap around it. */
+  text: string;
   content: unknown;
   /** Finds positions in the text of the policy. */
   locate: Locate;
@@ -60,7 +62,13 @@ export function openPolicy(text: string, source: string): OpenPolicy {
   if ('problem' in held) throw new PolicyError(source, [held.problem]);
   try {
     const { content, locate, repeated } = parse(held.text, source);
-    return { content, locate, place: held.place, repeated: [...outer.repeated, ...repeated.map(held.place)] };
+    return {
+      text: held.text,
+      content,
+      locate,
+      place: held.place,
+      repeated: [...outer.repeated, ...repeated.map(held.place)],
+    };
   } catch (error) {
     if (!(error instanceof PolicyError)) throw error;
     throw new PolicyError(source, error.problems.map(held.place));
@@ -75,6 +83,7 @@ function parse(text: string, source: string): OpenPolicy {
   const { content, locate, repeated } = document;
   if (content === null) throw new PolicyError(source, [{ line: 1, column: 1, message: EMPTY }]);
   return {
+    text,
     content: dropNulls(content),
     locate,
     place: (problem) => problem,

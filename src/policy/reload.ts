@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { describeCause, readText } from '../manifest/files.ts';
 import { watchFiles } from '../manifest/watch-files.ts';
 import { describeError } from '../text/error.ts';
@@ -56,7 +57,14 @@ export function filePolicySource<Policy>(
   }
 }
 
-/** @throws Error with the file's name and the cause. */
+/** Tells two texts of a policy apart: the start of what `sha256sum policy.yaml` prints. */
+export function hashPolicyText(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, HASH_LENGTH);
+}
+
+const HASH_LENGTH = 12;
+
+/** @throws Error naming the file and the cause. */
 export function readPolicyFile(file: string): string {
   try {
     return readText(file);

@@ -41,6 +41,18 @@ export function createMetrics() {
   const registry = new Registry();
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
+  const buildInfo = new Gauge({
+    name: 'pullguard_build_info',
+    help: '1, with the version of pullguard and the commit that it was built from.',
+    labelNames: ['version', 'commit'] as const,
+    registers,
+  });
+  const policyInfo = new Gauge({
+    name: 'pullguard_policy_info',
+    help: '1, with the hash of the policy in use, as `pullguard policy show` prints it; built-in without a policy file.',
+    labelNames: ['hash'] as const,
+    registers,
+  });
   const requests = new Counter({
     name: 'pullguard_admission_requests_total',
     help: 'Webhook calls, by endpoint, kind of object and outcome.',
@@ -245,6 +257,8 @@ export function createMetrics() {
   for (const { id } of RULES) skips.inc({ rule: id, reason: 'budget' }, 0);
   return {
     registry,
+    buildInfo,
+    policyInfo,
     requests,
     duration,
     findings,

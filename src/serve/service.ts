@@ -5,7 +5,7 @@ import type { ConnectOptions } from '../cluster/connection/connect.ts';
 import type { Policy } from '../engine/rule.ts';
 import { describeCause } from '../manifest/files.ts';
 import { keepAnswerable } from '../policy/policy.ts';
-import { filePolicySource, type PolicySource } from '../policy/reload.ts';
+import { filePolicySource, hashPolicyText, type PolicySource } from '../policy/reload.ts';
 import type { FactName, Facts } from '../pull/facts.ts';
 import { defaultPolicy, loadPolicy } from '../rules/policy.ts';
 import { describeError } from '../text/error.ts';
@@ -112,7 +112,11 @@ async function openService(
   let cluster = NO_CLUSTER;
   let registries: Registries | undefined;
   const gathered = listGathered(options);
-  const adapt = (policy: Policy): Policy => {
+  let policyHash = '';
+  const adapt = (policy: Policy, text?: string): Policy => {
+    policyHash = text === undefined ? 'built-in' : hashPolicyText(text);
+    metrics.policyInfo.reset();
+    metrics.policyInfo.set({ hash: policyHash }, 1);
     const problem = explainIgnoredProbe(policy, { offline, isConnected });
     if (problem !== undefined) logger.warn({ problem }, 'probe in the policy has no full effect');
     return keepAnswerable(policy, gathered);
@@ -125,7 +129,7 @@ async function openService(
         logger.error({ file: config, problem }, 'policy reload failed, keeping the last valid policy');
         return;
       }
-      logger.info({ file: config }, 'policy reloaded');
+      logger.info({ file: config, policyHash }, 'policy reloaded');
       cluster.onPolicyChange();
       registries?.onPolicyChange();
     }),
@@ -188,7 +192,10 @@ async function openService(
   checkValidity();
   certificate.onChange(checkValidity);
   const rules = policy.current().rules.map(({ rule }) => rule.id);
-  logger.info({ host, port, adminPort, policy: config ?? 'default', cluster: cluster.url, rules }, 'listening');
+  logger.info(
+    { host, port, adminPort, policy: config ?? 'default', policyHash, cluster: cluster.url, rules },
+    'listening',
+  );
   return { stop };
 }
 
@@ -223,7 +230,7 @@ const NO_CLUSTER: JoinedCluster = {
 
 function watchPolicy(
   file: string | undefined,
-  adapt: (policy: Policy) => Policy,
+  adapt: (policy: Policy, text?: string) => Policy,
   onChange: (problem?: string) => void,
 ): PolicySource<Policy> {
   if (file === undefined) {
@@ -231,7 +238,7 @@ function watchPolicy(
     return { current: () => policy, text: () => undefined, close: () => undefined };
   }
   return filePolicySource(file, {
-    load: (text, name) => adapt(loadPolicy(text, name)),
+    load: (text, name) => adapt(loadPolicy(text, name), text),
     onReload: onChange,
     onError: onChange,
   });

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -57,6 +58,8 @@ describe('policy show', () => {
       expect(lines).toEqual(
         expect.arrayContaining([
           '# The policy of p.yaml.',
+          // Of the policy alone, also in a ConfigMap: the Pods mount what is in it.
+          `# Hash in the log and the metrics of pullguard serve: ${createHash('sha256').update(policy).digest('hex').slice(0, 12)}`,
           `  - hosts: [a.example] # p.yaml:${3 + shift}`,
           `      plainHttp: true # p.yaml:${3 + shift}`,
           '      addresses: [] # default',

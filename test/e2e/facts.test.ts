@@ -5,7 +5,7 @@ import { installManifests, readMetrics } from './install.ts';
 import { warningsIn } from './kubectl.ts';
 import { make, makePullSecret, type PodSpec } from './objects.ts';
 import { waitFor } from './processes.ts';
-import { startPullguard, type Pullguard } from './pullguard-process.ts';
+import { isErrorLine, startPullguard, type Pullguard } from './pullguard-process.ts';
 
 const cluster = useCluster('facts');
 const { controlPlane, kubectl, apply, call, get, getPodOf } = cluster;
@@ -20,10 +20,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await unregister(cluster);
   await pullguard.stop();
-  expect(
-    pullguard.readLog().filter(({ level }) => level >= 50),
-    'errors in the log of pullguard',
-  ).toEqual([]);
+  expect(pullguard.readLog().filter(isErrorLine), 'errors in the log of pullguard').toEqual([]);
 });
 
 const SWR = 'swr.eu-de.otc.t-systems.com';

@@ -5,7 +5,7 @@ import type { ControlPlane } from './control-plane.ts';
 import { bindKubectl, type Kubectl, type KubectlResult } from './kubectl.ts';
 import { make, type PodSpec } from './objects.ts';
 import { waitFor } from './processes.ts';
-import { startPullguard, type Pullguard, type PullguardOptions } from './pullguard-process.ts';
+import { isErrorLine, startPullguard, type Pullguard, type PullguardOptions } from './pullguard-process.ts';
 import { isWebhookConfiguration, pointAt, renderManifests, type Registration } from './webhooks.ts';
 
 /** Docker Hub comes from a mirror on SWR; the rest is as built in. */
@@ -102,7 +102,7 @@ export function usePullguard(cluster: Cluster, setUp: PullguardSetUp = {}): void
     await pullguard?.stop();
     const trouble = findTrouble(controlPlane, logBefore).filter((line) => tolerated?.test(line) !== true);
     expect(trouble, 'trouble in the log of the API server').toEqual([]);
-    const errors = pullguard?.readLog().filter(({ level }) => level >= 50);
+    const errors = pullguard?.readLog().filter(isErrorLine);
     expect(errors, 'errors in the log of pullguard').toEqual([]);
   });
 }

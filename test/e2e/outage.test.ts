@@ -4,7 +4,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { findTrouble, POLICY, register, unregister, useCluster } from './fixture.ts';
 import { make } from './objects.ts';
-import { makeCertificate, startPullguard, type Pullguard } from './pullguard-process.ts';
+import { isErrorLine, makeCertificate, startPullguard, type Pullguard } from './pullguard-process.ts';
 
 const cluster = useCluster('outage');
 const { controlPlane, kubectl, call, apply } = cluster;
@@ -94,7 +94,7 @@ describe('with failurePolicy Fail', () => {
     expect(outcomes.length).toBeGreaterThan(50);
     expect(outcomes.filter((status) => status !== 201)).toEqual([]);
     expect(findTrouble(controlPlane, logBefore)).toEqual([]);
-    const errors = [old, next].flatMap(({ readLog }) => readLog().filter(({ level }) => level >= 50));
+    const errors = [old, next].flatMap(({ readLog }) => readLog().filter(isErrorLine));
     expect(errors).toEqual([]);
   });
 

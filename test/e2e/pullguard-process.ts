@@ -16,7 +16,12 @@ export type Pullguard = Readonly<{
   stop: () => Promise<number | string>;
 }>;
 
-export type LogLine = Readonly<{ level: number; msg: string; port?: number; adminPort?: number }>;
+export type LogLine = Readonly<{ level: string; msg: string; port?: number; adminPort?: number }>;
+
+/** A line that a test must explain: what is not JSON was written by Node.js itself. */
+export function isErrorLine({ level }: LogLine): boolean {
+  return level === 'error' || level === 'fatal';
+}
 
 export type PullguardOptions = Readonly<{
   policy: object;
@@ -96,5 +101,5 @@ export async function makeCertificate(folder: string): Promise<string> {
 /** The last line may be half written; what is no JSON is an error that node itself printed. */
 function parseLog(file: string): readonly LogLine[] {
   const lines = readFileSync(file, 'utf8').split('\n').slice(0, -1);
-  return lines.map((line) => (line.startsWith('{') ? (JSON.parse(line) as LogLine) : { level: 60, msg: line }));
+  return lines.map((line) => (line.startsWith('{') ? (JSON.parse(line) as LogLine) : { level: 'fatal', msg: line }));
 }

@@ -8,7 +8,7 @@ import { installManifests, readMetrics } from './install.ts';
 import { warningsIn } from './kubectl.ts';
 import { make, makePullSecret, type PodSpec } from './objects.ts';
 import { findFreePorts, waitFor } from './processes.ts';
-import type { Pullguard } from './pullguard-process.ts';
+import { isErrorLine, type Pullguard } from './pullguard-process.ts';
 
 const cluster = useCluster('registries');
 const { kubectl, apply, get } = cluster;
@@ -53,10 +53,7 @@ describe.skipIf(!hasDockerRegistry())('images on a real registry, with TLS and a
     await stranger.stop();
     await slow.close();
     const log = pullguard.readLog();
-    expect(
-      log.filter(({ level }) => level >= 50),
-      'errors in the log of pullguard',
-    ).toEqual([]);
+    expect(log.filter(isErrorLine), 'errors in the log of pullguard').toEqual([]);
     expect(JSON.stringify(log), 'credentials in the log of pullguard').not.toMatch(secrets());
   });
 

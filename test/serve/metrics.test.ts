@@ -11,6 +11,8 @@ import { FINE, readCounter, reviewOf, serveApp } from './helpers.ts';
 
 /** Dashboards and alerts are written against these. */
 const OWN_METRICS = {
+  pullguard_build_info: ['gauge', ['version', 'commit']],
+  pullguard_policy_info: ['gauge', ['hash']],
   pullguard_admission_requests_total: ['counter', ['endpoint', 'kind', 'outcome']],
   pullguard_admission_duration_seconds: ['histogram', ['endpoint', 'size', 'waited']],
   pullguard_findings_total: ['counter', ['rule', 'action', 'severity']],

@@ -156,6 +156,9 @@ failurePolicy: {{ ternary "Fail" "Ignore" .Values.webhooks.failClosed }}
 {{- if and $certificate.caBundle (not (contains "-----BEGIN CERTIFICATE-----" $certificate.caBundle)) }}
 {{- fail "certificate.caBundle is not PEM: give the certificate itself, not base64 of it, such as --set-file certificate.caBundle=ca.crt" }}
 {{- end }}
+{{- if and .Values.monitoring.podMonitor.enabled .Values.monitoring.serviceMonitor.enabled }}
+{{- fail "monitoring.podMonitor and monitoring.serviceMonitor are both enabled, so each Pod would be scraped twice: disable one" }}
+{{- end }}
 {{- if and .Values.networkPolicy.enabled (not .Values.networkPolicy.webhookFrom) }}
 {{- fail "networkPolicy.webhookFrom is empty: name the addresses of the API servers, or no call arrives" }}
 {{- end }}
