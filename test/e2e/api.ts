@@ -22,7 +22,8 @@ export async function callApi(
   const headers = {
     authorization: `Bearer ${token}`,
     accept: 'application/json',
-    'content-type': method === 'PATCH' ? 'application/merge-patch+json' : 'application/json',
+    'content-type':
+      method !== 'PATCH' ? 'application/json' : `application/${Array.isArray(body) ? 'json' : 'merge'}-patch+json`,
   };
   return new Promise((resolve, reject) => {
     const call = request(new URL(path, url), { method, headers, ca, agent, timeout: 20_000 }, (response) => {

@@ -107,6 +107,7 @@ describe.runIf(HELM)('rendered by helm', () => {
         'service-monitor',
         'dashboard',
       ],
+      ['../base', () => ({ webhooks: { guard: true } }), 'webhook-guard'],
       [
         '../base',
         () => ({ networkPolicy: { enabled: true, webhookFrom: [{ ipBlock: { cidr: '192.168.0.0/28' } }] } }),

@@ -1,0 +1,163 @@
+import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { callApi } from './api.ts';
+import { POLICY, unregister, useCluster } from './fixture.ts';
+import { startInCluster } from './in-cluster.ts';
+import { installManifests, isReady } from './install.ts';
+import { waitFor } from './processes.ts';
+import { isErrorLine, type Pullguard } from './pullguard-process.ts';
+import { MANIFESTS } from './webhooks.ts';
+
+const cluster = useCluster('hardening');
+const { controlPlane, kubectl, get } = cluster;
+
+let pullguard: Pullguard;
+let token: string;
+
+/** Applies components as a kustomization of a user has them, without what else such a kustomization installs. */
+async function buildComponents(...components: readonly string[]): Promise<string> {
+  const folder = join(controlPlane.folder, `hardening-${components.join('-')}`);
+  mkdirSync(join(folder, 'deploy'), { recursive: true });
+  cpSync(MANIFESTS, join(folder, 'manifests'), { recursive: true });
+  const list = components.map((name) => `../manifests/components/${name}`).join(', ');
+  writeFileSync(join(folder, 'deploy/kustomization.yaml'), `components: [${list}]\n`);
+  const { code, stdout, stderr } = await kubectl(['kustomize', join(folder, 'deploy')]);
+  if (code !== 0) throw new Error(stderr);
+  return stdout;
+}
+
+describe('with the component webhook-guard', () => {
+  beforeAll(async () => {
+    await installManifests(cluster);
+    const applied = await kubectl('apply -f -', { stdin: await buildComponents('webhook-guard') });
+    expect(applied).toMatchObject({ code: 0, stderr: '' });
+    pullguard = await startInCluster(cluster, { policy: POLICY });
+    token = (await kubectl('create token pullguard --namespace=pullguard --duration=1h')).stdout.trim();
+    const isInForce = async (): Promise<boolean> =>
+      (await patchAsPullguard(KIND, replace('/webhooks/0/timeoutSeconds', 1))).includes('pullguard may only change');
+    expect(await waitFor(isInForce, 30), 'the policy is in force').toBe(true);
+  }, 120_000);
+
+  afterAll(async () => {
+    await unregister(cluster);
+    await pullguard.stop();
+    const policies = 'validatingadmissionpolicy,validatingadmissionpolicybinding';
+    await kubectl(`delete ${policies} pullguard-webhooks`);
+  });
+
+  test('expressions are of the types that the API server knows', async () => {
+    const { status } = await get<{ status?: { typeChecking?: { expressionWarnings?: unknown } } }>(
+      'validatingadmissionpolicy pullguard-webhooks',
+    );
+    expect(status?.typeChecking?.expressionWarnings).toBeUndefined();
+  });
+
+  test('pullguard keeps the webhooks right: caBundle, path and owner', async () => {
+    const broken = [
+      { op: 'remove', path: '/webhooks/0/clientConfig/caBundle' },
+      { op: 'replace', path: '/webhooks/0/clientConfig/service/path', value: '/validate' },
+      { op: 'remove', path: '/metadata/ownerReferences' },
+    ];
+    expect(await patch(KIND, broken, [])).toBe('patched');
+    const isRight = async (): Promise<boolean> => {
+      const { metadata, webhooks } = await get<Configuration>(`${KIND} pullguard`);
+      const [{ clientConfig }] = webhooks;
+      return (
+        clientConfig.caBundle !== undefined &&
+        clientConfig.service.path.length > 64 &&
+        metadata.ownerReferences?.[0]?.name === 'pullguard'
+      );
+    };
+    expect(await waitFor(isRight, 30)).toBe(true);
+    expect(await waitFor(async () => isReady(pullguard))).toBe(true);
+    expect(pullguard.readLog().filter(isErrorLine)).toEqual([]);
+  });
+
+  test.each<[what: string, change: readonly object[]]>([
+    ['another Service', [replace('/webhooks/0/clientConfig/service/name', 'evil')]],
+    ['a Service in another namespace', [replace('/webhooks/0/clientConfig/service/namespace', 'default')]],
+    ['another port', [replace('/webhooks/0/clientConfig/service/port', 4444)]],
+    [
+      'a URL',
+      [
+        { op: 'remove', path: '/webhooks/0/clientConfig/service' },
+        add('/webhooks/0/clientConfig/url', 'https://evil.example'),
+      ],
+    ],
+    ['more kinds', [replace('/webhooks/0/rules/0/resources', ['secrets'])]],
+    ['no kinds', [replace('/webhooks/0/rules', [])]],
+    ['fewer namespaces', [add('/webhooks/0/namespaceSelector/matchLabels', { a: 'b' })]],
+    ['fewer objects', [add('/webhooks/0/objectSelector/matchLabels', { a: 'b' })]],
+    ['fewer requests', [add('/webhooks/0/matchConditions', [{ name: 'none', expression: 'false' }])]],
+    ['failing closed', [replace('/webhooks/0/failurePolicy', 'Fail')]],
+    ['another timeout', [replace('/webhooks/0/timeoutSeconds', 30)]],
+    ['another match policy', [replace('/webhooks/0/matchPolicy', 'Exact')]],
+    ['other side effects', [replace('/webhooks/0/sideEffects', 'None')]],
+    ['a webhook less', [{ op: 'remove', path: '/webhooks/0' }]],
+    ['a path of another server', [replace('/webhooks/0/clientConfig/service/path', '/metrics')]],
+    ['a label', [add('/metadata/labels/a', 'b')]],
+    ['an annotation', [add('/metadata/annotations', { 'cert-manager.io/inject-ca-from': 'a/b' })]],
+    ['a finalizer', [add('/metadata/finalizers', ['example.com/stay'])]],
+    [
+      'an owner that is gone, so that it is deleted',
+      [add('/metadata/ownerReferences/-', { apiVersion: 'v1', kind: 'Namespace', name: 'gone', uid: 'x' })],
+    ],
+  ])('a token of pullguard does not allow %s, and the admin may', async (_what, change) => {
+    for (const kind of KINDS) {
+      expect(await patchAsPullguard(kind, ...change)).toMatch(
+        /ValidatingAdmissionPolicy 'pullguard-webhooks' .*denied request: pullguard may/,
+      );
+    }
+    expect(await patch(KIND, change, ['--dry-run=server'])).toMatch(/patched|Invalid value/);
+  });
+
+  test.each<[what: string, change: object]>([
+    ['caBundle', add('/webhooks/0/clientConfig/caBundle', Buffer.from(' ').toString('base64'))],
+    ['a path below a token', replace('/webhooks/0/clientConfig/service/path', `/${'a'.repeat(64)}/validate`)],
+  ])('it allows %s', async (_what, change) => {
+    expect(await patchAsPullguard(KIND, change)).toMatch(/patched|caBundle: Invalid value/);
+  });
+});
+
+test('the Namespace takes no Pod that is not restricted', async () => {
+  const pod = {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: 'bad' },
+    spec: { hostNetwork: true, containers: [{ name: 'a', image: 'a:1' }] },
+  };
+  const { code, stderr } = await kubectl('apply -n pullguard --dry-run=server -f -', { stdin: pod });
+  expect(code).toBe(1);
+  expect(stderr).toContain('violates PodSecurity "restricted:v1.36"');
+});
+
+const KINDS = ['validatingwebhookconfiguration', 'mutatingwebhookconfiguration'] as const;
+const [KIND] = KINDS;
+
+type Configuration = Readonly<{
+  metadata: { ownerReferences?: readonly { name: string }[] };
+  webhooks: readonly [{ clientConfig: { caBundle?: string; service: { path: string } } }];
+}>;
+
+function replace(path: string, value: unknown): object {
+  return { op: 'replace', path, value };
+}
+
+function add(path: string, value: unknown): object {
+  return { op: 'add', path, value };
+}
+
+/** `patched`, or why not, of the admin. */
+async function patch(kind: string, change: readonly object[], flags: readonly string[]): Promise<string> {
+  const args = ['patch', kind, 'pullguard', '--type=json', `--patch=${JSON.stringify(change)}`, ...flags];
+  const { code, stderr } = await kubectl(args);
+  return code === 0 ? 'patched' : stderr;
+}
+
+/** The same by a token of pullguard, as a dry run. kubectl would read the object first, which pullguard may not. */
+async function patchAsPullguard(kind: string, ...change: readonly object[]): Promise<string> {
+  const path = `/apis/admissionregistration.k8s.io/v1/${kind}s/pullguard?dryRun=All`;
+  const { status, body } = await callApi({ ...controlPlane, token }, 'PATCH', path, change);
+  return status === 200 ? 'patched' : JSON.stringify(body);
+}
