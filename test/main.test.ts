@@ -11,11 +11,12 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
+import { createServer as createHttpServer, type IncomingMessage } from 'node:http';
 import { request } from 'node:https';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Readable, Writable } from 'node:stream';
+import type { Duplex, Readable, Writable } from 'node:stream';
 import { buffer, text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
@@ -195,8 +196,8 @@ type LogLine = Readonly<Record<string, unknown>>;
 type Served = Readonly<{ child: Child; log: LogLine[]; port: number; adminPort: number }>;
 
 /** Starts a server, and waits until its log says that it listens. */
-async function serve(args: readonly string[], onFinished = onTestFinished): Promise<Served> {
-  const child = start(['serve', ...ANY_PORTS, ...args]);
+async function serve(args: readonly string[], onFinished = onTestFinished, env?: object): Promise<Served> {
+  const child = start(['serve', ...ANY_PORTS, ...args], env === undefined ? {} : { env: { ...env } });
   onFinished(() => {
     child.kill('SIGKILL');
   });
@@ -421,6 +422,59 @@ describe.concurrent('an output that takes nothing', () => {
       expect(await closed).toEqual([0, null]);
     },
   );
+});
+
+describe.concurrent('a proxy in the environment', () => {
+  async function startProxy(
+    onFinished: typeof onTestFinished,
+  ): Promise<Readonly<{ env: NodeJS.ProcessEnv; asked: string[] }>> {
+    const asked: string[] = [];
+    const server = createHttpServer().on('connect', (call: IncomingMessage, socket: Duplex) => {
+      asked.push(call.url ?? '');
+      socket.end('HTTP/1.1 403 Forbidden\r\n\r\n');
+    });
+    server.listen(0, '127.0.0.1');
+    onFinished(() => {
+      server.close();
+    });
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const env = { ...process.env, HTTPS_PROXY: `http://user:hunter2@127.0.0.1:${port}`, NO_PROXY: 'direct.invalid' };
+    return { env, asked };
+  }
+
+  const PROBED = `${HEAD}registries: [{ hosts: [registry.invalid, direct.invalid], probe: true }]\nprobe: { wait: 5s }\n`;
+
+  test('is what serve asks registries through, and its password is never shown', async ({ onTestFinished }) => {
+    const { env, asked } = await startProxy(onTestFinished);
+    const policy = tempFolder(onTestFinished).write('policy.yaml', PROBED);
+    const served = await serve(['--config', policy, '--log-level', 'debug', ...shared.tls], onTestFinished, env);
+    expect(await validate(served, shared.ca, 'registry.invalid/team/app:1')).toBe('allowed');
+    const { problem } = await waitForLog(served.log, 'registry not asked');
+    expect(problem).toMatch(/^the proxy 127\.0\.0\.1:\d+ did not connect to "registry\.invalid" \(HTTP 403\)/);
+    expect(await validate(served, shared.ca, 'direct.invalid/team/app:1')).toBe('allowed');
+    expect(new Set(asked)).toEqual(new Set(['registry.invalid:443']));
+    expect(JSON.stringify(served.log)).not.toContain('hunter2');
+  });
+
+  test('is what image --probe asks through, and one that cannot be used is said to be', async ({ onTestFinished }) => {
+    const { env, asked } = await startProxy(onTestFinished);
+    const { stdout, stderr } = await run(['image', '--probe', 'registry.invalid/team/app:1'], '', { env });
+    expect(stdout).toContain('did not connect to "registry.invalid" (HTTP 403): fix HTTPS_PROXY or NO_PROXY');
+    expect(asked).toEqual(['registry.invalid:443']);
+    expect(stdout + stderr).not.toContain('hunter2');
+    const wrong = { env: { ...process.env, HTTPS_PROXY: 'socks5://user:hunter2@proxy:1080' } };
+    for (const args of [
+      ['image', '--probe', 'registry.invalid/app:1'],
+      ['serve', ...ANY_PORTS, ...shared.tls],
+    ]) {
+      const { code, stderr: told } = await run(args, '', wrong);
+      expect([code, told]).toEqual([
+        2,
+        'error: HTTPS_PROXY is a proxy of the type socks5, but only http and https are supported\n',
+      ]);
+    }
+  });
 });
 
 test('certs makes what serve takes', async () => {

@@ -3,7 +3,9 @@ import { quote } from '../text/quote.ts';
 /** Why a registry was not asked, or not completely. Hosts are text from users or registries: they go through `quote`. */
 export type NotAsked =
   | Readonly<{ why: 'address-not-allowed' | 'redirect-to-private-network'; host: string; address: string }>
-  | Readonly<{ why: 'token-host-not-named' | 'token-over-plain-http' | 'impossible-host' | 'dns-failed'; host: string }>
+  | OfHost
+  /** `says`: `HTTP 407`, or why the proxy cannot be reached. */
+  | Readonly<{ why: 'proxy-failed'; host: string; proxy: string; says: string }>
   | Plain
   /** A mirror that is asked first may have the image anyway. */
   | Readonly<{ why: 'mirror-not-asked'; host: string; because: NotAsked }>
@@ -14,6 +16,7 @@ export type NotAsked =
   | Readonly<{ why: 'bug'; error: string }>;
 
 type Plain = Readonly<{ why: keyof typeof PLAIN }>;
+type OfHost = Readonly<{ why: keyof typeof OF_HOST; host: string }>;
 
 const PLAIN = {
   'redirect-to-plain-http': 'redirect to plain HTTP, which registries[].probe.plainHttp does not allow',
@@ -27,22 +30,26 @@ const PLAIN = {
   'long-credentials': 'the credentials in a pull secret are too long for any registry',
 } as const;
 
+const OF_HOST = {
+  'token-host-not-named': (host: string) =>
+    `its token service is ${host}, which is not in registries[].probe.tokenHosts`,
+  'token-over-plain-http': (host: string) =>
+    `its token service is ${host} over plain HTTP, which registries[].probe.plainHttp does not allow`,
+  'impossible-host': (host: string) => `${host} is not a valid host name`,
+  'dns-failed': (host: string) => `DNS failed or did not answer for ${host}`,
+} as const;
+
 /** The reason for cluster admins, without a full stop. */
 export function describeNotAsked(notAsked: NotAsked): string {
   if (isPlain(notAsked)) return PLAIN[notAsked.why];
+  if (isOfHost(notAsked)) return OF_HOST[notAsked.why](nameHost(notAsked));
   switch (notAsked.why) {
     case 'address-not-allowed':
       return `${notAsked.host} resolves to ${notAsked.address}, which registries[].probe.addresses does not allow`;
     case 'redirect-to-private-network':
       return `redirect to ${nameHost(notAsked)}, which resolves to ${notAsked.address} in a private network and is not followed`;
-    case 'token-host-not-named':
-      return `its token service is ${nameHost(notAsked)}, which is not in registries[].probe.tokenHosts`;
-    case 'token-over-plain-http':
-      return `its token service is ${nameHost(notAsked)} over plain HTTP, which registries[].probe.plainHttp does not allow`;
-    case 'impossible-host':
-      return `${nameHost(notAsked)} is not a valid host name`;
-    case 'dns-failed':
-      return `DNS failed or did not answer for ${nameHost(notAsked)}`;
+    case 'proxy-failed':
+      return `the proxy ${notAsked.proxy} did not connect to ${nameHost(notAsked)} (${notAsked.says}): fix HTTPS_PROXY or NO_PROXY of pullguard`;
     case 'mirror-not-asked':
       return `its mirror ${nameHost(notAsked)} may have the image, but ${describeNotAsked(notAsked.because)}`;
     case 'mirror-wants-login':
@@ -68,6 +75,10 @@ const ALLOWED_BY_POLICY: ReadonlySet<NotAsked['why']> = new Set([
 
 function isPlain(notAsked: NotAsked): notAsked is Plain {
   return notAsked.why in PLAIN;
+}
+
+function isOfHost(notAsked: NotAsked): notAsked is OfHost {
+  return notAsked.why in OF_HOST;
 }
 
 /** @param error an unexpected error */

@@ -4,7 +4,6 @@ import { readFailure } from '../cause/read-failure.ts';
 import { readReference } from '../image/reference.ts';
 import type { ImageQuestion } from '../pull/facts.ts';
 import { createProbeImage, type ProbeImage } from '../registry/client/probe-image.ts';
-import { createExchange } from '../registry/exchange/create-exchange.ts';
 import { explainRefused, explainWaiting, type Explained } from '../scan/explain-waiting.ts';
 import { keepRefused, readEvents, readPods } from '../scan/find-waiting.ts';
 import { checkNamespaces } from '../scan/resources.ts';
@@ -13,6 +12,7 @@ import { readWaitingFacts, secretsOf } from '../scan/waiting-facts.ts';
 import { createWaitingBook, type WaitingPod } from '../scan/waiting-pods.ts';
 import { isLabel } from '../text/kubernetes-name.ts';
 import { UsageError, type Io } from './io.ts';
+import { openExchange } from './open-exchange.ts';
 import { probeWaiting } from './probe-waiting.ts';
 import { createProgress, type Progress } from './progress.ts';
 import { describeRefusal } from './reach-cluster.ts';
@@ -69,7 +69,7 @@ async function diagnoseAll(input: DiagnoseClusterInput, progress: Progress): Pro
     ? await probeWaiting(listQuestions(pods), {
         api,
         policy,
-        probeImage: input.probeImage ?? createProbeImage(createExchange()),
+        probeImage: input.probeImage ?? createProbeImage(openExchange()),
         progress,
       })
     : { answerTo: () => undefined, problems: [] };

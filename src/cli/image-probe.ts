@@ -8,12 +8,12 @@ import { quoteFirst } from '../text/list.ts';
 import { quote } from '../text/quote.ts';
 import { formatMinute } from '../text/time.ts';
 import type { ImageReference } from '../image/reference.ts';
-import { createExchange } from '../registry/exchange/create-exchange.ts';
 import { createProbeImage, type ProbeImage, type ProbeResult } from '../registry/client/probe-image.ts';
 import { registryAddressOf } from '../registry/client/address.ts';
 import { mayDifferForOthers, tryInTurn, type Attempt } from '../registry/prober/attempts.ts';
 import type { ProbeReport } from './format-probe.ts';
 import { loadLogins, type Logins } from './load-logins.ts';
+import { openExchange } from './open-exchange.ts';
 
 export type ImageProbeOptions = Readonly<{
   policy: Policy;
@@ -27,7 +27,7 @@ export type AskRegistry = (reference: ImageReference) => Promise<ProbeReport>;
 /** Asks each registry as the policy says. @throws UsageError if the docker config cannot be read */
 export function openImageProbe(
   { policy, dockerConfig }: ImageProbeOptions,
-  probeImage: ProbeImage = createProbeImage(createExchange()),
+  probeImage: ProbeImage = createProbeImage(openExchange()),
 ): AskRegistry {
   const logins = dockerConfig === undefined ? undefined : loadLogins(dockerConfig);
   const { timeoutMs } = policy.probe;

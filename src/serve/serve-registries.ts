@@ -8,6 +8,7 @@ import type { Policy } from '../engine/rule.ts';
 import { probesAny } from '../policy/policy.ts';
 import { memoizeByObject } from '../text/memoize.ts';
 import { createExchange } from '../registry/exchange/create-exchange.ts';
+import type { ProxyFor } from '../registry/exchange/proxies.ts';
 import { createResolver } from '../registry/exchange/resolve-host.ts';
 import { createProbeImage } from '../registry/client/probe-image.ts';
 import { createProber, type ProbeEvent } from '../registry/prober/prober.ts';
@@ -28,14 +29,18 @@ type Surroundings = Readonly<{
   readKeyring: ReadKeyring;
   metrics: Metrics;
   logger: Logger;
+  /** The proxy to a URL; none by default. */
+  proxyFor?: ProxyFor;
 }>;
 
 /** Asks registries in the background, as far as the current policy allows. */
-export function openRegistries({ policy, facts, readKeyring, metrics, logger }: Surroundings): Registries {
+export function openRegistries({ policy, facts, readKeyring, metrics, logger, proxyFor }: Surroundings): Registries {
   const report = reportProbes(logger);
   const prober = createProber({
     policy,
-    probeImage: createProbeImage(createExchange({ resolve: createResolver() })),
+    probeImage: createProbeImage(
+      createExchange({ resolve: createResolver(), ...(proxyFor !== undefined && { proxyFor }) }),
+    ),
     readKeyring,
     platforms: () => listPlatforms(facts()),
     onProbed: (event) => {

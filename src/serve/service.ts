@@ -7,6 +7,7 @@ import { describeCause } from '../manifest/files.ts';
 import { keepAnswerable } from '../policy/policy.ts';
 import { filePolicySource, hashPolicyText, type PolicySource } from '../policy/reload.ts';
 import type { FactName, Facts } from '../pull/facts.ts';
+import { readProxies } from '../registry/exchange/proxies.ts';
 import { defaultPolicy, loadPolicy } from '../rules/policy.ts';
 import { describeError } from '../text/error.ts';
 import { authoritySource, fileSource } from '../tls/files.ts';
@@ -153,7 +154,8 @@ async function openService(
   }
   const { settings, readKeyring } = cluster;
   if (!offline) {
-    registries = openRegistries({ ...surroundings, facts: settings.facts, readKeyring });
+    const proxyFor = await orExplain(() => readProxies(process.env));
+    registries = openRegistries({ ...surroundings, facts: settings.facts, readKeyring, proxyFor });
     closers.push(registries.close);
   }
   const large = createLargeReviews({

@@ -1,3 +1,7 @@
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -5,6 +9,7 @@ import { callApi } from './api.ts';
 import { POLICY, unregister, useCluster } from './fixture.ts';
 import { startInCluster } from './in-cluster.ts';
 import { installManifests, isReady } from './install.ts';
+import { make } from './objects.ts';
 import { waitFor } from './processes.ts';
 import { isErrorLine, type Pullguard } from './pullguard-process.ts';
 import { MANIFESTS } from './webhooks.ts';
@@ -14,6 +19,8 @@ const { controlPlane, kubectl, get } = cluster;
 
 let pullguard: Pullguard;
 let token: string;
+let proxy: Server;
+const proxied: string[] = [];
 
 /** Applies components as a kustomization of a user has them, without what else such a kustomization installs. */
 async function buildComponents(...components: readonly string[]): Promise<string> {
@@ -32,7 +39,16 @@ describe('with the component webhook-guard', () => {
     await installManifests(cluster);
     const applied = await kubectl('apply -f -', { stdin: await buildComponents('webhook-guard') });
     expect(applied).toMatchObject({ code: 0, stderr: '' });
-    pullguard = await startInCluster(cluster, { policy: POLICY });
+    proxy = createServer().on('connect', ({ url = '' }: IncomingMessage, socket: Duplex) => {
+      proxied.push(url);
+      socket.end('HTTP/1.1 403 Forbidden\r\n\r\n');
+    });
+    proxy.listen(0, '127.0.0.1');
+    await once(proxy, 'listening');
+    const url = `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`;
+    const env = { HTTPS_PROXY: url, HTTP_PROXY: url, https_proxy: url, http_proxy: url };
+    const registries = [{ hosts: ['registry.invalid'], probe: true }];
+    pullguard = await startInCluster(cluster, { policy: { ...POLICY, registries }, env });
     token = (await kubectl('create token pullguard --namespace=pullguard --duration=1h')).stdout.trim();
     const isInForce = async (): Promise<boolean> =>
       (await patchAsPullguard(KIND, replace('/webhooks/0/timeoutSeconds', 1))).includes('pullguard may only change');
@@ -42,6 +58,7 @@ describe('with the component webhook-guard', () => {
   afterAll(async () => {
     await unregister(cluster);
     await pullguard.stop();
+    proxy.close();
     const policies = 'validatingadmissionpolicy,validatingadmissionpolicybinding';
     await kubectl(`delete ${policies} pullguard-webhooks`);
   });
@@ -72,6 +89,16 @@ describe('with the component webhook-guard', () => {
     expect(await waitFor(isRight, 30)).toBe(true);
     expect(await waitFor(async () => isReady(pullguard))).toBe(true);
     expect(pullguard.readLog().filter(isErrorLine)).toEqual([]);
+  });
+
+  test('through a proxy it asks registries, and the API server directly', async () => {
+    const pod = make('Pod', 'proxied', 'registry.invalid/team/app:1');
+    await cluster.call('POST', 'pods', pod);
+    expect(await waitFor(async () => Promise.resolve(proxied.length > 0))).toBe(true);
+    expect(new Set(proxied)).toEqual(new Set(['registry.invalid:443']));
+    const reported = async (): Promise<boolean> =>
+      Promise.resolve(pullguard.readLog().some(({ msg }) => msg === 'registry not asked'));
+    expect(await waitFor(reported)).toBe(true);
   });
 
   test.each<[what: string, change: readonly object[]]>([
@@ -118,6 +145,11 @@ describe('with the component webhook-guard', () => {
   ])('it allows %s', async (_what, change) => {
     expect(await patchAsPullguard(KIND, change)).toMatch(/patched|caBundle: Invalid value/);
   });
+});
+
+test('components that need no kinds of their own are taken by the API server', async () => {
+  const stdin = await buildComponents('dashboard');
+  expect(await kubectl('apply --dry-run=server -n pullguard -f -', { stdin })).toMatchObject({ code: 0, stderr: '' });
 });
 
 test('the Namespace takes no Pod that is not restricted', async () => {

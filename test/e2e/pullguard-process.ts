@@ -32,6 +32,8 @@ export type PullguardOptions = Readonly<{
   drainSeconds?: number;
   /** What to wait for; one that manages certificates is ready only once webhook configurations trust it. */
   waits?: 'ready' | 'listening';
+  /** Further variables of its environment. */
+  env?: Readonly<Record<string, string>>;
   /** Further flags, such as those that have it join a cluster. */
   flags?: readonly string[];
 }>;
@@ -47,7 +49,10 @@ export async function startPullguard(folder: string, options: PullguardOptions):
   const { certificate, port = 0, drainSeconds = 0, flags = [] } = options;
   const isManaged = flags.some((flag) => flag.startsWith('--tls-secret'));
   const caFile = certificate === undefined ? join(folder, `${name}.crt`) : join(certificate, 'ca.crt');
-  const program = startProgram(folder, name, process.execPath, [
+  const variables = Object.entries(options.env ?? {}).map(([variable, value]) => `${variable}=${value}`);
+  const program = startProgram(folder, name, 'env', [
+    ...variables,
+    process.execPath,
     MAIN,
     'serve',
     `--config=${policyFile}`,

@@ -254,6 +254,24 @@ describe.runIf(HELM)('rendered by helm', () => {
     expect(objects.map(({ kind }) => kind)).not.toContain('PodDisruptionBudget');
   });
 
+  test('the proxy is in a Secret, whose change restarts the Pods', () => {
+    const url = 'http://user:hunter2@proxy.example.com:3128';
+    const [one, other] = [url, `${url}0`].map((https) =>
+      render({ proxy: { https, except: '.svc,10.0.0.0/8' } }, 'guard'),
+    );
+    const { data, metadata } = find(one!.objects, 'Secret');
+    const decoded = Object.entries(data).map(([name, value]) => [name, Buffer.from(value, 'base64').toString()]);
+    expect(Object.fromEntries(decoded)).toEqual({ HTTPS_PROXY: url, NO_PROXY: '.svc,10.0.0.0/8' });
+    const [container] = podOf(one!.objects).containers;
+    expect(container).toMatchObject({ envFrom: [{ secretRef: { name: metadata.name } }] });
+    const sums = [one!, other!].map(
+      ({ objects }) => find(objects, 'Deployment').spec.template.metadata.annotations['checksum/proxy'],
+    );
+    expect(new Set(sums).size).toBe(2);
+    expect(JSON.stringify(one!.objects.filter(({ kind }) => kind !== 'Secret'))).not.toContain('hunter2');
+    expect(podOf(render().objects).containers[0]).not.toHaveProperty('envFrom');
+  });
+
   test('autoscaling decides how many replicas there are, and is not set back at each upgrade', () => {
     const { objects } = render({ autoscaling: { enabled: true, maxReplicas: 4 } });
     expect(find(objects, 'Deployment').spec).not.toHaveProperty('replicas');

@@ -288,6 +288,19 @@ describe.runIf(KUBECTL)('built by kubectl kustomize', () => {
     ]);
   });
 
+  test('proxy: the variables are in a Secret with a name of their own, and without them nothing is built', () => {
+    expect(() => compose('nodes', 'proxy')).toThrow('proxy.env');
+    const [sample = ''] = readBlocks('docs/install.md', 'sh').filter((block) => block.includes('proxy.env'));
+    const [, text = ''] = /<<'EOF'\n([^]*)EOF\n/.exec(sample) ?? [];
+    write('manifests/components/proxy/proxy.env', text);
+    const built = compose('nodes', 'proxy');
+    const secret = find(built, 'Secret');
+    expect(secret.metadata.name).toMatch(/^pullguard-proxy-\w+$/);
+    expect(Object.keys(secret.data)).toEqual(['HTTPS_PROXY', 'NO_PROXY']);
+    expect(podOf(built).containers[0]).toMatchObject({ envFrom: [{ secretRef: { name: secret.metadata.name } }] });
+    expectAsInBase(built, 'webhooks');
+  });
+
   test('components go together: each finds its argument, and its role, after the others', () => {
     const built = compose('cert-manager', 'nodes', 'secrets-all', 'fail-closed');
     const flags = readFlags(podOf(built));

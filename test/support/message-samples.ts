@@ -284,6 +284,7 @@ export const NOT_ASKED: { readonly [Why in NotAsked['why']]: Extract<NotAsked, {
   'token-over-plain-http': { why: 'token-over-plain-http', host: TOKENS },
   'impossible-host': { why: 'impossible-host', host: 'harbor..example.com' },
   'dns-failed': { why: 'dns-failed', host: HOST },
+  'proxy-failed': { why: 'proxy-failed', host: HOST, proxy: 'proxy.example.com:3128', says: 'HTTP 407' },
   'redirect-to-plain-http': { why: 'redirect-to-plain-http' },
   'redirect-with-user': { why: 'redirect-with-user' },
   'redirect-wants-login': { why: 'redirect-wants-login' },

@@ -62,6 +62,15 @@ annotations:
 {{- .Values.certificate.secretName | default (printf "%s-%s" (include "pullguard.fullname" .) $suffix) }}
 {{- end }}
 
+{{/* The variables of the proxy, as the data of a Secret. */}}
+{{- define "pullguard.proxy" -}}
+{{- range $name, $key := dict "HTTPS_PROXY" "https" "HTTP_PROXY" "http" "NO_PROXY" "except" }}
+{{- with get $.Values.proxy $key }}
+{{ $name }}: {{ b64enc . }}
+{{- end }}
+{{- end }}
+{{- end }}
+
 {{- define "pullguard.policyConfigMap" -}}
 {{- .Values.existingPolicyConfigMap | default (printf "%s-policy" (include "pullguard.fullname" .)) }}
 {{- end }}

@@ -30,6 +30,10 @@ export function broken(what: Fault['what'], number?: number): ProbeFailure {
  */
 export function classifyNoResponse(failure: ExchangeFailure, url: URL, isElsewhere: boolean): ProbeFailure {
   if (failure.outcome === 'dns-failed') return { notAsked: { why: 'dns-failed', host: url.hostname } };
+  if (failure.outcome === 'proxy-failed') {
+    const { proxy, says } = failure;
+    return { notAsked: { why: 'proxy-failed', host: url.host, proxy, says } };
+  }
   if (failure.outcome !== 'failed') {
     const { address } = failure;
     return isElsewhere

@@ -52,6 +52,19 @@ export function isAllowedAddress(address: string, allowed: readonly string[]): b
   return GLOBAL_IPV6.check(address, 'ipv6') && !SPECIAL_IPV6.check(address, 'ipv6');
 }
 
+/** The host without the brackets of an IPv6 address. */
+export function bareHost({ hostname }: URL): string {
+  return hostname.startsWith('[') ? hostname.slice(1, -1) : hostname;
+}
+
+/** Whether an address is in one of these CIDRs. */
+export function isInRange(address: string, cidrs: readonly string[]): boolean {
+  const { ipv4, ipv6 } = rangesOf(cidrs);
+  if (isIP(address) === 4) return ipv4.check(address, 'ipv4');
+  const { prefix, held } = splitIPv6(address);
+  return prefix === MAPPED ? ipv4.check(held, 'ipv4') : ipv6.check(address, 'ipv6');
+}
+
 function isAllowedIPv4(address: string, allowed: BlockList): boolean {
   return allowed.check(address, 'ipv4') || !SPECIAL_IPV4.check(address, 'ipv4');
 }

@@ -10,12 +10,14 @@ import {
 } from 'node:tls';
 import type { RegistryProbe } from '../../policy/policy.ts';
 import { guardLookup, type ResolveHost } from './addresses.ts';
+import { nameProxy, type ProxyServer } from './proxies.ts';
+import { tunnel } from './tunnels.ts';
 
 /** What decides where a connection may lead and which CAs it trusts. */
 export type Permission = Pick<RegistryProbe, 'ca' | 'addresses'>;
 
-/** `kept` uses a connection again while it is idle; `fresh` makes one for each request. */
-export type Connections = Readonly<{ kept: HttpAgent; fresh: HttpAgent }>;
+/** `kept` uses a connection again while it is idle; `fresh` makes one for each request. `proxy`: the name of that between. */
+export type Connections = Readonly<{ kept: HttpAgent; fresh: HttpAgent; proxy?: string }>;
 
 /** A probe is a few requests one after the other; servers keep connections for longer than this. */
 const IDLE_MS = 5000;
@@ -38,17 +40,24 @@ const MOST_PERMISSIONS = 32;
  */
 export function createConnections(
   resolve: ResolveHost,
-): (protocol: 'http:' | 'https:', permission: Permission) => Connections {
+): (protocol: 'http:' | 'https:', permission: Permission, proxy?: ProxyServer) => Connections {
   const known = new Map<string, Connections>();
-  return (protocol, permission) => {
-    const key = [protocol, ...permission.addresses, permission.ca ?? ''].join('\n');
+  return (protocol, permission, proxy) => {
+    const via = proxy === undefined ? '' : nameProxy(proxy);
+    const key = [protocol, via, ...permission.addresses, permission.ca ?? ''].join('\n');
     const found = known.get(key);
     if (found !== undefined) return found;
     if (known.size >= MOST_PERMISSIONS) known.clear();
-    const opened = openConnections(protocol, permission, resolve);
+    const direct = openConnections(protocol, permission, resolve);
+    const opened = proxy === undefined ? direct : putThrough(proxy, direct, resolve);
     known.set(key, opened);
     return opened;
   };
+}
+
+function putThrough(proxy: ProxyServer, { kept, fresh }: Connections, resolve: ResolveHost): Connections {
+  const to = { proxy, resolve, trust: createTrust(undefined) };
+  return { kept: tunnel(kept, to), fresh: tunnel(fresh, to), proxy: nameProxy(proxy) };
 }
 
 function openConnections(

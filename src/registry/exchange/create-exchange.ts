@@ -1,14 +1,17 @@
 import { promises as dns } from 'node:dns';
 import { isIP } from 'node:net';
 import { failBy } from '../../cause/answer.ts';
-import { isAllowedAddress, type ResolveHost } from './addresses.ts';
+import { bareHost, isAllowedAddress, type ResolveHost } from './addresses.ts';
 import { createConnections } from './connections.ts';
 import { ExchangeError, type Exchange, type ExchangeRequest } from './exchange.ts';
-import { bareHost, send, type ExchangeLimits } from './send.ts';
+import type { ProxyFor } from './proxies.ts';
+import { send, type ExchangeLimits } from './send.ts';
 
 export type ExchangeOptions = Readonly<{
   /** The system's resolver by default. */
   resolve?: ResolveHost;
+  /** The proxy to a URL; none by default. */
+  proxyFor?: ProxyFor;
   /** Times for parts of a request other than the usual. */
   limits?: Partial<ExchangeLimits>;
 }>;
@@ -16,15 +19,20 @@ export type ExchangeOptions = Readonly<{
 const USUAL_LIMITS: ExchangeLimits = { lookupMs: 2500, connectMs: 2000, tlsMs: 2000, answerMs: 4000 };
 
 /**
- * Sends requests over connections that are kept for a few seconds, only to addresses that the policy allows. Header values must
- * be visible ASCII and spaces. Other values fail as `broken`, as they can only be from the registry, such as a token.
+ * Sends requests over connections that are kept for a few seconds, only to addresses that the policy allows. Through a proxy, which
+ * resolves names itself, this applies only to addresses in a URL. Header values must be visible ASCII and spaces. Other values fail
+ * as `broken`, as they can only be from the registry, such as a token.
  */
-export function createExchange({ resolve = resolveBySystem, limits }: ExchangeOptions = {}): Exchange {
+export function createExchange({
+  resolve = resolveBySystem,
+  proxyFor = () => undefined,
+  limits,
+}: ExchangeOptions = {}): Exchange {
   const connectionsFor = createConnections(resolve);
   const allLimits = { ...USUAL_LIMITS, ...limits };
   return async (request) => {
     const protocol = checkRequest(request);
-    return send(request, connectionsFor(protocol, request.registry), allLimits);
+    return send(request, connectionsFor(protocol, request.registry, proxyFor(request.url)), allLimits);
   };
 }
 

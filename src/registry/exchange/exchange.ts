@@ -33,7 +33,14 @@ export type ExchangeFailure =
   /** Its address is one that the policy does not allow. */
   | Readonly<{ outcome: 'forbidden-address'; address: string }>
   /** DNS failed or did not answer, which says nothing of the host that was looked for. */
-  | Readonly<{ outcome: 'dns-failed' }>;
+  | Readonly<{ outcome: 'dns-failed' }>
+  /** The proxy did not connect, which says nothing of the host behind it. */
+  | Readonly<{ outcome: 'proxy-failed'; proxy: string; says: string }>;
+
+/** `proxy`: its name and port. `says`: `HTTP 407`, or why it cannot be reached. */
+export function proxyFailed(proxy: string, says: string): ExchangeFailure {
+  return { outcome: 'proxy-failed', proxy, says };
+}
 
 /** Has no cause on purpose: errors of Node hold what the registry wrote, and the certificate that it showed. */
 export class ExchangeError extends Error {

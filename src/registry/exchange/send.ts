@@ -9,11 +9,12 @@ import { request as requestHttps, type RequestOptions as TlsRequestOptions } fro
 import { isIP, type Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import { failBy } from '../../cause/answer.ts';
-import { isAllowedAddress } from './addresses.ts';
+import { bareHost, isAllowedAddress } from './addresses.ts';
 import type { Connections } from './connections.ts';
 import {
   classifyError,
   ExchangeError,
+  proxyFailed,
   type ExchangeFailure,
   type ExchangeRequest,
   type ExchangeResponse,
@@ -42,17 +43,18 @@ const MOST_INTERIM = 5;
  */
 export async function send(
   request: ExchangeRequest,
-  { kept, fresh }: Connections,
+  connections: Connections,
   limits: ExchangeLimits,
 ): Promise<ExchangeResponse> {
   if (performance.now() >= request.deadline) throw new ExchangeError(TIMEOUT);
+  const { kept, fresh, proxy } = connections;
   const outgoing = openRequest(request, kept);
   return new Promise((resolve, reject) => {
     let isSettled = false;
     let hasAnswer = false;
     let interim = 0;
     let timer: NodeJS.Timeout | undefined;
-    limitPhases(outgoing, limits, limit);
+    limitPhases(outgoing, limits, limit, proxy);
     // Never removed: a late error without a listener would end the process.
     outgoing.on('error', (error) => {
       // Nothing to do, least of all a retry: `destroy` in `fail` is seen here as a reset.
@@ -61,7 +63,7 @@ export async function send(
       const isReset = failure.outcome === 'failed' && failure.cause === 'connection-reset';
       // The reader of the answer gets the error too, and knows how much it has read.
       if (isReset && hasAnswer) return;
-      if (isReset && outgoing.reusedSocket) settle(send(request, { kept: fresh, fresh }, limits));
+      if (isReset && outgoing.reusedSocket) settle(send(request, { ...connections, kept: fresh }, limits));
       else fail(failure);
     });
     outgoing.on('information', () => {
@@ -77,7 +79,8 @@ export async function send(
       hasAnswer = true;
       // The body may take until the deadline.
       limit(Infinity);
-      const isPrivate = !isAllowedAddress(incoming.socket.remoteAddress ?? '', NONE);
+      // Of what is behind a proxy it is not known.
+      const isPrivate = proxy === undefined && !isAllowedAddress(incoming.socket.remoteAddress ?? '', NONE);
       readResponse(incoming, request.maxBytes).then(
         (response) => {
           settle(isPrivate ? { ...response, isPrivate } : response);
@@ -134,18 +137,16 @@ function openRequest({ url, method, headers }: ExchangeRequest, agent: Agent): C
   return requestHttps(tlsOptions);
 }
 
-/** The host without the brackets of an IPv6 address. */
-export function bareHost({ hostname }: URL): string {
-  return hostname.startsWith('[') ? hostname.slice(1, -1) : hostname;
-}
-
 function limitPhases(
   outgoing: ClientRequest,
   { lookupMs, connectMs, tlsMs, answerMs }: ExchangeLimits,
   limit: (ms: number, failure?: ExchangeFailure) => void,
+  proxy: string | undefined,
 ): void {
+  // The socket comes when the tunnel is there.
+  if (proxy !== undefined) limit(lookupMs + connectMs + answerMs, proxyFailed(proxy, 'timeout'));
   // An address is connected to without a lookup.
-  if (isIP(outgoing.host) === 0) limit(lookupMs, DNS_FAILED);
+  else if (isIP(outgoing.host) === 0) limit(lookupMs, DNS_FAILED);
   else limit(connectMs);
   outgoing.on('socket', (socket: Socket) => {
     if (outgoing.reusedSocket) {
@@ -153,6 +154,7 @@ function limitPhases(
       return;
     }
     const isTls = outgoing.protocol === 'https:';
+    if (proxy !== undefined) limit(isTls ? tlsMs : answerMs);
     socket.once('lookup', () => {
       limit(connectMs);
     });

@@ -440,3 +440,22 @@ test.each([
 ])('the namespace of a context that says %s is %s', (given, namespace) => {
   expect(connectTo({ url: 'http://127.0.0.1:1' }, given).namespace).toBe(namespace);
 });
+
+test('the variables of a proxy are for registries: API servers are called directly, unless the kubeconfig has a proxy-url', async () => {
+  const proxied: string[] = [];
+  const proxy = createServer().on('connect', ({ url }, socket) => {
+    proxied.push(url ?? '');
+    socket.end('HTTP/1.1 403 Forbidden\r\n\r\n');
+  });
+  const url = `http://127.0.0.1:${await listen(proxy)}`;
+  for (const name of ['HTTPS_PROXY', 'HTTP_PROXY', 'https_proxy', 'http_proxy']) vi.stubEnv(name, url);
+  onTestFinished(() => {
+    vi.unstubAllEnvs();
+  });
+  const { server, api } = await standIn();
+  expect(await api.call('GET', SECRETS)).toHaveProperty('items');
+  expect(proxied).toEqual([]);
+  const other = connectAs({}, { server: server.url, skipTLSVerify: true, proxyUrl: url });
+  await failureOf(other.call('GET', SECRETS));
+  expect(proxied).toHaveLength(1);
+});
