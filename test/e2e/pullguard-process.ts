@@ -49,9 +49,8 @@ export async function startPullguard(folder: string, options: PullguardOptions):
   const { certificate, port = 0, drainSeconds = 0, flags = [] } = options;
   const isManaged = flags.some((flag) => flag.startsWith('--tls-secret'));
   const caFile = certificate === undefined ? join(folder, `${name}.crt`) : join(certificate, 'ca.crt');
-  const variables = Object.entries(options.env ?? {}).map(([variable, value]) => `${variable}=${value}`);
   const program = startProgram(folder, name, 'env', [
-    ...variables,
+    ...listVariables(options),
     process.execPath,
     MAIN,
     'serve',
@@ -81,6 +80,10 @@ export async function startPullguard(folder: string, options: PullguardOptions):
     readLog,
     stop: async () => program.stop(),
   };
+}
+
+function listVariables({ env = {} }: PullguardOptions): readonly string[] {
+  return Object.entries(env).map(([name, value]) => `${name}=${value}`);
 }
 
 function describeCertificate(folder: string | undefined, caFile: string): readonly string[] {
