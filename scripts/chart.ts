@@ -1,6 +1,6 @@
 /**
- * Writes what the chart shares with the rest of the repository: the schema of the policy, the alerts, and the
- * dashboard, which the manifests have too. A test compares.
+ * Writes what the chart shares with the rest of the repository: the schema of the policy, the alerts,
+ * matchConditions, and the dashboard, which the manifests have too. A test compares.
  *
  *     npx tsx scripts/chart.ts
  */
@@ -18,6 +18,7 @@ import { buildDashboard } from './dashboard.ts';
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const SCHEMA = 'charts/pullguard/values.schema.json';
 const ALERTS = 'charts/pullguard/files/alerts.json';
+const CONDITIONS = 'charts/pullguard/files/match-conditions.json';
 /** Neither kustomize nor Helm reads a file outside of its own folder. */
 const DASHBOARDS = ['charts/pullguard/files/dashboard.json', 'manifests/components/dashboard/pullguard.json'];
 
@@ -29,12 +30,24 @@ export async function listShared(): Promise<ReadonlyMap<string, string>> {
     spec: { groups: readonly [{ rules: unknown }] };
   };
   const dashboards = DASHBOARDS.map((path) => [path, buildDashboard()] as const);
-  const written = { [SCHEMA]: schema, [ALERTS]: rule.spec.groups[0].rules, ...Object.fromEntries(dashboards) };
+  const written = {
+    [CONDITIONS]: readMatchConditions(),
+    [SCHEMA]: schema,
+    [ALERTS]: rule.spec.groups[0].rules,
+    ...Object.fromEntries(dashboards),
+  };
   const entries = Object.entries(written).map(async ([path, value]) => {
     const file = join(ROOT, path);
     return [path, await format(JSON.stringify(value), { ...(await resolveConfig(file)), filepath: file })] as const;
   });
   return new Map(await Promise.all(entries));
+}
+
+/** Those of the component, whose patch is text. */
+function readMatchConditions(): unknown {
+  const file = join(ROOT, 'manifests/components/match-conditions/kustomization.yaml');
+  const { patches } = parse(readFileSync(file, 'utf8')) as { patches: readonly [{ patch: string }] };
+  return (parse(patches[0].patch) as readonly { value: unknown }[])[1]?.value;
 }
 
 /** The policy in values has no apiVersion and kind; the chart adds them. */

@@ -108,6 +108,7 @@ describe.runIf(HELM)('rendered by helm', () => {
         'dashboard',
       ],
       ['../base', () => ({ webhooks: { guard: true } }), 'webhook-guard'],
+      ['../base', () => ({ webhooks: { matchConditions: true } }), 'match-conditions'],
       [
         '../base',
         () => ({ networkPolicy: { enabled: true, webhookFrom: [{ ipBlock: { cidr: '192.168.0.0/28' } }] } }),
