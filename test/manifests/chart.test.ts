@@ -17,6 +17,7 @@ import {
   find,
   isRole,
   isRoleBinding,
+  podOf,
   policyText,
   readText,
   RECOMMENDED_LABELS,
