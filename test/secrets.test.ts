@@ -149,8 +149,8 @@ async function printImage(written: string): Promise<readonly string[]> {
   await image([written], { output: 'json' }, json);
   return [
     ...printReview(review.review, admission),
-    formatCheckText(found, false),
-    formatCheckJson(found),
+    [...formatCheckText(found, false)].join(''),
+    [...formatCheckJson(found)].join(''),
     formatScanText(scanned, false),
     formatScanJson(scanned, []),
     text.printed.stdout,

@@ -39,8 +39,9 @@ export function toEntry({ rule, messageId, workload, label, value, secret }: Fin
 }
 
 /** One entry for findings that are the same, in an order that does not depend on that of the files: it is read in reviews. */
-export function formatBaseline(findings: readonly Finding[]): string {
-  const entries = new Map(findings.map((finding) => [keyOf(toEntry(finding)), toEntry(finding)]));
+export function formatBaseline(findings: Iterable<Finding>): string {
+  const entries = new Map<string, BaselineEntry>();
+  for (const finding of findings) entries.set(keyOf(toEntry(finding)), toEntry(finding));
   const sorted = [...entries].sort(([left], [right]) => (left < right ? -1 : 1)).map(([, entry]) => entry);
   return `${JSON.stringify({ ...HEAD, findings: sorted }, null, 2)}\n`;
 }

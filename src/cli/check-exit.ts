@@ -17,7 +17,7 @@ export function decideExit(
   const isEmpty = counts.workloads === 0 && counts.exempt === 0;
   if (isEmpty && !allowEmpty) return { code: 2, reason: describeEmpty(unchecked.length) };
   // A notice is about something that pullguard fixes, or that is harmless.
-  const fails = findings.some(({ action, severity }) =>
+  const fails = [...findings].some(({ action, severity }) =>
     action === 'deny' ? failOn !== 'never' : failOn === 'warn' && action === 'warn' && severity !== 'notice',
   );
   return { code: fails ? 1 : 0 };

@@ -1,37 +1,30 @@
-import { checkObject } from '../admission/check-object.ts';
-import type { Decision, Finding } from '../engine/evaluate.ts';
 import type { Policy } from '../engine/rule.ts';
 import type { HostPattern } from '../image/host-pattern.ts';
 import type { Position } from '../manifest/document.ts';
-import { describeCause, readText, type FoundFile } from '../manifest/files.ts';
+import { describeCause, readPieces, readText, type FoundFile } from '../manifest/files.ts';
 import { findInputs } from '../manifest/find-inputs.ts';
-import { readManifest, type Manifest, type ManifestObject } from '../manifest/read-manifests.ts';
-import { isExemptNamespace } from '../policy/policy.ts';
+import { readManifest, type Part } from '../manifest/read-manifests.ts';
 import { buildHostPatterns } from '../policy/section.ts';
-import type { Facts } from '../pull/facts.ts';
-import { formatFieldPath, readString } from '../text/json.ts';
 import { redact } from '../text/redact.ts';
 import { addCustomKinds } from '../workload/custom-kinds.ts';
-import { findNoText } from '../workload/find-images.ts';
-import { findKind, groupOf } from '../workload/kinds.ts';
-import { readName } from '../workload/workload.ts';
 import { decideExit } from './check-exit.ts';
+import { checkText, listTold, type Source, type Terms, type TextResult } from './check-text.ts';
 import { choosePolicy, reportUnused, type PolicyOptions } from './choose-policy.ts';
 import { createExceptions, type ExceptionOptions, type Exceptions } from './exceptions.ts';
 import { fixAll, STDIN, type FixMode, type FixOutcome } from './fix.ts';
-import type { CheckResult, SuppressedFinding } from './format-check.ts';
+import type { CheckResult, LocatedFinding, SuppressedFinding } from './format-check.ts';
 import type { CheckReport } from './formats/check-report.ts';
 import { findRoot } from './formats/repository-path.ts';
-import { createIgnores, type Ignores } from './ignore-comments.ts';
+import { createIgnores, hasIgnoreComments, type Ignores } from './ignore-comments.ts';
 import { hideCredentials, UsageError, type ExitCode, type Io } from './io.ts';
 import { fixSources } from './fix-sources.ts';
 import { REPLACED, type FixTerms } from './plan-fixes.ts';
-import { readFacts, tellsOfCluster, type Told } from './manifest-facts.ts';
+import { readFacts, type Told } from './manifest-facts.ts';
 import type { FailOn } from './options.ts';
 import { formatReport, isReport, readOutputFiles, writeOutputFiles, type Format, type OutputFile } from './outputs.ts';
-import { renderAll, type Rendered, type RenderOptions, type Trace } from './render.ts';
+import { PackedList } from './packed-list.ts';
+import { createTrace, renderAll, type Rendered, type RenderOptions } from './render.ts';
 import { useColor } from './terminal.ts';
-import { accountFor, describeByName, describeOther, kindOf, type Account } from './unchecked.ts';
 
 export type CheckOptions = Readonly<{
   output: Format;
@@ -72,22 +65,20 @@ export async function check(paths: readonly string[], options: CheckOptions, io:
     options,
     io,
   );
-  const made = rendered.map((unit) => sortOutRendered(unit, policy));
-  const sorted = [
-    ...stdin.map((text) => sortOut(text, policy)),
-    // One after the other, so that no more than one text is held.
-    ...files.map((file) => sortOut(readFile(file), policy)),
-  ];
-  const terms = { policy, facts: readFacts([...sorted, ...made].flatMap(({ told }) => told)) };
+  const texts = [...stdin.map((text) => openText(text)), ...files.map((file) => openFile(file))];
+  const made = rendered.flatMap((one) => (one.text === undefined ? [] : [openRendered(one, one.text)]));
+  const facts = readFacts(listAllTold([...texts, ...made]));
+  const terms = { policy, facts, listsObjects: listsObjects(options, outputFiles) };
   const fix = (mode: FixMode): Promise<FixedInputs> =>
-    fixInputs(inputs, mode, { ...terms, large, options }, exceptions);
+    fixInputs(inputs, mode, { policy, facts, large, options }, exceptions);
   const fixes = fixing && (await fix(fixing));
-  const { read, left } = fixes === undefined ? { read: sorted, left: made } : sortOutFixed(fixes, policy);
-  const result = mergeResults([
-    ...read.map((one) => exceptions.apply(checkFile(one, terms), one.file, one.ignores)),
-    ignoreAtSources(dropRepeated(mergeResults(left.map((one) => checkFile(one, terms)))), policy),
-    ...(fixes === undefined ? [] : [{ ...NOTHING, errors: fixes.errors }]),
-  ]);
+  // Files are read again as they are now.
+  const fixed = fixes === undefined ? [] : fixes.read.slice(0, stdin.length).map((text) => openText(text));
+  const found: Found = { findings: new PackedList(), suppressed: new PackedList(), said: [] };
+  for (const text of [...fixed, ...texts.slice(fixed.length)]) checkFile(text, terms, found);
+  checkAllRendered(fixes?.rendered ?? rendered, terms, options, found);
+  if (fixes !== undefined) found.said.push({ ...NOTHING, errors: fixes.errors });
+  const result = mergeFound(found);
   const report: CheckReport = {
     result: exceptions.finish(result),
     fixes: fixes?.report,
@@ -97,16 +88,6 @@ export async function check(paths: readonly string[], options: CheckOptions, io:
   };
   if (fixes !== undefined) io.stdout.write(fixes.printed);
   return finish(report, outputFiles, options, isPiped(options, stdin) ? { ...io, stdout: io.stderr } : io);
-}
-
-function sortOutFixed(
-  { read, rendered }: FixedInputs,
-  policy: Policy,
-): Readonly<Record<'read' | 'left', readonly SortedFile[]>> {
-  return {
-    read: read.map((text) => sortOut(text, policy)),
-    left: rendered.map((unit) => sortOutRendered(unit, policy)),
-  };
 }
 
 async function listFixable(
@@ -149,7 +130,7 @@ async function readInputs(
 
 /** Prints the report, writes it into the files that are asked for, and says how it all ends. */
 function finish(report: CheckReport, files: readonly OutputFile[], options: CheckOptions, io: Io): ExitCode {
-  io.stdout.write(formatReport(report, options.output, useColor(io.stdout)));
+  for (const piece of formatReport(report, options.output, useColor(io.stdout))) io.stdout.write(piece);
   const isWritten = writeOutputFiles(files, report, io.stderr);
   const { code, reason } = decideExit(report.result, options);
   if (reason !== undefined) io.stderr.write(`${reason}\n`);
@@ -173,7 +154,7 @@ function readLargeImages({ fixPullPolicy = [], ...options }: CheckOptions): read
 function fixTexts(
   texts: readonly ReadText[],
   mode: FixMode,
-  terms: Terms & Pick<FixTerms, 'large'>,
+  terms: Pick<FixTerms, 'policy' | 'facts' | 'large'>,
   exceptions: Exceptions,
 ): FixOutcome {
   const read = texts.map((one) => ({ ...one, manifest: one.text === undefined ? undefined : readManifest(one.text) }));
@@ -187,7 +168,7 @@ type FixedInputs = FixOutcome & Readonly<{ rendered: readonly Rendered[] }>;
 async function fixInputs(
   { stdin, files, parts, rendered }: Inputs,
   mode: FixMode,
-  { options, ...terms }: Terms & Pick<FixTerms, 'large'> & Readonly<{ options: RenderOptions }>,
+  { options, ...terms }: Pick<FixTerms, 'policy' | 'facts' | 'large'> & Readonly<{ options: RenderOptions }>,
   exceptions: Exceptions,
 ): Promise<FixedInputs> {
   const renderAgain = (isChanged: boolean): readonly Rendered[] | Promise<readonly Rendered[]> =>
@@ -213,7 +194,7 @@ async function fixInputs(
     ? direct.report.unfixed.filter(({ file, why }) => !isPart.has(file) || why !== REPLACED)
     : direct.report.unfixed;
   return {
-    read: direct.read.slice(0, stdin.length + files.length),
+    read: direct.read.slice(0, stdin.length),
     report: { mode, fixed: [...fixed, ...sources.fixed], unfixed: [...unfixed, ...sources.unfixed] },
     errors: [...direct.errors, ...sources.errors],
     printed: direct.printed + sources.printed,
@@ -246,88 +227,30 @@ function readFile({ file, problem }: FoundFile): ReadText {
   }
 }
 
-const NOTHING: CheckResult = {
-  findings: [],
-  errors: [],
-  counts: { workloads: 0, exempt: 0, otherObjects: 0, foreign: 0 },
-  skipped: [],
-  unchecked: [],
-};
+/** A text, and why it could not be read, which is known once it was. */
+type OpenText = Source & { problem?: string };
 
-/** The path may be an image reference with a password, meant for `pullguard image`. */
-function unreadable(file: string, problem = 'unknown error'): CheckResult {
-  return { ...NOTHING, errors: [{ file: redact(file), message: `cannot be read: ${problem}` }] };
+function openText({ file, text = '', problem }: ReadText): OpenText {
+  return { file, pieces: () => [text], ...(problem !== undefined && { problem }) };
 }
 
-/**
- * What is kept of a file until all are read: its workloads, the objects that tell of the cluster, and what can be said already. All
- * the rest would fill the memory: definitions of custom kinds have megabytes.
- */
-type SortedFile = Readonly<{
-  file: string;
-  workloads: readonly ManifestObject[];
-  told: readonly Told[];
-  ignores: Ignores;
-  said: CheckResult;
-  /** Where something of a rendered text stands in the files that it was made of. */
-  trace?: Trace;
-}>;
-
-function sortOut({ file, text, problem }: ReadText, policy: Policy): SortedFile {
-  const ignores = createIgnores(text ?? '', policy);
-  if (text === undefined) return { file, workloads: [], told: [], ignores, said: unreadable(file, problem) };
-  const { objects, foreign, others, errors } = readManifest(text);
-  const accounts = objects.map((object) => ({ object, ...accountFor(object, file, policy) }));
-  const workloads = accounts.filter(({ isWorkload }) => isWorkload).map(({ object }) => object);
-  const isEmpty = objects.length === 0 && foreign === 0 && errors.length === 0;
-  const byName = foreign > 0 ? describeByName(file) : undefined;
-  const unchecked = [
-    ...(byName === undefined ? [] : [byName]),
-    ...accounts.flatMap((account) => account.unchecked),
-    ...others.flatMap((other) => describeOther(other, file) ?? []),
-    ...(isEmpty ? [{ file, cause: 'empty', message: 'it is empty, or has nothing but comments' } as const] : []),
-  ];
-  const noText = new Map(objects.map((object) => [object, describeNoText(object, policy)]));
-  const isOther = ({ object, isWorkload, unchecked: own }: Account & Readonly<{ object: ManifestObject }>): boolean =>
-    !isWorkload && own.length === 0 && noText.get(object)?.length === 0;
-  return {
+function openFile({ file, problem }: FoundFile): OpenText {
+  if (problem !== undefined) return { file, problem, pieces: () => [] };
+  const open: OpenText = {
     file,
-    workloads,
-    told: objects.flatMap((each) => (tellsOfCluster(each) ? [stripPlaces(each)] : [])),
-    ignores,
-    said: {
-      ...NOTHING,
-      errors: [...errors, ...[...noText.values()].flat()].map((error) => ({
-        file,
-        ...error,
-      })),
-      counts: {
-        workloads: 0,
-        exempt: 0,
-        otherObjects: accounts.filter(isOther).length,
-        foreign: foreign - unchecked.filter(({ kind, cause }) => kind === undefined && cause !== 'empty').length,
-      },
-      unchecked,
+    *pieces() {
+      try {
+        yield* readPieces(file);
+      } catch (error) {
+        open.problem = describeCause(error);
+      }
     },
   };
+  return open;
 }
 
-function sortOutRendered({ unit, text, unchecked, problem, trace }: Rendered, policy: Policy): SortedFile {
-  const file = unit.file;
-  if (text === undefined) {
-    const errors = problem === undefined ? [] : [{ file: redact(file), message: hideCredentials(problem) }];
-    const said = { ...NOTHING, errors, unchecked: unchecked ?? [] };
-    return { file, workloads: [], told: [], ignores: createIgnores('', policy), said };
-  }
-  const { kept, dropped } = dropDefinitions(text);
-  const sorted = sortOut({ file: `${unit.folder} (rendered)`, text: kept }, policy);
-  const { counts, unchecked: found = [] } = sorted.said;
-  const said = {
-    ...sorted.said,
-    counts: { ...counts, otherObjects: counts.otherObjects + dropped },
-    unchecked: found.filter(({ cause }) => cause !== 'empty' || dropped === 0),
-  };
-  return { ...sorted, said, ...(trace !== undefined && { trace }) };
+function openRendered({ unit }: Rendered, text: () => string): Source {
+  return { file: `${unit.folder} (rendered)`, pieces: () => [dropDefinitions(text()).kept] };
 }
 
 /** Definitions of custom kinds have no images and megabytes, which take seconds to parse. The lines around them stay where they are. */
@@ -341,130 +264,142 @@ function dropDefinitions(text: string): Readonly<{ kept: string; dropped: number
   return { kept: documents.join(''), dropped };
 }
 
-/** A function that locates fields holds on to the whole document. */
-function stripPlaces({ apiVersion, kind, object }: ManifestObject): Told {
-  return { apiVersion, kind, object };
+function* listAllTold(sources: readonly Source[]): Generator<Told> {
+  for (const source of sources) yield* listTold(source);
 }
 
-/** What manifests are checked with. */
-type Terms = Readonly<{ policy: Policy; facts: Facts }>;
-
-function checkFile({ file, workloads, said, trace }: SortedFile, terms: Terms): CheckResult {
-  // In what is rendered a value is not where its source has it.
-  const checked = workloads.map((object) => checkManifest(object, terms, trace === undefined));
-  const exempt = checked.filter(({ isExempt }) => isExempt).length;
-  return {
-    ...said,
-    counts: { ...said.counts, workloads: checked.length - exempt, exempt },
-    findings: checked
-      .flatMap(({ findings }) => findings)
-      .map((finding) => ({ ...finding, file, ...trace?.(finding), input: file }))
-      .sort((left, right) => left.line - right.line || left.column - right.column),
-    skipped: mergeSkipped(checked),
-    objects: workloads.map(({ kind, object }) => ({
-      ...{ file, kind, namespace: readString(object, 'metadata', 'namespace'), name: redact(readName(object)) },
-    })),
-  };
+/** Only a baseline and JUnit's test cases name the workloads without findings. */
+function listsObjects({ output, baseline }: CheckOptions, files: readonly OutputFile[]): boolean {
+  return baseline !== undefined || output === 'junit' || files.some(({ format }) => format === 'junit');
 }
 
-function describeNoText({ apiVersion, kind, object, locate }: ManifestObject, policy: Policy): Manifest['errors'] {
-  if (isExemptNamespace(policy, readString(object, 'metadata', 'namespace'))) return [];
-  const known = findKind(policy.kinds, groupOf(apiVersion), kind);
-  const found = known === undefined ? [] : findNoText(object, known);
-  return found.map(({ at, what }) => ({
-    ...locate(at),
-    message: `${kind}/${redact(readName(object))} ${formatFieldPath(at)}: the image is ${what}, but has to be a string: write it in quotes, as in "registry/repository:tag"`,
-  }));
+/** What was found so far: of all that is read only the findings, and what else is said of a text. */
+type Found = Readonly<{
+  findings: PackedList<LocatedFinding>;
+  suppressed: PackedList<SuppressedFinding>;
+  said: TextResult[];
+}>;
+
+const NOTHING: TextResult = {
+  errors: [],
+  counts: { workloads: 0, exempt: 0, otherObjects: 0, foreign: 0 },
+  skipped: [],
+};
+
+/** Checks a text, without what its comments ignore, and with what is wrong with them. */
+function checkFile(text: OpenText, terms: Terms, { findings, suppressed, said }: Found): void {
+  const { file } = text;
+  const ignores: Ignores[] = [];
+  const held = new PackedList<LocatedFinding>();
+  const known = suppressed.length;
+  const result = text.problem === undefined ? checkText(text, terms, take) : NOTHING;
+  // The path may be an image reference with a password, meant for `pullguard image`.
+  if (text.problem !== undefined)
+    said.push({ ...NOTHING, errors: [{ file: redact(file), message: `cannot be read: ${text.problem}` }] });
+  const skipped = new Set(result.skipped.map(({ rule }) => rule));
+  const problems = ignores.flatMap(({ report }) => report(file, (rule) => !skipped.has(rule)));
+  for (const finding of mergeByPlace(held, problems)) findings.push(finding);
+  const ignored = suppressed.length - known;
+  const isHiding = ignored > 0 || problems.length > 0;
+  said.push({ ...result, ...(isHiding && { hidden: { baseline: 0, ignored } }) });
+
+  function take(found: readonly LocatedFinding[], part: Part): void {
+    const own = hasIgnoreComments(part.text) ? createIgnores(part.text, terms.policy, part.line) : undefined;
+    if (own !== undefined) ignores.push(own);
+    for (const finding of found.toSorted(compareByPlace)) {
+      if (own?.isIgnored(finding) === true)
+        suppressed.push({ ...finding, by: 'comment', reason: own.reasonOf(finding) });
+      // Which comments do nothing is known at the end of the text, and said between the findings behind the first comment.
+      else (ignores.length === 0 ? findings : held).push(finding);
+    }
+  }
 }
 
-type CheckedManifest = Pick<Decision, 'skipped'> &
-  Readonly<{ findings: readonly (Finding & Position)[]; isExempt: boolean }>;
-
-function checkManifest(manifest: ManifestObject, { policy, facts }: Terms, hasEnds: boolean): CheckedManifest {
-  const kind = kindOf(manifest, policy.kinds);
-  const { object } = manifest;
-  if (kind === undefined) return { findings: [], skipped: [], isExempt: false };
-  const checked = checkObject('manifest', { object, kind, namespace: '', policy, facts, now: Date.now() });
-  if (checked.exempt !== undefined) return { findings: [], skipped: [], isExempt: true };
-  const findings = checked.decision.findings.map((finding) => ({
-    ...spareSource(finding),
-    ...manifest.locate(finding.at),
-    ...(hasEnds && findEnd(manifest, finding)),
-  }));
-  return { findings, skipped: checked.decision.skipped, isExempt: false };
+function compareByPlace(left: Position, right: Position): number {
+  return left.line - right.line || left.column - right.column;
 }
 
-/** Where the value ends that is wrong. What is missing ends nowhere. */
-function findEnd(
-  { locate }: ManifestObject,
-  { at, value }: Finding,
-): Readonly<{ endLine?: number; endColumn?: number }> {
-  if (value === undefined) return {};
-  const start = locate(at);
-  const { line, column } = locate(at, 'end');
-  return line === start.line && column === start.column ? {} : { endLine: line, endColumn: column };
+/** Of the same place those of the first list come first. Both are in the order of their places. */
+function* mergeByPlace<Value extends Position>(first: Iterable<Value>, second: readonly Value[]): Generator<Value> {
+  const others = second.toSorted(compareByPlace);
+  let at = 0;
+  for (const value of first) {
+    for (let other = others[at]; other !== undefined && compareByPlace(other, value) < 0; other = others[++at])
+      yield other;
+    yield value;
+  }
+  yield* others.slice(at);
 }
 
-/** In a file `ko` builds `ko://…` and replaces it by the image. In a cluster nothing does. */
-function spareSource(finding: Finding): Finding {
-  const isBuilt = finding.value?.startsWith('ko://') === true;
-  return isBuilt && finding.action === 'deny' ? { ...finding, action: 'warn', severity: 'warning' } : finding;
-}
-
-function mergeResults(results: readonly CheckResult[]): CheckResult {
-  return {
-    findings: results.flatMap(({ findings }) => findings),
-    errors: results.flatMap(({ errors }) => errors),
-    counts: {
-      workloads: sum(results, ({ workloads }) => workloads),
-      exempt: sum(results, ({ exempt }) => exempt),
-      otherObjects: sum(results, ({ otherObjects }) => otherObjects),
-      foreign: sum(results, ({ foreign }) => foreign),
-    },
-    skipped: mergeSkipped(results),
-    unchecked: results.flatMap(({ unchecked = [] }) => unchecked),
-    objects: results.flatMap(({ objects = [] }) => objects),
-    suppressed: results.flatMap(({ suppressed = [] }) => suppressed),
-    ...(results.some(({ hidden }) => hidden !== undefined) && {
-      hidden: {
-        baseline: results.reduce((total, { hidden }) => total + (hidden?.baseline ?? 0), 0),
-        ignored: results.reduce((total, { hidden }) => total + (hidden?.ignored ?? 0), 0),
-      },
-    }),
-  };
-}
-
-/** Leaves out what a comment at the source of a rendered finding ignores. */
-function ignoreAtSources(result: CheckResult, policy: Policy): CheckResult {
-  const ignores = new Map<string, Ignores>();
-  const suppressed: SuppressedFinding[] = [];
-  const findings = result.findings.filter((finding) => {
-    const { file } = finding;
-    const ofFile = ignores.get(file) ?? createIgnores(readFile({ file }).text ?? '', policy);
-    ignores.set(file, ofFile);
-    const isIgnored = ofFile.isIgnored(finding);
-    if (isIgnored) suppressed.push({ ...finding, by: 'comment', reason: ofFile.reasonOf(finding) });
-    return !isIgnored;
-  });
-  const ignored = suppressed.length;
-  return ignored === 0 ? result : { ...result, findings, suppressed, hidden: { baseline: 0, ignored } };
-}
-
-/** Overlays of one base show the same in the same place: each once. */
-function dropRepeated(result: CheckResult): CheckResult {
-  const findings = new Map(
-    result.findings.map((finding) => {
+/** Checks what was rendered, without what overlays of one base repeat, and what comments at its sources ignore. */
+function checkAllRendered(rendered: readonly Rendered[], terms: Terms, options: RenderOptions, found: Found): void {
+  const distinct = new Map<string, LocatedFinding>();
+  for (const one of rendered) {
+    for (const finding of checkRendered(one, terms, options, found.said)) {
       const { file, line, column, rule, workload, at, value } = finding;
-      return [JSON.stringify([file, line, column, rule, workload, at, value]), finding];
+      distinct.set(JSON.stringify([file, line, column, rule, workload, at, value]), finding);
+    }
+  }
+  const ignores = new Map<string, Ignores>();
+  let ignored = 0;
+  for (const finding of distinct.values()) {
+    const { file } = finding;
+    const ofFile = ignores.get(file) ?? createIgnores(readFile({ file }).text ?? '', terms.policy);
+    ignores.set(file, ofFile);
+    if (ofFile.isIgnored(finding)) {
+      found.suppressed.push({ ...finding, by: 'comment', reason: ofFile.reasonOf(finding) });
+      ignored++;
+    } else found.findings.push(finding);
+  }
+  if (ignored > 0) found.said.push({ ...NOTHING, hidden: { baseline: 0, ignored } });
+}
+
+function checkRendered(
+  one: Rendered,
+  terms: Terms,
+  options: RenderOptions,
+  said: TextResult[],
+): readonly LocatedFinding[] {
+  const { unit, text, unchecked = [], problem } = one;
+  if (text === undefined) {
+    const errors = problem === undefined ? [] : [{ file: redact(unit.file), message: hideCredentials(problem) }];
+    said.push({ ...NOTHING, errors, unchecked });
+    return [];
+  }
+  const findings: LocatedFinding[] = [];
+  const { dropped } = dropDefinitions(text());
+  const source = { ...openRendered(one, text), trace: createTrace(unit, text, options) };
+  const result = checkText(source, terms, (found) => findings.push(...found));
+  const { counts, unchecked: found = [] } = result;
+  said.push({
+    ...result,
+    counts: { ...counts, otherObjects: counts.otherObjects + dropped },
+    unchecked: found.filter(({ cause }) => cause !== 'empty' || dropped === 0),
+  });
+  return findings.sort(compareByPlace);
+}
+
+function mergeFound({ findings, suppressed, said }: Found): CheckResult {
+  const hidden = said.flatMap((one) => one.hidden ?? []);
+  return {
+    findings,
+    suppressed,
+    errors: said.flatMap(({ errors }) => errors),
+    counts: {
+      workloads: sum(said, ({ workloads }) => workloads),
+      exempt: sum(said, ({ exempt }) => exempt),
+      otherObjects: sum(said, ({ otherObjects }) => otherObjects),
+      foreign: sum(said, ({ foreign }) => foreign),
+    },
+    skipped: [...new Map(said.flatMap(({ skipped }) => skipped).map((one) => [one.rule, one])).values()],
+    unchecked: said.flatMap(({ unchecked = [] }) => unchecked),
+    objects: said.flatMap(({ objects = [] }) => objects),
+    ...(hidden.length > 0 && {
+      hidden: { baseline: 0, ignored: hidden.reduce((total, { ignored }) => total + ignored, 0) },
     }),
-  );
-  return { ...result, findings: [...findings.values()] };
+  };
 }
 
-function mergeSkipped(results: readonly Pick<Decision, 'skipped'>[]): Decision['skipped'] {
-  return [...new Map(results.flatMap(({ skipped }) => skipped).map((one) => [one.rule, one])).values()];
-}
-
-function sum(results: readonly CheckResult[], count: (counts: CheckResult['counts']) => number): number {
+function sum(results: readonly TextResult[], count: (counts: CheckResult['counts']) => number): number {
   return results.reduce((total, { counts }) => total + count(counts), 0);
 }

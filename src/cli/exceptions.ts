@@ -6,10 +6,11 @@ import { describeCause } from '../manifest/files.ts';
 import type { ManifestObject } from '../manifest/read-manifests.ts';
 import { quote } from '../text/quote.ts';
 import { createRecorded, formatBaseline, readBaseline, type BaselineEntry } from './baseline.ts';
-import type { CheckResult, SuppressedFinding } from './format-check.ts';
+import type { CheckResult, LocatedFinding, SuppressedFinding } from './format-check.ts';
 import type { ReadManifest } from './fix.ts';
-import { createIgnores, type Ignores } from './ignore-comments.ts';
+import { createIgnores } from './ignore-comments.ts';
 import { UsageError } from './io.ts';
+import { PackedList } from './packed-list.ts';
 
 export type ExceptionOptions = Readonly<{
   /** Findings that are known, and left out. */
@@ -25,8 +26,6 @@ export type Exceptions = Readonly<{
   isExcluded: (file: string) => boolean;
   /** What is not to be fixed, as it is not reported; of the texts as they were read. */
   watch: (read: readonly ReadManifest[]) => (finding: Finding, manifest: ManifestObject, file: string) => boolean;
-  /** The result of one file, without what its comments ignore, and with what is wrong with them. */
-  apply: (result: CheckResult, file: string, ignores: Ignores) => CheckResult;
   /** The result of all files, without what is recorded. Writes the baseline, if that is asked for. */
   finish: (result: CheckResult) => CheckResult;
 }>;
@@ -50,26 +49,10 @@ export function createExceptions(options: ExceptionOptions, policy: Policy, path
         before?.has(finding) === true ||
         ignores.get(file)?.isIgnored({ ...finding, ...manifest.locate(finding.at) }) === true;
     },
-    apply: applyIgnores,
     finish: (result) => {
       if (writeBaseline !== undefined) return record(result, writeBaseline);
       return recorded === undefined ? result : leaveOut(result, recorded);
     },
-  };
-}
-
-function applyIgnores(result: CheckResult, file: string, { isIgnored, reasonOf, report }: Ignores): CheckResult {
-  const left = new Set(result.findings.filter((finding) => isIgnored(finding)));
-  const findings = result.findings.filter((finding) => !left.has(finding));
-  const skipped = new Set(result.skipped.map(({ rule }) => rule));
-  const problems = report(file, (rule) => !skipped.has(rule));
-  const ignored = left.size;
-  if (ignored === 0 && problems.length === 0) return result;
-  return {
-    ...result,
-    findings: [...findings, ...problems].sort((left, right) => left.line - right.line || left.column - right.column),
-    hidden: { baseline: 0, ignored },
-    suppressed: [...left].map((finding) => ({ ...finding, by: 'comment', reason: reasonOf(finding) })),
   };
 }
 
@@ -79,41 +62,43 @@ function isRecordable({ workload }: Finding): boolean {
 }
 
 function leaveOut(result: CheckResult, recorded: ReturnType<typeof createRecorded>): CheckResult {
-  const left = new Set(result.findings.filter((finding) => isRecordable(finding) && recorded.has(finding)));
-  const findings = result.findings.filter((finding) => !left.has(finding));
+  const left = hide(result, (finding) => isRecordable(finding) && recorded.has(finding));
   const objects = new Set(
     result.objects?.map(({ kind, namespace, name }) => JSON.stringify({ kind, namespace, name })),
   );
   const isInInput = ({ kind, namespace = '', name }: BaselineEntry): boolean =>
     objects.has(JSON.stringify({ kind, namespace, name }));
-  return {
-    ...result,
-    findings,
-    hidden: { baseline: result.findings.length - findings.length, ignored: result.hidden?.ignored ?? 0 },
-    suppressed: [...(result.suppressed ?? []), ...suppressKnown([...left])],
-    notes: recorded.listStale(isInInput),
-  };
-}
-
-function suppressKnown(findings: CheckResult['findings']): readonly SuppressedFinding[] {
-  return findings.map((finding) => ({ ...finding, by: 'baseline' }));
+  return { ...left, notes: recorded.listStale(isInInput) };
 }
 
 /** Records what there is, which then is known. What could not be read is not in it, and still said. */
 function record(result: CheckResult, file: string): CheckResult {
-  const findings = result.findings.filter((finding) => isRecordable(finding));
+  const left = hide(result, isRecordable);
+  const count = left.hidden?.baseline ?? 0;
   try {
-    writeFileSync(file, formatBaseline(findings));
+    writeFileSync(file, formatBaseline(listRecordable(result)));
   } catch (error) {
     throw new UsageError(`the baseline ${quote(file)} cannot be written: ${describeCause(error)}`, { cause: error });
   }
-  return {
-    ...result,
-    findings: result.findings.filter((finding) => !isRecordable(finding)),
-    hidden: { baseline: findings.length, ignored: result.hidden?.ignored ?? 0 },
-    suppressed: [...(result.suppressed ?? []), ...suppressKnown(findings)],
-    notes: [
-      `recorded ${findings.length} ${findings.length === 1 ? 'finding' : 'findings'} in ${quote(file)}: leave them out with --baseline`,
-    ],
-  };
+  const notes = [
+    `recorded ${count} ${count === 1 ? 'finding' : 'findings'} in ${quote(file)}: leave them out with --baseline`,
+  ];
+  return { ...left, notes };
+}
+
+function* listRecordable({ findings }: CheckResult): Generator<Finding> {
+  for (const finding of findings) if (isRecordable(finding)) yield finding;
+}
+
+/** Without the findings that the baseline has. */
+function hide(result: CheckResult, isKnown: (finding: Finding) => boolean): CheckResult {
+  const findings = new PackedList<LocatedFinding>();
+  const suppressed = new PackedList<SuppressedFinding>();
+  for (const one of result.suppressed ?? []) suppressed.push(one);
+  for (const finding of result.findings) {
+    if (isKnown(finding)) suppressed.push({ ...finding, by: 'baseline' });
+    else findings.push(finding);
+  }
+  const hidden = { baseline: result.findings.length - findings.length, ignored: result.hidden?.ignored ?? 0 };
+  return { ...result, findings, suppressed, hidden };
 }

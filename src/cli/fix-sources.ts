@@ -23,7 +23,7 @@ import { applyReplacements, formatDiff } from '../text/unified-diff.ts';
 import type { FixMode, FixOutcome } from './fix.ts';
 import type { Fixed, Unfixed } from './fix-manifests.ts';
 import { planFixes, type FixTerms } from './plan-fixes.ts';
-import { renderEdited, type Rendered, type RenderOptions, type Trace } from './render.ts';
+import { createTrace, renderEdited, type Rendered, type RenderOptions, type Trace } from './render.ts';
 
 type Terms = Pick<FixTerms, 'policy' | 'facts' | 'large'> &
   Readonly<{
@@ -75,16 +75,22 @@ type RenderedUnit = Readonly<{
   again?: readonly string[];
 }>;
 
-function readUnit({ unit, text, trace }: Rendered, terms: Terms): readonly RenderedUnit[] {
-  if (text === undefined || trace === undefined) return [];
-  const documents = splitDocuments(text);
+function readUnit({ unit, text }: Rendered, terms: Terms): readonly RenderedUnit[] {
+  if (text === undefined) return [];
+  const trace = createTrace(unit, text, terms.options);
+  const documents = splitDocuments(text());
   let line = 0;
   const wishes = documents.flatMap((document, at) => {
     const before = line;
     line += document.split('\n').length - 1;
     if (/^kind: CustomResourceDefinition$/m.test(document)) return [];
     return readManifest(document).objects.flatMap((object, index) =>
-      listWishes(object, { document: at, object: index }, createTrace(trace, before), terms),
+      listWishes(
+        object,
+        { document: at, object: index },
+        (finding) => trace({ ...finding, line: finding.line + before }),
+        terms,
+      ),
     );
   });
   return [{ unit, documents, wishes }];
@@ -93,10 +99,6 @@ function readUnit({ unit, text, trace }: Rendered, terms: Terms): readonly Rende
 /** Objects are compared one by one, so that definitions of kinds with their megabytes need not be read. */
 function splitDocuments(text: string): readonly string[] {
   return text.split(/^(?=---$)/m);
-}
-
-function createTrace(trace: Trace, before: number): Trace {
-  return (finding) => trace({ ...finding, line: finding.line + before });
 }
 
 function listWishes(

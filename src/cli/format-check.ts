@@ -1,21 +1,22 @@
-import type { Action } from '../policy/policy.ts';
 import { escapeUnprintable } from '../text/quote.ts';
 import { describeFinding, nameSubject } from '../report/finding.ts';
 import { redact } from '../text/redact.ts';
 import { formatFieldPath } from '../text/json.ts';
 import type { Decision, Finding } from '../engine/evaluate.ts';
 import type { Position } from '../manifest/document.ts';
+import type { List } from './packed-list.ts';
 import type { Unchecked } from './unchecked.ts';
 import { listSkipped } from '../report/notes.ts';
 import {
   countMarks,
-  formatBlocks,
+  createBlockFormat,
   formatCount,
   formatLines,
   markFinding,
   paintMark,
   type Block,
   type BlockLine,
+  type Mark,
 } from '../report/blocks.ts';
 
 /**
@@ -31,7 +32,7 @@ export type SuppressedFinding = LocatedFinding & Readonly<{ by: 'comment' | 'bas
 
 /** The result of checking all paths. */
 export type CheckResult = Readonly<{
-  findings: readonly LocatedFinding[];
+  findings: List<LocatedFinding>;
   /** Files and places in them that could not be read. */
   errors: readonly Readonly<{ file: string; line?: number; column?: number; message: string }>[];
   /** Workloads checked, and exempt from it; other Kubernetes objects; documents that are not Kubernetes objects. */
@@ -42,43 +43,45 @@ export type CheckResult = Readonly<{
   unchecked?: readonly Unchecked[];
   /** Findings that are left out: those of the baseline, and those that a comment ignores. */
   hidden?: Readonly<{ baseline: number; ignored: number }>;
-  suppressed?: readonly SuppressedFinding[];
+  suppressed?: List<SuppressedFinding>;
   /** Every workload that was in the input, exempt or not. */
   objects?: readonly Readonly<{ file: string; kind: string; namespace: string; name: string }>[];
   /** What is to be said besides, a sentence each. */
   notes?: readonly string[];
 }>;
 
-/** A block per workload with a line per finding; then what could not be read or checked, and the counts. */
-export function formatCheckText(result: CheckResult, color: boolean): string {
-  const errors = result.errors.map(
-    (error) => `${formatPlace(error)}: ${paintMark('error', color)}: ${escapeUnprintable(error.message)}\n`,
-  );
-  const notes = [
-    ...listUnchecked(result).map((one) => `${formatPlace(one)}: not checked: ${one.message}`),
-    ...listSkipped(result.skipped),
-    ...(result.notes ?? []),
-  ];
-  return [
-    // Each remedy once: the reader of one check is usually the author of all of it.
-    formatBlocks(listBlocks(result.findings), { color, repeatRemedies: false }),
-    ...errors,
-    ...notes.map((note) => `${escapeUnprintable(note)}\n`),
-    `${summarize(result)}\n`,
-  ].join('');
+/** A block per workload with a line per finding; then what could not be read or checked, and the counts. Piece by piece. */
+export function* formatCheckText(result: CheckResult, color: boolean): Generator<string> {
+  // Each remedy once: the reader of one check is usually the author of all of it.
+  const formatBlock = createBlockFormat({ color, repeatRemedies: false });
+  for (const block of listBlocks(result.findings)) yield formatBlock(block);
+  for (const error of result.errors)
+    yield `${formatPlace(error)}: ${paintMark('error', color)}: ${escapeUnprintable(error.message)}\n`;
+  for (const one of listUnchecked(result))
+    yield `${escapeUnprintable(`${formatPlace(one)}: not checked: ${one.message}`)}\n`;
+  for (const note of [...listSkipped(result.skipped), ...(result.notes ?? [])]) yield `${escapeUnprintable(note)}\n`;
+  yield `${summarize(result)}\n`;
 }
 
-/** The findings of each workload of each file, in the order of the files. */
-function listBlocks(findings: readonly LocatedFinding[]): readonly Block[] {
-  const blocks = new Map<string, { title: string; lines: BlockLine[] }>();
+/** The findings of each workload of each file, in the order of the files; each as soon as it is known as a whole. */
+function* listBlocks(findings: CheckResult['findings']): Generator<Block> {
+  const counts = new Map<string, number>();
+  for (const finding of findings) counts.set(keyOf(finding), (counts.get(keyOf(finding)) ?? 0) + 1);
+  const open = new Map<string, { title: string; lines: BlockLine[] }>();
   for (const finding of findings) {
-    const title = nameObject(finding.workload);
-    const key = `${finding.file}\0${title}`;
-    const block = blocks.get(key) ?? { title, lines: [] };
-    blocks.set(key, block);
+    const block = open.get(keyOf(finding)) ?? { title: nameObject(finding.workload), lines: [] };
     block.lines.push(toLine(finding));
+    open.set(keyOf(finding), block);
+    for (const [key, first] of open) {
+      if (first.lines.length < (counts.get(key) ?? 0)) break;
+      yield first;
+      open.delete(key);
+    }
   }
-  return [...blocks.values()];
+}
+
+function keyOf({ file, workload }: LocatedFinding): string {
+  return `${file}\0${nameObject(workload)}`;
 }
 
 function toLine(finding: LocatedFinding): BlockLine {
@@ -105,18 +108,30 @@ export function nameObject(workload: Omit<LocatedFinding['workload'], 'podSpec'>
 const JSON_VERSION = 1;
 
 /** One JSON document, as described in docs/check.md: `findings`, `errors`, `skipped` rules, and `summary`; and what is given besides. */
-export function formatCheckJson(result: CheckResult, besides: object = {}): string {
+export function* formatCheckJson(result: CheckResult, besides: object = {}): Generator<string> {
   const { errors, counts, skipped, hidden, notes = [] } = result;
   const unchecked = listUnchecked(result);
+  const actions = { deny: 0, warn: 0, audit: 0, off: 0 };
+  yield `{\n  "version": ${JSON_VERSION},\n  "findings": [`;
+  let before = '\n    ';
+  for (const finding of result.findings) {
+    actions[finding.action]++;
+    yield before + JSON.stringify(toJson(finding), null, 2).replaceAll('\n', '\n    ');
+    before = ',\n    ';
+  }
   const summary = {
     ...counts,
     unchecked: unchecked.length,
-    denied: count(result, 'deny'),
-    warned: count(result, 'warn'),
-    audited: count(result, 'audit'),
+    denied: actions.deny,
+    warned: actions.warn,
+    audited: actions.audit,
     ...(hidden && { inBaseline: hidden.baseline, ignored: hidden.ignored }),
   };
-  return `${JSON.stringify({ version: JSON_VERSION, findings: result.findings.map((finding) => toJson(finding)), errors, skipped, ...(unchecked.length > 0 && { unchecked }), ...(notes.length > 0 && { notes }), ...besides, summary }, null, 2)}\n`;
+  const rest = {
+    ...{ errors, skipped, ...(unchecked.length > 0 && { unchecked }), ...(notes.length > 0 && { notes }) },
+    ...{ ...besides, summary },
+  };
+  yield `${result.findings.length === 0 ? '' : '\n  '}],${JSON.stringify(rest, null, 2).slice(1)}\n`;
 }
 
 function listUnchecked({ unchecked = [] }: CheckResult): readonly Unchecked[] {
@@ -154,12 +169,16 @@ function toJson(finding: LocatedFinding): object {
   };
 }
 
+function* listMarks(findings: CheckResult['findings']): Generator<Mark> {
+  for (const finding of findings) yield markFinding(finding).mark;
+}
+
 /** `2 workloads checked: 1 error`, and what was not checked. */
 export function summarize(result: CheckResult): string {
   const { errors } = result;
   const { workloads, exempt, otherObjects, foreign } = result.counts;
   const { baseline = 0, ignored = 0 } = result.hidden ?? {};
-  const found = countMarks(result.findings.map((finding) => markFinding(finding).mark));
+  const found = countMarks(listMarks(result.findings));
   const unchecked = listUnchecked(result).length;
   const rest: readonly (readonly [count: number, text: string])[] = [
     [errors.length, `${formatCount(errors.length, 'problem')} reading the input`],
@@ -177,10 +196,6 @@ export function summarize(result: CheckResult): string {
     outcome === '' ? checked : `${checked}: ${outcome}`,
     ...rest.filter(([count]) => count > 0).map(([, text]) => text),
   ].join('; ');
-}
-
-function count({ findings }: CheckResult, action: Action): number {
-  return findings.filter((finding) => finding.action === action).length;
 }
 
 /** `shop.yaml:11:33`. */

@@ -13,7 +13,7 @@ const FORM = /^#\s*pullguard:\s*ignore\b\s*([\w,-]*)\s*(.*)$/;
 
 /** A comment behind something is about its own line, one alone about the next line that is no comment. */
 function readIgnoreComments(text: string): readonly IgnoreComment[] {
-  if (!/#\s*pullguard:/.test(text)) return [];
+  if (!hasIgnoreComments(text)) return [];
   const comments = listComments(text);
   const alone = new Set(comments.filter(({ isAlone }) => isAlone).map(({ line }) => line));
   return comments.flatMap(({ line, column, text: comment, isAlone }) => {
@@ -25,6 +25,11 @@ function readIgnoreComments(text: string): readonly IgnoreComment[] {
   });
 }
 
+/** Whether there may be one in a text. */
+export function hasIgnoreComments(text: string): boolean {
+  return /#\s*pullguard:/.test(text);
+}
+
 export type Ignores = Readonly<{
   /** Whether a comment asks not to be told of a finding, and the policy lets it. */
   isIgnored: (finding: Finding & Position) => boolean;
@@ -34,9 +39,13 @@ export type Ignores = Readonly<{
   report: (file: string, isJudged: (rule: string) => boolean) => readonly LocatedFinding[];
 }>;
 
-/** What the comments of a file leave out, of the rules and in the namespaces that the policy lets annotations skip. */
-export function createIgnores(text: string, policy: Policy): Ignores {
-  const comments = readIgnoreComments(text);
+/**
+ * What the comments of a text leave out, of the rules and in the namespaces that the policy lets annotations skip.
+ *
+ * @param above lines of the file that stand before the text
+ */
+export function createIgnores(text: string, policy: Policy, above = 0): Ignores {
+  const comments = readIgnoreComments(text).map((one) => ({ ...one, line: one.line + above, of: one.of + above }));
   const used = new Set<string>();
   const refused = new Map<string, string>();
   const keyOf = (comment: IgnoreComment, rule: string): string => `${comment.line}:${comment.column} ${rule}`;

@@ -15,11 +15,12 @@ export function tellsOfCluster({ apiVersion, kind }: Told): boolean {
  * What manifests show about their cluster: the Secrets and ServiceAccounts in them are known. All others are unknown, as they may
  * exist in the cluster. A fact is absent if nothing is known about it.
  */
-export function readFacts(objects: readonly Told[]): Facts {
+export function readFacts(objects: Iterable<Told>): Facts {
   const secrets = new Map<string, PullSecret | undefined>();
   const accounts = new Map<string, ServiceAccount | undefined>();
-  for (const { kind, object } of objects.filter(tellsOfCluster)) {
-    if (!isRecord(object)) continue;
+  for (const told of objects) {
+    const { kind, object } = told;
+    if (!tellsOfCluster(told) || !isRecord(object)) continue;
     const key = toKey(readString(object, 'metadata', 'namespace'), readString(object, 'metadata', 'name'));
     if (kind === 'Secret') add(secrets, key, readSecret(object));
     if (kind === 'ServiceAccount')

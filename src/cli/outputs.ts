@@ -47,22 +47,44 @@ export function isReport(file: string, files: readonly OutputFile[]): boolean {
   return files.some(({ path }) => resolve(path) === resolve(file));
 }
 
-export function formatReport(report: CheckReport, format: Format, color: boolean): string {
+/** A report, piece by piece where its format allows it: one of a hundred thousand findings is never held as a whole. */
+export function* formatReport(report: CheckReport, format: Format, color: boolean): Generator<string> {
+  let held = '';
+  for (const piece of formatPieces(report, format, color)) {
+    held += piece;
+    if (held.length < PIECE) continue;
+    yield held;
+    held = '';
+  }
+  yield held;
+}
+
+/** Characters that are written at once. */
+const PIECE = 64 * 1024;
+
+function* formatPieces(report: CheckReport, format: Format, color: boolean): Generator<string> {
   switch (format) {
     case 'text':
-      return `${report.fixes === undefined ? '' : formatFixText(report.fixes)}${formatCheckText(report.result, color)}`;
+      if (report.fixes !== undefined) yield formatFixText(report.fixes);
+      yield* formatCheckText(report.result, color);
+      return;
     case 'json':
-      return formatCheckJson(report.result, report.fixes && toFixJson(report.fixes));
+      yield* formatCheckJson(report.result, report.fixes && toFixJson(report.fixes));
+      return;
     case 'sarif':
-      return formatSarif(report);
+      yield formatSarif(report);
+      return;
     case 'junit':
-      return formatJunit(report);
+      yield formatJunit(report);
+      return;
     case 'github':
-      return formatGithub(report);
+      yield formatGithub(report);
+      return;
     case 'gitlab':
-      return formatGitlab(report);
+      yield formatGitlab(report);
+      return;
     case 'markdown':
-      return formatMarkdown(report);
+      yield formatMarkdown(report);
   }
 }
 

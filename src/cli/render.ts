@@ -11,6 +11,7 @@ import { LONGEST_RENDERED, LONGEST_SOURCES, RENDER_TIME_MS } from '../text/bound
 import { describeError } from '../text/error.ts';
 import { isRecord } from '../text/json.ts';
 import { redact } from '../text/redact.ts';
+import { packText, unpackText } from './packed-list.ts';
 import type { Unchecked } from './unchecked.ts';
 
 /** What charts are rendered with, as `helm template` takes it. */
@@ -23,20 +24,27 @@ export type RenderOptions = Readonly<{
 /** Where a finding in a rendered text stands in the files that it was made of. */
 export type Trace = (finding: Finding & Position) => Position & Readonly<{ file: string }>;
 
-/** What became of a unit: its text, or why there is none. */
+/** What became of a unit: its text, which is held compressed, or why there is none. */
 export type Rendered = Readonly<{
   unit: Unit;
-  text?: string;
-  trace?: Trace;
+  text?: () => string;
   problem?: string;
   unchecked?: readonly Unchecked[];
 }>;
 
-/** Renders one after another: each takes a processor while it lasts. */
+/** How many are rendered at once: each takes a processor while it lasts. */
+const AT_ONCE = 2;
+
+/** What became of the units, in their order. */
 export async function renderAll(units: Inputs['units'], options: RenderOptions): Promise<readonly Rendered[]> {
-  const rendered: Rendered[] = [];
-  for (const unit of units) rendered.push(await render(unit, options));
-  return rendered;
+  const rendered = new Map<Unit, Rendered>();
+  const waiting = [...units];
+  const work = async (): Promise<void> => {
+    for (let unit = waiting.shift(); unit !== undefined; unit = waiting.shift())
+      rendered.set(unit, await render(unit, options));
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, work));
+  return units.flatMap((unit) => rendered.get(unit) ?? []);
 }
 
 /** The text that a unit renders to when files have other texts; undefined if that cannot be known. The files themselves stay as they are. */
@@ -98,7 +106,8 @@ async function render(unit: Unit, options: RenderOptions): Promise<Rendered> {
     const ran = await run(tool, args);
     if (ran === 'missing') continue;
     if (ran.text === undefined) return { unit, problem: `"${tool} ${args[0] ?? ''}" failed: ${ran.problem}` };
-    return { unit, text: ran.text, trace: createTrace(unit, ran.text, options) };
+    const packed = packText(ran.text);
+    return { unit, text: () => unpackText(packed) };
   }
   return { unit, unchecked: [describeMissing(unit)] };
 }
@@ -164,11 +173,16 @@ const KEYS = /(?:image|newName|repository)['"]?\s*:\s*['"]?$/i;
  * Finds the line of a source that has an image as it was written, or at least its name without the tag. Failing that, the template that
  * it was rendered from, or the file that makes the folder what it is.
  */
-function createTrace({ tool, folder, file, sources }: Unit, rendered: string, { values = [] }: RenderOptions): Trace {
+export function createTrace(
+  { tool, folder, file, sources }: Unit,
+  rendered: () => string,
+  { values = [] }: RenderOptions,
+): Trace {
   let read: readonly Readonly<{ file: string; text: string }>[] | undefined;
-  const lines = tool === 'helm' ? rendered.split('\n') : [];
+  let lines: readonly string[] | undefined;
   return ({ value = '', line }) => {
     read ??= readSources([...values, ...sources]);
+    lines ??= tool === 'helm' ? rendered().split('\n') : [];
     const template = findTemplate(lines, line);
     for (const text of listSearched(value)) {
       const places = read.flatMap((source) => findText(source, text));

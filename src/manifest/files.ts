@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { readdirSync, readFileSync, realpathSync, statSync, type Dirent } from 'node:fs';
+import { closeSync, openSync, readdirSync, readFileSync, readSync, realpathSync, statSync, type Dirent } from 'node:fs';
 import { join } from 'node:path';
 import { describeError } from '../text/error.ts';
 
@@ -75,12 +75,69 @@ export function readText(file: string): string {
   return decodeText(bytes);
 }
 
+/** Bytes that are read at once. */
+const PIECE = 256 * 1024;
+
+/**
+ * The same in pieces that end where a line ends, so that no more than one is held.
+ *
+ * @throws Error as `readText` does, also after some of the pieces
+ */
+export function* readPieces(file: string): Generator<string> {
+  let descriptor: number | undefined;
+  try {
+    descriptor = openSync(file, 'r');
+    yield* decodePieces(readBytes(descriptor));
+  } catch (error) {
+    throw new Error(describeCause(error), { cause: error });
+  } finally {
+    if (descriptor !== undefined) closeSync(descriptor);
+  }
+}
+
+/** What is read of a file, until there is no more. Each buffer is a new one. */
+function* readBytes(descriptor: number): Generator<Buffer> {
+  for (;;) {
+    const bytes = Buffer.allocUnsafeSlow(PIECE);
+    const count = readSync(descriptor, bytes, 0, PIECE, null);
+    if (count === 0) return;
+    yield bytes.subarray(0, count);
+  }
+}
+
+/** A text from its bytes, cut behind line breaks: a line is held as a whole, however long. */
+function* decodePieces(read: Iterable<Buffer>): Generator<string> {
+  let rest: Buffer[] = [];
+  let isFirst = true;
+  const decode = (bytes: Buffer): string => {
+    const text = isFirst ? decodeText(bytes) : decodeMore(bytes);
+    isFirst = false;
+    return text;
+  };
+  for (const bytes of read) {
+    const end = bytes.lastIndexOf(LINE_BREAK) + 1;
+    if (end > 0) {
+      yield decode(Buffer.concat([...rest, bytes.subarray(0, end)]));
+      rest = [];
+    }
+    if (end < bytes.length) rest.push(bytes.subarray(end));
+  }
+  if (rest.length > 0) yield decode(Buffer.concat(rest));
+}
+
+const LINE_BREAK = 0x0a;
+
 /** @throws Error saying what to do when the bytes are no UTF-8 text: read as if they were, they would pass for nothing at all. */
 export function decodeText(bytes: Buffer): string {
   if (isUtf16(bytes)) throw new Error('file is UTF-16, as some Windows tools write it: save it as UTF-8');
+  return decodeMore(bytes).replace(/^\ufeff/, '');
+}
+
+/** What does not begin the text. */
+function decodeMore(bytes: Buffer): string {
   if (!isUtf8(bytes)) throw new Error('file is not UTF-8: save it as UTF-8');
   if (bytes.includes(0)) throw new Error('file is not text, it contains binary data (a NUL byte)');
-  return bytes.toString('utf8').replace(/^\ufeff/, '');
+  return bytes.toString('utf8');
 }
 
 /** By its mark, in either byte order. Without one it is told by the NUL in every other byte of ASCII. */

@@ -29,7 +29,13 @@ export type Manifest = Readonly<{
 
 /** Reads YAML or JSON, any number of documents of either. `List`s are taken apart. Never throws. */
 export function readManifest(text: string): Manifest {
-  return joinManifests(splitText(toPlainText(text)).map((part) => readPart(part)));
+  return joinManifests([...splitPieces([text])].map((part) => readPart(part)));
+}
+
+/** The same for a part of a text. */
+export function readPart(part: Part): Manifest {
+  const [first, ...others] = splitJson(part).map((one) => readOne(one));
+  return first !== undefined && others.length === 0 ? first : joinManifests([first ?? NOTHING, ...others]);
 }
 
 /** Files that were joined on Windows have a byte order mark in the middle; the parser knows no line ends of old Macs. */
@@ -49,7 +55,7 @@ function joinManifests(manifests: readonly Manifest[]): Manifest {
 }
 
 /** A part of a text, and what stands before it: `line` lines, and `column` characters of the last one. */
-type Part = Readonly<{ text: string; line: number; column: number }>;
+export type Part = Readonly<{ text: string; line: number; column: number }>;
 
 /** Objects of JSON, also with comments. */
 const JSON_START = /^\s*(?:\/[/*]|\{\s*(?:["}]|\/[/*]))/;
@@ -59,24 +65,50 @@ const YAML_BOUNDARY = /^(?=---(?:\s|$))/m;
 
 /** Cuts a plain text before it is parsed, so that no mistake in one document reaches the next. */
 export function splitText(text: string): readonly Part[] {
-  let [line, column] = [0, 0];
-  return text
-    .split(YAML_BOUNDARY)
-    .flatMap(splitJson)
-    .map((part) => {
-      const before = { line, column };
-      line += countLines(part);
-      const lineBreak = part.lastIndexOf('\n');
-      column = lineBreak < 0 ? column + part.length : part.length - lineBreak - 1;
-      return { text: part, ...before };
-    });
+  return [...splitPieces([text])].flatMap((part) => splitJson(part));
 }
 
+/** The documents of a text, which comes in pieces that end with a line. No more is held than is in one document and one piece. */
+export function* splitPieces(pieces: Iterable<string>): Generator<Part> {
+  let held: string[] = [];
+  let before = { line: 0, column: 0 };
+  const release = (): Part => {
+    const part = { text: held.join(''), ...before };
+    before = moveBehind(part);
+    held = [];
+    return part;
+  };
+  for (const piece of pieces) {
+    const [first = '', ...others] = toPlainText(piece).split(YAML_BOUNDARY);
+    // Of a piece that begins a document the first part is none of the last one.
+    if (held.length > 0 && BOUNDARY_AT_START.test(first)) yield release();
+    held.push(first);
+    for (const other of others) {
+      yield release();
+      held.push(other);
+    }
+  }
+  if (held.length > 0) yield release();
+}
+
+const BOUNDARY_AT_START = /^---(?:\s|$)/;
+
 /** One object after another, with white space between or without, as kubectl reads them. */
-function splitJson(text: string): readonly string[] {
-  if (!JSON_START.test(text)) return [text];
+function splitJson(part: Part): readonly Part[] {
+  const { text } = part;
+  if (!JSON_START.test(text)) return [part];
   const { boundaries } = scanJson(text);
-  return [0, ...boundaries].map((start, at) => text.slice(start, boundaries[at]));
+  let before: Omit<Part, 'text'> = part;
+  return [0, ...boundaries].map((start, at) => {
+    const one = { text: text.slice(start, boundaries[at]), line: before.line, column: before.column };
+    before = moveBehind(one);
+    return one;
+  });
+}
+
+function moveBehind({ text, line, column }: Part): Omit<Part, 'text'> {
+  const lineBreak = text.lastIndexOf('\n');
+  return { line: line + countLines(text), column: lineBreak < 0 ? column + text.length : text.length - lineBreak - 1 };
 }
 
 function countLines(text: string): number {
@@ -87,7 +119,7 @@ function countLines(text: string): number {
 
 const NOTHING: Manifest = { objects: [], foreign: 0, others: [], errors: [] };
 
-function readPart(part: Part): Manifest {
+function readOne(part: Part): Manifest {
   const json = parseJson(part.text);
   try {
     if (json === undefined) return readCommented(part) ?? readYaml(part);

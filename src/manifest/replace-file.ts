@@ -30,14 +30,8 @@ export function readWhole(file: string): string {
  */
 export function replaceFile(file: string, before: string, after: string): void {
   const path = realpathSync(file);
-  // A rename does not check whether the file itself may be written.
-  accessSync(path, constants.W_OK);
   if (readWhole(path) !== before) throw new Error('it was changed meanwhile');
-  const { mode, uid, gid } = statSync(path);
-  writeBeside(path, after, (temporary) => {
-    keepOwner(temporary, uid, gid);
-    chmodSync(temporary, mode & 0o7777);
-  });
+  writeInPlace(path, [after]);
 }
 
 /**
@@ -45,21 +39,39 @@ export function replaceFile(file: string, before: string, after: string): void {
  *
  * @throws Error of the system
  */
-export function writeWhole(file: string, text: string): void {
+export function writeWhole(file: string, text: Iterable<string>): void {
   const there = statSync(file, { throwIfNoEntry: false });
   if (there === undefined) {
     writeBeside(file, text);
-  } else if (there.isFile()) replaceFile(file, readWhole(file), text);
-  else writeFileSync(file, text);
+  } else if (there.isFile()) writeInPlace(realpathSync(file), text);
+  else {
+    const descriptor = openSync(file, 'w');
+    try {
+      for (const piece of text) writeFileSync(descriptor, piece);
+    } finally {
+      closeSync(descriptor);
+    }
+  }
+}
+
+/** With the mode and the owner of what was there. */
+function writeInPlace(path: string, text: Iterable<string>): void {
+  // A rename does not check whether the file itself may be written.
+  accessSync(path, constants.W_OK);
+  const { mode, uid, gid } = statSync(path);
+  writeBeside(path, text, (temporary) => {
+    keepOwner(temporary, uid, gid);
+    chmodSync(temporary, mode & 0o7777);
+  });
 }
 
 /** The temporary file has the mode of any new one, which the system makes of the umask, unless it is prepared. */
-function writeBeside(path: string, text: string, prepare?: (temporary: string) => void): void {
+function writeBeside(path: string, text: Iterable<string>, prepare?: (temporary: string) => void): void {
   const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}.tmp`);
   try {
     const descriptor = openSync(temporary, 'wx', prepare === undefined ? 0o666 : 0o600);
     try {
-      writeFileSync(descriptor, text);
+      for (const piece of text) writeFileSync(descriptor, piece);
       fsyncSync(descriptor);
     } finally {
       closeSync(descriptor);

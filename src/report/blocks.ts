@@ -28,14 +28,17 @@ export type BlockLook = Readonly<{
 }>;
 
 /** Blocks with an empty line after each: the title, the findings from the most urgent down, and each remedy once. */
-export function formatBlocks(blocks: readonly Block[], { color, repeatRemedies }: BlockLook): string {
+export function formatBlocks(blocks: readonly Block[], look: BlockLook): string {
+  return blocks.map(createBlockFormat(look)).join('');
+}
+
+/** The same for blocks that come one after the other. */
+export function createBlockFormat({ color, repeatRemedies }: BlockLook): (block: Block) => string {
   const shown = new Set<string>();
-  return blocks
-    .map(({ title, lines }) => {
-      if (repeatRemedies) shown.clear();
-      return `${escapeUnprintable(title)}\n${formatLines(lines, shown, color)}\n`;
-    })
-    .join('');
+  return ({ title, lines }) => {
+    if (repeatRemedies) shown.clear();
+    return `${escapeUnprintable(title)}\n${formatLines(lines, shown, color)}\n`;
+  };
 }
 
 export function paintMark(mark: Mark, color: boolean): string {
@@ -49,11 +52,13 @@ export function markFinding({ action, severity, remedy }: Finding): Pick<BlockLi
 }
 
 /** `2 errors, 1 notice`: the marks that occur, most urgent first; empty if there are none. */
-export function countMarks(marks: readonly Mark[]): string {
-  return MARKS.map((mark) => [mark, marks.filter((each) => each === mark).length] as const)
-    .filter(([, count]) => count > 0)
-    .map(([mark, count]) => formatCount(count, NOUNS[mark]))
-    .join(', ');
+export function countMarks(marks: Iterable<Mark>): string {
+  const counts = new Map<Mark, number>();
+  for (const mark of marks) counts.set(mark, (counts.get(mark) ?? 0) + 1);
+  return MARKS.flatMap((mark) => {
+    const count = counts.get(mark);
+    return count === undefined ? [] : [formatCount(count, NOUNS[mark])];
+  }).join(', ');
 }
 
 const NOUNS: Readonly<Record<Mark, string>> = {

@@ -44,7 +44,7 @@ export function listIssues({ findings, errors, unchecked = [] }: CheckResult, ro
       const fingerprint = toFingerprint(file, ['not-checked', message]);
       return { file, line, column, level: 'warning', check: 'not-checked', message, fingerprint } as const;
     }),
-    ...findings.map((finding) => ({
+    ...Array.from(findings, (finding) => ({
       ...toIssue(finding),
       fingerprint: toFingerprint(finding.file, toEntry(finding)),
     })),

@@ -1,6 +1,6 @@
 import { countMarks, markFinding } from '../../report/blocks.ts';
 import { escapeUnprintable } from '../../text/quote.ts';
-import { formatPlace, listLines, nameObject, type CheckResult } from '../format-check.ts';
+import { formatPlace, listLines, nameObject, type CheckResult, type LocatedFinding } from '../format-check.ts';
 import { describeFinding } from '../../report/finding.ts';
 import type { CheckReport } from './check-report.ts';
 import { toRepositoryPath } from './repository-path.ts';
@@ -56,7 +56,7 @@ function groupByFile(result: CheckResult, failOn: CheckReport['failOn']): Readon
   return files;
 }
 
-type ObjectFindings = Readonly<{ file: string; name: string; findings: CheckResult['findings'][number][] }>;
+type ObjectFindings = Readonly<{ file: string; name: string; findings: LocatedFinding[] }>;
 
 /** Each workload with its findings, and findings about other objects. */
 function groupByObject({ objects = [], findings }: CheckResult): readonly ObjectFindings[] {

@@ -47,8 +47,8 @@ export function formatSarif({ result, fixable, root }: CheckReport): string {
     ],
     columnKind: 'utf16CodeUnits',
     results: [
-      ...findings.map((finding) => toResult(finding, fixOf(finding))),
-      ...suppressed.map((finding) => ({ ...toResult(finding, []), suppressions: [toSuppression(finding)] })),
+      ...Array.from(findings, (finding) => toResult(finding, fixOf(finding))),
+      ...Array.from(suppressed, (finding) => ({ ...toResult(finding, []), suppressions: [toSuppression(finding)] })),
     ],
   };
   return `${JSON.stringify({ $schema: SCHEMA, version: '2.1.0', runs: [run] }, null, 2)}\n`;
