@@ -471,3 +471,44 @@ describe('--config', () => {
 function readFixture(name: string): string {
   return readFileSync(new URL(`../fixtures/${name}`, import.meta.url), 'utf8');
 }
+
+describe('input of any length', () => {
+  const COUNT = 2300;
+  const documents = Array.from({ length: COUNT }, (_, at) => pod('Nginx:1', `metadata:\n  name: web-${at}`));
+  const places = documents.map((_, at) => ({ name: `web-${at}`, line: 9 * at + 8, column: 14 }));
+
+  test('has every finding at its place, in the order of the input', async () => {
+    const { stdout } = await run(['a.yaml'], { files: { 'a.yaml': documents.join('---\n') }, output: 'json' });
+    const { findings } = JSON.parse(stdout) as { findings: readonly (typeof places)[number][] };
+    expect(findings.map(({ name, line, column }) => ({ name, line, column }))).toEqual(places);
+  });
+
+  test('is checked with the Secrets and ServiceAccounts that stand behind what needs them, however they are written', async () => {
+    const secret = (kind: string): string => `apiVersion: v1\nkind: ${kind}\nmetadata: { name: a }\ntype: Opaque\n`;
+    for (const kind of ['Secret', '"\\x53ecret"', '"Secre\\\n  t"']) {
+      const files = {
+        'a.yaml': pod('registry.example.com/a:1', 'metadata: { name: a }').replace(
+          'spec:\n',
+          'spec:\n  imagePullSecrets: [{ name: a }]\n',
+        ),
+        'b.yaml': secret(kind),
+      };
+      const { stdout } = await run(['a.yaml', 'b.yaml'], { files, policy: '' });
+      expect(stdout, kind).toContain('Opaque');
+    }
+  });
+
+  test('keeps what is wrong with comments in the order of the lines', async () => {
+    const ignored = `# pullguard: ignore mirror-used why\n${pod('Nginx:1')}`;
+    const files = { 'a.yaml': [pod('Nginx:1'), ignored, pod('Nginx:1'), ignored].join('---\n') };
+    const { stdout } = await run(['a.yaml'], {
+      files,
+      output: 'json',
+      policy: 'skip: { rules: [mirror-used] }\nmirrors: [{ from: docker.io, to: m.example.com }]',
+    });
+    const { findings } = JSON.parse(stdout) as { findings: readonly { rule: string; line: number }[] };
+    const lines = findings.map(({ line }) => line);
+    expect(lines).toEqual(lines.toSorted((left, right) => left - right));
+    expect(findings.filter(({ rule }) => rule === 'skip-allowed').map(({ line }) => line)).toEqual([9, 26]);
+  });
+});

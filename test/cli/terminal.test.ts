@@ -1,6 +1,6 @@
 import { stripVTControlCharacters } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { createProgress, type Progress } from '../../src/cli/progress.ts';
+import { createLateProgress, createProgress, type Progress } from '../../src/cli/progress.ts';
 import { findWidth, useColor } from '../../src/cli/terminal.ts';
 import { capturedIo } from '../support/captured-io.ts';
 
@@ -78,6 +78,22 @@ describe('the progress of a command', () => {
       expect.stringContaining('1500 of 1500') as string,
       '',
     ]);
+  });
+
+  test.each([
+    [{}, 1900, ''],
+    [{}, 2100, '[########################] 1500 of 1500 pods'],
+    [{ CI: 'true' }, 2100, ''],
+    [{ NO_COLOR: '1' }, 2100, ''],
+  ])('of what usually takes no time is shown late, and to people alone: %j after %i ms', (env, ms, line) => {
+    vi.useFakeTimers();
+    const io = capturedIo({ isTTY: true });
+    const { show } = createLateProgress(io.stderr, env);
+    vi.advanceTimersByTime(ms);
+    show('pods', 1500, 0);
+    show('pods', 1501, 0);
+    vi.useRealTimers();
+    expect(stripVTControlCharacters(io.printed.stderr).replaceAll('\r', '')).toBe(line);
   });
 
   test.each([

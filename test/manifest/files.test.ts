@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync } from 'node:fs';
 import { relative } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { decodeText, describeCause, findFiles, readText } from '../../src/manifest/files.ts';
+import { decodeText, describeCause, findFiles, readPieces, readText } from '../../src/manifest/files.ts';
 import { tempFolder, type TempFolder } from '../support/temp-folder.ts';
 
 /** What is found at paths in a folder, named from there; a problem stands behind its file. */
@@ -106,5 +106,39 @@ describe('a text', () => {
     link('loop', 'loop');
     expect(() => readText(at('loop'))).toThrow(/^ELOOP: [^,']+$/);
     expect(describeCause(new Error('it is small, red, and late'))).toBe('it is small, red, and late');
+  });
+});
+
+describe('read in pieces', () => {
+  const LINE = 'a: "äöü€"\n';
+
+  test.each<[what: string, content: string]>([
+    ['nothing', ''],
+    ['a line without an end', 'a'],
+    ['a byte order mark', '\ufeffa: b\n'],
+    ['more than one piece', LINE.repeat(50_000)],
+    ['a line that is longer than a piece', `${LINE}b: ${'€'.repeat(200_000)}\n${LINE}`],
+    ['line ends of Windows and of old Macs', `${'a\r\n'.repeat(40_000)}${'b\r'.repeat(90_000)}`],
+  ])('a file is what it is as a whole: %s', (_, content) => {
+    const file = tempFolder().write('a.yaml', content);
+    const pieces = [...readPieces(file)];
+    expect(pieces.join('') === readText(file)).toBe(true);
+    for (const piece of pieces.slice(0, -1)) expect(piece.endsWith('\n')).toBe(true);
+  });
+
+  test.each<[what: string, content: Buffer]>([
+    ['UTF-16', Buffer.from('\ufeffa: b\n', 'utf16le')],
+    ['no UTF-8', Buffer.from([...Buffer.from(LINE.repeat(20_000)), 0xff])],
+    ['binary data', Buffer.from(`${LINE.repeat(20_000)}\0`)],
+  ])('a file that is no text is refused as a whole is: %s', (_, content) => {
+    const file = tempFolder().write('a.yaml', content);
+    const refusal = (read: () => unknown): string => {
+      try {
+        return `read: ${String(read())}`;
+      } catch (error) {
+        return describeCause(error);
+      }
+    };
+    expect(refusal(() => [...readPieces(file)])).toBe(refusal(() => readText(file)));
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { readManifest } from '../../src/manifest/read-manifests.ts';
+import { readManifest, splitPieces, splitText } from '../../src/manifest/read-manifests.ts';
 
 const pod = (name: string): string =>
   `apiVersion: v1\nkind: Pod\nmetadata: { name: ${name} }\nspec:\n  containers:\n    - image: nginx\n`;
@@ -206,4 +206,36 @@ describe('the place of a field is its line and column in the whole file', () => 
 test('a chart with all its dashboards is five megabytes', { timeout: 20_000 }, () => {
   const items = Array.from({ length: 10_000 }, (_, at) => ({ ...podJson(`p${at}`), padding: 'x'.repeat(400) }));
   expect(readManifest(JSON.stringify({ apiVersion: 'v1', kind: 'List', items })).objects).toHaveLength(10_000);
+});
+
+test('a text in pieces has the documents that it has as a whole, wherever between lines it is cut', () => {
+  const lines = [
+    '# a\n',
+    A,
+    '---\n',
+    B,
+    '--- # c\n',
+    '---\r\n',
+    'x: |\n  ---\n',
+    '\ufeff---\n',
+    A_JSON,
+    '\n',
+    B_JSON,
+    '\n---',
+    '\n',
+    'a: b',
+  ];
+  const text = lines.join('');
+  const whole = [...splitPieces([text])];
+  expect(whole.map(({ text: part }) => part).join('')).toBe(text.replaceAll('\ufeff', ''));
+  const ends = [...text.matchAll(/\n/g)].map(({ index }) => index + 1);
+  for (const first of ends) {
+    for (const second of ends.filter((end) => end >= first)) {
+      const pieces = [text.slice(0, first), text.slice(first, second), text.slice(second)].filter(
+        (piece) => piece !== '',
+      );
+      expect([...splitPieces(pieces)]).toEqual(whole);
+    }
+  }
+  expect(splitText(text).map(({ line }) => line)).toEqual([0, 7, 14, 15, 18, 21]);
 });
