@@ -28,8 +28,8 @@ import { accountFor, describeByName, describeOther, kindOf, type Unchecked } fro
  */
 export type Source = Readonly<{ file: string; pieces: () => Iterable<string>; trace?: Trace }>;
 
-/** What manifests are checked with. `listsObjects`: whether the report names every workload. */
-export type Terms = Readonly<{ policy: Policy; facts: Facts; listsObjects: boolean }>;
+/** What manifests are checked with. `listsObjects`: whether the report names every workload. `count`: called for each document. */
+export type Terms = Readonly<{ policy: Policy; facts: Facts; listsObjects: boolean; count: () => void }>;
 
 /** All that is said of a text but its findings. */
 export type TextResult = Omit<CheckResult, 'findings'>;
@@ -41,8 +41,9 @@ export type TextResult = Omit<CheckResult, 'findings'>;
 const MAY_TELL = /\b(?:Secret|ServiceAccount|Template)(?:List)?\b|\\/;
 
 /** What a text tells of the cluster. */
-export function* listTold({ pieces }: Source): Generator<Told> {
+export function* listTold({ pieces }: Source, count: Terms['count']): Generator<Told> {
   for (const part of splitPieces(pieces())) {
+    count();
     if (!MAY_TELL.test(part.text)) continue;
     for (const { apiVersion, kind, object } of readPart(part).objects) {
       if (tellsOfCluster({ apiVersion, kind, object })) yield { apiVersion, kind, object };
@@ -73,6 +74,7 @@ export function checkText(source: Source, terms: Terms, take: Take): TextResult 
   const said: Said = { errors: [], noText: [], unchecked: [], others: [], objects: [], skipped: new Map(), counts };
   let isEmpty = true;
   for (const part of splitPieces(source.pieces())) {
+    terms.count();
     const { objects, foreign, others, errors } = readPart(part);
     isEmpty &&= objects.length === 0 && foreign === 0 && errors.length === 0;
     counts.foreign += foreign;

@@ -23,6 +23,7 @@ import { readFacts, type Told } from './manifest-facts.ts';
 import type { FailOn } from './options.ts';
 import { formatReport, isReport, readOutputFiles, writeOutputFiles, type Format, type OutputFile } from './outputs.ts';
 import { PackedList } from './packed-list.ts';
+import { createLateProgress, type Progress } from './progress.ts';
 import { createTrace, renderAll, type Rendered, type RenderOptions } from './render.ts';
 import { useColor } from './terminal.ts';
 
@@ -54,21 +55,66 @@ export async function check(paths: readonly string[], options: CheckOptions, io:
   const outputFiles = readOutputFiles(options.outputFile ?? []);
   const policy = readCustomKinds(await choosePolicy(paths, options, io));
   const exceptions = createExceptions(options, policy, paths);
-  const fixing = chooseFixMode(options);
   const large = readLargeImages(options);
   const isLeftOut = (file: string): boolean => exceptions.isExcluded(file) || isReport(file, outputFiles);
   const inputs = await readInputs(paths, options, io, isLeftOut);
-  const { stdin, files, rendered } = inputs;
   reportUnused(
     paths,
-    files.map(({ file }) => file),
+    inputs.files.map(({ file }) => file),
     options,
     io,
   );
+  const progress = createLateProgress(io.stderr);
+  let read: Read;
+  try {
+    read = await checkInputs(inputs, { policy, large, options, outputFiles, exceptions, progress });
+  } finally {
+    progress.clear();
+  }
+  const { result, fix, fixes } = read;
+  const report: CheckReport = {
+    result,
+    fixes: fixes?.report,
+    fixable: showsFixes(options, outputFiles) ? await listFixable(fixes, fix) : [],
+    failOn: options.failOn,
+    root: findRoot(process.cwd(), process.env),
+  };
+  if (fixes !== undefined) io.stdout.write(fixes.printed);
+  return finish(report, outputFiles, options, isPiped(options, inputs.stdin) ? { ...io, stdout: io.stderr } : io);
+}
+
+type Read = Readonly<{
+  result: CheckResult;
+  fixes: FixedInputs | undefined;
+  fix: (mode: FixMode) => Promise<FixedInputs>;
+}>;
+
+type Setup = Readonly<{
+  policy: Policy;
+  large: readonly HostPattern[];
+  options: CheckOptions;
+  outputFiles: readonly OutputFile[];
+  exceptions: Exceptions;
+  progress: Progress;
+}>;
+
+/** All is read twice: for what it tells of the cluster, and to be checked with that. */
+async function checkInputs(inputs: Inputs, setup: Setup): Promise<Read> {
+  const { stdin, files, rendered } = inputs;
+  const { policy, large, options, outputFiles, exceptions, progress } = setup;
+  const fixing = chooseFixMode(options);
   const texts = [...stdin.map((text) => openText(text)), ...files.map((file) => openFile(file))];
   const made = rendered.flatMap((one) => (one.text === undefined ? [] : [openRendered(one, one.text)]));
-  const facts = readFacts(listAllTold([...texts, ...made]));
-  const terms = { policy, facts, listsObjects: listsObjects(options, outputFiles) };
+  let [left, done] = [0, 0];
+  const facts = readFacts(
+    listAllTold([...texts, ...made], () => {
+      progress.show('documents', ++left);
+    }),
+  );
+  const count = (): void => {
+    progress.show('documents', ++done, Math.max(0, --left));
+  };
+  const terms = { policy, facts, count, listsObjects: listsObjects(options, outputFiles) };
   const fix = (mode: FixMode): Promise<FixedInputs> =>
     fixInputs(inputs, mode, { policy, facts, large, options }, exceptions);
   const fixes = fixing && (await fix(fixing));
@@ -78,16 +124,7 @@ export async function check(paths: readonly string[], options: CheckOptions, io:
   for (const text of [...fixed, ...texts.slice(fixed.length)]) checkFile(text, terms, found);
   checkAllRendered(fixes?.rendered ?? rendered, terms, options, found);
   if (fixes !== undefined) found.said.push({ ...NOTHING, errors: fixes.errors });
-  const result = mergeFound(found);
-  const report: CheckReport = {
-    result: exceptions.finish(result),
-    fixes: fixes?.report,
-    fixable: showsFixes(options, outputFiles) ? await listFixable(fixes, fix) : [],
-    failOn: options.failOn,
-    root: findRoot(process.cwd(), process.env),
-  };
-  if (fixes !== undefined) io.stdout.write(fixes.printed);
-  return finish(report, outputFiles, options, isPiped(options, stdin) ? { ...io, stdout: io.stderr } : io);
+  return { result: exceptions.finish(mergeFound(found)), fixes, fix };
 }
 
 async function listFixable(
@@ -264,8 +301,8 @@ function dropDefinitions(text: string): Readonly<{ kept: string; dropped: number
   return { kept: documents.join(''), dropped };
 }
 
-function* listAllTold(sources: readonly Source[]): Generator<Told> {
-  for (const source of sources) yield* listTold(source);
+function* listAllTold(sources: readonly Source[], count: () => void): Generator<Told> {
+  for (const source of sources) yield* listTold(source, count);
 }
 
 /** Only a baseline and JUnit's test cases name the workloads without findings. */

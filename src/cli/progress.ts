@@ -31,6 +31,28 @@ export function createProgress(stderr: Io['stderr']): Progress {
   };
 }
 
+/** From when on, and how often, the progress of what usually takes no time is shown. */
+const LATE_MS = 2000;
+const PAUSE_MS = 100;
+
+/** The same from the third second on, and not in a CI, or with NO_COLOR, which stands for a terminal that is read by another program. */
+export function createLateProgress(
+  stderr: Io['stderr'],
+  { CI: ci = '', NO_COLOR: no = '' }: Readonly<Record<string, string | undefined>> = process.env,
+): Progress {
+  const progress = createProgress(ci === '' && no === '' ? stderr : { write: () => undefined });
+  let next = performance.now() + LATE_MS;
+  return {
+    show: (...line) => {
+      const now = performance.now();
+      if (now < next) return;
+      next = now + PAUSE_MS;
+      progress.show(...line);
+    },
+    clear: progress.clear,
+  };
+}
+
 function formatLine(what: string, done: number, remaining: number | undefined): string {
   if (done === 0) return `reading ${what}`;
   if (remaining === undefined) return `${done} ${what}`;

@@ -76,7 +76,7 @@ export function readText(file: string): string {
 }
 
 /** Bytes that are read at once. */
-const PIECE = 256 * 1024;
+const PIECE = 64 * 1024;
 
 /**
  * The same in pieces that end where a line ends, so that no more than one is held.
@@ -87,7 +87,7 @@ export function* readPieces(file: string): Generator<string> {
   let descriptor: number | undefined;
   try {
     descriptor = openSync(file, 'r');
-    yield* decodePieces(readBytes(descriptor));
+    yield* decodePieces(descriptor);
   } catch (error) {
     throw new Error(describeCause(error), { cause: error });
   } finally {
@@ -95,34 +95,24 @@ export function* readPieces(file: string): Generator<string> {
   }
 }
 
-/** What is read of a file, until there is no more. Each buffer is a new one. */
-function* readBytes(descriptor: number): Generator<Buffer> {
+/** All in one buffer, as those that are not used any more stay in memory for long. It grows only for a line that is longer. */
+function* decodePieces(descriptor: number): Generator<string> {
+  let buffer = Buffer.allocUnsafeSlow(PIECE);
+  let held = 0;
+  let decode = decodeText;
   for (;;) {
-    const bytes = Buffer.allocUnsafeSlow(PIECE);
-    const count = readSync(descriptor, bytes, 0, PIECE, null);
-    if (count === 0) return;
-    yield bytes.subarray(0, count);
-  }
-}
-
-/** A text from its bytes, cut behind line breaks: a line is held as a whole, however long. */
-function* decodePieces(read: Iterable<Buffer>): Generator<string> {
-  let rest: Buffer[] = [];
-  let isFirst = true;
-  const decode = (bytes: Buffer): string => {
-    const text = isFirst ? decodeText(bytes) : decodeMore(bytes);
-    isFirst = false;
-    return text;
-  };
-  for (const bytes of read) {
-    const end = bytes.lastIndexOf(LINE_BREAK) + 1;
+    if (held === buffer.length) buffer = Buffer.concat([buffer], 2 * held);
+    const count = readSync(descriptor, buffer, held, buffer.length - held, null);
+    const length = held + count;
+    const end = count === 0 ? length : buffer.subarray(0, length).lastIndexOf(LINE_BREAK) + 1;
     if (end > 0) {
-      yield decode(Buffer.concat([...rest, bytes.subarray(0, end)]));
-      rest = [];
+      yield decode(buffer.subarray(0, end));
+      decode = decodeMore;
+      buffer.copy(buffer, 0, end, length);
     }
-    if (end < bytes.length) rest.push(bytes.subarray(end));
+    held = length - end;
+    if (count === 0) return;
   }
-  if (rest.length > 0) yield decode(Buffer.concat(rest));
 }
 
 const LINE_BREAK = 0x0a;
