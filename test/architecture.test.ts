@@ -53,6 +53,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   'node-forge': ['tls'],
   pino: ['serve', 'cli/serve.ts'],
   'prom-client': ['serve'],
+  'js-yaml': ['manifest'],
   yaml: ['manifest'],
 };
 

@@ -64,14 +64,24 @@ export function readLenientDocument(text: string): LenientDocument {
 
 /** The same for a text of any number of them, in which keys may be there twice. */
 export function readDocuments(text: string): readonly LenientDocument[] {
-  const read = parseAll(text);
-  if (!read.documents.some(({ errors: [error] }) => error !== undefined && UNCLOSED.test(error.message)))
-    return toDocuments(read);
-  const indented = parseAll(text.replaceAll(QUOTED, (quoted) => quoted.replaceAll('\n', `\n${DEEPER}`)));
-  return toDocuments(indented.documents.some(({ errors }) => errors.length > 0) ? read : indented);
+  return toDocuments(parseLeniently(text));
+}
+
+/** Where things stand in a text of one document that is read already without this parser. */
+export function locateIn(text: string): Locate {
+  const { documents, lines } = parseLeniently(text);
+  const [document] = documents;
+  return (pointer, part) => (document === undefined ? { line: 1, column: 1 } : locate(document, lines, pointer, part));
 }
 
 type Parsed = Readonly<{ documents: readonly Document.Parsed[]; text: string; lines: LineCounter }>;
+
+function parseLeniently(text: string): Parsed {
+  const read = parseAll(text);
+  if (!read.documents.some(({ errors: [error] }) => error !== undefined && UNCLOSED.test(error.message))) return read;
+  const indented = parseAll(text.replaceAll(QUOTED, (quoted) => quoted.replaceAll('\n', `\n${DEEPER}`)));
+  return indented.documents.some(({ errors }) => errors.length > 0) ? read : indented;
+}
 
 function parseAll(text: string): Parsed {
   const lines = new LineCounter();
@@ -91,13 +101,6 @@ const QUOTED = /(?<=(?:[:,-][ \n]|\[) *)(?:"(?:[^"\\]|\\[^])*"|'(?:[^']|'')*')/g
 
 /** Deeper than keys are. */
 const DEEPER = ' '.repeat(100);
-
-/** Where things stand in a text that is read already, as JSON is without this parser. */
-export function locateIn(text: string): Locate {
-  const lines = new LineCounter();
-  const document = parseDocument(text, { ...OPTIONS, lineCounter: lines });
-  return (pointer, part) => locate(document, lines, pointer, part);
-}
 
 function toYamlDocument(document: Document.Parsed, text: string, lines: LineCounter): LenientDocument {
   const content = readContent(document, text);

@@ -1,6 +1,7 @@
 import { isRecord, joinPointer, type Pointer } from '../text/json.ts';
 import { quote } from '../text/quote.ts';
 import { scanJson, stripComments } from './json-text.ts';
+import { readYamlContent } from './yaml-content.ts';
 import { isTemplate, processTemplate } from './openshift-template.ts';
 import { locateIn, placeOf, readDocuments, TOO_DEEP, type Locate, type Position } from './document.ts';
 
@@ -122,8 +123,8 @@ const NOTHING: Manifest = { objects: [], foreign: 0, others: [], errors: [] };
 function readOne(part: Part): Manifest {
   const json = parseJson(part.text);
   try {
-    if (json === undefined) return readCommented(part) ?? readYaml(part);
-    const read = readContent(json, locateInJson(part));
+    if (json === undefined) return readCommented(part) ?? readWithoutPlaces(part) ?? readYaml(part);
+    const read = readContent(json, locateLate(part));
     return { ...read, errors: [...read.errors, ...findRepeated(part)] };
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
@@ -164,7 +165,13 @@ function parseJson(text: string): unknown {
   }
 }
 
-function locateInJson(part: Part): Locate {
+/** Where things stand is worked out for the few documents that have findings. */
+function readWithoutPlaces(part: Part): Manifest | undefined {
+  const content = readYamlContent(part.text);
+  return content && readContent(content, locateLate(part));
+}
+
+function locateLate(part: Part): Locate {
   let locate: Locate | undefined;
   return (pointer, of) => moveDown((locate ??= locateIn(part.text))(pointer, of), part);
 }

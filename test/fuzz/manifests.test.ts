@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { expect } from 'vitest';
 import { readDocument } from '../../src/manifest/document.ts';
 import { readManifest } from '../../src/manifest/read-manifests.ts';
+import { findDisagreement } from '../support/yaml-agreement.ts';
 import { edited } from './edited.ts';
 import { holds } from './holds.ts';
 
@@ -54,4 +55,30 @@ holds(
     expect(column).toBeLessThanOrEqual((text.split('\n')[line - 1] ?? '').length + 1);
   }),
   500,
+);
+
+const PLAIN = readFileSync('test/fixtures/manifests/deployment.yaml', 'utf8');
+const LINES = [
+  'a: b\n',
+  '- a\n',
+  '  - a: |\n',
+  '    > x\n',
+  "  'a': \"b\n",
+  '\n',
+  '   \n',
+  '  # a\n',
+  '  [a, b]\n',
+  '1\n',
+  ': ',
+];
+
+holds(
+  'what the fast YAML parser reads is what the other one reads',
+  fc.property(
+    edited(fc.constantFrom(PLAIN), { tokens: [...SIGNS, ...TOKENS, ...LINES], span: 40, most: 4 }),
+    (text) => {
+      expect(findDisagreement(text)).toBeUndefined();
+    },
+  ),
+  2000,
 );
