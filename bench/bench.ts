@@ -5,6 +5,7 @@
  *     npm run bench              a run with results to quote
  *     npm run bench -- --short   a run to see that it works
  *     npm run bench -- --waiting only commands that read waiting Pods, and the cost of watching failed pulls
+ *     npm run bench -- --check   only the cost of checking large files, relative to a simple parse of the same files
  *     npm run bench -- --large   only the latency of small reviews beside large ones
  *     npm run bench -- --profile, -- --files   see profile.ts and files.ts
  */
@@ -13,11 +14,21 @@ import { join } from 'node:path';
 import { makeCertificates } from '../src/tls/self-signed.ts';
 import { compare, type Comparison, type Measurable } from './compare.ts';
 import { measureProbing, MOST_MS, type Probing } from './registries.ts';
+import { measureCheck } from './check-files.ts';
 import { measureFiles } from './files.ts';
 import { measureLarge, MOST_P99_MS, type BesideLarge } from './large.ts';
 import { profile } from './profile.ts';
-import { cleanUp, folder, peakRssMb, ROOT, startPullguard, startScript, type Pullguard } from './processes.ts';
-import { measurePulls, measureWaiting, type Taken } from './waiting.ts';
+import {
+  cleanUp,
+  folder,
+  peakRssMb,
+  ROOT,
+  startPullguard,
+  startScript,
+  type Pullguard,
+  type Taken,
+} from './processes.ts';
+import { measurePulls, measureWaiting } from './waiting.ts';
 import { readSamples } from './reviews.ts';
 
 const short = process.argv.includes('--short');
@@ -36,6 +47,8 @@ const WANTED = {
   withFacts: { ratio: 0.9, rssMb: 200, readyMs: 2000 },
   diagnose: { seconds: 5, rssMb: 250 },
   scanRssMb: 200,
+  /** Processor time by that of a simple reading of the same file, and memory whatever its length. */
+  check: { ratio: 0.7, rssMb: 150 },
   pullsRatio: 0.95,
 };
 
@@ -55,6 +68,10 @@ try {
 async function main(): Promise<void> {
   if (process.argv.includes('--files')) {
     await measureFiles(argumentAfter('--files'));
+    return;
+  }
+  if (process.argv.includes('--check')) {
+    await measureAllChecks();
     return;
   }
   const { ca, cert, key } = await makeCertificates({ names: ['localhost'] });
@@ -97,6 +114,13 @@ async function main(): Promise<void> {
   print(result);
   mkdirSync(join(ROOT, 'bench/results'), { recursive: true });
   writeFileSync(join(ROOT, 'bench/results/bench.json'), `${JSON.stringify(result, null, 2)}\n`);
+}
+
+async function measureAllChecks(): Promise<void> {
+  for (const { file, taken, ratio } of await measureCheck(short ? [5000] : [5000, 100_000], short ? 1 : 7)) {
+    const isFine = ratio <= WANTED.check.ratio && taken.rssMb <= WANTED.check.rssMb;
+    console.log(`check of ${file}: ${describeTaken(taken)}; ${ratio} of a simple reading${judge(isFine)}`);
+  }
 }
 
 async function measureAllWaiting(flags: readonly string[], ca: string): Promise<void> {

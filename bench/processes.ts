@@ -99,7 +99,7 @@ export async function startPullguard(args: readonly string[], { profiled = false
   };
 }
 
-/** Processor time of all threads of the process, in microseconds; Linux only, to a hundredth of a second. */
+/** Processor time of all threads, in microseconds; Linux only, to a hundredth of a second. On a busy machine better than the clock. */
 export function cpuUs(pid: number): number {
   const [, fields = ''] = /\) (.*)/.exec(readFileSync(`/proc/${pid}/stat`, 'utf8')) ?? [];
   const [user, system] = fields.split(' ').slice(11, 13).map(Number);
@@ -110,4 +110,28 @@ export function cpuUs(pid: number): number {
 export function peakRssMb(pid: number): number {
   const kib = Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? NaN);
   return Math.round(kib / 10.24) / 100;
+}
+
+/** What a command took from its start to its end. */
+export type Taken = Readonly<{ seconds: number; cpuSeconds: number; rssMb: number; exitCode: number | null }>;
+
+/** Runs Node.js with these arguments; what it prints is left out. */
+export async function take(args: readonly string[]): Promise<Taken> {
+  const started = performance.now();
+  const child = spawn(process.execPath, args, { cwd: ROOT, stdio: ['ignore', 'ignore', 'inherit'] });
+  let rssMb = 0;
+  let cpuSeconds = 0;
+  const watch = setInterval(() => {
+    // What has ended has no numbers.
+    try {
+      const peak = peakRssMb(child.pid ?? 0);
+      if (!Number.isNaN(peak)) rssMb = peak;
+      cpuSeconds = Math.max(cpuSeconds, cpuUs(child.pid ?? 0) / 1e6);
+    } catch {
+      clearInterval(watch);
+    }
+  }, 20);
+  const exitCode = await new Promise<number | null>((resolve) => child.once('exit', resolve));
+  clearInterval(watch);
+  return { seconds: (performance.now() - started) / 1000, cpuSeconds, rssMb, exitCode };
 }

@@ -1,13 +1,9 @@
-import { spawn } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { compare, type Comparison, type Effort, type Measurable } from './compare.ts';
-import { cpuUs, folder, peakRssMb, ROOT, startPullguard, startScript } from './processes.ts';
+import { cpuUs, folder, ROOT, startPullguard, startScript, take, type Taken } from './processes.ts';
 import { readSamples } from './reviews.ts';
-
-/** The resources that a command used to read many Pods. */
-export type Taken = Readonly<{ seconds: number; cpuSeconds: number; rssMb: number; exitCode: number | null }>;
 
 /** Measures `diagnose -A` with many Pods, some of which fail, and `scan` with many more. */
 export async function measureWaiting({
@@ -23,36 +19,8 @@ async function measure(args: readonly string[], pods: number, failing: number): 
   const { port } = (await startScript('many-pods.ts', [String(pods), String(failing)])) as { port: number };
   const kubeconfig = join(folder, `kubeconfig-${port}`);
   writeFileSync(kubeconfig, JSON.stringify(kubeconfigOf(port)));
-  const started = performance.now();
-  const child = spawn(process.execPath, [join(ROOT, 'dist/main.js'), ...args, '--kubeconfig', kubeconfig], {
-    stdio: ['ignore', 'ignore', 'inherit'],
-  });
-  let rssMb = 0;
-  let cpuSeconds = 0;
-  const watch = setInterval(() => {
-    // A process that has ended has no values.
-    try {
-      const peak = peakRssMb(child.pid ?? 0);
-      if (!Number.isNaN(peak)) rssMb = peak;
-      cpuSeconds = Math.max(cpuSeconds, readCpuSeconds(child.pid ?? 0));
-    } catch {
-      clearInterval(watch);
-    }
-  }, 20);
-  const exitCode = await new Promise<number | null>((resolve) => child.once('exit', resolve));
-  clearInterval(watch);
-  return { seconds: (performance.now() - started) / 1000, cpuSeconds, rssMb, exitCode };
+  return take([join(ROOT, 'dist/main.js'), ...args, '--kubeconfig', kubeconfig]);
 }
-
-/** Processor time so far, which is more reliable than the clock on a busy machine. */
-function readCpuSeconds(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    .replace(/^.*\) /, '')
-    .split(' ');
-  return (Number(fields[11]) + Number(fields[12])) / TICKS_A_SECOND;
-}
-
-const TICKS_A_SECOND = 100;
 
 function kubeconfigOf(port: number): object {
   return {
