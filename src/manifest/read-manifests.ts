@@ -1,7 +1,7 @@
 import { isRecord, joinPointer, type Pointer } from '../text/json.ts';
 import { quote } from '../text/quote.ts';
 import { scanJson, stripComments } from './json-text.ts';
-import { readYamlContent } from './yaml-content.ts';
+import { createYamlPlaces, readYamlContent, type LocateSome } from './yaml-content.ts';
 import { isTemplate, processTemplate } from './openshift-template.ts';
 import { locateIn, placeOf, readDocuments, TOO_DEEP, type Locate, type Position } from './document.ts';
 
@@ -172,8 +172,12 @@ function readWithoutPlaces(part: Part): Manifest | undefined {
 }
 
 function locateLate(part: Part): Locate {
-  let locate: Locate | undefined;
-  return (pointer, of) => moveDown((locate ??= locateIn(part.text))(pointer, of), part);
+  let some: LocateSome | undefined;
+  let all: Locate | undefined;
+  return (pointer, of) => {
+    const found = (some ??= createYamlPlaces(part.text))(pointer, of);
+    return moveDown(found ?? (all ??= locateIn(part.text))(pointer, of), part);
+  };
 }
 
 function readYaml(part: Part): Manifest {

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { readDocuments } from '../../src/manifest/document.ts';
-import { readYamlContent } from '../../src/manifest/yaml-content.ts';
+import { createYamlPlaces, readYamlContent } from '../../src/manifest/yaml-content.ts';
+import { joinPointer, type Pointer } from '../../src/text/json.ts';
 
 /** What the two YAML parsers read differently in a text. Undefined if they agree, or if the text is not for the fast one. */
 export function findDisagreement(text: string): object | undefined {
@@ -8,5 +9,21 @@ export function findDisagreement(text: string): object | undefined {
   if (fast === undefined) return undefined;
   const [parsed, ...others] = readDocuments(text);
   if (parsed?.ok !== true || parsed.repeated !== undefined || others.length > 0) return { text, fast, parsed };
-  return isDeepStrictEqual(fast, parsed.content) ? undefined : { text, fast, parsed: parsed.content };
+  if (!isDeepStrictEqual(fast, parsed.content)) return { text, fast, parsed: parsed.content };
+  const locate = createYamlPlaces(text);
+  for (const pointer of listPointers(fast)) {
+    for (const part of [undefined, 'key', 'end'] as const) {
+      const place = locate(pointer, part);
+      if (place === undefined || isDeepStrictEqual(place, parsed.locate(pointer, part))) continue;
+      return { text, pointer, part, place, parsed: parsed.locate(pointer, part) };
+    }
+  }
+  return undefined;
+}
+
+/** Of every value, and of one that is not there. */
+function listPointers(value: unknown, pointer: Pointer = ''): readonly Pointer[] {
+  if (typeof value !== 'object' || value === null) return [pointer];
+  const inside = Object.entries(value).flatMap(([key, each]) => listPointers(each, joinPointer(pointer, key)));
+  return [pointer, ...inside, joinPointer(pointer, 'absent')];
 }
