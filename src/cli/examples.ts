@@ -29,6 +29,7 @@ const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   policy: ['pullguard policy validate', 'pullguard policy show > in-force.yaml', 'pullguard policy test deploy'],
   export: [
     'pullguard export admission-policies --config policy.yaml | kubectl apply -f -',
+    'pullguard export admission-policies --beside-webhook --policy-from-cluster | kubectl apply -f -',
     'pullguard export admission-policies --kubernetes 1.34 -o json > native.json',
     'pullguard export match-conditions --policy-from-cluster > match-conditions.yaml',
   ],

@@ -1,5 +1,6 @@
 import type { SecretsMode } from '../cluster/facts/fact-collections.ts';
 import { exportAdmissionPolicies, KUBERNETES_MINORS } from '../export/admission-policies.ts';
+import { keepBesideWebhook } from '../export/beside-webhook.ts';
 import { buildMatchConditions } from '../export/match-conditions.ts';
 import { ExportError } from '../export/size.ts';
 import type { Unsaid } from '../export/unsaid.ts';
@@ -8,16 +9,21 @@ import { quote } from '../text/quote.ts';
 import { choosePolicy, type PolicyOptions } from './choose-policy.ts';
 import { UsageError, type ExitCode, type Io } from './io.ts';
 
-export type ExportOptions = PolicyOptions & Readonly<{ kubernetes: string; output: 'yaml' | 'json' }>;
+export type ExportOptions = PolicyOptions &
+  Readonly<{ kubernetes: string; besideWebhook: boolean; output: 'yaml' | 'json' }>;
 
 export type MatchConditionsOptions = PolicyOptions &
   Readonly<{ secrets: SecretsMode; watchNodes: boolean; watchPulls: boolean; output: 'yaml' | 'json' }>;
+
+/** That of the manifests. */
+const WEBHOOK_NAMESPACE = 'pullguard';
 
 /** `pullguard export admission-policies`: objects on standard output, and what they leave out on standard error. */
 export async function exportPolicies(options: ExportOptions, io: Io): Promise<ExitCode> {
   const policy = await choosePolicy(['.'], options, io);
   const { objects, unsaid } = orUsageError(() => exportAdmissionPolicies(policy, readMinor(options.kubernetes)));
-  io.stdout.write(formatObjects(objects, options.output));
+  const written = options.besideWebhook ? keepBesideWebhook(objects, WEBHOOK_NAMESPACE) : objects;
+  io.stdout.write(formatObjects(written, options.output));
   io.stderr.write(formatUnsaid('not exported', unsaid));
   return 0;
 }

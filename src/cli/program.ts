@@ -124,6 +124,10 @@ function addServe(program: Command, finish: Finish): void {
       'also watch Events of pulls: warn of images that nodes fail to pull now, and say why in an Event on the owner',
       false,
     )
+    .option(
+      '--native-policies <name>',
+      'keep admission policies in the cluster that deny and fix without the webhook, owned by the ClusterRole of this name',
+    )
     .addOption(
       new Option(
         '--tls-secret <name>',
@@ -272,6 +276,11 @@ function addExport(program: Command, io: Io, finish: Finish): void {
       'write the admission policies that the API server evaluates without the webhook, and what they leave out',
     )
     .option('--kubernetes <version>', 'version of Kubernetes that they are for, from 1.30 on', '1.36')
+    .option(
+      '--beside-webhook',
+      'only what denies and fixes, in no namespace pullguard: for a cluster with the webhook, which warns',
+      false,
+    )
     .addOption(outputOption('yaml', 'json'))
     .addHelpText('after', EXPORT_EXIT_CODES)
     .action(async (options: ExportOptions) => {

@@ -19,6 +19,7 @@ import type { CertificateSource } from '../tls/source.ts';
 import type { Policy } from '../engine/rule.ts';
 import { listPullSecrets } from '../policy/policy.ts';
 import type { Metrics } from './metrics.ts';
+import type { keepNativePolicies } from './native-policies.ts';
 import type { ServerSettings } from './start-server.ts';
 
 export type ClusterOptions = Readonly<{
@@ -26,6 +27,8 @@ export type ClusterOptions = Readonly<{
   watchNodes: boolean;
   /** Whether Events of pulls are watched. */
   watchPulls: boolean;
+  /** Name of the ClusterRole that owns the native policies; undefined if pullguard does not manage them. */
+  nativePolicies?: string;
   /** Name of the Secret with the certificates to manage; undefined if pullguard does not manage them. */
   tlsSecret?: string;
   webhookConfiguration: string;
@@ -110,6 +113,13 @@ export async function joinCluster(
         },
       })
     : undefined;
+  const native = await keepNative(options.nativePolicies, {
+    api,
+    policy,
+    isLeader: () => certificate?.isLeader() !== false,
+    logger,
+    onError,
+  });
   if (pulls !== undefined) metrics.measurePulls(pulls.countWaiting);
   const currentFacts = pulls === undefined ? facts.current : addPulls(facts.current, pulls.facts);
   metrics.measureCluster({ facts: facts.ages, isLeader: () => certificate?.isLeader() });
@@ -136,11 +146,12 @@ export async function joinCluster(
     ...(options.kubeconfig === undefined && isInCluster() && { serviceHost: hostOf(options.service, api) }),
     onPolicyChange: () => {
       facts.setPullSecretNames(names());
+      native?.refresh();
     },
     close: async () => {
       facts.close();
       pulls?.close();
-      await Promise.all([events.close(), certificate?.close()]);
+      await Promise.all([events.close(), certificate?.close(), native?.close()]);
     },
   };
 }
@@ -160,6 +171,15 @@ function foretell(
   for (const { severity, label, value } of findings) {
     if (severity !== 'notice' && label !== undefined && value !== undefined) pulls.foretell(namespace, value);
   }
+}
+
+async function keepNative(
+  owner: string | undefined,
+  settings: Omit<Parameters<typeof keepNativePolicies>[0], 'owner'>,
+): Promise<ReturnType<typeof keepNativePolicies> | undefined> {
+  if (owner === undefined) return undefined;
+  const { keepNativePolicies } = await import('./native-policies.ts');
+  return keepNativePolicies({ ...settings, owner });
 }
 
 async function manage(

@@ -3,6 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { NAMES_BESIDE_WEBHOOK } from '../../src/export/beside-webhook.ts';
 import { useCluster } from './fixture.ts';
 import { isReady, redirect, startDeployed } from './install.ts';
 import { make } from './objects.ts';
@@ -118,6 +119,34 @@ describe.runIf(HELM)('the chart', () => {
     expect((await inNamespace(`get configmap ${NAME}-policy -o yaml`)).stdout).toContain('tag-explicit: "off"');
     expect(await waitFor(isDenied), 'it is asked again').toBe(true);
   }, 90_000);
+
+  test.runIf(controlPlane.minor >= 36 && controlPlane.hasControllers)(
+    'native policies are installed in both ways, and none is left when the value is taken back',
+    async () => {
+      const kinds = Object.keys(NAMES_BESIDE_WEBHOOK).join();
+      const listOf = async (manager: string): Promise<number> => {
+        const { stdout } = await kubectl(`get ${kinds} -l app.kubernetes.io/managed-by=${manager} -o name`);
+        return stdout.split('\n').filter((line) => line !== '').length;
+      };
+      const setMode = async (mode: string): Promise<void> => {
+        expect(await helm(`upgrade ${RELEASE} ${CHART} --reuse-values --set native.mode=${mode}`)).toMatchObject({
+          code: 0,
+        });
+      };
+      await setMode('static');
+      expect(await listOf('Helm')).toBe(4);
+      await setMode('controller');
+      expect(await listOf('Helm')).toBe(0);
+      await pullguard?.stop();
+      pullguard = await startDeployed({ controlPlane, kubectl }, INSTALLED);
+      expect(await waitFor(async () => (await listOf('pullguard')) === 4, 30), 'they are applied').toBe(true);
+      await setMode('');
+      expect(await waitFor(async () => (await listOf('pullguard')) === 0, 60), 'they are gone').toBe(true);
+      await redirect(kubectl, INSTALLED, pullguard.port);
+      expect(await waitFor(isDenied, 30), 'the webhook is called').toBe(true);
+    },
+    180_000,
+  );
 
   test('another way to a certificate takes the rights of its own away, and the API server takes all of it', async () => {
     const mounted =

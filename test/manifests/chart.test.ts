@@ -95,6 +95,8 @@ describe.runIf(HELM)('rendered by helm', () => {
         'monitoring',
       ],
       ['../base', () => ({ reports: { enabled: true } }), 'reports'],
+      ['native', () => ({ native: { mode: 'static' } })],
+      ['../base', () => ({ native: { mode: 'controller' } }), 'native-controller'],
       [
         '../base',
         () => ({
@@ -141,6 +143,28 @@ describe.runIf(HELM)('rendered by helm', () => {
       mkdirSync(dirname(file), { recursive: true });
       writeFileSync(file, text);
     }
+  });
+
+  test.each([
+    ['1.36', [], ['v1', 'v1']],
+    ['1.35', [], ['v1']],
+    ['1.34', ['--api-versions', 'admissionregistration.k8s.io/v1beta1/MutatingAdmissionPolicy'], ['v1', 'v1beta1']],
+  ])('on Kubernetes %s it has the native policies that are served there: %o', (version, served, expected) => {
+    const flags = ['template', 'pullguard', CHART, '--kube-version', version, ...served];
+    const { stdout } = helm(flags, { native: { mode: 'static' } });
+    const found = [
+      ...stdout.matchAll(/^apiVersion: admissionregistration\.k8s\.io\/(\w+)\nkind: \w+AdmissionPolicy$/gm),
+    ];
+    expect(found.map(([, each]) => each).sort()).toEqual(expected);
+  });
+
+  test.each([
+    ['1.36', { mode: 'static' }, { policy: { rules: { 'reference-valid': 'warn' } } }, 'use controller'],
+    ['1.36', { mode: 'static' }, { existingPolicyConfigMap: 'mine' }, 'use controller'],
+    ['1.29', { mode: 'controller' }, {}, 'needs Kubernetes 1.30'],
+  ])('on Kubernetes %s native %o with %o is rejected, with what to do', (version, native, values, problem) => {
+    const { status, stderr } = helm(['template', 'x', CHART, '--kube-version', version], { ...values, native });
+    expect([status, stderr]).toEqual([1, expect.stringContaining(problem)]);
   });
 
   test.each([

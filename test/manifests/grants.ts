@@ -1,7 +1,7 @@
 import type { SecretsMode } from '../../src/cluster/facts/fact-collections.ts';
 import { listPullSecrets } from '../../src/policy/policy.ts';
 import { loadPolicy } from '../../src/rules/policy.ts';
-import { accessOf, EVENT_ACCESS, listCertificateAccess, PULLS_ACCESS } from '../support/access.ts';
+import { accessOf, EVENT_ACCESS, listCertificateAccess, listNativeAccess, PULLS_ACCESS } from '../support/access.ts';
 import {
   find,
   hasSwitch,
@@ -28,6 +28,7 @@ export function needsOf(manifests: readonly Manifest[]): readonly Need[] {
   const pod = podOf(manifests);
   const flags = readFlags(pod);
   const secretName = flags.get('tls-secret');
+  const native = flags.get('native-policies');
   const webhookConfigurationName = find(manifests, 'ValidatingWebhookConfiguration').metadata.name;
   return [
     ...accessOf({
@@ -37,6 +38,7 @@ export function needsOf(manifests: readonly Manifest[]): readonly Need[] {
     }),
     EVENT_ACCESS,
     ...(hasSwitch(pod, 'watch-pulls') ? PULLS_ACCESS : []),
+    ...(native === undefined ? [] : listNativeAccess(native)),
     ...(secretName === undefined ? [] : listCertificateAccess({ secretName, webhookConfigurationName })),
   ];
 }

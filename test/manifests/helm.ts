@@ -19,7 +19,8 @@ function runHelm(args: readonly string[], values: object = {}) {
 
 /** What `helm install` would apply, in its order, and apart from it what `helm test` would. */
 export function render(values: object = {}, release = 'pullguard', namespace = 'pullguard'): Rendered {
-  const flags = ['--namespace', namespace, '--kube-version', '1.30'];
+  const served = ['--api-versions', 'admissionregistration.k8s.io/v1/MutatingAdmissionPolicy'];
+  const flags = ['--namespace', namespace, '--kube-version', '1.30', ...served];
   const { status, stdout, stderr } = helm(['template', release, CHART, ...flags], values);
   if (status !== 0) throw new Error(stderr);
   // A document that renders to nothing.

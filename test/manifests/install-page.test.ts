@@ -11,6 +11,13 @@ import { find, isRole, objects, readBlocks, readText, ROOT, webhooksOf } from '.
 
 const PAGE = 'docs/install.md';
 
+const NATIVE_KINDS = [
+  'validatingadmissionpolicies',
+  'validatingadmissionpolicybindings',
+  'mutatingadmissionpolicies',
+  'mutatingadmissionpolicybindings',
+];
+
 const text = readText(PAGE);
 const commands = readBlocks(PAGE, 'sh')
   .join('\n')
@@ -81,9 +88,10 @@ test('its policy with another pull secret is one that the rights below it are mi
 
 test('it removes the webhook configurations before the pods that answer them, and then all that is outside the namespace', () => {
   const removals = commands.filter((line) => /^kubectl delete .*pullguard/.test(line) && !line.includes('-check'));
-  expect(removals).toEqual([
+  expect(removals.map((line) => line.replaceAll(/ +/g, ' '))).toEqual([
     'kubectl delete mutatingwebhookconfiguration,validatingwebhookconfiguration pullguard',
     `kubectl delete namespace ${find(objects, 'Namespace').metadata.name}`,
     'kubectl delete clusterrole,clusterrolebinding --selector app.kubernetes.io/name=pullguard',
+    `kubectl delete ${NATIVE_KINDS.join(',')} --selector app.kubernetes.io/name=pullguard`,
   ]);
 });

@@ -54,6 +54,7 @@ function listReferences(object: Manifest): readonly Reference[] {
     ...own('ca.secretName', 'Secret', readString(object, 'spec', 'ca', 'secretName')),
     ...own('scaleTargetRef', 'Deployment', readString(object, 'spec', 'scaleTargetRef', 'name')),
     ...listWebhookServices(object),
+    ...listPolicies(object),
     ...(kind === 'Deployment' ? listPodReferences(object, own) : []),
   ];
 }
@@ -71,6 +72,28 @@ function listSubjects(object: Manifest): readonly Reference[] {
       name: readString(subject, 'name'),
       namespace: readString(subject, 'namespace'),
     })),
+  ];
+}
+
+/**
+ * The policy of a binding, and the ClusterRole that a flag names. kustomize does not know admission policies, and gives them the namespace of
+ * a kustomization, which API servers ignore.
+ */
+function listPolicies(object: Manifest): readonly Reference[] {
+  const policy = readString(object, 'spec', 'policyName');
+  const owner = object.kind === 'Deployment' ? readFlags(podOf([object])).get('native-policies') : undefined;
+  return [
+    ...(policy === ''
+      ? []
+      : [
+          {
+            field: 'policyName',
+            kinds: [object.kind.replace(/Binding$/, '')],
+            name: policy,
+            namespace: object.metadata.namespace,
+          },
+        ]),
+    ...(owner === undefined ? [] : [{ field: '--native-policies', kinds: ['ClusterRole'], name: owner }]),
   ];
 }
 

@@ -43,6 +43,7 @@ describe.runIf(KUBECTL)('in a kustomization with another namespace, prefix or su
     ...renamed,
     ['secrets-all', names, 'nodes', 'pulls', 'fail-closed', 'monitoring', 'network-policy', 'cce'],
     ['cert-manager', names, 'fail-closed', 'monitoring', 'network-policy'],
+    ['../base', names, 'native-controller'],
   ])(
     '%s with %o: each name is the name of an object, and no right is lost',
     async ([overlay, changes, ...components]) => {

@@ -1,4 +1,5 @@
 import type { ManageOptions } from '../../src/cluster/certificates/managed-certificate.ts';
+import { NAMES_BESIDE_WEBHOOK } from '../../src/export/beside-webhook.ts';
 import { OWNER_ACCESS } from '../../src/cluster/pulls/pod-owners.ts';
 import {
   listSecretCollections,
@@ -45,6 +46,19 @@ export const PULLS_ACCESS: readonly AccessRule[] = [
   { apiGroup: '', resource: 'events', verbs: ['list', 'watch'], namespaced: false },
   ...OWNER_ACCESS.map((rule) => ({ ...rule, namespaced: false })),
 ];
+
+/** Of native policies, and of the ClusterRole that owns them. Server-side apply has the name also of what it creates. */
+export function listNativeAccess(owner: string): readonly AccessRule[] {
+  const policies = Object.entries(NAMES_BESIDE_WEBHOOK).map(([resource, resourceNames]) => ({
+    apiGroup: 'admissionregistration.k8s.io',
+    resource,
+    verbs: ['create', 'delete', 'get', 'patch'],
+    resourceNames,
+    namespaced: false,
+  }));
+  const roles = { apiGroup: 'rbac.authorization.k8s.io', resource: 'clusterroles', verbs: ['get'], namespaced: false };
+  return [...policies, { ...roles, resourceNames: [owner] }];
+}
 
 /** Of managing a certificate. What is to be created has no name yet, as far as authorisation goes. */
 export function listCertificateAccess(
