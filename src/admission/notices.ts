@@ -6,8 +6,11 @@ import { findController, type Controller } from '../workload/kinds.ts';
 import { formatFieldPath, readPath, readString } from '../text/json.ts';
 import { escapeUnprintable } from '../text/quote.ts';
 
-/** `late`: found when a registry answered after the object was admitted; `failing`: nodes cannot pull for its Pods. */
-type NoticeOutcome = 'denied' | 'fixed' | 'late' | 'failing';
+/**
+ * `late`: found when a registry answered after the object was admitted; `failing`: nodes cannot pull for its Pods; `kept`: its
+ * Pods are not fixed any more, as they are recreated because of that.
+ */
+type NoticeOutcome = 'denied' | 'fixed' | 'late' | 'failing' | 'kept';
 
 /** The object of an Event. `uid` is only set for existing objects; `namespace` may be empty. */
 export type InvolvedObject = Readonly<{
@@ -47,10 +50,21 @@ export function writePullNotice(
   involved: InvolvedObject,
   { cause, what, remedy }: Readonly<{ cause: string; what: string; remedy: string }>,
 ): Notice {
+  return { involved, outcome: 'failing', rule: cause, message: joinRemedy(what, remedy) };
+}
+
+/** Why the Pods of an owner are not fixed any more. */
+export function writeLoopNotice(
+  request: AdmissionRequest,
+  { rule, what, remedy }: Readonly<{ rule: string; what: string; remedy: string }>,
+): Notice {
+  return { involved: identify(request, 'requested'), outcome: 'kept', rule, message: joinRemedy(what, remedy) };
+}
+
+function joinRemedy(what: string, remedy: string): string {
   const said = cutToBytes(escapeUnprintable(what), MAX_MESSAGE_BYTES);
   const whole = `${said}. ${escapeUnprintable(remedy)}`;
-  const message = Buffer.byteLength(whole) <= MAX_MESSAGE_BYTES ? whole : said;
-  return { involved, outcome: 'failing', rule: cause, message };
+  return Buffer.byteLength(whole) <= MAX_MESSAGE_BYTES ? whole : said;
 }
 
 /** A key for the subject of notices: equal for all Pods of one owner. */

@@ -15,9 +15,11 @@ export type Facts = Readonly<{
   registries?: RegistryFacts;
   nodes?: NodeFacts;
   pulls?: PullFacts;
+  recreations?: RecreationFacts;
 }>;
 
-export type FactName = keyof Facts;
+/** Facts that rules may need: those that are gathered for all reviews. */
+export type FactName = Exclude<keyof Facts, 'recreations'>;
 
 export type PullSecretFacts = Readonly<{
   /** `absent` if there is no such Secret; undefined if unknown, because such Secrets are not watched, or it exceeds a limit. */
@@ -153,3 +155,12 @@ export type ClusterNode = Readonly<{
   /** Whether the list is certainly complete: shorter than kubelet's limit, and without unnamed images. */
   listsAllImages: boolean;
 }>;
+
+/** Whether the Pod that is created now was created again and again because its images are replaced. */
+export type RecreationFacts = Readonly<{
+  /** Where its images are written, `Cluster/pg` or `Git`, if they should stay as they are; undefined if not. */
+  findSource: (replaced: readonly ReplacedImage[]) => string | undefined;
+}>;
+
+/** An image as written, possibly with credentials, and the one that replaces it. */
+export type ReplacedImage = Readonly<{ value: string; replacement: string }>;

@@ -3,14 +3,17 @@ import { causeOf } from '../cause/causes.ts';
 import { defineRule, type Fix, type Report, type RuleContext, type Unplaced } from '../engine/rule.ts';
 import { fitsLength, formatReference, MAX_REPOSITORY_LENGTH, type ImageReference } from '../image/reference.ts';
 import { findMirror, findPullSecret } from '../policy/policy.ts';
+import type { Facts } from '../pull/facts.ts';
 import { findForNode } from '../pull/nodes.ts';
 import { listSome } from '../text/list.ts';
-import { quote, shortenMiddle } from '../text/quote.ts';
-import { placeOf, type ImageUse } from '../workload/workload.ts';
+import { escapeUnprintable, quote, shortenMiddle } from '../text/quote.ts';
+import { redact } from '../text/redact.ts';
+import { placeOf, SKIP_ANNOTATION, type ImageUse } from '../workload/workload.ts';
 
 type Params = Readonly<{ registry: string }>;
 type Mirrored = Params & Readonly<{ address: string }>;
 type Push = Readonly<{ push: string }>;
+type Recreated = Mirrored & Readonly<{ source: string }>;
 
 /** Most characters shown of a list of platforms. */
 const MAX_PLATFORMS = 40;
@@ -31,6 +34,8 @@ type Replacement = Readonly<{ address: string; written: string }>;
 const MESSAGES = {
   'not-mirrored': ({ registry, address }: Mirrored) =>
     `image comes from ${nameRegistry(registry)}, which has a mirror: use ${quote(address, address.length)}`,
+  recreated: ({ registry, address, source }: Recreated) =>
+    `image stays on ${nameRegistry(registry)}, as Pods are recreated whenever it is replaced: write ${quote(address, address.length)} in ${shortenMiddle(source, MAX_SOURCE)}`,
   'too-long': ({ registry }: Params) =>
     `image stays on ${nameRegistry(registry)}, as its name on the mirror would exceed ${MAX_REPOSITORY_LENGTH} characters: shorten the path of the mirror`,
   'not-asked-here': ({ address }: Mirrored) =>
@@ -55,6 +60,9 @@ function nameRegistry(registry: string): string {
 
 const MAX_REGISTRY = 60;
 
+/** Most characters shown of a kind and name. */
+const MAX_SOURCE = 60;
+
 export const mirrorUsed = defineRule({
   id: 'mirror-used',
   description: 'Finds images from a registry that has a mirror, and replaces them with those of the mirror.',
@@ -69,18 +77,49 @@ export const mirrorUsed = defineRule({
       default: false,
       description: 'Ask the mirror whether it has the image, and replace the image only if it does.',
     },
+    stopLoops: {
+      type: 'boolean',
+      default: true,
+      description: 'Stop replacing the images of an operator that deletes and recreates its Pods because of that.',
+    },
   },
   needs: [],
   messages: MESSAGES,
-  check: (context) =>
-    context.flatMap(context.workload.images, (use) => {
+  check: (context) => {
+    const reports = context.flatMap(context.workload.images, (use) => {
       // An image that is never pulled is from no registry; its name is the one that it was loaded with.
       if (!use.parsed.ok || use.pullPolicy === 'Never') return [];
       const { reference } = use.parsed;
       const mirrored = findMirror(context.policy, reference);
       return mirrored === undefined ? [] : [checkImage(use, { original: reference, mirrored }, context)];
-    }),
+    });
+    const source = findRecreator(reports, context.facts);
+    return source === undefined ? reports : reports.map((report) => keepImage(report, source));
+  },
 });
+
+/** Where the images are written if Pods are recreated whenever they are replaced; with `stopLoops`, callers find that out. */
+function findRecreator(reports: readonly Report<typeof MESSAGES>[], { recreations }: Facts): string | undefined {
+  if (recreations === undefined) return undefined;
+  const replaced = reports.flatMap(({ fix, value = '', replacement = '' }) =>
+    fix === undefined ? [] : [{ value, replacement }],
+  );
+  return replaced.length === 0 ? undefined : recreations.findSource(replaced);
+}
+
+function keepImage(report: Report<typeof MESSAGES>, source: string): Report<typeof MESSAGES> {
+  if (report.messageId !== 'not-mirrored') return report;
+  const { fix, ...kept } = report;
+  const shown = escapeUnprintable(redact(source));
+  const params = { ...report.params, source: shown };
+  return { ...kept, messageId: 'recreated', params, atMost: 'warn', remedy: adviseSource(source) };
+}
+
+/** What to do about Pods that are recreated whenever an image is replaced, in whole sentences. */
+export function adviseSource(source: string): string {
+  const where = shortenMiddle(escapeUnprintable(redact(source)), MAX_SOURCE);
+  return `Write the images of the mirror in ${where}, so that they need not be replaced. Or exempt the Pods from mirror-used: by the annotation ${SKIP_ANNOTATION}, if the policy allows it under skip, or by exempt in the policy.`;
+}
 
 type Pair = Readonly<{ original: ImageReference; mirrored: ImageReference }>;
 

@@ -14,6 +14,7 @@ import { createLateReviews, type LateReview } from './late-reviews.ts';
 import { logDecision, logLate } from './log-decision.ts';
 import { countAdmission, observeDuration, type Metrics } from './metrics.ts';
 import { parseBody, type BodyOutcome } from './read-body.ts';
+import type { Recreations } from './recreations.ts';
 
 export type ReviewOptions = Readonly<{
   policy: () => Policy;
@@ -26,6 +27,8 @@ export type ReviewOptions = Readonly<{
   large?: LargeReviews;
   /** The time of the cluster; by default the time of this machine. */
   now?: () => Date;
+  /** Counts Pods that are created again and again. */
+  recreations?: Recreations;
   /** Called for each decided review, after its response. */
   onDecided?: (request: AdmissionRequest, admission: Admission) => void;
   /** Reports problems that are found after the response, as a registry answered late. */
@@ -107,7 +110,7 @@ export function createAnswerReview(options: ReviewOptions, send: Send): AnswerRe
     const decideBy = (known?: RegistryFacts, waitedMs?: number): Decided =>
       decide(review, call.endpoint, () => ({
         policy: policy(),
-        facts: withRegistries(facts(), known && { ...known, ...sayLate(lateReview, waitedMs) }),
+        facts: withRegistries(withRecreations(request), known && { ...known, ...sayLate(lateReview, waitedMs) }),
         now: now().getTime(),
         timeLeft: startBudget(TIME_BUDGET_MS),
       }));
@@ -174,7 +177,14 @@ export function createAnswerReview(options: ReviewOptions, send: Send): AnswerRe
     countAdmission(metrics, endpoint, request, decided);
     if (decided.error !== undefined) metrics.errors.inc({ where: 'admission' });
     logDecision(logger, { endpoint, request, seconds, ...decided });
-    if (decided.admission !== undefined) onDecided?.(request, decided.admission);
+    if (decided.admission === undefined) return;
+    options.recreations?.note(endpoint, request, decided.admission);
+    onDecided?.(request, decided.admission);
+  }
+
+  function withRecreations(request: AdmissionRequest): Facts {
+    const recreations = options.recreations?.find(request);
+    return recreations === undefined ? facts() : { recreations, ...facts() };
   }
 }
 

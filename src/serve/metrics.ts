@@ -84,6 +84,12 @@ export function createMetrics() {
     labelNames: ['rule', 'reason'] as const,
     registers,
   });
+  const recreationLoops = new Counter({
+    name: 'pullguard_recreation_loops_total',
+    help: 'Pods that were recreated whenever their images were replaced, by result: stopped (images are not replaced any more), resumed (they were recreated nevertheless).',
+    labelNames: ['result'] as const,
+    registers,
+  });
   const errors = new Counter({
     name: 'pullguard_errors_total',
     help: 'Errors of pullguard itself, by where: admission (admitted unchecked), certificate, cluster, policy, tls (handshakes).',
@@ -253,6 +259,7 @@ export function createMetrics() {
   for (const endpoint of ENDPOINTS) {
     for (const outcome of ['invalid', 'overloaded', 'error']) requests.inc({ endpoint, kind: 'other', outcome }, 0);
   }
+  for (const result of ['stopped', 'resumed']) recreationLoops.inc({ result }, 0);
   probes.inc({ outcome: 'not-asked' }, 0);
   for (const { id } of RULES) skips.inc({ rule: id, reason: 'budget' }, 0);
   return {
@@ -264,6 +271,7 @@ export function createMetrics() {
     findings,
     fixes,
     skips,
+    recreationLoops,
     errors,
     certificateExpiry,
     policyReloads,

@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
 import { randomBytes } from 'node:crypto';
 import type { Logger } from 'pino';
-import { readLateNotices, readNotices } from '../admission/notices.ts';
+import { readLateNotices, readNotices, type Notice } from '../admission/notices.ts';
 import type { Admission } from '../admission/admit.ts';
 import type { AdmissionRequest } from '../admission/review.ts';
 import { watchPulls, type WatchedPulls } from '../cluster/pulls/watch-pulls.ts';
@@ -56,6 +56,8 @@ export type JoinedCluster = Readonly<{
   /** The name by which API servers call the Service in front of this Pod; undefined outside of a cluster. */
   serviceHost?: string;
   onPolicyChange: () => void;
+  /** Writes a notice as an Event, if the calls are proven to be from an API server. */
+  record: (notice: Notice) => void;
   close: () => Promise<void>;
 }>;
 
@@ -147,6 +149,9 @@ export async function joinCluster(
     onPolicyChange: () => {
       facts.setPullSecretNames(names());
       native?.refresh();
+    },
+    record: (notice) => {
+      if (isProven()) events.record(() => [notice]);
     },
     close: async () => {
       facts.close();

@@ -16,6 +16,7 @@ import type { Metrics } from './metrics.ts';
 import type { ClusterOptions, JoinedCluster } from './serve-cluster.ts';
 import { explainIgnoredProbe, openRegistries, type Registries } from './serve-registries.ts';
 import { createLargeReviews } from './large-reviews.ts';
+import { createRecreations } from './recreations.ts';
 import { startServer, type RunningServer } from './start-server.ts';
 
 export type ServiceOptions = CertificateOptions &
@@ -167,6 +168,16 @@ async function openService(
     },
   });
   closers.push(large.close);
+  const recreations = createRecreations({
+    policy: policy.current,
+    onChange: (result, place) => {
+      metrics.recreationLoops.inc({ result });
+      logger.warn(place, result === 'stopped' ? 'images not replaced, Pod is recreated' : 'images replaced again');
+    },
+    onNotice: (notice) => {
+      cluster.record(notice);
+    },
+  });
   const certificate = cluster.certificate ?? (await orExplain(async () => openCertificate(options, reportCertificate)));
   const { port, adminPort, stop } = await orExplain(async () =>
     startServer({
@@ -175,6 +186,7 @@ async function openService(
       ...surroundings,
       ...(registries !== undefined && { registries: registries.current }),
       large,
+      recreations,
       certificate,
       clientCa,
       clientNames,
@@ -227,6 +239,7 @@ const NO_CLUSTER: JoinedCluster = {
   // The content of pull secrets is unknown.
   readKeyring: async (_namespace, names) => Promise.resolve({ entries: [], isComplete: names.length === 0 }),
   onPolicyChange: () => undefined,
+  record: () => undefined,
   close: async () => Promise.resolve(),
 };
 

@@ -232,3 +232,19 @@ export const MOST_COMPARED = 6000;
 
 /** Characters of an exported object: etcd takes 1.5 MiB. */
 export const LONGEST_EXPORTED = 512 * 1024;
+
+/**
+ * Pods of operators whose creations are counted, and operators whose images are not replaced any more: at most 2 MB. A Pod is in
+ * a loop if it is created again that often within this time, by one replica's count. Within a second it is the same creation.
+ */
+export const MOST_RECREATED = 1000;
+export const RECREATIONS_OF_LOOP = 5;
+export const LOOP_WINDOW_MS = 15 * 60_000;
+export const SAME_CREATION_MS = 1000;
+
+/** How long images are not replaced then. */
+export const STOP_MS = 24 * 3_600_000;
+
+/** If it is still created again that often, replaced images were not the reason: they are replaced again, at least that long. */
+export const RECREATIONS_OF_ACQUITTAL = 3;
+export const ACQUITTAL_MS = 3_600_000;

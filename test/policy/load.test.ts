@@ -244,7 +244,7 @@ test('what a policy leaves out keeps its default', () => {
     configured.map(({ rule, action, fix, options }) => `${rule.id} ${action} ${fix} ${JSON.stringify(options)}`);
   expect(rules(defaultPolicy())).toEqual([
     'reference-valid deny true {}',
-    'mirror-used warn true {"verify":false}',
+    'mirror-used warn true {"verify":false,"stopLoops":true}',
     'pull-secrets-valid deny true {}',
     'service-account-secrets-kept warn true {}',
     'pull-secret-present warn true {}',

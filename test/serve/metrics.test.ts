@@ -24,6 +24,7 @@ const OWN_METRICS = {
   pullguard_errors_total: ['counter', ['where']],
   pullguard_certificate_expiry_timestamp_seconds: ['gauge', []],
   pullguard_policy_reloads_total: ['counter', ['result']],
+  pullguard_recreation_loops_total: ['counter', ['result']],
   pullguard_rules_skipped_total: ['counter', ['rule', 'reason']],
   pullguard_facts_age_seconds: ['gauge', ['fact']],
   pullguard_facts_objects: ['gauge', ['fact']],

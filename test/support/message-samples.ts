@@ -102,6 +102,7 @@ export const RULE_SAMPLES = {
   } satisfies SamplesOf<typeof registryExplicit>,
   'mirror-used': {
     'not-mirrored': [{ registry: 'docker.io', address: MIRRORED }],
+    recreated: [{ registry: 'docker.io', address: MIRRORED, source: 'Cluster/pg' }],
     'too-long': [{ registry: 'docker.io' }],
     'not-asked-here': [{ registry: 'docker.io', address: MIRRORED }],
     'mirror-not-allowed': [{ registry: 'docker.io' }],

@@ -155,6 +155,7 @@ const REASONS: Readonly<Record<Notice['outcome'], Readonly<{ type: string; reaso
   fixed: { type: 'Normal', reason: 'ImagePullFixed' },
   late: { type: 'Warning', reason: 'ImagePullMayFail' },
   failing: { type: 'Warning', reason: 'ImagePullFails' },
+  kept: { type: 'Warning', reason: 'ImageNotReplaced' },
 };
 
 async function create(call: Call, { namespace, name, all }: Paths, due: DueEvent): Promise<WrittenEvent> {
