@@ -57,8 +57,9 @@ export function writePullNotice(
 export function writeLoopNotice(
   request: AdmissionRequest,
   { rule, what, remedy }: Readonly<{ rule: string; what: string; remedy: string }>,
-): Notice {
-  return { involved: identify(request, 'requested'), outcome: 'kept', rule, message: joinRemedy(what, remedy) };
+): readonly Notice[] {
+  const involved = identify(request, 'requested');
+  return isNamed(involved) ? [{ involved, outcome: 'kept', rule, message: joinRemedy(what, remedy) }] : NONE;
 }
 
 function joinRemedy(what: string, remedy: string): string {

@@ -158,7 +158,9 @@ export type ClusterNode = Readonly<{
 
 /** Whether the Pod that is created now was created again and again because its images are replaced. */
 export type RecreationFacts = Readonly<{
-  /** Where its images are written, `Cluster/pg` or `Git`, if they should stay as they are; undefined if not. */
+  /**
+   * Where its images are written, `Cluster/pg` or `Git`, if they should stay as they are; undefined if not. Without credentials.
+   */
   findSource: (replaced: readonly ReplacedImage[]) => string | undefined;
 }>;
 

@@ -6,8 +6,7 @@ import { findMirror, findPullSecret } from '../policy/policy.ts';
 import type { Facts } from '../pull/facts.ts';
 import { findForNode } from '../pull/nodes.ts';
 import { listSome } from '../text/list.ts';
-import { escapeUnprintable, quote, shortenMiddle } from '../text/quote.ts';
-import { redact } from '../text/redact.ts';
+import { quote, shortenMiddle } from '../text/quote.ts';
 import { placeOf, SKIP_ANNOTATION, type ImageUse } from '../workload/workload.ts';
 
 type Params = Readonly<{ registry: string }>;
@@ -109,16 +108,20 @@ function findRecreator(reports: readonly Report<typeof MESSAGES>[], { recreation
 
 function keepImage(report: Report<typeof MESSAGES>, source: string): Report<typeof MESSAGES> {
   if (report.messageId !== 'not-mirrored') return report;
-  const { fix, ...kept } = report;
-  const shown = escapeUnprintable(redact(source));
-  const params = { ...report.params, source: shown };
-  return { ...kept, messageId: 'recreated', params, atMost: 'warn', remedy: adviseSource(source) };
+  const { fix, params, ...kept } = report;
+  if (fix === undefined) return report;
+  return {
+    ...kept,
+    messageId: 'recreated',
+    params: { ...params, source },
+    atMost: 'warn',
+    remedy: adviseSource(source),
+  };
 }
 
 /** What to do about Pods that are recreated whenever an image is replaced, in whole sentences. */
 export function adviseSource(source: string): string {
-  const where = shortenMiddle(escapeUnprintable(redact(source)), MAX_SOURCE);
-  return `Write the images of the mirror in ${where}, so that they need not be replaced. Or exempt the Pods from mirror-used: by the annotation ${SKIP_ANNOTATION}, if the policy allows it under skip, or by exempt in the policy.`;
+  return `Write the images of the mirror in ${shortenMiddle(source, MAX_SOURCE)}, so that they need not be replaced. Or exempt the Pods from mirror-used: by the annotation ${SKIP_ANNOTATION}, if the policy allows it under skip, or by exempt in the policy.`;
 }
 
 type Pair = Readonly<{ original: ImageReference; mirrored: ImageReference }>;

@@ -15,7 +15,8 @@ import {
   shareOfNamespace,
   STOP_MS,
 } from '../text/bounds.ts';
-import { quote } from '../text/quote.ts';
+import { escapeUnprintable, quote } from '../text/quote.ts';
+import { redact } from '../text/redact.ts';
 import { readPath, readString } from '../text/json.ts';
 import { findController, isPod, WORKLOAD_KINDS } from '../workload/kinds.ts';
 
@@ -32,13 +33,13 @@ export type Recreations = Readonly<{
 
 export type RecreationsOptions = Readonly<{
   policy: () => Policy;
-  /** Called when a loop is noticed, and when it turns out that replaced images were not its reason. */
+  /** Called when a loop is noticed, and when it turns out that replaced images were not its reason. Texts may be long. */
   onChange: (
     result: 'stopped' | 'resumed',
     place: Readonly<{ namespace: string; source: string; pod: string }>,
   ) => void;
   /** For an Event on the owner. */
-  onNotice: (notice: Notice) => void;
+  onNotices: (notices: readonly Notice[]) => void;
   /** Milliseconds of a monotonic clock. */
   clock?: () => number;
 }>;
@@ -47,13 +48,19 @@ export type RecreationsOptions = Readonly<{
 type Recreated = Readonly<{ namespace: string; replacement: string; times: readonly number[] }>;
 
 /** Images of one creator that stay as they are; or, when acquitted, that are replaced whatever is counted. */
-type Stop = Readonly<{ namespace: string; until: number; isAcquitted: boolean; notice: Notice }>;
+type Stop = Readonly<{
+  namespace: string;
+  since: number;
+  until: number;
+  isAcquitted: boolean;
+  notices: readonly Notice[];
+}>;
 
 /** Where the images of a Pod are written, and what distinguishes it from others. */
 type Creator = Readonly<{ key: string; source: string; namespace: string; pod: string }>;
 
 export function createRecreations(options: RecreationsOptions): Recreations {
-  const { policy, onChange, onNotice, clock = () => performance.now() } = options;
+  const { policy, onChange, onNotices, clock = () => performance.now() } = options;
   // In both, the least recently used comes first. Keys are hashes, as names and uids in owner references may have any length.
   const pods = new Map<string, Recreated>();
   const stops = new Map<string, Stop>();
@@ -81,35 +88,41 @@ export function createRecreations(options: RecreationsOptions): Recreations {
   }
 
   function count(creator: Creator, request: AdmissionRequest, replaced: readonly ReplacedImage[]): void {
-    const pod = hash(creator.key, creator.pod);
-    const known = pods.get(pod);
+    const key = hash(creator.key, creator.pod);
+    const known = pods.get(key);
     // Images that stay as they are leave nothing by which to know them.
     const replacement = replaced.length > 0 ? identify(creator, replaced) : known?.replacement;
-    const stop = replacement === undefined ? undefined : findStop(replacement);
-    if (replacement === undefined || stop?.isAcquitted === true) return;
-    if (replaced.length === 0 && stop === undefined) return;
+    if (replacement === undefined) return;
+    const stop = findStop(replacement);
+    if (!isCounted(replaced, stop)) return;
     const now = clock();
-    const earlier = known?.replacement === replacement ? known.times.filter((at) => now - at < LOOP_WINDOW_MS) : [];
-    if (now - (earlier.at(-1) ?? -Infinity) < SAME_CREATION_MS) return;
-    const times = [...earlier, now];
-    const { namespace } = creator;
-    keep(pods, pod, { namespace, replacement, times });
-    if (stop !== undefined) {
-      if (times.length >= RECREATIONS_OF_ACQUITTAL)
-        end('resumed', { ...stop, until: now + ACQUITTAL_MS, isAcquitted: true });
-      else onNotice(stop.notice);
-    } else if (times.length > RECREATIONS_OF_LOOP) {
-      const notice = word(creator, request, replaced[0]);
-      end('stopped', { namespace, until: now + STOP_MS, isAcquitted: false, notice });
-      onNotice(notice);
-    }
-
-    function end(result: 'stopped' | 'resumed', next: Stop): void {
-      keep(stops, replacement ?? '', next);
-      keep(pods, pod, { namespace, replacement: replacement ?? '', times: [] });
-      onChange(result, { namespace, source: creator.source, pod: creator.pod });
+    const times = addTo(known?.replacement === replacement ? known.times : [], now, stop?.since);
+    if (times === undefined) return;
+    const { namespace, source, pod } = creator;
+    keep(pods, key, { namespace, replacement, times });
+    if (stop === undefined) {
+      if (times.length <= RECREATIONS_OF_LOOP) return;
+      const notices = word(creator, request, replaced[0]);
+      keep(stops, replacement, { namespace, since: now, until: now + STOP_MS, isAcquitted: false, notices });
+      onChange('stopped', { namespace, source, pod });
+      onNotices(notices);
+    } else if (times.length < RECREATIONS_OF_ACQUITTAL) {
+      onNotices(stop.notices);
+    } else {
+      keep(stops, replacement, { ...stop, until: now + ACQUITTAL_MS, isAcquitted: true });
+      onChange('resumed', { namespace, source, pod });
     }
   }
+}
+
+function isCounted(replaced: readonly ReplacedImage[], stop: Stop | undefined): boolean {
+  return stop === undefined ? replaced.length > 0 : !stop.isAcquitted;
+}
+
+/** The times of creations that count, with this one; undefined if it is the same creation as the last one. */
+function addTo(times: readonly number[], now: number, since = -Infinity): readonly number[] | undefined {
+  const earlier = times.filter((at) => now - at < LOOP_WINDOW_MS && at > since);
+  return now - (times.at(-1) ?? -Infinity) < SAME_CREATION_MS ? undefined : [...earlier, now];
 }
 
 /** Where the policy denies images that are not from the mirror, to leave them would be worse than the loop. */
@@ -118,9 +131,13 @@ function mayStop({ rules }: Policy): boolean {
   return configured !== undefined && configured.action !== 'deny' && configured.options['stopLoops'] === true;
 }
 
-function word({ source, pod }: Creator, request: AdmissionRequest, first: ReplacedImage | undefined): Notice {
+function word(
+  { source, pod }: Creator,
+  request: AdmissionRequest,
+  first: ReplacedImage | undefined,
+): readonly Notice[] {
   const sample = first === undefined ? '' : `, ${quote(first.value)} by ${quote(first.replacement)}`;
-  const what = `Pod/${pod} was created ${RECREATIONS_OF_LOOP + 1} times within ${LOOP_WINDOW_MS / 60_000} minutes, each time with its images replaced${sample}: they are not replaced any more for ${STOP_MS / 3_600_000} hours`;
+  const what = `Pod/${redact(pod)} was created ${RECREATIONS_OF_LOOP + 1} times within ${LOOP_WINDOW_MS / 60_000} minutes, each time with its images replaced${sample}: they are not replaced any more for ${STOP_MS / 3_600_000} hours`;
   return writeLoopNotice(request, { rule: mirrorUsed.id, what, remedy: adviseSource(source) });
 }
 
@@ -138,7 +155,12 @@ function findCreator({ kind, subResource, operation, namespace, object }: Admiss
   }
   const { group, kind: owner, name, uid } = controller;
   if (BUILT_IN_GROUPS.has(group)) return undefined;
-  return { key: hash(namespace, group, owner, name, uid), source: `${owner}/${name}`, namespace, pod };
+  return {
+    key: hash(namespace, group, owner, name, uid),
+    source: escapeUnprintable(redact(`${owner}/${name}`)),
+    namespace,
+    pod,
+  };
 }
 
 const BUILT_IN_GROUPS: ReadonlySet<string> = new Set(WORKLOAD_KINDS.map(({ group }) => group));

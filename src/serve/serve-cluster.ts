@@ -56,8 +56,8 @@ export type JoinedCluster = Readonly<{
   /** The name by which API servers call the Service in front of this Pod; undefined outside of a cluster. */
   serviceHost?: string;
   onPolicyChange: () => void;
-  /** Writes a notice as an Event, if the calls are proven to be from an API server. */
-  record: (notice: Notice) => void;
+  /** Writes notices as Events, if the calls are proven to be from an API server. */
+  record: (notices: readonly Notice[]) => void;
   close: () => Promise<void>;
 }>;
 
@@ -150,8 +150,8 @@ export async function joinCluster(
       facts.setPullSecretNames(names());
       native?.refresh();
     },
-    record: (notice) => {
-      if (isProven()) events.record(() => [notice]);
+    record: (notices) => {
+      if (isProven()) events.record(() => notices);
     },
     close: async () => {
       facts.close();

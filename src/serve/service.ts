@@ -16,6 +16,7 @@ import type { Metrics } from './metrics.ts';
 import type { ClusterOptions, JoinedCluster } from './serve-cluster.ts';
 import { explainIgnoredProbe, openRegistries, type Registries } from './serve-registries.ts';
 import { createLargeReviews } from './large-reviews.ts';
+import { cutText } from './log-decision.ts';
 import { createRecreations } from './recreations.ts';
 import { startServer, type RunningServer } from './start-server.ts';
 
@@ -170,12 +171,13 @@ async function openService(
   closers.push(large.close);
   const recreations = createRecreations({
     policy: policy.current,
-    onChange: (result, place) => {
+    onChange: (result, { namespace, source, pod }) => {
       metrics.recreationLoops.inc({ result });
+      const place = { namespace: cutText(namespace), owner: cutText(source), pod: cutText(pod) };
       logger.warn(place, result === 'stopped' ? 'images not replaced, Pod is recreated' : 'images replaced again');
     },
-    onNotice: (notice) => {
-      cluster.record(notice);
+    onNotices: (notices) => {
+      cluster.record(notices);
     },
   });
   const certificate = cluster.certificate ?? (await orExplain(async () => openCertificate(options, reportCertificate)));

@@ -239,7 +239,7 @@ export const LONGEST_EXPORTED = 512 * 1024;
  */
 export const MOST_RECREATED = 1000;
 export const RECREATIONS_OF_LOOP = 5;
-export const LOOP_WINDOW_MS = 15 * 60_000;
+export const LOOP_WINDOW_MS = 30 * 60_000;
 export const SAME_CREATION_MS = 1000;
 
 /** How long images are not replaced then. */
