@@ -196,8 +196,12 @@ function hash(...texts: readonly string[]): string {
 function keep<T extends Readonly<{ namespace: string }>>(entries: Map<string, T>, key: string, entry: T): void {
   entries.delete(key);
   entries.set(key, entry);
-  const own = [...entries].filter(([, { namespace }]) => namespace === entry.namespace);
-  const isOverShare = own.length > shareOfNamespace(MOST_RECREATED);
-  const [oldest] = isOverShare ? own : entries;
-  if (oldest !== undefined && (isOverShare || entries.size > MOST_RECREATED)) entries.delete(oldest[0]);
+  let own = 0;
+  let oldestOwn = key;
+  for (const [each, { namespace }] of entries) {
+    if (namespace === entry.namespace && own++ === 0) oldestOwn = each;
+  }
+  const [oldest = key] = entries.keys();
+  if (own > shareOfNamespace(MOST_RECREATED)) entries.delete(oldestOwn);
+  else if (entries.size > MOST_RECREATED) entries.delete(oldest);
 }

@@ -234,7 +234,7 @@ export const MOST_COMPARED = 6000;
 export const LONGEST_EXPORTED = 512 * 1024;
 
 /**
- * Pods of operators whose creations are counted, and operators whose images are not replaced any more: at most 2 MB. A Pod is in
+ * Pods of operators whose creations are counted, and operators whose images are not replaced any more: at most 4 MB. A Pod is in
  * a loop if it is created again that often within this time, by one replica's count. Within a second it is the same creation.
  */
 export const MOST_RECREATED = 1000;
