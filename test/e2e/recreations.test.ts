@@ -6,7 +6,7 @@ import { startInCluster } from './in-cluster.ts';
 import { installManifests, readMetrics } from './install.ts';
 import { make, makeRolloutDefinition, type PodSpec } from './objects.ts';
 import { waitFor } from './processes.ts';
-import type { Pullguard } from './pullguard-process.ts';
+import { isErrorLine, type Pullguard } from './pullguard-process.ts';
 
 const cluster = useCluster('recreations');
 const { controlPlane, kubectl, apply, call, get } = cluster;
@@ -30,7 +30,7 @@ function usePullguard(rules: object): () => Pullguard {
   afterAll(async () => {
     await unregister(cluster);
     await pullguard?.stop();
-    expect(pullguard?.readLog().filter(({ level }) => level >= 50)).toEqual([]);
+    expect(pullguard?.readLog().filter(isErrorLine)).toEqual([]);
   });
   return () => pullguard!;
 }
