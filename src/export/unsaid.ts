@@ -58,6 +58,14 @@ const PARTS: Readonly<Record<string, readonly Part[]>> = {
       when: always,
     },
   ],
+  'mirror-used': [
+    {
+      what: 'mirror-used: stopLoops',
+      why: 'CEL cannot count how often an operator recreates a Pod, so its image is always replaced',
+      when: ({ rules }) =>
+        rules.some(({ rule: { id }, fix, options }) => id === 'mirror-used' && fix && options['stopLoops'] === true),
+    },
+  ],
   'pull-secret-present': [
     {
       what: 'pull-secret-present: what other pull secrets hold',
