@@ -1,27 +1,19 @@
 import { existsSync, statSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve } from 'node:path';
-import { ApiError, type ApiServer } from '../cluster/connection/api-server.ts';
 import type { Policy } from '../engine/rule.ts';
-import { POLICY_KEY } from '../policy/config-map.ts';
 import { readPolicyFile } from '../policy/reload.ts';
 import { defaultPolicy, loadPolicy } from '../rules/policy.ts';
-import { readString } from '../text/json.ts';
 import { escapeUnprintable } from '../text/quote.ts';
 import { redact } from '../text/redact.ts';
+import type { PolicyText } from './cluster-policy.ts';
 import { UsageError, type Io } from './io.ts';
-import { loadConfig, toUsageError } from './load-config.ts';
+import { toUsageError } from './load-config.ts';
 import type { ConnectionOptions } from './options.ts';
 
 /** Where a command takes its policy from. */
 export type PolicyOptions = ConnectionOptions & Readonly<{ config?: string; policyFromCluster?: boolean }>;
 
-/** The text of a policy, and the name of its source for messages. */
-export type PolicyText = Readonly<{ source: string; text: string }>;
-
 export const POLICY_FILE = '.pullguard.yaml';
-
-/** The ConfigMap that the manifests install. */
-const CONFIG_MAP = { namespace: 'pullguard', name: 'pullguard-policy' };
 
 /**
  * The policy for these paths: of `--config`, of the cluster, or of the nearest `.pullguard.yaml`; otherwise the built-in one. The
@@ -38,36 +30,16 @@ export async function choosePolicy(paths: readonly string[], options: PolicyOpti
   }
 }
 
-/**
- * The policy of a command about a cluster: of `--config`, or of the cluster; otherwise the built-in one. The source is printed to
- * standard error, unless the user named the file.
- */
-export async function chooseClusterPolicy(
-  api: ApiServer,
-  config: string | undefined,
-  io: Io,
-): Promise<Readonly<{ policy: Policy; source: string }>> {
-  if (config !== undefined) return { policy: loadConfig(config), source: config };
-  try {
-    const { source, text } = await readConfigMap(api);
-    io.stderr.write(`using the policy of ${escapeUnprintable(source)}\n`);
-    return { policy: loadPolicy(text, source), source };
-  } catch (error) {
-    if (!(error instanceof UsageError)) throw toUsageError(error);
-    const status = error.cause instanceof ApiError ? error.cause.status : undefined;
-    if (status !== 403 && status !== 404) throw error;
-    // A cluster without pullguard has no policy. If the policy may not be read, the user may expect another one than is used.
-    if (status === 403) io.stderr.write(`using the built-in policy: ${escapeUnprintable(error.message)}\n`);
-    return { policy: defaultPolicy(), source: 'the built-in policy' };
-  }
-}
-
 /** Undefined for the built-in policy. @throws UsageError */
 export async function choosePolicyText(
   paths: readonly string[],
   options: PolicyOptions,
 ): Promise<PolicyText | undefined> {
-  if (options.policyFromCluster === true) return readFromCluster(options);
+  if (options.policyFromCluster === true) {
+    // Loaded only here: the Kubernetes client would double the time that `check` needs to start.
+    const { readClusterPolicy } = await import('./cluster-policy.ts');
+    return readClusterPolicy(options);
+  }
   if (options.kubeconfig !== undefined || options.context !== undefined)
     throw new UsageError('--kubeconfig and --context are for --policy-from-cluster: add it, or remove them');
   const source = options.config ?? findOnePolicyFile(paths);
@@ -121,30 +93,4 @@ export function findPolicyFile(path: string): string | undefined {
 function shorten(file: string): string {
   const short = relative('.', file);
   return short.startsWith('..') ? file : short;
-}
-
-async function readFromCluster(options: ConnectionOptions): Promise<PolicyText> {
-  // Loaded only here: the Kubernetes client would double the time that `check` needs to start.
-  const { reachCluster } = await import('./reach-cluster.ts');
-  return readConfigMap(reachCluster(options));
-}
-
-/** @throws UsageError whose cause is the error of the API server, if it returned one */
-async function readConfigMap(api: ApiServer): Promise<PolicyText> {
-  const { namespace, name } = CONFIG_MAP;
-  const source = `ConfigMap ${namespace}/${name}`;
-  const { describeRefusal } = await import('./reach-cluster.ts');
-  const text = await api.call('GET', `/api/v1/namespaces/${namespace}/configmaps/${name}`).then(
-    (answer) => readString(answer, 'data', POLICY_KEY),
-    (error: unknown) => {
-      if (!(error instanceof ApiError)) throw error;
-      const message =
-        error.status === 404
-          ? `${source} does not exist in the cluster ${api.url}: install pullguard, choose another --context, or use --config`
-          : `${source} cannot be read: ${describeRefusal(error, `get of configmaps in namespace ${namespace}`)}`;
-      throw new UsageError(message, { cause: error });
-    },
-  );
-  if (text === '') throw new UsageError(`${source} has no text under data["${POLICY_KEY}"]: apply the manifests again`);
-  return { source, text };
 }

@@ -28,7 +28,7 @@ export async function diagnose(
   if (targets.includes('-')) return diagnosePasted(targets, options, { io, now });
   // Loaded only here: the Kubernetes client takes longer to load than everything else together.
   const [{ chooseClusterPolicy }, { reachCluster }, { diagnoseCluster }] = await Promise.all([
-    import('./choose-policy.ts'),
+    import('./cluster-policy.ts'),
     import('./reach-cluster.ts'),
     import('./diagnose-cluster.ts'),
   ]);

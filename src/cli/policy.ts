@@ -8,7 +8,8 @@ import { RULES } from '../rules/index.ts';
 import { defaultPolicy, loadPolicy } from '../rules/policy.ts';
 import { describeError } from '../text/error.ts';
 import { escapeUnprintable } from '../text/quote.ts';
-import { choosePolicyText, findPolicyFile, POLICY_FILE, type PolicyOptions, type PolicyText } from './choose-policy.ts';
+import { choosePolicyText, findPolicyFile, POLICY_FILE, type PolicyOptions } from './choose-policy.ts';
+import type { PolicyText } from './cluster-policy.ts';
 import { UsageError, type ExitCode, type Io } from './io.ts';
 import { toUsageError } from './load-config.ts';
 

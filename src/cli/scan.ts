@@ -4,7 +4,7 @@ import { diagnoseReports } from './diagnose.ts';
 import { formatDiagnoses, toDiagnosisObject } from './format-diagnosis.ts';
 import { explainRefused } from '../scan/explain-waiting.ts';
 import { UsageError, type ExitCode, type Io } from './io.ts';
-import { chooseClusterPolicy } from './choose-policy.ts';
+import { chooseClusterPolicy } from './cluster-policy.ts';
 import type { ConnectionOptions } from './options.ts';
 import { createProgress } from './progress.ts';
 import { ApiError, type ApiServer } from '../cluster/connection/api-server.ts';
