@@ -167,17 +167,13 @@ function parseJson(text: string): unknown {
 
 /** Where things stand is worked out for the few documents that have findings. */
 function readWithoutPlaces(part: Part): Manifest | undefined {
-  const content = readYamlContent(part.text);
-  return content && readContent(content, locateLate(part));
+  const read = readYamlContent(part.text);
+  return read && readContent(read.content, locateLate(part, read.locate));
 }
 
-function locateLate(part: Part): Locate {
-  let some: LocateSome | undefined;
+function locateLate(part: Part, some: LocateSome = createYamlPlaces(part.text)): Locate {
   let all: Locate | undefined;
-  return (pointer, of) => {
-    const found = (some ??= createYamlPlaces(part.text))(pointer, of);
-    return moveDown(found ?? (all ??= locateIn(part.text))(pointer, of), part);
-  };
+  return (pointer, of) => moveDown(some(pointer, of) ?? (all ??= locateIn(part.text))(pointer, of), part);
 }
 
 function readYaml(part: Part): Manifest {

@@ -1,16 +1,16 @@
 import { isDeepStrictEqual } from 'node:util';
 import { readDocuments } from '../../src/manifest/document.ts';
-import { createYamlPlaces, readYamlContent } from '../../src/manifest/yaml-content.ts';
+import { readYamlContent } from '../../src/manifest/yaml-content.ts';
 import { joinPointer, type Pointer } from '../../src/text/json.ts';
 
 /** What the two YAML parsers read differently in a text. Undefined if they agree, or if the text is not for the fast one. */
 export function findDisagreement(text: string): object | undefined {
-  const fast = readYamlContent(text);
-  if (fast === undefined) return undefined;
+  const read = readYamlContent(text);
+  if (read === undefined) return undefined;
+  const { content: fast, locate } = read;
   const [parsed, ...others] = readDocuments(text);
   if (parsed?.ok !== true || parsed.repeated !== undefined || others.length > 0) return { text, fast, parsed };
   if (!isDeepStrictEqual(fast, parsed.content)) return { text, fast, parsed: parsed.content };
-  const locate = createYamlPlaces(text);
   for (const pointer of listPointers(fast)) {
     for (const part of [undefined, 'key', 'end'] as const) {
       const place = locate(pointer, part);
