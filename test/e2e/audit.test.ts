@@ -28,7 +28,7 @@ usePullguard(cluster, {
   prepare: async () => {
     await apply(makeRolloutDefinition('example.com', 'v1'));
     await kubectl('wait --for=condition=Established crd/rollouts.example.com --timeout=20s');
-    const served = async (): Promise<boolean> => (await kubectl('get rollouts')).code === 0;
+    const served = async (): Promise<boolean> => (await kubectl('get rollouts.example.com')).code === 0;
     expect(await waitFor(served)).toBe(true);
     await apply(makeRollout('old', 'NGINX'));
   },
@@ -48,12 +48,12 @@ describe('a workload of a custom resource, named in the policy', () => {
     expect(warningsIn(applied)).toEqual([
       expect.stringMatching(/^notice: Rollout\/web .*Pods get imagePullSecret "default-secret"/),
     ]);
-    expect(await cluster.get('rollout web')).toMatchObject(makeRollout('web', image));
+    expect(await cluster.get('rollouts.example.com/web')).toMatchObject(makeRollout('web', image));
   });
 
   test('from before can be labelled and deleted though it is bad', async () => {
-    expect(await kubectl('label rollout old team=web')).toMatchObject({ code: 0, stderr: '' });
-    expect((await kubectl('delete rollout old')).code).toBe(0);
+    expect(await kubectl('label rollouts.example.com/old team=web')).toMatchObject({ code: 0, stderr: '' });
+    expect((await kubectl('delete rollouts.example.com/old')).code).toBe(0);
   });
 });
 
