@@ -19,7 +19,11 @@ async function measure(args: readonly string[], pods: number, failing: number): 
   const { port } = (await startScript('many-pods.ts', [String(pods), String(failing)])) as { port: number };
   const kubeconfig = join(folder, `kubeconfig-${port}`);
   writeFileSync(kubeconfig, JSON.stringify(kubeconfigOf(port)));
-  return take([join(ROOT, 'dist/main.js'), ...args, '--kubeconfig', kubeconfig]);
+  const config = join(folder, 'built-in.yaml');
+  writeFileSync(config, 'apiVersion: pullguard.dev/v1alpha1\nkind: Policy\n');
+  const taken = await take([join(ROOT, 'dist/main.js'), ...args, '--kubeconfig', kubeconfig, '--config', config]);
+  if (taken.exitCode === 2 || taken.exitCode === null) throw new Error(`${args.join(' ')} failed`);
+  return taken;
 }
 
 function kubeconfigOf(port: number): object {
