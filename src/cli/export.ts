@@ -68,7 +68,7 @@ function readMinor(version: string): (typeof KUBERNETES_MINORS)[number] {
   const known = KUBERNETES_MINORS.findLast((each) => each <= Number(minor));
   if (known !== undefined) return known;
   throw new UsageError(
-    `--kubernetes ${quote(version)} is not a version from 1.${KUBERNETES_MINORS[0]} on, which has ValidatingAdmissionPolicy: use one, such as 1.36`,
+    `--kubernetes ${quote(version)} is not supported: ValidatingAdmissionPolicy needs Kubernetes 1.${KUBERNETES_MINORS[0]} or newer, such as 1.36`,
   );
 }
 

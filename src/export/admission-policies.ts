@@ -200,7 +200,7 @@ function toNames(members: Readonly<Record<string, Cel>>): Readonly<Record<string
   return Object.fromEntries(Object.keys(members).map((name) => [name, `of_${name}`]));
 }
 
-/** What is wrong in each pod, as far as anything is. */
+/** The wrong images of each pod; pods without any are left out. */
 function writeFound({ from, wrong, rule }: Check, policy: Policy): Cel {
   return `variables.${from}.map(l, l${dropWaived(policy, rule)}${wrong}).filter(l, l != [])`;
 }

@@ -138,7 +138,7 @@ const EMPTY = `the policy is empty: start it with "apiVersion: ${POLICY_API_VERS
 const MAX_BYTES = 2 ** 20;
 const TOO_LARGE = 'the policy is larger than 1 MiB, the limit of a ConfigMap';
 
-/** Ten times as deep as any policy; the rest is for `metadata`, which may hold any object. */
+/** Ten times as deep as any policy, as `metadata` may hold any object. */
 const MAX_DEPTH = 64;
 
 /** More than a user reads, and still located quickly. */

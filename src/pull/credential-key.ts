@@ -6,7 +6,7 @@ import { memoize, memoizeByObject } from '../text/memoize.ts';
 
 /** A key under `auths` in a pull secret, as kubelet parses it. */
 export type CredentialKey = Readonly<{
-  /** As written; without user name, query and fragment if it has any, as kubelet stores it. */
+  /** As written, but without user name, query and fragment, as kubelet stores it. */
   text: string;
   /** The images that it matches; undefined if it matches none. */
   pattern: Pick<HostPattern, 'labels' | 'port' | 'path'> | undefined;

@@ -42,7 +42,7 @@ const TEMPLATES: readonly Readonly<{ group: string; but?: string; variable: stri
   { group: 'triggers.tekton.dev', variable: '$(' },
 ];
 
-/** How the variables of a kind begin, if it has any. */
+/** The start of a variable in objects of this kind, such as `$(`; undefined if the kind has no variables. */
 export function variableOf({ variable, group, kind }: WorkloadKind): string | undefined {
   return variable ?? TEMPLATES.find((each) => each.group === group && each.but !== kind)?.variable;
 }

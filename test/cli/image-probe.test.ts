@@ -125,13 +125,13 @@ describe('logins are tried as kubelet tries them', () => {
     expect(report).toMatchObject({ result: notAsked, login: undefined });
   });
 
-  test('never as anybody when all fail; who sees the repository knows best', async () => {
+  test('never anonymously if all credentials fail: those that can see the repository give the best answer', async () => {
     const { users, report } = await ask(IMAGE, { config, answers: { team: denied(), host: MISSING_IMAGE } });
     expect(users).toEqual(['team', 'host']);
     expect(report).toMatchObject({ login: HOST, result: MISSING_IMAGE, note: undefined });
   });
 
-  test('as anybody where no key is for the image', async () => {
+  test('anonymously if no credentials are for the image', async () => {
     const { users, report } = await ask('quay.io/team/app:1', { config });
     expect(users).toEqual(['']);
     expect(report.login).toBeUndefined();

@@ -173,7 +173,7 @@ describe('pullguard export', () => {
   test('says which version of Kubernetes it can write for', async () => {
     const old = await run('admission-policies', '--kubernetes', 'v1.32.4-eks');
     expect(old.stdout).not.toContain('Mutating');
-    await expect(run('admission-policies', '--kubernetes', '1.29')).rejects.toThrow('from 1.30 on');
+    await expect(run('admission-policies', '--kubernetes', '1.29')).rejects.toThrow('needs Kubernetes 1.30 or newer');
   });
 
   test('prints the conditions as parts of the two webhook configurations', async () => {
