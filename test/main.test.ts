@@ -12,7 +12,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { createServer as createHttpServer, type IncomingMessage } from 'node:http';
-import { request } from 'node:https';
+import { createServer as createHttpsServer, request } from 'node:https';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -169,6 +169,7 @@ beforeAll(async () => {
   const path = mkdtempSync(join(tmpdir(), 'pullguard-main-'));
   const { ca, cert, key } = await makeCertificates({ names: ['localhost', '127.0.0.1'] });
   const [certFile, keyFile] = [join(path, 'tls.crt'), join(path, 'tls.key')];
+  writeFileSync(join(path, 'ca.crt'), ca);
   writeFileSync(certFile, cert);
   writeFileSync(keyFile, key);
   shared = { path, tls: ['--tls-cert', certFile, '--tls-key', keyFile], ca };
@@ -427,9 +428,12 @@ describe.concurrent('an output that takes nothing', () => {
 describe.concurrent('a proxy in the environment', () => {
   async function startProxy(
     onFinished: typeof onTestFinished,
+    protocol: 'http' | 'https' = 'http',
   ): Promise<Readonly<{ env: NodeJS.ProcessEnv; asked: string[] }>> {
     const asked: string[] = [];
-    const server = createHttpServer().on('connect', (call: IncomingMessage, socket: Duplex) => {
+    const [cert, key] = [1, 3].map((at) => readFileSync(shared.tls[at]!));
+    const made = protocol === 'http' ? createHttpServer() : createHttpsServer({ cert, key });
+    const server = made.on('connect', (call: IncomingMessage, socket: Duplex) => {
       asked.push(call.url ?? '');
       socket.end('HTTP/1.1 403 Forbidden\r\n\r\n');
     });
@@ -439,7 +443,12 @@ describe.concurrent('a proxy in the environment', () => {
     });
     await once(server, 'listening');
     const { port } = server.address() as AddressInfo;
-    const env = { ...process.env, HTTPS_PROXY: `http://user:hunter2@127.0.0.1:${port}`, NO_PROXY: 'direct.invalid' };
+    const env = {
+      ...process.env,
+      HTTPS_PROXY: `${protocol}://user:hunter2@localhost:${port}`,
+      NO_PROXY: 'direct.invalid',
+      NODE_EXTRA_CA_CERTS: join(shared.path, 'ca.crt'),
+    };
     return { env, asked };
   }
 
@@ -451,18 +460,21 @@ describe.concurrent('a proxy in the environment', () => {
     const served = await serve(['--config', policy, '--log-level', 'debug', ...shared.tls], onTestFinished, env);
     expect(await validate(served, shared.ca, 'registry.invalid/team/app:1')).toBe('allowed');
     const { problem } = await waitForLog(served.log, 'registry not asked');
-    expect(problem).toMatch(/^the proxy 127\.0\.0\.1:\d+ did not connect to "registry\.invalid" \(HTTP 403\)/);
+    expect(problem).toMatch(/^the proxy localhost:\d+ did not connect to "registry\.invalid" \(HTTP 403\)/);
     expect(await validate(served, shared.ca, 'direct.invalid/team/app:1')).toBe('allowed');
     expect(new Set(asked)).toEqual(new Set(['registry.invalid:443']));
     expect(JSON.stringify(served.log)).not.toContain('hunter2');
   });
 
-  test('is what image --probe asks through, and one that cannot be used is said to be', async ({ onTestFinished }) => {
-    const { env, asked } = await startProxy(onTestFinished);
+  test.for(['http', 'https'] as const)('with %s is what image --probe asks through', async (protocol, context) => {
+    const { env, asked } = await startProxy(context.onTestFinished, protocol);
     const { stdout, stderr } = await run(['image', '--probe', 'registry.invalid/team/app:1'], '', { env });
     expect(stdout).toContain('did not connect to "registry.invalid" (HTTP 403): fix HTTPS_PROXY or NO_PROXY');
     expect(asked).toEqual(['registry.invalid:443']);
     expect(stdout + stderr).not.toContain('hunter2');
+  });
+
+  test('that cannot be used is an error that does not show its password', async () => {
     const wrong = { env: { ...process.env, HTTPS_PROXY: 'socks5://user:hunter2@proxy:1080' } };
     for (const args of [
       ['image', '--probe', 'registry.invalid/app:1'],
