@@ -68,7 +68,8 @@ describe.runIf(HELM)('rendered by helm', () => {
       write('overlays/own-certificate/certs/ca.crt', files.ca);
       write('overlays/own-certificate/certs/tls.crt', files.cert);
       write('overlays/own-certificate/certs/tls.key', files.key);
-      write('components/network-policy/control-plane.env', 'cidr=192.168.0.0/28\n');
+      for (const each of ['network-policy', 'egress'])
+        write(`components/${each}/control-plane.env`, 'cidr=192.168.0.0/28\n');
     });
 
     afterAll(() => {
@@ -116,6 +117,11 @@ describe.runIf(HELM)('rendered by helm', () => {
         '../base',
         () => ({ networkPolicy: { enabled: true, webhookFrom: [{ ipBlock: { cidr: '192.168.0.0/28' } }] } }),
         'network-policy',
+      ],
+      [
+        '../base',
+        () => ({ networkPolicy: { egress: { enabled: true, apiServers: [{ ipBlock: { cidr: '192.168.0.0/28' } }] } } }),
+        'egress',
       ],
       [
         'cert-manager',
@@ -357,6 +363,7 @@ describe.runIf(HELM)('rendered by helm', () => {
       'each Pod would be scraped twice: disable one',
     ],
     [{ networkPolicy: { enabled: true } }, 'networkPolicy.webhookFrom is empty'],
+    [{ networkPolicy: { egress: { enabled: true } } }, 'networkPolicy.egress.apiServers is empty'],
     [{ autoscaling: { enabled: true, minReplicas: 9 } }, 'minReplicas is above autoscaling.maxReplicas'],
     [{ drainSeconds: 60 }, 'terminationGracePeriodSeconds 30 is too short'],
   ])('%j is rejected, with what is wrong', (values, says) => {

@@ -30,7 +30,7 @@ test('the page names only folders that are there', () => {
   expect(named.length).toBeGreaterThan(20);
   // What the reader makes there is not in the repository; `access-to-*.yaml` are several.
   const expected = named.map((path) =>
-    path.replace(/\/(certs|local|network-policy|proxy)\/.*/, '/$1').replace(/access-to-$/, ''),
+    path.replace(/\/(certs|egress|local|network-policy|proxy)\/.*/, '/$1').replace(/access-to-$/, ''),
   );
   expect(expected.filter((path) => !existsSync(join(ROOT, path)))).toEqual([]);
 });

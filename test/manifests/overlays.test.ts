@@ -288,6 +288,34 @@ describe.runIf(KUBECTL)('built by kubectl kustomize', () => {
     ]);
   });
 
+  test('egress: API servers, DNS and registries are reached; without the addresses of API servers nothing is built', () => {
+    expect(() => compose('nodes', 'egress')).toThrow('control-plane.env');
+    write('manifests/components/egress/control-plane.env', 'cidr=192.168.0.0/28\n');
+    const [sample = ''] = readBlocks('docs/install.md', 'yaml').filter((block) => block.includes('components/egress'));
+    // It stands in a list.
+    write('deploy/kustomization.yaml', composition('overlays/nodes', sample.replaceAll(/^ {3}/gm, '')));
+    const built = build(join(folder, 'deploy'));
+    const { podSelector, policyTypes, egress } = (built.find(({ kind }) => kind === 'NetworkPolicy') as NetworkPolicy)
+      .spec;
+    expect(find(built, 'Deployment').spec.template.metadata.labels).toMatchObject(podSelector.matchLabels);
+    expect(policyTypes).toEqual(['Egress']);
+    expect(egress).toEqual([
+      { to: [{ ipBlock: { cidr: '192.168.0.0/28' } }, { ipBlock: { cidr: '192.168.1.0/28' } }] },
+      { ports: expect.arrayContaining([{ protocol: 'UDP', port: 53 }]) as unknown },
+      {
+        to: [
+          { ipBlock: { cidr: '0.0.0.0/0', except: ['169.254.0.0/16'] } },
+          { ipBlock: { cidr: '::/0', except: ['fe80::/10'] } },
+        ],
+        ports: [
+          { protocol: 'TCP', port: 443 },
+          { protocol: 'TCP', port: 3128 },
+        ],
+      },
+    ]);
+    expect(built.filter(({ kind }) => kind === 'ConfigMap')).toHaveLength(1);
+  });
+
   test('proxy: the variables are in a Secret with a name of their own, and without them nothing is built', () => {
     expect(() => compose('nodes', 'proxy')).toThrow('proxy.env');
     const [sample = ''] = readBlocks('docs/install.md', 'sh').filter((block) => block.includes('proxy.env'));
@@ -366,6 +394,7 @@ type NetworkPolicy = Manifest &
       podSelector: Readonly<{ matchLabels: Readonly<Record<string, string>> }>;
       policyTypes: readonly string[];
       ingress: readonly Readonly<{ from: readonly unknown[]; ports: readonly Readonly<{ port: string }>[] }>[];
+      egress?: readonly object[];
     }>;
   }>;
 type Certificate = Manifest &

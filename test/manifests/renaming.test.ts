@@ -20,7 +20,8 @@ describe.runIf(KUBECTL)('in a kustomization with another namespace, prefix or su
   beforeAll(() => {
     folder = mkdtempSync(join(tmpdir(), 'pullguard-renaming-'));
     cpSync(join(ROOT, 'manifests'), at('manifests'), { recursive: true });
-    writeFileSync(at('manifests/components/network-policy/control-plane.env'), 'cidr=192.168.0.0/28\n');
+    for (const name of ['network-policy', 'egress'])
+      writeFileSync(at(`manifests/components/${name}/control-plane.env`), 'cidr=192.168.0.0/28\n');
     mkdirSync(at('deploy'));
   });
 
@@ -41,7 +42,7 @@ describe.runIf(KUBECTL)('in a kustomization with another namespace, prefix or su
     // An object of ours may have these names already.
     ['../base', { namespace: 'pullguard-policy', namePrefix: 'pullguard-' }],
     ...renamed,
-    ['secrets-all', names, 'nodes', 'pulls', 'fail-closed', 'monitoring', 'network-policy', 'cce'],
+    ['secrets-all', names, 'nodes', 'pulls', 'fail-closed', 'monitoring', 'network-policy', 'egress', 'cce'],
     ['cert-manager', names, 'fail-closed', 'monitoring', 'network-policy'],
     ['../base', names, 'native-controller'],
   ])(

@@ -171,6 +171,11 @@ failurePolicy: {{ ternary "Fail" "Ignore" .Values.webhooks.failClosed }}
 {{- if and .Values.networkPolicy.enabled (not .Values.networkPolicy.webhookFrom) }}
 {{- fail "networkPolicy.webhookFrom is empty: name the addresses of the API servers, or no call arrives" }}
 {{- end }}
+{{- with .Values.networkPolicy.egress }}
+{{- if and .enabled (not .apiServers) }}
+{{- fail "networkPolicy.egress.apiServers is empty: name the addresses of the API servers, or pullguard does not become ready" }}
+{{- end }}
+{{- end }}
 {{- if and .Values.autoscaling.enabled (gt (int .Values.autoscaling.minReplicas) (int .Values.autoscaling.maxReplicas)) }}
 {{- fail "autoscaling.minReplicas is above autoscaling.maxReplicas" }}
 {{- end }}
