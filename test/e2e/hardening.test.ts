@@ -152,6 +152,30 @@ test('components that need no kinds of their own are taken by the API server', a
   expect(await kubectl('apply --dry-run=server -n pullguard -f -', { stdin })).toMatchObject({ code: 0, stderr: '' });
 });
 
+describe('with the kinds of the Prometheus Operator', () => {
+  /** A folder with its CRDs, as they stand in its repository: too long to be kept here. */
+  const crds = process.env['PROMETHEUS_OPERATOR_CRDS'] ?? '';
+  const skipped = test.skipIf(crds === '');
+
+  afterAll(async () => {
+    if (crds !== '') await kubectl(['delete', '-f', crds, '--wait=false', '--ignore-not-found']);
+  });
+
+  skipped('monitoring and service-monitor are stored as they stand, and nothing of them is unknown', async () => {
+    const created = await kubectl(['apply', '--server-side', '-f', crds]);
+    expect(created).toMatchObject({ code: 0 });
+    await kubectl('wait --for=condition=Established crd --all --timeout=60s');
+    for (const components of [['monitoring'], ['monitoring', 'service-monitor']]) {
+      const stdin = await buildComponents(...components);
+      const flags = 'apply --server-side --validate=strict -n pullguard -f -';
+      expect(await kubectl(flags, { stdin })).toMatchObject({ code: 0, stderr: '' });
+    }
+    const list = 'podmonitors,servicemonitors,prometheusrules -n pullguard';
+    const { items } = await get<{ items: readonly { kind: string; spec: object }[] }>(list);
+    expect(items.map(({ kind }) => kind).sort()).toEqual(['PodMonitor', 'PrometheusRule', 'ServiceMonitor']);
+  });
+});
+
 test('the Namespace takes no Pod that is not restricted', async () => {
   const pod = {
     apiVersion: 'v1',

@@ -6,6 +6,7 @@ import { text } from 'node:stream/consumers';
 import { stringify } from 'yaml';
 import { startControlPlane } from '../e2e/control-plane.ts';
 import { waitFor } from '../e2e/processes.ts';
+import { checkComponents } from './components.ts';
 import { createImageMaker } from './images.ts';
 import { startContainerd, startNode } from './node.ts';
 import { NODE_ADDRESS, setUpNames } from './sandbox.ts';
@@ -61,6 +62,11 @@ async function main(): Promise<boolean> {
   tell('a certificate for another name');
   outcomes.push(await runLocally(denial.split(' denied ')[0] ?? ''));
   tell('the overlay local');
+  const reportCrds = join(ROOT, 'test/fixtures/report-crds.yaml');
+  outcomes.push(
+    await checkComponents({ folder, repository: REPOSITORY, serviceAddress: SERVICE_ADDRESS, run, reportCrds }),
+  );
+  tell('components');
   return outcomes.every(Boolean);
 }
 
