@@ -15,7 +15,14 @@ import { startStandIn, type StandInApiServer } from './support/stand-in-api-serv
 import { writeKubeconfig } from './support/stand-in-connection.ts';
 import { tempFolder } from './support/temp-folder.ts';
 import { replaceBehind, UPDATES_DOCS } from './support/update-docs.ts';
-import { pullFailure, UNKNOWN_CA, waitingPod, warning } from './support/waiting-objects.ts';
+import {
+  pullFailure,
+  UNAUTHORIZED,
+  UNKNOWN_CA,
+  waitingPod,
+  warning,
+  type WaitingPodOptions,
+} from './support/waiting-objects.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const DECISIONS = 'docs/decisions';
@@ -204,28 +211,26 @@ describe('samples', () => {
     }
   });
 
-  test('of a cluster in the README print what they print, but for the end of a long line', async () => {
-    const [, printed = ''] = /^\$ kubectl pullguard diagnose -A\n([\s\S]*?)^```$/m.exec(read('README.md')) ?? [];
-    const kubeconfig = writeKubeconfig(await startOutage(), tempFolder().at('kubeconfig'));
+  test.each<[page: string, command: string, start: () => Promise<StandInApiServer>]>([
+    ['README.md', 'kubectl pullguard diagnose -A', startOutage],
+    ['docs/diagnose.md', 'pullguard diagnose -A', startRefusal],
+  ])('of a cluster in %s print what they print, but for the end of a long line', async (page, command, start) => {
+    const before = `$ ${command}\n`;
+    const [, printed = ''] =
+      read(page)
+        .split(before)[1]
+        ?.match(/^([\s\S]*?)^```$/m) ?? [];
+    const kubeconfig = writeKubeconfig(await start(), tempFolder().at('kubeconfig'));
     const io = capturedIo();
-    await buildProgram(io, () => undefined).parseAsync([
-      'node',
-      'pullguard',
-      'diagnose',
-      '-A',
-      '--kubeconfig',
-      kubeconfig,
-    ]);
-    const shown = io.printed.stdout.replace(/^( {2}do .*?); .*$/m, '$1; …');
-    if (UPDATES_DOCS) replaceBehind(join(ROOT, 'README.md'), '$ kubectl pullguard diagnose -A\n', printed, shown);
+    const argv = [...command.replace(/^kubectl /, '').split(' '), '--kubeconfig', kubeconfig];
+    await buildProgram(io, () => undefined).parseAsync(['node', ...argv]);
+    const shown = io.printed.stdout.replace(/^( {2}do .*?[;:]) .*$/m, '$1 …');
+    if (UPDATES_DOCS) replaceBehind(join(ROOT, page), before, printed, shown);
     else expect(shown).toBe(printed);
   });
 
   /** A registry whose CA no node knows, under three Deployments. */
   async function startOutage(): Promise<StandInApiServer> {
-    const server = await startStandIn();
-    onTestFinished(() => server.stop());
-    server.seed(NAMESPACES, [namespaceOf('shop')]);
     const pods = ['web:1.4', 'api:2.0', 'cart:1.1'].flatMap((tagged) =>
       ['a', 'b', 'c', 'd'].map((each, at) => {
         const [deployment = ''] = tagged.split(':');
@@ -233,10 +238,36 @@ describe('samples', () => {
         return { name: `${deployment}-5d9-${each}`, image: `harbor.example.com/shop/${tagged}`, deployment, node };
       }),
     );
+    return startWaiting(pods, UNKNOWN_CA);
+  }
+
+  /** Credentials that a registry does not accept, under two. */
+  async function startRefusal(): Promise<StandInApiServer> {
+    const pods = ['api-5d9-a', 'api-5d9-b', 'web-5d9-a', 'web-5d9-b'].map((name) => {
+      const [deployment = ''] = name.split('-');
+      return { name, image: 'harbor.example.com/team/app:v1', deployment, secrets: ['harbor'] };
+    });
+    const server = await startWaiting(pods, UNAUTHORIZED);
+    const auths = { 'harbor.example.com': { username: 'robot', password: 'pass-word-1' } };
+    const config = Buffer.from(JSON.stringify({ auths })).toString('base64');
+    server.seed('/api/v1/secrets', [
+      {
+        metadata: { namespace: 'shop', name: 'harbor' },
+        type: 'kubernetes.io/dockerconfigjson',
+        data: { '.dockerconfigjson': config },
+      },
+    ]);
+    return server;
+  }
+
+  async function startWaiting(pods: readonly WaitingPodOptions[], why: string): Promise<StandInApiServer> {
+    const server = await startStandIn();
+    onTestFinished(() => server.stop());
+    server.seed(NAMESPACES, [namespaceOf('shop')]);
     server.seed(PODS, pods.map(waitingPod));
     server.seed(
       '/api/v1/events',
-      pods.map(({ name, image }) => warning({ about: name, message: pullFailure(image, UNKNOWN_CA) })),
+      pods.map(({ name, image }) => warning({ about: name, message: pullFailure(image, why) })),
     );
     const nodeInfo = {
       operatingSystem: 'linux',
