@@ -147,9 +147,14 @@ describe('with the component webhook-guard', () => {
   });
 });
 
-test('components that need no kinds of their own are taken by the API server', async () => {
+test('the dashboard is where the sidecar of Grafana looks for it: a ConfigMap with its label, and JSON', async () => {
   const stdin = await buildComponents('dashboard');
-  expect(await kubectl('apply --dry-run=server -n pullguard -f -', { stdin })).toMatchObject({ code: 0, stderr: '' });
+  expect(await kubectl('apply -n pullguard -f -', { stdin })).toMatchObject({ code: 0, stderr: '' });
+  const list = 'configmaps -n pullguard -l grafana_dashboard=1';
+  const { items } = await get<{ items: readonly { data: Record<string, string> }[] }>(list);
+  expect(items.map(({ data }) => JSON.parse(data['pullguard.json'] ?? '') as unknown)).toMatchObject([
+    { uid: 'pullguard' },
+  ]);
 });
 
 describe('with the kinds of the Prometheus Operator', () => {

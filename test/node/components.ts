@@ -112,16 +112,17 @@ function startKubeRouter({ folder }: Lab): boolean {
 }
 
 async function checkReports({ run }: Lab): Promise<boolean> {
-  await run(
+  const created = await run(
     `kubectl create namespace audited && kubectl label namespace audited pullguard.dev/mode=audit
-    kubectl -n audited create deployment wrong --image=NGINX:1.25
+    kubectl -n audited create deployment wrong --image=registry.example.com/Team/wrong:1
     kubectl -n pullguard create job --from=cronjob/pullguard-reports now`,
   );
   const ended = await run(
     `kubectl -n pullguard wait --for=condition=complete job/now --timeout=90s
     kubectl -n audited get policyreports -o yaml`,
   );
-  return tell('a Pod of the CronJob wrote the report of a namespace', ended.includes('policy: reference-valid'), ended);
+  const isRight = ended.includes('policy: reference-valid');
+  return tell('a Pod of the CronJob wrote the report of a namespace', isRight, created + ended);
 }
 
 async function checkProxy({ run }: Lab, proxied: readonly string[]): Promise<boolean> {
@@ -151,7 +152,7 @@ async function checkNetwork({ run }: Lab): Promise<readonly boolean[]> {
     const isRight = await waitFor(async () => Promise.resolve(connects(from, to, port) === expected), 20);
     outcomes.push(tell(what, isRight, `${from} to ${to}:${port}`));
   }
-  const denied = await run('kubectl create deployment denied --image=NGINX:1.25');
+  const denied = await run('kubectl create deployment denied --image=registry.example.com/Team/denied:1');
   outcomes.push(tell('and the API server reaches the webhook', denied.includes('InvalidImageName'), denied));
   return outcomes;
 }
