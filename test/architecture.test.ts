@@ -44,7 +44,7 @@ const PURE = [
 /** Where packages may be loaded. */
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   // Our own, for the version.
-  '../package.json': ['cli/package.ts'],
+  '../package.json': ['cli/version.ts'],
   '@kubernetes/client-node': ['cluster'],
   ajv: ['policy'],
   commander: ['cli/options.ts', 'cli/program.ts', 'main.ts'],
@@ -211,7 +211,7 @@ function describePackage({ from, to, mode }: Import): readonly string[] {
 }
 
 /** What the commands share, and what costs next to nothing to load. */
-const SHARED = ['cli/io.ts', 'cli/options.ts', 'cli/examples.ts', 'cli/package.ts'];
+const SHARED = ['cli/io.ts', 'cli/options.ts', 'cli/examples.ts', 'cli/version.ts'];
 
 /** Everything that program.ts loads, all commands wait for, help too. */
 function describeCommand({ from, to, mode }: Import): readonly string[] {

@@ -21,11 +21,10 @@ import {
   scanOutputOption,
   secretsOption,
 } from './options.ts';
-import { VERSION } from './package.ts';
 import type { RulesOptions } from './rules.ts';
 import type { ScanOptions } from './scan.ts';
 import type { ServeOptions } from './serve.ts';
-import type { VersionOptions } from './version.ts';
+import { version, VERSION, type VersionOptions } from './version.ts';
 
 /** Called with the exit code of the command that ran. */
 export type Finish = (code: ExitCode) => void;
@@ -335,8 +334,7 @@ function addVersion(program: Command, io: Io, finish: Finish): void {
     .command('version')
     .description('print the version of pullguard, its commit if that is known, and the version of Node.js')
     .addOption(outputOption('text', 'json'))
-    .action(async (options: VersionOptions) => {
-      const { version } = await import('./version.ts');
+    .action((options: VersionOptions) => {
       finish(version(options, io));
     });
 }

@@ -13,7 +13,7 @@ import { buildPolicyReports, REPORT_APIS, REPORT_FORMATS, type ReportFormat } fr
 import { servesReports, writeReports } from '../scan/write-reports.ts';
 import { escapeUnprintable } from '../text/quote.ts';
 import { formatScanHtml, type ScanReport } from './formats/scan-html.ts';
-import { VERSION } from './package.ts';
+import { VERSION } from './version.ts';
 import { describeRefusal, reachCluster } from './reach-cluster.ts';
 import { scanCluster } from '../scan/scan-cluster.ts';
 import { isLabel } from '../text/kubernetes-name.ts';

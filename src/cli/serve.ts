@@ -6,7 +6,7 @@ import { UsageError, type ExitCode } from './io.ts';
 import { toUsageError } from './load-config.ts';
 import { formatLogLine } from './log-text.ts';
 import { createLogOutput } from './log-output.ts';
-import { COMMIT, VERSION } from './package.ts';
+import { COMMIT, VERSION } from './version.ts';
 import { useColor } from './terminal.ts';
 
 export type ServeOptions = Omit<ServiceOptions, 'isConnected'> &

@@ -11,7 +11,7 @@ import { linkToPage, REPOSITORY } from '../../text/repository.ts';
 import { toEntry } from '../baseline.ts';
 import { type LocatedFinding, type SuppressedFinding } from '../format-check.ts';
 import type { Fixed } from '../fix-manifests.ts';
-import { VERSION } from '../package.ts';
+import { VERSION } from '../version.ts';
 import type { CheckReport } from './check-report.ts';
 import { adviceOf, createFingerprints, joinAdvice, levelOf } from './issues.ts';
 import { toUri } from './repository-path.ts';
