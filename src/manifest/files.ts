@@ -142,3 +142,19 @@ function isUtf16(bytes: Buffer): boolean {
 export function describeCause(error: unknown): string {
   return describeError(error).replace(/^([A-Z]+: [^,]+), .*$/s, '$1');
 }
+
+/** `cannot be read (ENOENT: no such file or directory): fix the path`. What `decodeText` says of a file has its own advice. */
+export function describeUnreadable(error: unknown): string {
+  const cause = describeCause(error);
+  const [code] = /^E[A-Z]+(?=: )/.exec(cause) ?? [];
+  return code === undefined
+    ? `cannot be read: ${cause}`
+    : `cannot be read (${cause}): ${REMEDIES[code] ?? 'check the file'}`;
+}
+
+const REMEDIES: Readonly<Record<string, string>> = {
+  ENOENT: 'fix the path',
+  ENOTDIR: 'fix the path',
+  EISDIR: 'name a file in this folder',
+  EACCES: 'allow your user to read it',
+};

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { describeCause, readText } from '../manifest/files.ts';
+import { describeUnreadable, readText } from '../manifest/files.ts';
 import { watchFiles } from '../manifest/watch-files.ts';
 import { describeError } from '../text/error.ts';
 
@@ -69,6 +69,6 @@ export function readPolicyFile(file: string): string {
   try {
     return readText(file);
   } catch (error) {
-    throw new Error(`cannot read policy ${file}: ${describeCause(error)}`, { cause: error });
+    throw new Error(`policy ${file} ${describeUnreadable(error)}`, { cause: error });
   }
 }

@@ -463,7 +463,7 @@ describe('--config', () => {
   test('a file that cannot be read is misuse, not a bug', async () => {
     const file = tempFolder().at('none');
     await expect(check([], { output: 'text', config: file }, capturedIo())).rejects.toThrow(
-      new UsageError(`cannot read policy ${file}: ENOENT: no such file or directory`),
+      new UsageError(`policy ${file} cannot be read (ENOENT: no such file or directory): fix the path`),
     );
   });
 });

@@ -27,7 +27,7 @@ describe('policy validate', () => {
       Array.from({ length: 30 }, (_, at) => `${bad}:${at + 4}:5: must be an object, is 3`),
     );
     expect(lines.slice(31)).toEqual([
-      `cannot read policy ${folder.at('none.yaml')}: ENOENT: no such file or directory`,
+      `policy ${folder.at('none.yaml')} cannot be read (ENOENT: no such file or directory): fix the path`,
       '<stdin>:3:1: unknown key "mirors"; did you mean "mirrors"?',
     ]);
   });
@@ -196,7 +196,7 @@ describe('policy test', () => {
     [
       'a policy that is not there',
       `${expecting('result: none')}policy: x.yaml\n`,
-      /^error: cannot read policy x\.yaml: ENOENT/,
+      /^error: policy x\.yaml cannot be read \(ENOENT/,
     ],
   ])('with %s is an error that does not keep others from running', (_what, text, message) => {
     const { code, stdout } = run({

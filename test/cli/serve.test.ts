@@ -74,7 +74,7 @@ test.each<[what: string, options: (folder: TempFolder) => Options, message: RegE
   [
     'a missing policy',
     (folder) => ({ ...servable(folder), config: folder.at('p') }),
-    /cannot read policy .*\/p: ENOENT: no such file or directory/,
+    /policy .*\/p cannot be read \(ENOENT: no such file or directory\): fix the path/,
   ],
   [
     'a missing client CA',

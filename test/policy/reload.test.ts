@@ -80,8 +80,8 @@ test('a policy that disappears, or becomes something else, stays in force', () =
   vi.advanceTimersByTime(1000);
   change(Buffer.from(withTagExplicit('deny'), 'utf16le'));
   expect(told).toEqual([
-    `cannot read policy ${file}: ENOENT: no such file or directory`,
-    `cannot read policy ${file}: file is UTF-16, as some Windows tools write it: save it as UTF-8`,
+    `policy ${file} cannot be read (ENOENT: no such file or directory): fix the path`,
+    `policy ${file} cannot be read: file is UTF-16, as some Windows tools write it: save it as UTF-8`,
   ]);
   expect(action()).toBe('warn');
   change(withTagExplicit('deny'));
@@ -101,8 +101,12 @@ test('a change back to what is in force is neither a reload nor a failure', () =
 
 test('there is no start without a good policy, and the error names the file', () => {
   const { at, write, path } = tempFolder();
-  expect(() => open(at('missing'))).toThrow(`cannot read policy ${at('missing')}: ENOENT: no such file or directory`);
-  expect(() => open(path)).toThrow(`cannot read policy ${path}: EISDIR: illegal operation on a directory`);
+  expect(() => open(at('missing'))).toThrow(
+    `policy ${at('missing')} cannot be read (ENOENT: no such file or directory): fix the path`,
+  );
+  expect(() => open(path)).toThrow(
+    `policy ${path} cannot be read (EISDIR: illegal operation on a directory): name a file in this folder`,
+  );
   expect(() => open(write('bad.yaml', 'a: 1\n'))).toThrow(/bad\.yaml:1:1: missing key "apiVersion"/);
 });
 
