@@ -23,9 +23,8 @@ import { readFacts, type Told } from './manifest-facts.ts';
 import type { FailOn } from './options.ts';
 import { formatReport, isReport, readOutputFiles, writeOutputFiles, type Format, type OutputFile } from './outputs.ts';
 import { PackedList } from './packed-list.ts';
-import { createLateProgress, type Progress } from './progress.ts';
 import { createTrace, renderAll, type Rendered, type RenderOptions } from './render.ts';
-import { useColor } from './terminal.ts';
+import { createLateProgress, useColor, type Progress } from './terminal.ts';
 
 export type CheckOptions = Readonly<{
   output: Format;

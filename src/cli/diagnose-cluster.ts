@@ -1,23 +1,30 @@
+import type { ImageAnswer } from '../cause/answer.ts';
+import { describeNotAsked } from '../cause/not-asked.ts';
 import { ApiError, type ApiServer } from '../cluster/connection/api-server.ts';
+import { createKeyringReader } from '../cluster/facts/read-keyring.ts';
 import type { Policy } from '../engine/rule.ts';
 import { readFailure } from '../cause/read-failure.ts';
 import { readReference } from '../image/reference.ts';
-import type { ImageQuestion } from '../pull/facts.ts';
-import { createProbeImage, type ProbeImage } from '../registry/client/probe-image.ts';
+import { findRegistry } from '../policy/policy.ts';
+import { keyOfQuestion, type ImageQuestion } from '../pull/facts.ts';
+import { chooseCredentials } from '../pull/keyring.ts';
+import type { ProbeImage, ProbeResult } from '../registry/client/probe-image.ts';
+import { keepBelievable, tryInTurn } from '../registry/prober/attempts.ts';
 import { explainRefused, explainWaiting, type Explained } from '../scan/explain-waiting.ts';
 import { keepRefused, readEvents, readPods } from '../scan/find-waiting.ts';
 import { checkNamespaces } from '../scan/resources.ts';
 import { exists, isOfTarget, parseTarget, type Target } from '../scan/targets.ts';
 import { readWaitingFacts, secretsOf } from '../scan/waiting-facts.ts';
 import { createWaitingBook, type WaitingPod } from '../scan/waiting-pods.ts';
-import { isLabel } from '../text/kubernetes-name.ts';
+import { MOST_PROBED } from '../text/bounds.ts';
+import { describeError } from '../text/error.ts';
+import { keepReasons } from './format-diagnosis.ts';
 import { UsageError, type Io } from './io.ts';
-import { openExchange } from './open-exchange.ts';
-import { probeWaiting } from './probe-waiting.ts';
-import { createProgress, type Progress } from './progress.ts';
-import { describeRefusal } from './reach-cluster.ts';
+import { openRegistries, UNNAMED } from './image-probe.ts';
+import { createProgress, type Progress } from './terminal.ts';
+import { checkNamespaceName, describeRefusal } from './reach-cluster.ts';
 
-export type DiagnoseClusterInput = Readonly<{
+type DiagnoseClusterInput = Readonly<{
   api: ApiServer;
   policy: Policy;
   targets: readonly string[];
@@ -29,7 +36,7 @@ export type DiagnoseClusterInput = Readonly<{
 }>;
 
 /** What waits, explained. `notes` say what could not be read, without a full stop. */
-export type DiagnosedCluster = Readonly<{ explained: readonly Explained[]; notes: readonly string[] }>;
+type DiagnosedCluster = Readonly<{ explained: readonly Explained[]; notes: readonly string[] }>;
 
 /** Finds what waits for images in a cluster, and why. Changes nothing. @throws UsageError if Pods cannot be read */
 export async function diagnoseCluster(input: DiagnoseClusterInput, io: Io): Promise<DiagnosedCluster> {
@@ -38,7 +45,6 @@ export async function diagnoseCluster(input: DiagnoseClusterInput, io: Io): Prom
     return await diagnoseAll(input, progress);
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
-    progress.clear();
     throw new UsageError(describeRefusal(error, 'list of pods'), { cause: error });
   } finally {
     progress.clear();
@@ -66,18 +72,13 @@ async function diagnoseAll(input: DiagnoseClusterInput, progress: Progress): Pro
     progress,
   );
   const asked = probe
-    ? await probeWaiting(listQuestions(pods), {
-        api,
-        policy,
-        probeImage: input.probeImage ?? createProbeImage(openExchange()),
-        progress,
-      })
+    ? await probeWaiting(listQuestions(pods), input, progress)
     : { answerTo: () => undefined, problems: [] };
   const explain = { policy, known, answerTo: asked.answerTo, now: api.now().getTime() };
   const dropped = book.dropped();
   return {
     explained: [
-      ...keepOfPods(pods.flatMap((pod) => explainWaiting(pod, explain))),
+      ...keepReasons(pods.flatMap((pod) => explainWaiting(pod, explain))),
       ...wanted.map((each) => explainRefused(each)),
     ],
     notes: [
@@ -87,13 +88,6 @@ async function diagnoseAll(input: DiagnoseClusterInput, progress: Progress): Pro
       ...(dropped > 0 ? [`${dropped} more Pods wait, which are not shown: name a namespace or a workload`] : []),
     ],
   };
-}
-
-/** Leaves out a container that only waits, if another one of the same Pod has a reason. */
-function keepOfPods(explained: readonly Explained[]): readonly Explained[] {
-  const keyOf = ({ report }: Explained): string => `${report.namespace ?? ''}/${report.pod ?? ''}`;
-  const told = new Set(explained.filter(({ diagnosis }) => diagnosis.cause !== 'back-off').map((each) => keyOf(each)));
-  return explained.filter((each) => each.diagnosis.cause !== 'back-off' || !told.has(keyOf(each)));
 }
 
 function readTarget(text: string): Target {
@@ -114,11 +108,7 @@ async function chooseNamespace(
     return undefined;
   }
   const namespace = given ?? api.namespace;
-  if (!isLabel(namespace)) {
-    throw new UsageError(
-      `--namespace ${JSON.stringify(namespace)} is not a valid namespace name: use at most 63 lowercase letters, digits and "-"`,
-    );
-  }
+  checkNamespaceName(namespace);
   const { problems } = given === undefined ? { problems: [] } : await checkNamespaces(api, [namespace]);
   if (problems[0] !== undefined) throw new UsageError(problems[0]);
   for (const target of targets) {
@@ -140,4 +130,52 @@ function listQuestions(pods: readonly WaitingPod[]): readonly ImageQuestion[] {
       return [{ reference, namespace: report.namespace ?? '', pullSecrets: [...new Set(secretsOf(pod))] }];
     }),
   );
+}
+
+type WaitingAnswers = Readonly<{
+  answerTo: (question: ImageQuestion) => ImageAnswer | undefined;
+  /** Why registries could not be asked, without a full stop. */
+  problems: readonly string[];
+}>;
+
+/** Asks registries about the images that Pods wait for, with the credentials in their own pull secrets, each question once. */
+async function probeWaiting(
+  questions: readonly ImageQuestion[],
+  { api, policy, probeImage = openRegistries() }: DiagnoseClusterInput,
+  progress: Progress,
+): Promise<WaitingAnswers> {
+  const readKeyring = createKeyringReader({ api, secrets: 'all', pullSecretNames: () => [] });
+  const answers = new Map<string, ImageAnswer>();
+  const problems: string[] = [];
+  const distinct = [...new Map(questions.map((question) => [keyOfQuestion(question), question])).entries()];
+  for (const [at, [key, question]] of distinct.slice(0, MOST_PROBED).entries()) {
+    progress.show('images asked about', at + 1, Math.min(distinct.length, MOST_PROBED) - at - 1);
+    const told = await ask(question);
+    if (typeof told === 'string') problems.push(`${question.reference.registry} was not asked: ${told}`);
+    else if (told !== undefined) answers.set(key, told);
+  }
+  if (distinct.length > MOST_PROBED)
+    problems.push(`${distinct.length - MOST_PROBED} more images were not asked about: name a Pod or a workload`);
+  return { answerTo: (question) => answers.get(keyOfQuestion(question)), problems: [...new Set(problems)] };
+
+  async function ask({
+    reference,
+    namespace,
+    pullSecrets = [],
+  }: ImageQuestion): Promise<ImageAnswer | string | undefined> {
+    try {
+      const { entries, isSure } = chooseCredentials(await readKeyring(namespace, pullSecrets), reference);
+      const { probe: registry = UNNAMED } = findRegistry(policy, reference) ?? {};
+      const attempt = await tryInTurn(entries, async (entry): Promise<ProbeResult> => {
+        const { timeoutMs } = policy.probe;
+        return probeImage({ reference, registry, credentials: entry?.credentials, platforms: [], timeoutMs });
+      });
+      if (attempt === undefined) return undefined;
+      return 'notAsked' in attempt.told
+        ? describeNotAsked(attempt.told.notAsked)
+        : keepBelievable(attempt.told.answer, isSure);
+    } catch (error) {
+      return describeError(error);
+    }
+  }
 }

@@ -1,12 +1,13 @@
-import { diagnose as diagnoseMessage, explainFailure, explainUnknown, type Diagnosis } from '../cause/diagnosis.ts';
+import { diagnose as diagnoseMessage, explainFailure, explainUnknown } from '../cause/diagnosis.ts';
 import { readFailure } from '../cause/read-failure.ts';
 import type { Report } from '../cause/reported-failures.ts';
-import { describeCause } from '../manifest/files.ts';
-import { formatDiagnoses, toDiagnosisJson, toWellJson, type Diagnosed } from './format-diagnosis.ts';
+import { chooseClusterPolicy } from './choose-policy.ts';
+import { formatDiagnoses, keepReasons, toDiagnosisJson, toWellJson, type Diagnosed } from './format-diagnosis.ts';
 import type { ConnectionOptions } from './options.ts';
 import { escapeUnprintable } from '../text/quote.ts';
-import { UsageError, type ExitCode, type Io } from './io.ts';
+import { readStdin, UsageError, type ExitCode, type Io } from './io.ts';
 import { readPasted } from './pasted-messages.ts';
+import { reachCluster } from './reach-cluster.ts';
 import { useColor } from './terminal.ts';
 
 export type DiagnoseOptions = ConnectionOptions &
@@ -26,15 +27,11 @@ export async function diagnose(
   now = Date.now(),
 ): Promise<ExitCode> {
   if (targets.includes('-')) return diagnosePasted(targets, options, { io, now });
-  // Loaded only here: the Kubernetes client takes longer to load than everything else together.
-  const [{ chooseClusterPolicy }, { reachCluster }, { diagnoseCluster }] = await Promise.all([
-    import('./cluster-policy.ts'),
-    import('./reach-cluster.ts'),
-    import('./diagnose-cluster.ts'),
-  ]);
+  // Loaded only here: what is pasted needs neither a cluster nor registries.
+  const { diagnoseCluster } = await import('./diagnose-cluster.ts');
   const { config, allNamespaces = false, namespace, probe = false, output } = options;
   if (allNamespaces && namespace !== undefined) throw new UsageError('use either -n or -A');
-  const api = reachCluster(options);
+  const api = await reachCluster(options);
   const { policy } = await chooseClusterPolicy(api, config, io);
   const { explained, notes } = await diagnoseCluster(
     { api, policy, targets, probe, namespace: allNamespaces ? 'all' : namespace },
@@ -81,19 +78,13 @@ function isFailed(answer: Answer): answer is Diagnosed {
   return answer.diagnosis !== undefined;
 }
 
-/**
- * The diagnosis of each report. A report that only says that kubelet waits is left out if another one of the same Pod has a
- * reason.
- */
+/** The diagnosis of each report of a failed pull. */
 export function diagnoseReports(reports: readonly Report[]): readonly Diagnosed[] {
   const diagnosed = reports.flatMap((report) => {
     const diagnosis = diagnoseMessage(report.read, report);
     return diagnosis === undefined ? [] : [{ report, diagnosis }];
   });
-  const explained = new Set(
-    diagnosed.filter(({ diagnosis }) => hasReason(diagnosis)).map(({ report }) => keyOfPod(report)),
-  );
-  return diagnosed.filter(({ report, diagnosis }) => hasReason(diagnosis) || !explained.has(keyOfPod(report)));
+  return keepReasons(diagnosed);
 }
 
 function answerMessage(report: Report): Answer {
@@ -102,20 +93,4 @@ function answerMessage(report: Report): Answer {
   const diagnosis =
     reading.kind === 'failed' ? explainFailure(reading.failure, report) : explainUnknown(report.message);
   return { report, diagnosis };
-}
-
-function hasReason({ cause }: Diagnosis): boolean {
-  return cause !== 'back-off';
-}
-
-function keyOfPod({ namespace, pod }: Report): string {
-  return JSON.stringify([namespace, pod]);
-}
-
-async function readStdin(io: Io): Promise<string> {
-  try {
-    return await io.readStdin();
-  } catch (error) {
-    throw new UsageError(`standard input cannot be read: ${describeCause(error)}`, { cause: error });
-  }
 }

@@ -55,7 +55,7 @@ export function toDiagnosisObject({ report, diagnosis, found = [], ruledOut = []
   };
 }
 
-export type FormatOptions = Readonly<{
+type FormatOptions = Readonly<{
   /** Whether each group starts with its number of Pods. */
   counts?: boolean;
   color?: boolean;
@@ -63,8 +63,16 @@ export type FormatOptions = Readonly<{
   nothing?: string;
 }>;
 
+/** Leaves out reports that only say that kubelet waits, if another one of the same Pod has a reason. */
+export function keepReasons<One extends Diagnosed>(diagnosed: readonly One[]): readonly One[] {
+  const keyOf = ({ report }: Diagnosed): string => JSON.stringify([report.namespace, report.pod]);
+  const hasReason = ({ diagnosis }: Diagnosed): boolean => diagnosis.cause !== 'back-off';
+  const explained = new Set(diagnosed.filter(hasReason).map(keyOf));
+  return diagnosed.filter((each) => hasReason(each) || !explained.has(keyOf(each)));
+}
+
 /** Reports with the same cause at the same registry, host or image. */
-export type DiagnosisGroup = Readonly<{ diagnosis: Diagnosis; members: Diagnosed[] }>;
+type DiagnosisGroup = Readonly<{ diagnosis: Diagnosis; members: Diagnosed[] }>;
 
 /** Text output: each cause once, those with the most Pods first, with the event and what to do. */
 export function formatDiagnoses(

@@ -1,4 +1,8 @@
+import { describeCause, readText } from '../manifest/files.ts';
+import { matchCredentialKey, parseCredentialKey } from '../pull/credential-key.ts';
 import { chooseCredentials, type KeyringEntry } from '../pull/keyring.ts';
+import { readDockerLogins, type DockerLogins } from '../pull/pull-secret.ts';
+import { isRecord } from '../text/json.ts';
 import { FLAW_WORDS } from '../pull/credential-flaws.ts';
 import type { CredentialEntry } from '../pull/facts.ts';
 import { indexKeys } from '../pull/key-index.ts';
@@ -11,23 +15,32 @@ import type { ImageReference } from '../image/reference.ts';
 import { createProbeImage, type ProbeImage, type ProbeResult } from '../registry/client/probe-image.ts';
 import { registryAddressOf } from '../registry/client/address.ts';
 import { mayDifferForOthers, tryInTurn, type Attempt } from '../registry/prober/attempts.ts';
+import { createExchange } from '../registry/exchange/create-exchange.ts';
+import { readProxies } from '../registry/exchange/proxies.ts';
 import type { ProbeReport } from './format-probe.ts';
-import { loadLogins, type Logins } from './load-logins.ts';
-import { openExchange } from './open-exchange.ts';
+import { toUsageError, UsageError } from './io.ts';
 
-export type ImageProbeOptions = Readonly<{
-  policy: Policy;
-  /** A docker `config.json` with credentials; undefined to ask anonymously. */
-  dockerConfig: string | undefined;
-}>;
+/** Asks registries, through the proxy of the environment. @throws UsageError if that cannot be used */
+export function openRegistries(): ProbeImage {
+  try {
+    return createProbeImage(createExchange({ proxyFor: readProxies(process.env) }));
+  } catch (error) {
+    throw toUsageError(error);
+  }
+}
 
 /** Asks the registry of an image as kubelet would. Never rejects. */
 export type AskRegistry = (reference: ImageReference) => Promise<ProbeReport>;
 
-/** Asks each registry as the policy says. @throws UsageError if the docker config cannot be read */
+/**
+ * Asks each registry as the policy says.
+ *
+ * @param dockerConfig a docker `config.json` with credentials; undefined to ask anonymously
+ * @throws UsageError if the docker config cannot be read
+ */
 export function openImageProbe(
-  { policy, dockerConfig }: ImageProbeOptions,
-  probeImage: ProbeImage = createProbeImage(openExchange()),
+  { policy, dockerConfig }: Readonly<{ policy: Policy; dockerConfig: string | undefined }>,
+  probeImage: ProbeImage = openRegistries(),
 ): AskRegistry {
   const logins = dockerConfig === undefined ? undefined : loadLogins(dockerConfig);
   const { timeoutMs } = policy.probe;
@@ -132,3 +145,32 @@ function describeFlaw({ flaw, tokenEndsAt = Infinity }: CredentialEntry): string
 
 /** Enough to notice a wrong port or path. */
 const MOST_KEYS = 5;
+
+/** The credentials in a docker `config.json`. */
+type Logins = DockerLogins &
+  Readonly<{
+    /** Whether docker would ask a credential helper for the registry of an image. */
+    hasHelper: (reference: ImageReference) => boolean;
+  }>;
+
+/** Reads a docker `config.json` as kubelet does. @throws UsageError that shows nothing of its content. */
+function loadLogins(file: string): Logins {
+  try {
+    const json = readText(file);
+    const logins = readDockerLogins(json);
+    if (typeof logins === 'string') throw new Error(logins);
+    return { ...logins, hasHelper: findHelpers(json) };
+  } catch (error) {
+    const problem = `--docker-config ${file} cannot be used: ${describeCause(error)}`;
+    throw new UsageError(`${problem}; give a config.json as written by docker login`, { cause: error });
+  }
+}
+
+/** `credsStore` is for every registry, each entry of `credHelpers` for one registry. */
+function findHelpers(json: string): Logins['hasHelper'] {
+  const config: unknown = JSON.parse(json);
+  const { credsStore, credHelpers } = isRecord(config) ? config : {};
+  if (typeof credsStore === 'string' && credsStore !== '') return () => true;
+  const keys = Object.keys(isRecord(credHelpers) ? credHelpers : {}).flatMap((key) => parseCredentialKey(key) ?? []);
+  return (reference) => keys.some((key) => matchCredentialKey(key, reference));
+}

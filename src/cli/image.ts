@@ -1,6 +1,5 @@
 import { findImage } from '../cause/failure-facts.ts';
 import { unescapeMessage } from '../cause/mask-names.ts';
-import { describeCause } from '../manifest/files.ts';
 import { LONGEST_LINE } from '../text/bounds.ts';
 import type { Policy } from '../engine/rule.ts';
 import { quote } from '../text/quote.ts';
@@ -9,7 +8,7 @@ import { explainImage, type ImageExplanation } from '../report/explain-image.ts'
 import { choosePolicy, type PolicyOptions } from './choose-policy.ts';
 import { isPullable, listProbe, toProbeJson, type ProbeReport, type Row } from './format-probe.ts';
 import type { AskRegistry } from './image-probe.ts';
-import { UsageError, type ExitCode, type Io } from './io.ts';
+import { readStdin, UsageError, type ExitCode, type Io } from './io.ts';
 import { readPasted } from './pasted-messages.ts';
 import { paint, useColor } from './terminal.ts';
 
@@ -61,14 +60,6 @@ function checkUse(images: readonly string[], { probe, dockerConfig }: ImageOptio
     throw new UsageError('"-" reads image references from standard input: give it alone');
   if (dockerConfig !== undefined && probe !== true)
     throw new UsageError('--docker-config is only used with --probe: add --probe, or leave out --docker-config');
-}
-
-async function readStdin(io: Io): Promise<string> {
-  try {
-    return await io.readStdin();
-  } catch (error) {
-    throw new UsageError(`standard input cannot be read: ${describeCause(error)}`, { cause: error });
-  }
 }
 
 /**

@@ -1,18 +1,15 @@
 import { write, writeSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
 import { MOST_LOG_BYTES } from '../text/bounds.ts';
+import { isRecord } from '../text/json.ts';
+import { escapeUnprintable } from '../text/quote.ts';
+import { paint } from './terminal.ts';
 
 /** Where log lines go, as a destination for pino. */
-export type LogOutput = Readonly<{
+type LogOutput = Readonly<{
   write: (line: string) => void;
-  /** Writes the remaining lines for at most a second, and then accepts no more. False if some are left. */
-  end: () => Promise<boolean>;
-}>;
-
-export type LogOutputOptions = Readonly<{
-  fd: number;
-  /** Called for each dropped line. */
-  onDropped: () => void;
+  /** Writes the remaining lines for at most a second, and then accepts no more. */
+  end: () => Promise<void>;
 }>;
 
 /** Lines are written when there are enough to be worth a write, or after a tenth of a second. */
@@ -27,12 +24,12 @@ const END_MS = 1000;
 
 /**
  * Writes log lines in the background, several at a time, and never waits for them: neither a slow disk nor a pipe without a
- * reader delays an admission or the shutdown. Lines that do not fit into the buffer are dropped and counted.
+ * reader delays an admission or the shutdown. `onDropped` is called for each line that does not fit into the buffer.
  *
  * Replaces pino's own destination, which at exit repeats its last write until it succeeds: never, on a full disk or a pipe
  * without a reader.
  */
-export function createLogOutput({ fd, onDropped }: LogOutputOptions): LogOutput {
+export function createLogOutput({ fd, onDropped }: Readonly<{ fd: number; onDropped: () => void }>): LogOutput {
   let lines: string[] = [];
   /** The size of `lines` and `rest` together. */
   let bytes = 0;
@@ -77,7 +74,6 @@ export function createLogOutput({ fd, onDropped }: LogOutputOptions): LogOutput 
       process.off('exit', flushAtExit);
       clearTimeout(timer);
       clearTimeout(retry);
-      return bytes === 0;
     },
   };
 
@@ -116,3 +112,33 @@ export function createLogOutput({ fd, onDropped }: LogOutputOptions): LogOutput 
 }
 
 const EMPTY = Buffer.alloc(0);
+
+const STYLES: Readonly<Record<string, Parameters<typeof paint>[0]>> = { debug: 'dim', warn: 'yellow', error: 'red' };
+
+/**
+ * A log line for a person: `12:00:01 info  listening  port=8443 rules=["reference-valid"]`, and the stack of an error below it.
+ * A few lines instead of pino-pretty, which brings a dozen packages.
+ */
+export function formatLogLine(line: string, color: boolean): string {
+  const entry: unknown = JSON.parse(line);
+  if (!isRecord(entry)) return line;
+  const { level, time, msg, err, ...fields } = entry;
+  const name = String(level);
+  const clock = String(time).slice('2026-01-01T'.length, '2026-01-01T12:00:00'.length);
+  const values = Object.entries(fields).map(
+    ([key, value]) => ` ${paint('dim', `${key}=`, color)}${formatValue(value)}`,
+  );
+  const head = `${clock} ${paint(STYLES[name] ?? 'green', name.padEnd(5), color)} ${escapeUnprintable(String(msg))} `;
+  return `${head}${values.join('')}`.trimEnd() + `${formatError(err)}\n`;
+}
+
+/** A text without spaces as it is, and everything else as JSON. */
+function formatValue(value: unknown): string {
+  return escapeUnprintable(typeof value === 'string' && /^[^\s"]+$/.test(value) ? value : JSON.stringify(value));
+}
+
+function formatError(err: unknown): string {
+  if (!isRecord(err)) return '';
+  const stack = String(err['stack'] ?? err['message']).split('\n');
+  return stack.map((each) => `\n    ${escapeUnprintable(each.trim())}`).join('');
+}

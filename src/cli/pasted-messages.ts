@@ -4,12 +4,10 @@ import { scanJson } from '../manifest/json-text.ts';
 import { readManifest } from '../manifest/read-manifests.ts';
 import { LONGEST_LINE } from '../text/bounds.ts';
 import { isRecord } from '../text/json.ts';
-import { readDescribed } from './described-events.ts';
-import { readTable } from './event-table.ts';
-import { readLogLine } from './log-line.ts';
+import { readKubectlEvents } from './kubectl-events.ts';
 
 /** What was read from an input. */
-export type Pasted = Readonly<{
+type Pasted = Readonly<{
   reports: readonly Report[];
   /** Whether the texts are only messages, one per line, so that each gets an answer. */
   areMessages: boolean;
@@ -27,7 +25,7 @@ export function readPasted(text: string, now?: number): Pasted {
     return { reports: objects.flatMap((object) => reportsOf(object)), areMessages: objects.every(isTexts) };
   }
   const lines = plain.split('\n').map((line) => line.slice(0, LONGEST_LINE));
-  const table = readTable(lines, now) ?? readDescribed(lines, now);
+  const table = readKubectlEvents(lines, now);
   if (table !== undefined) return { reports: table.filter(isFailure), areMessages: false };
   return readLines(joinLines(lines));
 }
@@ -109,6 +107,33 @@ function readLine(line: string): Line {
   const log = readLogLine(trimmed);
   if (log === undefined) return { reports: [{ message: trimmed, read: trimmed }], isLog: false };
   return { reports: isFailure(log) ? [log] : [], isLog: true };
+}
+
+/**
+ * How lines of logs begin: klog's `E0601 12:00:00.000000`, the journal's `Jun 01 12:00:00 node kubelet[1]:`, `time="…" level=`,
+ * or a time.
+ */
+const STARTS = [
+  /^[IWEF]\d{4} \d\d:\d\d:\d\d/,
+  /^[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(?:\.\d{1,9})? /,
+  /^(?:time|ts)="?\d{4}-/,
+  /^\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d/,
+  /^(?:ERRO|WARN|INFO|FATA|DEBU)\[/,
+  /^(?:level|msg)=/,
+];
+
+/** Reads a line of a log, with the Pod and node that it names; undefined for any other line. */
+function readLogLine(line: string): Report | undefined {
+  if (!STARTS.some((start) => start.test(line))) return undefined;
+  const [namespace, pod] = /[ {]pod="([^"/]{1,253})\/([^"]{1,253})"/.exec(line)?.slice(1) ?? [];
+  const node = /^[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(?:\.\d{1,9})? ([\w.-]{1,253}) /.exec(line)?.[1];
+  return {
+    message: line,
+    read: line,
+    ...(namespace !== undefined && { namespace }),
+    ...(pod !== undefined && { pod }),
+    ...(node !== undefined && { node }),
+  };
 }
 
 function parseJson(text: string): unknown {

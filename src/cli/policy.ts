@@ -8,10 +8,8 @@ import { RULES } from '../rules/index.ts';
 import { defaultPolicy, loadPolicy } from '../rules/policy.ts';
 import { describeError } from '../text/error.ts';
 import { escapeUnprintable } from '../text/quote.ts';
-import { choosePolicyText, findPolicyFile, POLICY_FILE, type PolicyOptions } from './choose-policy.ts';
-import type { PolicyText } from './cluster-policy.ts';
-import { UsageError, type ExitCode, type Io } from './io.ts';
-import { toUsageError } from './load-config.ts';
+import { choosePolicyText, findPolicyFile, POLICY_FILE, type PolicyOptions, type PolicyText } from './choose-policy.ts';
+import { toUsageError, UsageError, type ExitCode, type Io } from './io.ts';
 
 /** `pullguard policy validate [FILE…]`: prints every mistake of every file, one per line. */
 export async function validatePolicies(files: readonly string[], io: Io): Promise<ExitCode> {

@@ -1,17 +1,16 @@
 import type { ApiError, ApiServer } from '../cluster/connection/api-server.ts';
-import { connectToCluster } from '../cluster/connection/connect.ts';
-import { UsageError } from './io.ts';
+import { isLabel } from '../text/kubernetes-name.ts';
+import { toUsageError, UsageError } from './io.ts';
 import type { ConnectionOptions } from './options.ts';
 
 /** @throws UsageError if there is no usable kubeconfig */
-export function reachCluster({ kubeconfig, context }: ConnectionOptions): ApiServer {
+export async function reachCluster({ kubeconfig, context }: ConnectionOptions): Promise<ApiServer> {
+  // Loaded only here: the Kubernetes client takes longer to load than everything else together.
+  const { connectToCluster } = await import('../cluster/connection/connect.ts');
   try {
-    return connectToCluster({
-      ...(kubeconfig !== undefined && { kubeconfig }),
-      ...(context !== undefined && { context }),
-    });
+    return connectToCluster({ kubeconfig, context });
   } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error), { cause: error });
+    throw toUsageError(error);
   }
 }
 
@@ -27,4 +26,12 @@ export function describeRefusal({ message, status }: ApiError, access: string): 
     default:
       return message;
   }
+}
+
+/** @throws UsageError for a name that no namespace can have, as it could lead to another path of the API */
+export function checkNamespaceName(name: string): void {
+  if (isLabel(name)) return;
+  throw new UsageError(
+    `--namespace ${JSON.stringify(name)} is not a valid namespace name: use at most 63 lowercase letters, digits and "-"`,
+  );
 }

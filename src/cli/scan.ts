@@ -4,9 +4,8 @@ import { diagnoseReports } from './diagnose.ts';
 import { formatDiagnoses, toDiagnosisObject } from './format-diagnosis.ts';
 import { explainRefused } from '../scan/explain-waiting.ts';
 import { UsageError, type ExitCode, type Io } from './io.ts';
-import { chooseClusterPolicy } from './cluster-policy.ts';
+import { chooseClusterPolicy } from './choose-policy.ts';
 import type { ConnectionOptions } from './options.ts';
-import { createProgress } from './progress.ts';
 import { ApiError, type ApiServer } from '../cluster/connection/api-server.ts';
 import { formatCount } from '../report/blocks.ts';
 import { buildPolicyReports, REPORT_APIS, REPORT_FORMATS, type ReportFormat } from '../scan/policy-reports.ts';
@@ -14,10 +13,9 @@ import { servesReports, writeReports } from '../scan/write-reports.ts';
 import { escapeUnprintable } from '../text/quote.ts';
 import { formatScanHtml, type ScanReport } from './formats/scan-html.ts';
 import { VERSION } from './version.ts';
-import { describeRefusal, reachCluster } from './reach-cluster.ts';
+import { checkNamespaceName, describeRefusal, reachCluster } from './reach-cluster.ts';
 import { scanCluster } from '../scan/scan-cluster.ts';
-import { isLabel } from '../text/kubernetes-name.ts';
-import { useColor } from './terminal.ts';
+import { createProgress, useColor } from './terminal.ts';
 
 export type ScanOptions = ConnectionOptions &
   Readonly<{
@@ -37,8 +35,9 @@ export type ScanOutput = 'text' | 'json' | 'html' | ReportFormat;
 /** `pullguard scan`: audits a running cluster with the rules of the webhook. What cannot be listed does not hide the rest. */
 export async function scan(options: ScanOptions, io: Io): Promise<ExitCode> {
   checkOutput(options);
-  const namespaces = options.allNamespaces === true ? [] : checkNames(options.namespace ?? []);
-  const api = reachCluster(options);
+  const namespaces = options.allNamespaces === true ? [] : [...new Set(options.namespace)];
+  namespaces.forEach(checkNamespaceName);
+  const api = await reachCluster(options);
   const { policy, source } = await chooseClusterPolicy(api, options.config, io);
   const progress = createProgress(io.stderr);
   try {
@@ -116,16 +115,4 @@ async function write({ result, waiting, about }: ScanReport, { api, options, io 
   for (const error of [...result.errors, ...problems]) io.stderr.write(`error: ${escapeUnprintable(error)}\n`);
   io.stdout.write(`${formatCount(written, 'report')} written, ${deleted} deleted: kubectl get ${plural}.${group} -A\n`);
   return isComplete && problems.length === 0 ? 0 : 2;
-}
-
-/** A name that is not valid for a namespace could lead to another path of the API. */
-function checkNames(names: readonly string[]): readonly string[] {
-  for (const name of names) {
-    if (!isLabel(name)) {
-      throw new UsageError(
-        `--namespace ${JSON.stringify(name)} is not a valid namespace name: use at most 63 lowercase letters, digits and "-"`,
-      );
-    }
-  }
-  return [...new Set(names)];
 }

@@ -2,10 +2,8 @@ import { pino, type DestinationStream, type Logger } from 'pino';
 import { isInCluster } from '../cluster/connection/api-server.ts';
 import { createMetrics } from '../serve/metrics.ts';
 import { startService, StartError, type CertificateOptions, type ServiceOptions } from '../serve/service.ts';
-import { UsageError, type ExitCode } from './io.ts';
-import { toUsageError } from './load-config.ts';
-import { formatLogLine } from './log-text.ts';
-import { createLogOutput } from './log-output.ts';
+import { toUsageError, UsageError, type ExitCode } from './io.ts';
+import { createLogOutput, formatLogLine } from './log-output.ts';
 import { COMMIT, VERSION } from './version.ts';
 import { useColor } from './terminal.ts';
 
@@ -31,8 +29,7 @@ export async function serve(options: ServeOptions): Promise<ExitCode> {
   const metrics = createMetrics();
   metrics.buildInfo.set({ version: VERSION, commit: COMMIT ?? 'unknown' }, 1);
   const output = createLogOutput({
-    // Read from process.stdout, as Node.js then makes a pipe non-blocking. Otherwise a write would block a thread until it is
-    // read.
+    // Read from process.stdout, as Node.js then makes a pipe non-blocking: otherwise a write would block a thread.
     fd: process.stdout.fd,
     onDropped: () => {
       metrics.logLinesDropped.inc();

@@ -215,7 +215,7 @@ describe('--probe asks registries with the pull secrets of the Pods', () => {
     });
     const asked: ProbeRequest[] = [];
     const input = {
-      api: reachCluster({ kubeconfig: writeKubeconfig(server, tempFolder().at('kubeconfig')) }),
+      api: await reachCluster({ kubeconfig: writeKubeconfig(server, tempFolder().at('kubeconfig')) }),
       policy: POLICY,
       targets: [],
       namespace: 'shop',

@@ -5,21 +5,21 @@ import { ApiError } from '../../src/cluster/connection/api-server.ts';
 import { writeKubeconfig } from '../support/stand-in-connection.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
-test('the cluster is that of the kubeconfig', () => {
+test('the cluster is that of the kubeconfig', async () => {
   const kubeconfig = writeKubeconfig({ url: 'http://127.0.0.1:1' }, tempFolder().at('config'));
-  expect(reachCluster({ kubeconfig }).url).toBe('http://127.0.0.1:1');
-  expect(reachCluster({ kubeconfig, context: 'stand-in' }).url).toBe('http://127.0.0.1:1');
+  expect((await reachCluster({ kubeconfig })).url).toBe('http://127.0.0.1:1');
+  expect((await reachCluster({ kubeconfig, context: 'stand-in' })).url).toBe('http://127.0.0.1:1');
 });
 
 test.each<[why: string, options: { context?: string }, file: string]>([
   ['a kubeconfig that is not there', {}, 'missing'],
   ['a context that it does not have', { context: 'elsewhere' }, 'config'],
-])('%s is a mistake of the caller’s, and is named', (_why, { context }, file) => {
+])('%s is a mistake of the caller’s, and is named', async (_why, { context }, file) => {
   const folder = tempFolder();
   writeKubeconfig({ url: 'http://127.0.0.1:1' }, folder.at('config'));
-  const reach = () => reachCluster({ kubeconfig: folder.at(file), ...(context !== undefined && { context }) });
-  expect(reach).toThrow(UsageError);
-  expect(reach).toThrow(context ?? folder.at(file));
+  const reached = reachCluster({ kubeconfig: folder.at(file), ...(context !== undefined && { context }) });
+  await expect(reached).rejects.toThrow(UsageError);
+  await expect(reached).rejects.toThrow(context ?? folder.at(file));
 });
 
 test.each<[status: number | undefined, advice: RegExp]>([

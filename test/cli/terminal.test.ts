@@ -1,7 +1,6 @@
 import { stripVTControlCharacters } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { createLateProgress, createProgress, type Progress } from '../../src/cli/progress.ts';
-import { findWidth, useColor } from '../../src/cli/terminal.ts';
+import { createLateProgress, createProgress, findWidth, useColor, type Progress } from '../../src/cli/terminal.ts';
 import { capturedIo } from '../support/captured-io.ts';
 
 beforeEach(() => {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { formatLogLine } from '../../src/cli/log-text.ts';
+import { formatLogLine } from '../../src/cli/log-output.ts';
 
 const LINE = { level: 'info', time: '2026-01-02T12:34:56.789Z' };
 
