@@ -149,8 +149,8 @@ async function printImage(written: string): Promise<readonly string[]> {
   await image([written], { output: 'json' }, json);
   return [
     ...printReview(review.review, admission),
-    [...formatCheckText(found, false)].join(''),
-    [...formatCheckJson(found)].join(''),
+    [...formatCheckText({ result: found }, false)].join(''),
+    [...formatCheckJson({ result: found })].join(''),
     formatScanText(scanned, false),
     formatScanJson(scanned, []),
     text.printed.stdout,

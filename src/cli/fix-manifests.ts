@@ -1,11 +1,19 @@
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { Finding } from '../engine/evaluate.ts';
-import { createPlaces, type Position } from '../manifest/document.ts';
+import { createPlaces, readDocument, type Position } from '../manifest/document.ts';
 import { editText, type Refusal, type TextEdit } from '../manifest/edit-text.ts';
+import { describeCause, readText } from '../manifest/files.ts';
 import { readManifest, type Manifest } from '../manifest/read-manifests.ts';
-import { joinPointer, type Pointer } from '../text/json.ts';
-import { applyReplacements, type Replacement } from '../text/unified-diff.ts';
+import { readWhole, replaceFile } from '../manifest/replace-file.ts';
+import { joinPointer, readPath, readString, type Pointer } from '../text/json.ts';
+import { applyReplacements, formatDiff, type Replacement } from '../text/unified-diff.ts';
+import { STDIN, type ReadText } from './check-inputs.ts';
 import { planFixes, type Change, type FixTerms, type Plan } from './plan-fixes.ts';
+
+/** `write`: changes files, and prints the fixed text of standard input. `diff`: changes nothing, and prints the differences. */
+export type FixMode = 'write' | 'diff';
 
 /**
  * A change that was made: its position now and `before`; the findings that it fixes, at the positions where they are reported
@@ -22,6 +30,92 @@ export type Fixed = Position &
 
 /** A finding that could have been fixed, its position, and why it was not fixed. */
 export type Unfixed = Position & Readonly<{ file: string; finding: Finding; why: string }>;
+
+export type FixReport = Readonly<{ mode: FixMode; fixed: readonly Fixed[]; unfixed: readonly Unfixed[] }>;
+
+export type FixOutcome = Readonly<{
+  /** The same texts after the fixes. */
+  read: readonly ReadText[];
+  report: FixReport;
+  /** Files that could not be written. */
+  errors: readonly Readonly<{ file: string; message: string }>[];
+  /** What goes to standard output: the difference, or the text of standard input. */
+  printed: string;
+}>;
+
+type Terms = Pick<FixTerms, 'policy' | 'facts' | 'large'> &
+  Readonly<{
+    /** For a text, which of its findings the report leaves out. */
+    hideIn: (text: string) => (finding: Finding & Position) => boolean;
+  }>;
+
+/** Fixes texts one by one; if one file fails, the others are still fixed. */
+export function fixAll(read: readonly ReadText[], mode: FixMode, terms: Terms): FixOutcome {
+  const named = new Set(read.flatMap(({ file, text }) => (text === undefined ? [] : listReplaced(file, text))));
+  const done = read.map((one) => fixOne(one, mode, { ...terms, named }));
+  return {
+    read: done.map(({ read: now }) => now),
+    report: {
+      mode,
+      fixed: done.flatMap(({ fixed }) => fixed),
+      unfixed: done.flatMap(({ unfixed }) => unfixed),
+    },
+    errors: done.flatMap(({ error }) => error ?? []),
+    printed: done.map(({ printed }) => printed).join(''),
+  };
+}
+
+type Done = Pick<FixedText, 'fixed' | 'unfixed'> &
+  Readonly<{ read: ReadText; printed: string; error?: FixOutcome['errors'][number] }>;
+
+function fixOne(
+  read: ReadText,
+  mode: FixMode,
+  { named, hideIn, ...terms }: Terms & Readonly<{ named: ReadonlySet<string> }>,
+): Done {
+  const { file, text } = read;
+  const isStdin = file === STDIN;
+  const nothing = { read, fixed: [], unfixed: [], printed: isStdin && mode === 'write' ? (text ?? '') : '' };
+  if (text === undefined) return nothing;
+  const isHidden = hideIn(text);
+  try {
+    const whole = isStdin ? text : readWhole(file);
+    const {
+      fixed,
+      unfixed,
+      replacements,
+      text: now,
+    } = fixManifest(file, whole, readManifest(text), {
+      ...terms,
+      isHidden: (finding, { locate }) => isHidden({ ...finding, ...locate(finding.at) }),
+      replacedImages: new Set([...named, ...(isStdin ? [] : listReplacedBeside(file))]),
+    });
+    if (mode === 'diff') return { ...nothing, fixed, unfixed, printed: formatDiff(file, whole, replacements) };
+    if (replacements.length === 0) return { ...nothing, unfixed };
+    if (!isStdin) replaceFile(file, whole, now);
+    return { read: { ...read, text: now }, fixed, unfixed, printed: isStdin ? now : '' };
+  } catch (error) {
+    return { ...nothing, error: { file, message: `cannot be fixed: ${describeCause(error)}` } };
+  }
+}
+
+const KUSTOMIZATION = /(?:^|[\\/])(?:kustomization\.ya?ml|Kustomization)$/;
+
+/** The names under `images` of a kustomization, which select the images that it changes. */
+function listReplaced(file: string, text: string): readonly string[] {
+  if (!KUSTOMIZATION.test(file)) return [];
+  const document = readDocument(text);
+  const images = document.ok ? readPath(document.content, 'images') : undefined;
+  return Array.isArray(images) ? images.map((image) => readString(image, 'name')).filter((name) => name !== '') : [];
+}
+
+/** The same for the kustomization in the folder of a file, as it may not be part of the input. */
+function listReplacedBeside(file: string): readonly string[] {
+  return ['kustomization.yaml', 'kustomization.yml', 'Kustomization']
+    .map((name) => join(dirname(file), name))
+    .filter((path) => existsSync(path))
+    .flatMap((path) => listReplaced(path, readText(path)));
+}
 
 /** A text after the fixes. Without replacements it is unchanged. */
 export type FixedText = Readonly<{

@@ -20,8 +20,7 @@ import {
 } from '../text/json.ts';
 import { quote } from '../text/quote.ts';
 import { applyReplacements, formatDiff } from '../text/unified-diff.ts';
-import type { FixMode, FixOutcome } from './fix.ts';
-import type { Fixed, Unfixed } from './fix-manifests.ts';
+import type { Fixed, FixMode, FixOutcome, Unfixed } from './fix-manifests.ts';
 import { planFixes, type FixTerms } from './plan-fixes.ts';
 import { createTrace, renderEdited, type Rendered, type RenderOptions, type Trace } from './render.ts';
 
@@ -29,7 +28,7 @@ type Terms = Pick<FixTerms, 'policy' | 'facts' | 'large'> &
   Readonly<{
     options: RenderOptions;
     /** What the report leaves out, at the place of the source that a rendered finding is traced to. */
-    isHidden: (finding: Finding & Position & Readonly<{ file: string }>, manifest: ManifestObject) => boolean;
+    isHidden: (finding: Finding & Position & Readonly<{ file: string }>) => boolean;
     /** Images that are fixed already, in the manifests that a kustomization is made of. */
     isFixed: (from: string, to: string) => boolean;
   }>;
@@ -113,7 +112,7 @@ function listWishes(
     object,
     {
       ...{ policy, facts, replacedImages: new Set() },
-      isHidden: (finding, manifest) => isHidden({ ...finding, ...place(finding) }, manifest),
+      isHidden: (finding) => isHidden({ ...finding, ...place(finding) }),
     },
     new Map(),
   );

@@ -1,97 +1,57 @@
-import { dirname, join } from 'node:path';
-import { existsSync } from 'node:fs';
-import { readDocument } from '../manifest/document.ts';
-import { describeCause, readText } from '../manifest/files.ts';
-import type { Manifest, ManifestObject } from '../manifest/read-manifests.ts';
-import { readWhole, replaceFile } from '../manifest/replace-file.ts';
-import { readPath, readString } from '../text/json.ts';
-import { formatDiff } from '../text/unified-diff.ts';
 import type { Finding } from '../engine/evaluate.ts';
-import { fixManifest, type Fixed, type FixedText, type Unfixed } from './fix-manifests.ts';
-import type { FixTerms } from './plan-fixes.ts';
-
-/** `write`: changes files, and prints the fixed text of standard input. `diff`: changes nothing, and prints the differences. */
-export type FixMode = 'write' | 'diff';
-
-/** A text that was read, or why it could not be. */
-export type ReadManifest = Readonly<{ file: string; text?: string; manifest: Manifest | undefined; problem?: string }>;
-
-export type FixReport = Readonly<{ mode: FixMode; fixed: readonly Fixed[]; unfixed: readonly Unfixed[] }>;
-
-export type FixOutcome = Readonly<{
-  /** The same texts after the fixes. */
-  read: readonly ReadManifest[];
-  report: FixReport;
-  /** Files that could not be written. */
-  errors: readonly Readonly<{ file: string; message: string }>[];
-  /** What goes to standard output: the difference, or the text of standard input. */
-  printed: string;
-}>;
-
-export const STDIN = '<stdin>';
+import type { Position } from '../manifest/document.ts';
+import { memoize } from '../text/memoize.ts';
+import { readFound, type Inputs } from './check-inputs.ts';
+import { fixAll, type FixMode, type FixOutcome } from './fix-manifests.ts';
+import { fixSources } from './fix-sources.ts';
+import { createIgnores } from './ignore-comments.ts';
+import { REPLACED, type FixTerms } from './plan-fixes.ts';
+import { renderAll, type Rendered, type RenderOptions } from './render.ts';
 
 type Terms = Pick<FixTerms, 'policy' | 'facts' | 'large'> &
-  Readonly<{ isHidden: (finding: Finding, manifest: ManifestObject, file: string) => boolean }>;
+  Readonly<{ options: RenderOptions; isKnown: (finding: Finding) => boolean }>;
 
-/** Fixes texts one by one; if one file fails, the others are still fixed. */
-export function fixAll(read: readonly ReadManifest[], mode: FixMode, terms: Terms): FixOutcome {
-  const named = new Set(read.flatMap(({ file, text }) => (text === undefined ? [] : listReplaced(file, text))));
-  const done = read.map((one) => fixOne(one, mode, { ...terms, named }));
-  return {
-    read: done.map(({ read: now }) => now),
-    report: {
-      mode,
-      fixed: done.flatMap(({ fixed }) => fixed),
-      unfixed: done.flatMap(({ unfixed }) => unfixed),
-    },
-    errors: done.flatMap(({ error }) => error ?? []),
-    printed: done.map(({ printed }) => printed).join(''),
-  };
-}
+/** What was fixed. `read` and `rendered`: standard input and what is rendered, as they are now. */
+export type FixedInputs = FixOutcome & Readonly<{ rendered: readonly Rendered[] }>;
 
-type Done = Pick<FixedText, 'fixed' | 'unfixed'> &
-  Readonly<{ read: ReadManifest; printed: string; error?: FixOutcome['errors'][number] }>;
-
-function fixOne(
-  read: ReadManifest,
+/**
+ * `check --fix` and `--diff`: fixes what was read, the files that kustomizations are made of, and what images are rendered from.
+ * What the report leaves out is not fixed.
+ */
+export async function fixInputs(
+  { stdin, files, parts, rendered }: Inputs,
   mode: FixMode,
-  { named, ...terms }: Terms & Readonly<{ named: ReadonlySet<string> }>,
-): Done {
-  const { file, text, manifest } = read;
-  const isStdin = file === STDIN;
-  const nothing = { read, fixed: [], unfixed: [], printed: isStdin && mode === 'write' ? (text ?? '') : '' };
-  if (text === undefined || manifest === undefined) return nothing;
-  const plan = (whole: string): FixedText => {
-    const replacedImages = new Set([...named, ...(isStdin ? [] : listReplacedBeside(file))]);
-    const isHidden: FixTerms['isHidden'] = (finding, object) => terms.isHidden(finding, object, file);
-    return fixManifest(file, whole, manifest, { ...terms, isHidden, replacedImages });
+  { options, isKnown, ...terms }: Terms,
+): Promise<FixedInputs> {
+  const renderAgain = (isChanged: boolean): readonly Rendered[] | Promise<readonly Rendered[]> =>
+    isChanged && mode === 'write'
+      ? renderAll(
+          rendered.map(({ unit }) => unit),
+          options,
+        )
+      : rendered;
+  const hideIn = (text: string): ((finding: Finding & Position) => boolean) => {
+    const { isIgnored } = createIgnores(text, terms.policy);
+    return (finding) => isKnown(finding) || isIgnored(finding);
   };
-  try {
-    const whole = isStdin ? text : readWhole(file);
-    const { fixed, unfixed, replacements, ...now } = plan(whole);
-    if (mode === 'diff') return { ...nothing, fixed, unfixed, printed: formatDiff(file, whole, replacements) };
-    if (replacements.length === 0) return { ...nothing, unfixed };
-    if (!isStdin) replaceFile(file, whole, now.text);
-    return { read: { ...read, ...now }, fixed, unfixed, printed: isStdin ? now.text : '' };
-  } catch (error) {
-    return { ...nothing, error: { file, message: `cannot be fixed: ${describeCause(error)}` } };
-  }
-}
-
-const KUSTOMIZATION = /(?:^|[\\/])(?:kustomization\.ya?ml|Kustomization)$/;
-
-/** The names under `images` of a kustomization, which select the images that it changes. */
-function listReplaced(file: string, text: string): readonly string[] {
-  if (!KUSTOMIZATION.test(file)) return [];
-  const document = readDocument(text);
-  const images = document.ok ? readPath(document.content, 'images') : undefined;
-  return Array.isArray(images) ? images.map((image) => readString(image, 'name')).filter((name) => name !== '') : [];
-}
-
-/** The same for the kustomization in the folder of a file, as it may not be part of the input. */
-function listReplacedBeside(file: string): readonly string[] {
-  return ['kustomization.yaml', 'kustomization.yml', 'Kustomization']
-    .map((name) => join(dirname(file), name))
-    .filter((path) => existsSync(path))
-    .flatMap((path) => listReplaced(path, readText(path)));
+  const texts = [...files, ...parts].map((file) => readFound(file));
+  const direct = fixAll([...stdin, ...texts], mode, { ...terms, hideIn });
+  const { fixed } = direct.report;
+  const hideInFile = memoize((file) => hideIn(readFound({ file }).text ?? ''));
+  const sources = await fixSources(await renderAgain(fixed.length > 0), mode, {
+    ...{ ...terms, options },
+    isHidden: (finding) => hideInFile(finding.file)(finding),
+    isFixed: (from, to) => fixed.some(({ change }) => change.op === 'set' && change.from === from && change.to === to),
+  });
+  const isPart = new Set(parts.map(({ file }) => file));
+  const unfixed = rendered.every(({ text }) => text !== undefined)
+    ? direct.report.unfixed.filter(({ file, why }) => !isPart.has(file) || why !== REPLACED)
+    : direct.report.unfixed;
+  return {
+    read: direct.read.slice(0, stdin.length),
+    report: { mode, fixed: [...fixed, ...sources.fixed], unfixed: [...unfixed, ...sources.unfixed] },
+    errors: [...direct.errors, ...sources.errors],
+    printed: direct.printed + sources.printed,
+    rendered: await renderAgain(fixed.length > 0 || sources.fixed.length > 0),
+  };
 }

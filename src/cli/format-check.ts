@@ -1,23 +1,27 @@
-import { escapeUnprintable } from '../text/quote.ts';
-import { describeFinding, nameSubject } from '../report/finding.ts';
-import { redact } from '../text/redact.ts';
-import { formatFieldPath } from '../text/json.ts';
 import type { Decision, Finding } from '../engine/evaluate.ts';
 import type { Position } from '../manifest/document.ts';
-import type { List } from './packed-list.ts';
-import type { Unchecked } from './unchecked.ts';
-import { listSkipped } from '../report/notes.ts';
 import {
   countMarks,
   createBlockFormat,
   formatCount,
   formatLines,
+  listSkipped,
   markFinding,
   paintMark,
   type Block,
   type BlockLine,
   type Mark,
 } from '../report/blocks.ts';
+import { describeFinding, nameSubject } from '../report/finding.ts';
+import { formatFieldPath, joinPointer } from '../text/json.ts';
+import { listSome } from '../text/list.ts';
+import { escapeUnprintable, quote } from '../text/quote.ts';
+import { redact } from '../text/redact.ts';
+import type { Fixed, FixReport, Unfixed } from './fix-manifests.ts';
+import type { FailOn } from './options.ts';
+import type { List } from './packed-list.ts';
+import type { Change } from './plan-fixes.ts';
+import type { Unchecked } from './unchecked.ts';
 
 /**
  * `endLine` and `endColumn`: what follows the last character of the value, where there is one. `input`: what the object was read from, if
@@ -50,14 +54,31 @@ export type CheckResult = Readonly<{
   notes?: readonly string[];
 }>;
 
-/** A block per workload with a line per finding; then what could not be read or checked, and the counts. Piece by piece. */
-export function* formatCheckText(result: CheckResult, color: boolean): Generator<string> {
+/** The result of `check`, for all formats. */
+export type CheckReport = Readonly<{
+  result: CheckResult;
+  /** What --fix wrote, or --diff shows. */
+  fixes?: FixReport | undefined;
+  /** What --fix would write. */
+  fixable: readonly Fixed[];
+  /** The lowest action of a finding that makes the command fail; `deny` by default. */
+  failOn?: FailOn | undefined;
+  /** The folder to which other programs take paths to be relative, as an absolute path. */
+  root: string;
+}>;
+
+/** What was fixed; a block per workload with a line per finding; then what could not be read or checked, and the counts. Piece by piece. */
+export function* formatCheckText(
+  { result, fixes }: Pick<CheckReport, 'result' | 'fixes'>,
+  color: boolean,
+): Generator<string> {
+  if (fixes !== undefined) yield formatFixText(fixes);
   // Each remedy once: the reader of one check is usually the author of all of it.
   const formatBlock = createBlockFormat({ color, repeatRemedies: false });
   for (const block of listBlocks(result.findings)) yield formatBlock(block);
   for (const error of result.errors)
     yield `${formatPlace(error)}: ${paintMark('error', color)}: ${escapeUnprintable(error.message)}\n`;
-  for (const one of listUnchecked(result))
+  for (const one of result.unchecked ?? [])
     yield `${escapeUnprintable(`${formatPlace(one)}: not checked: ${one.message}`)}\n`;
   for (const note of [...listSkipped(result.skipped), ...(result.notes ?? [])]) yield `${escapeUnprintable(note)}\n`;
   yield `${summarize(result)}\n`;
@@ -107,10 +128,9 @@ export function nameObject(workload: Omit<LocatedFinding['workload'], 'podSpec'>
 /** Raised when a member is removed or changes its meaning, and not when one is added. */
 const JSON_VERSION = 1;
 
-/** One JSON document, as described in docs/check.md: `findings`, `errors`, `skipped` rules, and `summary`; and what is given besides. */
-export function* formatCheckJson(result: CheckResult, besides: object = {}): Generator<string> {
-  const { errors, counts, skipped, hidden, notes = [] } = result;
-  const unchecked = listUnchecked(result);
+/** One JSON document, as described in docs/check.md: `findings`, `errors`, `skipped` rules, what was fixed, and `summary`. */
+export function* formatCheckJson({ result, fixes }: Pick<CheckReport, 'result' | 'fixes'>): Generator<string> {
+  const { errors, unchecked = [], counts, skipped, hidden, notes = [] } = result;
   const actions = { deny: 0, warn: 0, audit: 0, off: 0 };
   yield `{\n  "version": ${JSON_VERSION},\n  "findings": [`;
   let before = '\n    ';
@@ -129,13 +149,9 @@ export function* formatCheckJson(result: CheckResult, besides: object = {}): Gen
   };
   const rest = {
     ...{ errors, skipped, ...(unchecked.length > 0 && { unchecked }), ...(notes.length > 0 && { notes }) },
-    ...{ ...besides, summary },
+    ...{ ...(fixes && toFixJson(fixes)), summary },
   };
   yield `${result.findings.length === 0 ? '' : '\n  '}],${JSON.stringify(rest, null, 2).slice(1)}\n`;
-}
-
-function listUnchecked({ unchecked = [] }: CheckResult): readonly Unchecked[] {
-  return unchecked;
 }
 
 function toJson(finding: LocatedFinding): object {
@@ -179,7 +195,7 @@ export function summarize(result: CheckResult): string {
   const { workloads, exempt, otherObjects, foreign } = result.counts;
   const { baseline = 0, ignored = 0 } = result.hidden ?? {};
   const found = countMarks(listMarks(result.findings));
-  const unchecked = listUnchecked(result).length;
+  const unchecked = result.unchecked?.length ?? 0;
   const rest: readonly (readonly [count: number, text: string])[] = [
     [errors.length, `${formatCount(errors.length, 'problem')} reading the input`],
     [unchecked, `${unchecked} not checked`],
@@ -196,6 +212,69 @@ export function summarize(result: CheckResult): string {
     outcome === '' ? checked : `${checked}: ${outcome}`,
     ...rest.filter(([count]) => count > 0).map(([, text]) => text),
   ].join('; ');
+}
+
+/** The changes of files, one line each; empty if there was nothing to fix. */
+function formatFixText({ mode, fixed, unfixed }: FixReport): string {
+  const lines = fixed.map((one) => {
+    const { file, before, change } = one;
+    return mode === 'write'
+      ? `${formatPlace(one)}: fixed: ${describeChange(change, 'replaced', 'added')}`
+      : `${formatPlace({ file, ...before })}: can be fixed: ${describeChange(change, 'replace', 'add')}`;
+  });
+  return [...lines, ...listUnfixed(unfixed)].map((line) => `${escapeUnprintable(line)}\n`).join('');
+}
+
+/** The same for `-o json`, beside the remaining findings. */
+function toFixJson({ mode, fixed, unfixed }: FixReport): object {
+  return {
+    [mode === 'write' ? 'fixed' : 'fixable']: fixed.map(({ file, line, column, before, change }) => ({
+      ...{ file, ...(mode === 'write' ? { line, column } : before), ...toObjectJson(change.findings[0]) },
+      field: formatFieldPath(change.op === 'set' ? change.at : joinPointer(change.at, 'imagePullSecrets')),
+      ...(change.op === 'set' ? { from: redact(change.from), to: change.to } : { added: change.names }),
+      rules: listRules(change),
+    })),
+    notFixed: unfixed.map(({ file, line, column, finding, why }) => ({
+      ...{ file, line, column, ...toObjectJson(finding) },
+      ...{ field: formatFieldPath(finding.at), rule: finding.rule, message: why },
+    })),
+  };
+}
+
+function toObjectJson({ workload: { kind, namespace, name }, label }: Unfixed['finding']): object {
+  return { kind, namespace, name: redact(name), ...(label !== undefined && { part: label }) };
+}
+
+function describeChange(change: Change, replaced: string, added: string): string {
+  const [first] = change.findings;
+  const rules = listRules(change).join(', ');
+  if (change.op === 'set') {
+    return `${nameSubject(first)}: ${replaced} ${quote(change.from)} with ${quote(change.to)} (${rules})`;
+  }
+  const labels = [...new Set(change.findings.flatMap(({ label }) => label ?? []))];
+  const needed =
+    labels.length === 0 ? '' : `, which ${listSome(labels, 'and')} ${labels.length === 1 ? 'needs' : 'need'}`;
+  const names = change.names.map((name) => quote(name)).join(' and ');
+  return `${nameSubject({ workload: first.workload })}: ${added} imagePullSecrets ${names}${needed} (${rules})`;
+}
+
+function listRules({ findings }: Change): readonly string[] {
+  return [...new Set(findings.map(({ rule }) => rule))];
+}
+
+/** One line for each reason, as many objects have the same one. */
+function listUnfixed(unfixed: readonly Unfixed[]): readonly string[] {
+  const byReason = new Map<string, [Unfixed, ...Unfixed[]]>();
+  for (const one of unfixed) {
+    const key = `${one.finding.rule} ${one.why}`;
+    const same = byReason.get(key);
+    if (same === undefined) byReason.set(key, [one]);
+    else same.push(one);
+  }
+  return [...byReason.values()].map(([first, ...others]) => {
+    const more = others.length === 0 ? '' : ` and ${others.length} more`;
+    return `${formatPlace(first)}: not fixed: ${nameSubject(first.finding)}${more}: ${first.why} (${first.finding.rule})`;
+  });
 }
 
 /** `shop.yaml:11:33`. */

@@ -7,7 +7,7 @@ import { quote } from '../text/quote.ts';
 import type { LocatedFinding } from './format-check.ts';
 
 /** `# pullguard: ignore mirror-used,tag-explicit kept on Docker Hub until May`. */
-export type IgnoreComment = Position & Readonly<{ of: number; rules: readonly string[]; reason: string }>;
+type IgnoreComment = Position & Readonly<{ of: number; rules: readonly string[]; reason: string }>;
 
 const FORM = /^#\s*pullguard:\s*ignore\b\s*([\w,-]*)\s*(.*)$/;
 

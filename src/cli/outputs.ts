@@ -3,9 +3,7 @@ import { describeCause } from '../manifest/files.ts';
 import { writeWhole } from '../manifest/replace-file.ts';
 import { suggestOrList } from '../policy/errors.ts';
 import { quote } from '../text/quote.ts';
-import { formatCheckJson, formatCheckText } from './format-check.ts';
-import { formatFixText, toFixJson } from './format-fix.ts';
-import type { CheckReport } from './formats/check-report.ts';
+import { formatCheckJson, formatCheckText, type CheckReport } from './format-check.ts';
 import { formatGithub } from './formats/github.ts';
 import { formatGitlab } from './formats/gitlab.ts';
 import { formatJunit } from './formats/junit.ts';
@@ -65,11 +63,10 @@ const PIECE = 64 * 1024;
 function* formatPieces(report: CheckReport, format: Format, color: boolean): Generator<string> {
   switch (format) {
     case 'text':
-      if (report.fixes !== undefined) yield formatFixText(report.fixes);
-      yield* formatCheckText(report.result, color);
+      yield* formatCheckText(report, color);
       return;
     case 'json':
-      yield* formatCheckJson(report.result, report.fixes && toFixJson(report.fixes));
+      yield* formatCheckJson(report);
       return;
     case 'sarif':
       yield formatSarif(report);

@@ -2,10 +2,9 @@ import { dirname, join } from 'node:path';
 import { checkObject } from '../admission/check-object.ts';
 import type { Finding } from '../engine/evaluate.ts';
 import type { Policy } from '../engine/rule.ts';
-import { describeCause, findFiles, readText } from '../manifest/files.ts';
+import { describeUnreadable, findFiles, type FoundFile } from '../manifest/files.ts';
 import { readManifest, type ManifestObject } from '../manifest/read-manifests.ts';
 import { PolicyError, suggest, suggestOrList } from '../policy/errors.ts';
-import { readPolicyFile } from '../policy/reload.ts';
 import { readPolicyTest, RESULTS, type Expectation, type PolicyTest, type Result } from '../policy/test-file.ts';
 import { formatCount } from '../report/blocks.ts';
 import { describeFinding } from '../report/finding.ts';
@@ -17,7 +16,8 @@ import { redact } from '../text/redact.ts';
 import { addCustomKinds } from '../workload/custom-kinds.ts';
 import { findKind, groupOf } from '../workload/kinds.ts';
 import { readName, readWorkloads } from '../workload/workload.ts';
-import { findPolicyFile } from './choose-policy.ts';
+import { readFound } from './check-inputs.ts';
+import { findPolicyFile, readPolicy } from './choose-policy.ts';
 import { UsageError, type ExitCode, type Io } from './io.ts';
 import { readFacts } from './manifest-facts.ts';
 
@@ -34,10 +34,10 @@ export function testPolicies(paths: readonly string[], io: Io): ExitCode {
   let count = 0;
   const failures: string[] = [];
   const errors: string[] = [];
-  for (const { file, problem } of files) {
+  for (const found of files) {
+    const { file } = found;
     try {
-      if (problem !== undefined) throw new UsageError(`${file}: cannot be read: ${problem}`);
-      const test = readPolicyTest(readTestText(file), file);
+      const test = readPolicyTest(readFile(found), file);
       const checked = runChecks(test, dirname(file));
       count += test.results.length;
       failures.push(...test.results.flatMap((expected) => describeFailure(expected, checked, file) ?? []));
@@ -60,12 +60,11 @@ function summarize(count: number, files: number, failed: number, errors: number)
   return `${formatCount(count, 'result')} in ${formatCount(files, 'file')}${count === 0 ? '' : `: ${outcome}`}${rest}`;
 }
 
-function readTestText(file: string): string {
-  try {
-    return readText(file);
-  } catch (error) {
-    throw new UsageError(`${file}: cannot be read: ${describeCause(error)}`, { cause: error });
-  }
+/** @throws UsageError */
+function readFile(found: FoundFile): string {
+  const { file, text, problem } = readFound(found);
+  if (text === undefined) throw new UsageError(`${file}: ${describeUnreadable(problem)}`);
+  return text;
 }
 
 /** One object of the manifests with its findings, and the labels of its containers by their names. */
@@ -81,14 +80,14 @@ function runChecks(test: PolicyTest, folder: string): readonly CheckedObject[] {
   const chosen = choosePolicy(test, folder);
   // As in `check`.
   const policy = { ...chosen, kinds: addCustomKinds(chosen.kinds) };
-  const objects = findFiles(test.manifests.map((path) => join(folder, path))).flatMap(({ file, problem }) => {
-    if (problem !== undefined) throw new UsageError(`${file}: cannot be read: ${problem}`);
-    const { objects: found, errors } = readManifest(readTestText(file));
+  const objects = findFiles(test.manifests.map((path) => join(folder, path))).flatMap((found) => {
+    const { file } = found;
+    const { objects: read, errors } = readManifest(readFile(found));
     if (errors.length > 0)
       throw new UsageError(
         errors.map(({ line, column, message }) => `${file}:${line}:${column}: ${message}`).join('\n'),
       );
-    return found;
+    return read;
   });
   const facts = readFacts(objects);
   return objects.flatMap((object) => checkOne(object, policy, facts) ?? []);
@@ -96,13 +95,7 @@ function runChecks(test: PolicyTest, folder: string): readonly CheckedObject[] {
 
 function choosePolicy(test: PolicyTest, folder: string): Policy {
   const file = test.policy === undefined ? findPolicyFile(folder) : join(folder, test.policy);
-  if (file === undefined) return defaultPolicy();
-  try {
-    return loadPolicy(readPolicyFile(file), file);
-  } catch (error) {
-    if (error instanceof PolicyError) throw error;
-    throw new UsageError(error instanceof Error ? error.message : String(error), { cause: error });
-  }
+  return file === undefined ? defaultPolicy() : loadPolicy(readPolicy(file).text, file);
 }
 
 function checkOne(

@@ -1,5 +1,5 @@
 import { styleText } from 'node:util';
-import type { Finding } from '../engine/evaluate.ts';
+import type { Decision, Finding, Lack } from '../engine/evaluate.ts';
 import { escapeUnprintable } from '../text/quote.ts';
 
 /** The first word of a line, most urgent first. `unfixed`: a Pod that lacks a fix; `audit`: only written to the audit log. */
@@ -21,7 +21,7 @@ export type BlockLine = Readonly<{ place?: string; mark: Mark; text: string; rem
 /** The findings of one object. */
 export type Block = Readonly<{ title: string; lines: readonly BlockLine[] }>;
 
-export type BlockLook = Readonly<{
+type BlockLook = Readonly<{
   color: boolean;
   /** Whether a remedy is repeated in each block that needs it. */
   repeatRemedies: boolean;
@@ -106,3 +106,20 @@ function groupLines(lines: readonly BlockLine[]): readonly (readonly BlockLine[]
   }
   return [...groups.values()];
 }
+
+/** Rules that did not run, and why. */
+export function listSkipped(skipped: Decision['skipped']): readonly string[] {
+  return skipped.map(
+    ({ rule, missing }) => `not checked: ${rule}, which needs ${missing.map((lack) => LACKS[lack]).join(' and ')}`,
+  );
+}
+
+const LACKS: Readonly<Record<Lack, string>> = {
+  pullSecrets: 'pull secrets',
+  serviceAccounts: 'ServiceAccounts',
+  namespaces: 'Namespaces',
+  registries: 'registries, which are not asked here',
+  nodes: 'Nodes',
+  pulls: 'Events of pulls',
+  budget: 'more time than the limit for one object',
+};

@@ -11,7 +11,7 @@ import {
   type BlockLine,
   type Mark,
 } from '../report/blocks.ts';
-import { listSkipped } from '../report/notes.ts';
+import { listSkipped } from '../report/blocks.ts';
 import { escapeUnprintable } from '../text/quote.ts';
 import { redact } from '../text/redact.ts';
 import { describeFinding } from '../report/finding.ts';

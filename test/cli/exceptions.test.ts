@@ -174,7 +174,7 @@ describe('a baseline', () => {
   });
 
   test.each([
-    ['that is not there', undefined, 'cannot be read: ENOENT'],
+    ['that is not there', undefined, 'cannot be read (ENOENT: no such file or directory): fix the path'],
     ['that is no JSON', 'a: 1', 'cannot be read: it is no JSON'],
     ['that is something else', '{"kind":"Policy"}', 'is no baseline'],
     [

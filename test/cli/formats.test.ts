@@ -9,7 +9,7 @@ import { check, type CheckOptions } from '../../src/cli/check.ts';
 import { formatGithub } from '../../src/cli/formats/github.ts';
 import { formatJunit } from '../../src/cli/formats/junit.ts';
 import { formatMarkdown } from '../../src/cli/formats/markdown.ts';
-import { findRoot, toRepositoryPath, toUri } from '../../src/cli/formats/repository-path.ts';
+import { findRoot, toRepositoryPath, toUri } from '../../src/cli/formats/issues.ts';
 import { FORMATS, type Format } from '../../src/cli/outputs.ts';
 import { RULES } from '../../src/rules/index.ts';
 import { linkToFile } from '../../src/text/repository.ts';

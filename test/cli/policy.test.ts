@@ -185,7 +185,7 @@ describe('policy test', () => {
     [
       'manifests that are not there',
       expecting('result: none').replace('shop.yaml', 'x.yaml'),
-      /^error: x\.yaml: cannot be read: ENOENT/,
+      /^error: x\.yaml: cannot be read \(ENOENT: no such file or directory\): fix the path/,
     ],
     [
       'manifests that are broken',

@@ -10,7 +10,7 @@ import { readManifest } from '../../src/manifest/read-manifests.ts';
 import { PolicyError } from '../../src/policy/errors.ts';
 import { FLAW_WORDS } from '../../src/pull/credential-flaws.ts';
 import { describeFinding } from '../../src/report/finding.ts';
-import { listSkipped } from '../../src/report/notes.ts';
+import { listSkipped } from '../../src/report/blocks.ts';
 import { RULES } from '../../src/rules/index.ts';
 import { quote } from '../../src/text/quote.ts';
 import { HOUR, judgeIn, NOW } from './facts.ts';

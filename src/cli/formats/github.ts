@@ -1,9 +1,7 @@
-import { summarize } from '../format-check.ts';
-import { listSkipped } from '../../report/notes.ts';
+import { summarize, type CheckReport } from '../format-check.ts';
+import { listSkipped } from '../../report/blocks.ts';
 import { escapeUnprintable } from '../../text/quote.ts';
-import type { CheckReport } from './check-report.ts';
-import { listIssues, type Issue, type Level } from './issues.ts';
-import { toRepositoryPath } from './repository-path.ts';
+import { listIssues, toRepositoryPath, type Issue, type Level } from './issues.ts';
 
 const COMMANDS: Readonly<Record<Level, string>> = { error: 'error', warning: 'warning', note: 'notice' };
 

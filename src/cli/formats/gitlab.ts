@@ -1,6 +1,5 @@
-import type { CheckReport } from './check-report.ts';
-import { joinAdvice, listIssues, type Issue, type Level } from './issues.ts';
-import { toRepositoryPath } from './repository-path.ts';
+import type { CheckReport } from '../format-check.ts';
+import { joinAdvice, listIssues, toRepositoryPath, type Issue, type Level } from './issues.ts';
 
 const SEVERITIES: Readonly<Record<Level, string>> = { error: 'major', warning: 'minor', note: 'info' };
 

@@ -1,9 +1,15 @@
 import { countMarks, markFinding } from '../../report/blocks.ts';
 import { escapeUnprintable } from '../../text/quote.ts';
-import { formatPlace, listLines, nameObject, type CheckResult, type LocatedFinding } from '../format-check.ts';
+import {
+  formatPlace,
+  listLines,
+  nameObject,
+  type CheckResult,
+  type LocatedFinding,
+  type CheckReport,
+} from '../format-check.ts';
 import { describeFinding } from '../../report/finding.ts';
-import type { CheckReport } from './check-report.ts';
-import { toRepositoryPath } from './repository-path.ts';
+import { toRepositoryPath } from './issues.ts';
 
 /** The outcome of a test case. Readers use one child element as the outcome, so there is only one, whatever was found. */
 type Outcome =

@@ -1,10 +1,8 @@
 import { LONGEST_COMMENT } from '../../text/bounds.ts';
-import { listSkipped } from '../../report/notes.ts';
+import { listSkipped } from '../../report/blocks.ts';
 import { escapeUnprintable } from '../../text/quote.ts';
-import { formatPlace, summarize } from '../format-check.ts';
-import type { CheckReport } from './check-report.ts';
-import { LEVELS, listIssues, type Issue, type Level } from './issues.ts';
-import { toRepositoryPath } from './repository-path.ts';
+import { formatPlace, summarize, type CheckReport } from '../format-check.ts';
+import { LEVELS, listIssues, toRepositoryPath, type Issue, type Level } from './issues.ts';
 
 const MARKS: Readonly<Record<Level, string>> = { error: '❌ error', warning: '⚠️ warning', note: 'ℹ️ notice' };
 

@@ -1,6 +1,6 @@
 import { FOUND_BESIDES } from '../../engine/findings.ts';
 import { describeFinding, nameSubject } from '../../report/finding.ts';
-import { listSkipped } from '../../report/notes.ts';
+import { listSkipped } from '../../report/blocks.ts';
 import { RULES } from '../../rules/index.ts';
 import type { Rule } from '../../engine/rule.ts';
 import type { Position } from '../../manifest/document.ts';
@@ -9,12 +9,10 @@ import { escapeUnprintable, quote } from '../../text/quote.ts';
 import { redact } from '../../text/redact.ts';
 import { linkToPage, REPOSITORY } from '../../text/repository.ts';
 import { toEntry } from '../baseline.ts';
-import { type LocatedFinding, type SuppressedFinding } from '../format-check.ts';
+import type { CheckReport, LocatedFinding, SuppressedFinding } from '../format-check.ts';
 import type { Fixed } from '../fix-manifests.ts';
 import { VERSION } from '../version.ts';
-import type { CheckReport } from './check-report.ts';
-import { adviceOf, createFingerprints, joinAdvice, levelOf } from './issues.ts';
-import { toUri } from './repository-path.ts';
+import { adviceOf, createFingerprints, joinAdvice, levelOf, toUri } from './issues.ts';
 
 /** A SARIF 2.1.0 log with one run, for GitHub code scanning, Azure DevOps and editors. */
 export function formatSarif({ result, fixable, root }: CheckReport): string {
