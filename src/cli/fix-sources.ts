@@ -8,20 +8,13 @@ import { describeCause } from '../manifest/files.ts';
 import type { Unit } from '../manifest/find-inputs.ts';
 import { readManifest, type Manifest, type ManifestObject } from '../manifest/read-manifests.ts';
 import { readWhole, replaceFile } from '../manifest/replace-file.ts';
-import { MOST_SOURCE_EDITS, MOST_VALUES_SEARCHED } from '../text/bounds.ts';
-import {
-  formatFieldPath,
-  isRecord,
-  joinPointer,
-  readPointer,
-  readString,
-  splitPointer,
-  type Pointer,
-} from '../text/json.ts';
+import { MOST_SOURCE_EDITS } from '../text/bounds.ts';
+import { formatFieldPath, isRecord, joinPointer, readPointer, type Pointer } from '../text/json.ts';
 import { quote } from '../text/quote.ts';
 import { applyReplacements, formatDiff } from '../text/unified-diff.ts';
 import type { Fixed, FixMode, FixOutcome, Unfixed } from './fix-manifests.ts';
-import { planFixes, type FixTerms } from './plan-fixes.ts';
+import { findEntry, listHolders, splitImage, type Field } from './image-holders.ts';
+import { planFixes, setPointer, type FixTerms } from './plan-fixes.ts';
 import { createTrace, renderEdited, type Rendered, type RenderOptions, type Trace } from './render.ts';
 
 type Terms = Pick<FixTerms, 'policy' | 'facts' | 'large'> &
@@ -33,12 +26,12 @@ type Terms = Pick<FixTerms, 'policy' | 'facts' | 'large'> &
     isFixed: (from: string, to: string) => boolean;
   }>;
 
-export type SourceFixes = Pick<FixOutcome, 'errors' | 'printed'> &
+type SourceFixes = Pick<FixOutcome, 'errors' | 'printed'> &
   Readonly<{ fixed: readonly Fixed[]; unfixed: readonly Unfixed[] }>;
 
 /**
- * Fixes images where they come from: the values of a chart, and `images` of kustomizations. A change is certain if what is rendered with it
- * has the image that is wanted and differs in nothing else, for everything that is made of the file.
+ * Fixes images where they come from: the values of a chart, and `images` of kustomizations. A change is certain if what is
+ * rendered with it has the image that is wanted and differs in nothing else, for everything that is made of the file.
  */
 export async function fixSources(rendered: readonly Rendered[], mode: FixMode, terms: Terms): Promise<SourceFixes> {
   const units = rendered.flatMap((one) => readUnit(one, terms));
@@ -142,10 +135,9 @@ function groupByFile(candidates: readonly Candidate[]): ReadonlyMap<string, read
 function findCandidates(units: readonly RenderedUnit[], options: RenderOptions): readonly Candidate[] {
   const found = units.flatMap(({ unit, wishes }) => {
     const sources = listSourceFiles(unit, options).flatMap((file) => readSource(file));
-    const list = unit.tool === 'helm' ? listHolders : listEntries;
     return [...new Map(wishes.map(({ from, to }) => [from, to]))].flatMap(([from, to]) =>
       sources.flatMap((source) =>
-        list(source.content, from, to).flatMap((fields) => toCandidate(source, fields, from, to)),
+        listHolders(unit.tool, source.content, from, to).flatMap((fields) => toCandidate(source, fields, from, to)),
       ),
     );
   });
@@ -184,96 +176,12 @@ function readSource(file: string): readonly Source[] {
   }
 }
 
-type Field = Readonly<{ at: Pointer; from: string; to: string }>;
-
-/** `registry/app`, `1` and `sha256:…` of an image, as far as it has them. */
-function splitImage(image: string): Readonly<{ name: string; tag: string; digest: string }> {
-  const [, name = image, tag = '', digest = ''] = /^(.+?)(?::([^/:@]*))?(?:@(.*))?$/s.exec(image) ?? [];
-  return { name, tag, digest };
-}
-
-/** Values that are the image, or a map of its parts: each a list of the fields that have to change together. */
-function listHolders(content: unknown, from: string, to: string): readonly (readonly Field[])[] {
-  const holders: (readonly Field[])[] = [];
-  const waiting: (readonly [value: unknown, at: Pointer])[] = [[content, '']];
-  let left = MOST_VALUES_SEARCHED;
-  for (const [value, at] of waiting) {
-    if (left-- === 0) return [];
-    if (value === from) holders.push([{ at, from, to }]);
-    if (isRecord(value)) {
-      holders.push(...listParts(value, at, from, to));
-      waiting.push(...Object.entries(value).map(([key, member]) => [member, joinPointer(at, key)] as const));
-    } else if (Array.isArray(value)) {
-      waiting.push(...value.map((entry, index) => [entry, joinPointer(at, index)] as const));
-    }
-  }
-  return holders;
-}
-
-/** `{ registry, repository, tag, digest }`, whatever they are called. */
-function listParts(
-  map: Readonly<Record<string, unknown>>,
-  at: Pointer,
-  from: string,
-  to: string,
-): readonly (readonly Field[])[] {
-  const [before, after] = [splitImage(from), splitImage(to)];
-  const rest = listChangedParts(map, at, before, after);
-  if (rest === undefined) return [];
-  const field = (key: string, was: string, is: string): Field => ({ at: joinPointer(at, key), from: was, to: is });
-  if (before.name === after.name) return rest.length > 0 && hasName(map, before.name) ? [rest] : [];
-  return Object.entries(map).flatMap(([key, value]): readonly (readonly Field[])[] => {
-    if (typeof value !== 'string' || value === '' || value === from) return [];
-    if (value === before.name) return [[field(key, value, after.name), ...rest]];
-    const [registryKey = '', registry = ''] =
-      Object.entries(map).find(([other, host]) => other !== key && `${String(host)}/${value}` === before.name) ?? [];
-    if (registryKey === '' || typeof registry !== 'string') return [];
-    const slash = after.name.startsWith(`${registry}/`) ? registry.length : after.name.indexOf('/');
-    const [host, path] = [after.name.slice(0, slash), after.name.slice(slash + 1)];
-    if (slash < 0) return [];
-    const fields = [field(registryKey, registry, host), field(key, value, path), ...rest];
-    return [fields.filter((each) => each.from !== each.to)];
-  });
-}
-
-function hasName(map: Readonly<Record<string, unknown>>, name: string): boolean {
-  return Object.values(map).some(
-    (value) => typeof value === 'string' && value !== '' && (name === value || name.endsWith(`/${value}`)),
+function editWith(text: string, candidates: readonly Candidate[]): ReturnType<typeof editText> {
+  return editText(
+    text,
+    candidates.flatMap(({ edits }) => edits),
+    true,
   );
-}
-
-/** The fields of a tag and a digest that have to change; undefined if one of them is not in the map. */
-function listChangedParts(
-  map: Readonly<Record<string, unknown>>,
-  at: Pointer,
-  before: ReturnType<typeof splitImage>,
-  after: ReturnType<typeof splitImage>,
-): readonly Field[] | undefined {
-  const changed = (['tag', 'digest'] as const).filter((part) => before[part] !== after[part]);
-  const fields = changed.map((part) => {
-    const key = Object.keys(map).find((each) => map[each] === before[part]);
-    return key === undefined ? undefined : { at: joinPointer(at, key), from: before[part], to: after[part] };
-  });
-  return fields.every((each) => each !== undefined) ? fields : undefined;
-}
-
-/** The entries under `images` that give an image its name. */
-function listEntries(content: unknown, from: string, to: string): readonly (readonly Field[])[] {
-  const images = isRecord(content) ? content['images'] : undefined;
-  if (!Array.isArray(images)) return [];
-  const [before, after] = [splitImage(from), splitImage(to)];
-  return images.flatMap((entry: unknown, index): readonly (readonly Field[])[] => {
-    if (!isRecord(entry)) return [];
-    const at = joinPointer('/images', index);
-    const names = [
-      ['newName', before.name, after.name],
-      ['newTag', before.tag, after.tag],
-      ['digest', before.digest, after.digest],
-    ] as const;
-    const changed = names.filter(([, was, is]) => was !== is);
-    if (!changed.every(([key, was]) => entry[key] === was)) return [];
-    return [changed.map(([key, was, is]) => ({ at: joinPointer(at, key), from: was, to: is }))];
-  });
 }
 
 type Proved = Readonly<{ candidates: readonly Candidate[]; covered: ReadonlyMap<Wish, Candidate> }>;
@@ -287,13 +195,14 @@ async function proveCandidates(
   if (candidates.length === 0) return { candidates, covered: new Map() };
   const byImage = new Map(candidates.map((candidate) => [candidate.from, candidate]));
   const all = byImage.size === candidates.length ? await prove(candidates, units, options) : undefined;
-  const wished = units.flatMap(({ wishes }) => wishes.filter(({ from }) => byImage.has(from)));
-  if (all === undefined || wished.some((wish) => !all.has(wish))) return proveEach(candidates, units, options);
-  return { candidates, covered: new Map(wished.flatMap((wish) => pair(wish, byImage.get(wish.from)))) };
-}
-
-function pair(wish: Wish, candidate: Candidate | undefined): readonly (readonly [Wish, Candidate])[] {
-  return candidate === undefined ? [] : [[wish, candidate]];
+  const wished = units.flatMap(({ wishes }) =>
+    wishes.flatMap((wish) => {
+      const candidate = byImage.get(wish.from);
+      return candidate === undefined ? [] : [[wish, candidate] as const];
+    }),
+  );
+  if (all === undefined || wished.some(([wish]) => !all.has(wish))) return proveEach(candidates, units, options);
+  return { candidates, covered: new Map(wished) };
 }
 
 async function proveEach(
@@ -336,11 +245,7 @@ async function prove(
   const texts = new Map<string, string>();
   for (const [file, made] of groupByFile(candidates)) {
     const whole = readWhole(file);
-    const { replacements, refused } = editText(
-      whole,
-      made.flatMap(({ edits }) => edits),
-      true,
-    );
+    const { replacements, refused } = editWith(whole, made);
     if (refused.size > 0) return undefined;
     texts.set(file, applyReplacements(whole, replacements));
   }
@@ -406,12 +311,6 @@ function listDifferences(left: unknown, right: unknown, at: Pointer = ''): reado
   return left === right ? [] : [at];
 }
 
-function setPointer(object: unknown, at: Pointer, value: unknown): void {
-  const segments = splitPointer(at);
-  const parent = readPointer(object, joinPointer('', ...segments.slice(0, -1)));
-  if (typeof parent === 'object' && parent !== null) Object.assign(parent, { [segments.at(-1) ?? '']: value });
-}
-
 function writeSource(
   file: string,
   candidates: readonly Candidate[],
@@ -421,11 +320,7 @@ function writeSource(
   const nothing: SourceFixes = { fixed: [], unfixed: [], errors: [], printed: '' };
   try {
     const whole = readWhole(file);
-    const { replacements } = editText(
-      whole,
-      candidates.flatMap(({ edits }) => edits),
-      true,
-    );
+    const { replacements } = editWith(whole, candidates);
     const toPlace = createPlaces(whole);
     const fixed = candidates.flatMap((candidate): readonly Fixed[] => {
       const { at, from, to, place, edits } = candidate;
@@ -465,12 +360,11 @@ function describeLeft(
   return left.map(({ from, to, findings: [finding], places: [traced] }) => {
     const holders = candidates.filter((each) => each.from === from && files.includes(each.file));
     const [holder] = holders;
-    const entry = holder === undefined ? findEntry(unit, files, from) : undefined;
-    if (entry !== undefined)
-      return {
-        ...entry,
-        ...{ finding, why: `this entry under images has no newName: add newName: ${quote(splitImage(to).name)}` },
-      };
+    const [entry] = holder === undefined && unit.tool === 'kustomize' ? findEntries(files, from) : [];
+    if (entry !== undefined) {
+      const why = `this entry under images has no newName: add newName: ${quote(splitImage(to).name)}`;
+      return { ...entry, finding, why };
+    }
     if (holder === undefined) {
       const why = `no ${unit.tool === 'helm' ? 'value' : 'entry under images'} alone gives this image: change it here`;
       return { ...(traced ?? { file: unit.file, line: 1, column: 1 }), finding, why };
@@ -481,19 +375,12 @@ function describeLeft(
   });
 }
 
-/** An entry under `images` that gives an image its tag, and leaves its name as it is. */
-function findEntry(
-  { tool }: Unit,
-  files: readonly string[],
-  from: string,
-): (Position & Readonly<{ file: string }>) | undefined {
-  if (tool !== 'kustomize') return undefined;
-  for (const { file, content, locate } of files.flatMap((each) => readSource(each))) {
-    const images = isRecord(content) ? content['images'] : undefined;
-    const index = Array.isArray(images)
-      ? images.findIndex((entry: unknown) => isRecord(entry) && readString(entry, 'name') === splitImage(from).name)
-      : -1;
-    if (index >= 0) return { file, ...locate(joinPointer('/images', index)) };
-  }
-  return undefined;
+/** Entries under `images` that give an image its tag, and leave its name as it is. */
+function findEntries(files: readonly string[], image: string): readonly (Position & Readonly<{ file: string }>)[] {
+  return files
+    .flatMap((file) => readSource(file))
+    .flatMap(({ file, content, locate }) => {
+      const at = findEntry(content, image);
+      return at === undefined ? [] : [{ file, ...locate(at) }];
+    });
 }

@@ -29,7 +29,7 @@ export type FixTerms = Readonly<{
 export type Change = Readonly<{ at: Pointer; findings: readonly [Finding, ...Finding[]] }> &
   (Readonly<{ op: 'set'; from: string; to: string }> | Readonly<{ op: 'append'; names: readonly string[] }>);
 
-export type NotFixed = Readonly<{ finding: Finding; why: string }>;
+type NotFixed = Readonly<{ finding: Finding; why: string }>;
 
 export type Plan = Readonly<{
   changes: readonly Change[];
@@ -184,9 +184,7 @@ function copy(value: unknown): unknown {
 
 function apply(object: unknown, change: Change): void {
   if (change.op === 'set') {
-    const segments = splitPointer(change.at);
-    const parent = readPointer(object, joinPointer('', ...segments.slice(0, -1)));
-    if (typeof parent === 'object' && parent !== null) Object.assign(parent, { [segments.at(-1) ?? '']: change.to });
+    setPointer(object, change.at, change.to);
     return;
   }
   const spec = readPointer(object, change.at);
@@ -194,6 +192,12 @@ function apply(object: unknown, change: Change): void {
   const list: unknown = spec['imagePullSecrets'];
   const added = change.names.map((name) => ({ name }));
   Object.assign(spec, { imagePullSecrets: [...(Array.isArray(list) ? (list as readonly unknown[]) : []), ...added] });
+}
+
+export function setPointer(object: unknown, at: Pointer, value: unknown): void {
+  const segments = splitPointer(at);
+  const parent = readPointer(object, joinPointer('', ...segments.slice(0, -1)));
+  if (typeof parent === 'object' && parent !== null) Object.assign(parent, { [segments.at(-1) ?? '']: value });
 }
 
 function join(before: Change | undefined, change: Change): Change {
