@@ -211,7 +211,7 @@ function describePackage({ from, to, mode }: Import): readonly string[] {
 }
 
 /** What the commands share, and what costs next to nothing to load. */
-const SHARED = ['cli/io.ts', 'cli/options.ts', 'cli/examples.ts', 'cli/version.ts'];
+const SHARED = ['cli/io.ts', 'cli/options.ts', 'cli/version.ts'];
 
 /** Everything that program.ts loads, all commands wait for, help too. */
 function describeCommand({ from, to, mode }: Import): readonly string[] {

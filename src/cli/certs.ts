@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { lstatSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-
 import { makeCertificates, requestProblem } from '../tls/self-signed.ts';
 import { readServingCertificate } from '../tls/source.ts';
+import { describeError } from '../text/error.ts';
+import { UsageError, type ExitCode, type Io } from './io.ts';
 import { quoteForShell } from './terminal.ts';
 
 export type CertsOptions = Readonly<{
@@ -17,19 +18,17 @@ export type CertsOptions = Readonly<{
   force?: boolean;
 }>;
 
-export type CertsIo = Readonly<{ stdout: TextSink; stderr: TextSink }>;
-type TextSink = Readonly<{ write: (text: string) => unknown }>;
-
 /**
  * `pullguard certs`: creates a CA and a serving certificate and writes `ca.crt`, `tls.crt` and `tls.key` (mode 0600).
- * Returns the exit code: 0 written, 2 bad names or days, existing files, or a folder that cannot be written.
+ *
+ * @throws UsageError for bad names or days, existing files, or a folder that cannot be written
  */
-export async function certs(options: CertsOptions, io: CertsIo): Promise<number> {
+export async function certs(options: CertsOptions, io: Pick<Io, 'stdout'>): Promise<ExitCode> {
   const { dnsName: names, out = 'certs', force = false } = options;
   const days = Number(options.days ?? 365);
-  if (Number.isNaN(days)) return fail(io, `--days ${JSON.stringify(options.days)} is not a number`);
+  if (Number.isNaN(days)) throw new UsageError(`--days ${JSON.stringify(options.days)} is not a number`);
   const problem = requestProblem({ names, days }) ?? (force ? undefined : overwriteProblem(out));
-  if (problem !== undefined) return fail(io, problem);
+  if (problem !== undefined) throw new UsageError(problem);
 
   const made = await makeCertificates({ names, days });
   const files: readonly OutputFile[] = [
@@ -40,7 +39,7 @@ export async function certs(options: CertsOptions, io: CertsIo): Promise<number>
   try {
     writeTogether(out, files);
   } catch (error) {
-    return fail(io, `cannot write to ${out}: ${error instanceof Error ? error.message : String(error)}`);
+    throw new UsageError(`cannot write to ${out}: ${describeError(error)}`, { cause: error });
   }
   const { notAfter } = readServingCertificate(made.cert, made.key);
   io.stdout.write(summary(out, names, notAfter));
@@ -50,11 +49,6 @@ export async function certs(options: CertsOptions, io: CertsIo): Promise<number>
 type OutputFile = Readonly<{ path: string; text: string; mode: number }>;
 
 const FILE_NAMES = ['ca.crt', 'tls.crt', 'tls.key'];
-
-function fail(io: CertsIo, problem: string): number {
-  io.stderr.write(`error: ${problem}\n`);
-  return 2;
-}
 
 function overwriteProblem(out: string): string | undefined {
   const there = FILE_NAMES.map((name) => join(out, name)).filter(exists);

@@ -88,7 +88,7 @@ export async function choosePolicyText(
 /** The ConfigMap that the manifests install. */
 const CONFIG_MAP = { namespace: 'pullguard', name: 'pullguard-policy' };
 
-/** The policy that the webhook of a cluster has. @throws UsageError whose cause is the error of the API server, if it returned one */
+/** The policy that the webhook of a cluster has. @throws UsageError, whose cause may be an ApiError */
 async function readConfigMap(api: ApiServer): Promise<PolicyText> {
   const { namespace, name } = CONFIG_MAP;
   const source = `ConfigMap ${namespace}/${name}`;

@@ -24,8 +24,8 @@ import type { Change } from './plan-fixes.ts';
 import type { Unchecked } from './unchecked.ts';
 
 /**
- * `endLine` and `endColumn`: what follows the last character of the value, where there is one. `input`: what the object was read from, if
- * it was rendered from the file.
+ * `endLine` and `endColumn`: what follows the last character of the value, where there is one. `input`: what the object was read
+ * from, if it was rendered from the file.
  */
 export type LocatedFinding = Finding &
   Position &
@@ -67,7 +67,7 @@ export type CheckReport = Readonly<{
   root: string;
 }>;
 
-/** What was fixed; a block per workload with a line per finding; then what could not be read or checked, and the counts. Piece by piece. */
+/** What was fixed, a block per workload with a line per finding, what could not be read or checked, and the counts. */
 export function* formatCheckText(
   { result, fixes }: Pick<CheckReport, 'result' | 'fixes'>,
   color: boolean,

@@ -6,7 +6,7 @@ import {
   type PlatformSize,
   type PullableImage,
 } from '../cause/answer.ts';
-import { causeOf, type Outcome } from '../cause/causes.ts';
+import { causeOf } from '../cause/causes.ts';
 import { describeNotAsked, isForPolicy, type NotAsked } from '../cause/not-asked.ts';
 import { listSome } from '../text/list.ts';
 import { quote } from '../text/quote.ts';
@@ -132,22 +132,7 @@ function describeSeconds(seconds: number): string {
 }
 
 /** A probe for programs, as documented in docs/image.md; null for what is unknown. */
-export type ProbeJson = Readonly<{
-  pullable: boolean | null;
-  outcome: 'ok' | Outcome | 'not-asked';
-  endpoint: string | null;
-  asked: 'anonymously' | 'with-credentials' | null;
-  digest: string | null;
-  sizes: readonly Readonly<{ platform: string | null; bytes: number }>[];
-  platforms: readonly string[] | null;
-  rateLimit: Readonly<{ remaining: number; limit: number | null; windowSeconds: number | null }> | null;
-  message: string | null;
-  says: string | null;
-  remedy: string | null;
-  note: string | null;
-}>;
-
-export function toProbeJson(report: ProbeReport): ProbeJson {
+export function toProbeJson(report: ProbeReport): object {
   const { result, login } = report;
   const note = findNote(report) ?? null;
   if ('notAsked' in result) {
@@ -166,7 +151,7 @@ export function toProbeJson(report: ProbeReport): ProbeJson {
   };
 }
 
-function toImageJson({ digest, sizes, platforms }: PullableImage): Partial<ProbeJson> {
+function toImageJson({ digest, sizes, platforms }: PullableImage): object {
   return {
     digest,
     sizes: sizes.map(({ platform, bytes }) => ({ platform: platform === '' ? null : platform, bytes })),
@@ -174,21 +159,11 @@ function toImageJson({ digest, sizes, platforms }: PullableImage): Partial<Probe
   };
 }
 
-function toLimitJson({ remaining, limit, windowSeconds }: RateLimit): ProbeJson['rateLimit'] {
+function toLimitJson({ remaining, limit, windowSeconds }: RateLimit): object {
   return { remaining, limit: limit ?? null, windowSeconds: windowSeconds ?? null };
 }
 
-const NOTHING: ProbeJson = {
-  pullable: null,
-  outcome: 'not-asked',
-  endpoint: null,
-  asked: null,
-  digest: null,
-  sizes: [],
-  platforms: null,
-  rateLimit: null,
-  message: null,
-  says: null,
-  remedy: null,
-  note: null,
+const NOTHING = {
+  ...{ pullable: null, outcome: 'not-asked', endpoint: null, asked: null, digest: null, sizes: [], platforms: null },
+  ...{ rateLimit: null, message: null, says: null, remedy: null, note: null },
 };

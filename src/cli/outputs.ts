@@ -11,9 +11,20 @@ import { formatMarkdown } from './formats/markdown.ts';
 import { formatSarif } from './formats/sarif.ts';
 import { UsageError, type Io } from './io.ts';
 
+/** How each format is written, piece by piece if it allows that. */
+const FORMATTERS = {
+  text: formatCheckText,
+  json: formatCheckJson,
+  sarif: (report) => [formatSarif(report)],
+  junit: (report) => [formatJunit(report)],
+  github: (report) => [formatGithub(report)],
+  gitlab: (report) => [formatGitlab(report)],
+  markdown: (report) => [formatMarkdown(report)],
+} as const satisfies Readonly<Record<string, (report: CheckReport, color: boolean) => Iterable<string>>>;
+
 /** How `check` can report; `text` is for people. */
-export const FORMATS = ['text', 'json', 'sarif', 'junit', 'github', 'gitlab', 'markdown'] as const;
-export type Format = (typeof FORMATS)[number];
+export type Format = keyof typeof FORMATTERS;
+export const FORMATS = Object.keys(FORMATTERS) as readonly Format[];
 
 /** A report in a file. */
 export type OutputFile = Readonly<{ format: Format; path: string }>;
@@ -45,10 +56,11 @@ export function isReport(file: string, files: readonly OutputFile[]): boolean {
   return files.some(({ path }) => resolve(path) === resolve(file));
 }
 
-/** A report, piece by piece where its format allows it: one of a hundred thousand findings is never held as a whole. */
+/** A report in pieces of some size: one of a hundred thousand findings is never held as a whole. */
 export function* formatReport(report: CheckReport, format: Format, color: boolean): Generator<string> {
+  const formatPieces: (report: CheckReport, color: boolean) => Iterable<string> = FORMATTERS[format];
   let held = '';
-  for (const piece of formatPieces(report, format, color)) {
+  for (const piece of formatPieces(report, color)) {
     held += piece;
     if (held.length < PIECE) continue;
     yield held;
@@ -59,31 +71,6 @@ export function* formatReport(report: CheckReport, format: Format, color: boolea
 
 /** Characters that are written at once. */
 const PIECE = 64 * 1024;
-
-function* formatPieces(report: CheckReport, format: Format, color: boolean): Generator<string> {
-  switch (format) {
-    case 'text':
-      yield* formatCheckText(report, color);
-      return;
-    case 'json':
-      yield* formatCheckJson(report);
-      return;
-    case 'sarif':
-      yield formatSarif(report);
-      return;
-    case 'junit':
-      yield formatJunit(report);
-      return;
-    case 'github':
-      yield formatGithub(report);
-      return;
-    case 'gitlab':
-      yield formatGitlab(report);
-      return;
-    case 'markdown':
-      yield formatMarkdown(report);
-  }
-}
 
 /** Whether all files could be written; of each that could not it is said why, and the others are written. */
 export function writeOutputFiles(files: readonly OutputFile[], report: CheckReport, stderr: Io['stderr']): boolean {

@@ -47,7 +47,7 @@ export async function renderAll(units: Inputs['units'], options: RenderOptions):
   return units.flatMap((unit) => rendered.get(unit) ?? []);
 }
 
-/** The text that a unit renders to when files have other texts; undefined if that cannot be known. The files themselves stay as they are. */
+/** The text that a unit renders to when files have other texts; undefined if that is unknown. The files stay as they are. */
 export async function renderEdited(
   unit: Unit,
   options: RenderOptions,
@@ -140,7 +140,7 @@ function describeMissing({ tool, folder, file }: Unit): Unchecked {
 
 type Ran = 'missing' | Readonly<{ text: string }> | Readonly<{ text?: undefined; problem: string }>;
 
-/** Without a shell, for so long, and of its output so much. It asks for no password, as in a pipeline no user is there to type one. */
+/** Without a shell, and with limits of time and output. It asks for no password, as in a pipeline no user can type one. */
 async function run(tool: string, args: readonly string[]): Promise<Ran> {
   try {
     const { stdout } = await promisify(execFile)(tool, args, {
@@ -170,8 +170,8 @@ function quoteTool(stderr: string): string {
 const KEYS = /(?:image|newName|repository)['"]?\s*:\s*['"]?$/i;
 
 /**
- * Finds the line of a source that has an image as it was written, or at least its name without the tag. Failing that, the template that
- * it was rendered from, or the file that makes the folder what it is.
+ * Finds the line of a source that has an image as it was written, or at least its name without the tag. Failing that, the
+ * template that it was rendered from, or the file that makes the folder what it is.
  */
 export function createTrace(
   { tool, folder, file, sources }: Unit,

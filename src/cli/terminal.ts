@@ -68,7 +68,7 @@ export function createProgress(stderr: Io['stderr']): Progress {
 const LATE_MS = 2000;
 const PAUSE_MS = 100;
 
-/** The same from the third second on, and not in a CI, or with NO_COLOR, which stands for a terminal that is read by another program. */
+/** The same from the third second on, and not in a CI, or with NO_COLOR, as another program then reads the terminal. */
 export function createLateProgress(
   stderr: Io['stderr'],
   { CI: ci = '', NO_COLOR: no = '' }: Readonly<Record<string, string | undefined>> = process.env,

@@ -3,6 +3,7 @@ import { mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileS
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { certs, type CertsOptions } from '../../src/cli/certs.ts';
+import { UsageError } from '../../src/cli/io.ts';
 import { readServingCertificate } from '../../src/tls/source.ts';
 import { capturedIo } from '../support/captured-io.ts';
 import { tempFolder } from '../support/temp-folder.ts';
@@ -17,7 +18,11 @@ beforeEach(({ onTestFinished }) => {
 
 async function run(options: Partial<CertsOptions> = {}) {
   const io = capturedIo();
-  const code = await certs({ dnsName: ['web.test'], out: folder, ...options }, io);
+  const code = await certs({ dnsName: ['web.test'], out: folder, ...options }, io).catch((error: unknown) => {
+    if (!(error instanceof UsageError)) throw error;
+    io.stderr.write(`error: ${error.message}\n`);
+    return 2;
+  });
   return { code, ...io.printed };
 }
 
