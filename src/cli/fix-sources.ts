@@ -10,6 +10,7 @@ import { readManifest, type Manifest, type ManifestObject } from '../manifest/re
 import { readWhole, replaceFile } from '../manifest/replace-file.ts';
 import { MOST_SOURCE_EDITS } from '../text/bounds.ts';
 import { formatFieldPath, isRecord, joinPointer, readPointer, type Pointer } from '../text/json.ts';
+import { groupBy } from '../text/list.ts';
 import { quote } from '../text/quote.ts';
 import { applyReplacements, formatDiff } from '../text/unified-diff.ts';
 import type { Fixed, FixMode, FixOutcome, Unfixed } from './fix-manifests.ts';
@@ -38,7 +39,7 @@ export async function fixSources(rendered: readonly Rendered[], mode: FixMode, t
   const candidates = findCandidates(units, terms.options);
   const proved = await proveCandidates(candidates, await renderAgain(units, candidates, terms.options), terms.options);
   const unfixed = units.flatMap((unit) => describeLeft(unit, candidates, proved.covered, terms));
-  const done = [...groupByFile(proved.candidates)].map(([file, made]) => writeSource(file, made, mode, proved.covered));
+  const done = groupBy(proved.candidates, ({ file }) => file).map((made) => writeSource(made, mode, proved.covered));
   return {
     unfixed,
     fixed: done.flatMap(({ fixed }) => fixed),
@@ -126,11 +127,6 @@ type Candidate = Readonly<{
   place: Position;
   edits: readonly TextEdit[];
 }>;
-
-function groupByFile(candidates: readonly Candidate[]): ReadonlyMap<string, readonly Candidate[]> {
-  const files = new Set(candidates.map(({ file }) => file));
-  return new Map([...files].map((file) => [file, candidates.filter((each) => each.file === file)]));
-}
 
 function findCandidates(units: readonly RenderedUnit[], options: RenderOptions): readonly Candidate[] {
   const found = units.flatMap(({ unit, wishes }) => {
@@ -243,7 +239,8 @@ async function prove(
   options: RenderOptions,
 ): Promise<ReadonlySet<Wish> | undefined> {
   const texts = new Map<string, string>();
-  for (const [file, made] of groupByFile(candidates)) {
+  for (const made of groupBy(candidates, ({ file }) => file)) {
+    const [{ file }] = made;
     const whole = readWhole(file);
     const { replacements, refused } = editWith(whole, made);
     if (refused.size > 0) return undefined;
@@ -311,12 +308,13 @@ function listDifferences(left: unknown, right: unknown, at: Pointer = ''): reado
   return left === right ? [] : [at];
 }
 
+/** @param candidates of one file */
 function writeSource(
-  file: string,
-  candidates: readonly Candidate[],
+  candidates: readonly [Candidate, ...Candidate[]],
   mode: FixMode,
   covered: Proved['covered'],
 ): SourceFixes {
+  const [{ file }] = candidates;
   const nothing: SourceFixes = { fixed: [], unfixed: [], errors: [], printed: '' };
   try {
     const whole = readWhole(file);

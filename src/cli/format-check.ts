@@ -14,7 +14,7 @@ import {
 } from '../report/blocks.ts';
 import { describeFinding, nameSubject } from '../report/finding.ts';
 import { formatFieldPath, joinPointer } from '../text/json.ts';
-import { listSome } from '../text/list.ts';
+import { groupBy, listSome } from '../text/list.ts';
 import { escapeUnprintable, quote } from '../text/quote.ts';
 import { redact } from '../text/redact.ts';
 import type { Fixed, FixReport, Unfixed } from './fix-manifests.ts';
@@ -154,34 +154,17 @@ export function* formatCheckJson({ result, fixes }: Pick<CheckReport, 'result' |
   yield `${result.findings.length === 0 ? '' : '\n  '}],${JSON.stringify(rest, null, 2).slice(1)}\n`;
 }
 
+/** Members that do not apply are undefined, so that JSON leaves them out. */
 function toJson(finding: LocatedFinding): object {
-  const { file, line, column, endLine, endColumn, workload, label, at, value, suggestion, replacement, secret } =
-    finding;
+  const { file, line, column, endLine, endColumn, label, at, value, suggestion, replacement, secret } = finding;
   const { rule, messageId, cause, faqItems, action, fixed, severity, remedy } = finding;
-  const { kind, namespace, name } = workload;
+  const { kind, namespace, name } = finding.workload;
+  const hide = (text: string | undefined): string | undefined => (text === undefined ? undefined : redact(text));
   return {
-    file,
-    line,
-    column,
-    ...(endLine !== undefined && { endLine, endColumn }),
-    kind,
-    namespace,
-    name,
-    ...(label !== undefined && { part: label }),
-    field: formatFieldPath(at),
-    ...(value !== undefined && { value: redact(value) }),
-    rule,
-    messageId,
-    ...(cause !== undefined && { cause }),
-    faqItems,
-    action,
-    fixed,
-    severity,
+    ...{ file, line, column, endLine, endColumn, kind, namespace, name, part: label, field: formatFieldPath(at) },
+    ...{ value: hide(value), rule, messageId, cause, faqItems, action, fixed, severity },
     message: describeFinding(finding),
-    ...(suggestion !== undefined && { suggestion: redact(suggestion) }),
-    ...(replacement !== undefined && { replacement: redact(replacement) }),
-    ...(secret !== undefined && { secret: redact(secret) }),
-    remedy,
+    ...{ suggestion: hide(suggestion), replacement: hide(replacement), secret: hide(secret), remedy },
   };
 }
 
@@ -264,14 +247,7 @@ function listRules({ findings }: Change): readonly string[] {
 
 /** One line for each reason, as many objects have the same one. */
 function listUnfixed(unfixed: readonly Unfixed[]): readonly string[] {
-  const byReason = new Map<string, [Unfixed, ...Unfixed[]]>();
-  for (const one of unfixed) {
-    const key = `${one.finding.rule} ${one.why}`;
-    const same = byReason.get(key);
-    if (same === undefined) byReason.set(key, [one]);
-    else same.push(one);
-  }
-  return [...byReason.values()].map(([first, ...others]) => {
+  return groupBy(unfixed, ({ finding, why }) => `${finding.rule} ${why}`).map(([first, ...others]) => {
     const more = others.length === 0 ? '' : ` and ${others.length} more`;
     return `${formatPlace(first)}: not fixed: ${nameSubject(first.finding)}${more}: ${first.why} (${first.finding.rule})`;
   });

@@ -2,7 +2,7 @@ import { causeOf } from '../cause/causes.ts';
 import type { Diagnosis } from '../cause/diagnosis.ts';
 import type { Report } from '../cause/reported-failures.ts';
 import { formatCount } from '../report/blocks.ts';
-import { listSome } from '../text/list.ts';
+import { groupBy, listSome } from '../text/list.ts';
 import { escapeUnprintable, shorten } from '../text/quote.ts';
 import { redactMessage } from '../text/redact-message.ts';
 import { paint } from './terminal.ts';
@@ -72,7 +72,7 @@ export function keepReasons<One extends Diagnosed>(diagnosed: readonly One[]): r
 }
 
 /** Reports with the same cause at the same registry, host or image. */
-type DiagnosisGroup = Readonly<{ diagnosis: Diagnosis; members: Diagnosed[] }>;
+type DiagnosisGroup = readonly [Diagnosed, ...Diagnosed[]];
 
 /** Text output: each cause once, those with the most Pods first, with the event and what to do. */
 export function formatDiagnoses(
@@ -87,19 +87,15 @@ export function formatDiagnoses(
 
 /** Groups with the most Pods first. */
 export function groupDiagnoses(diagnosed: readonly Diagnosed[]): readonly DiagnosisGroup[] {
-  const groups = new Map<string, DiagnosisGroup>();
-  for (const each of diagnosed) {
-    const { cause, host, registry, image, says } = each.diagnosis;
+  const groups = groupBy(diagnosed, ({ diagnosis }) => {
+    const { cause, host, registry, image, says } = diagnosis;
     const where = cause === 'unknown' ? says : (host ?? registry ?? '');
-    const key = JSON.stringify([cause, where, isOfImage(each.diagnosis) ? image : '']);
-    const group = groups.get(key);
-    if (group === undefined) groups.set(key, { diagnosis: each.diagnosis, members: [each] });
-    else group.members.push(each);
-  }
-  return [...groups.values()].toSorted((a, b) => countPods(b) - countPods(a));
+    return JSON.stringify([cause, where, isOfImage(diagnosis) ? image : '']);
+  });
+  return groups.toSorted((a, b) => countPods(b) - countPods(a));
 }
 
-function countPods({ members }: DiagnosisGroup): number {
+function countPods(members: DiagnosisGroup): number {
   return new Set(members.map(({ report }) => `${report.namespace ?? ''}/${report.pod ?? ''}`)).size;
 }
 
@@ -115,10 +111,10 @@ function formatGroup(group: DiagnosisGroup, { counts, color }: Required<Omit<For
 
 /** `head`: what fails, and where, in one line. `rows`: named details, such as the event and what to do. */
 export function describeGroup(
-  { diagnosis, members }: DiagnosisGroup,
+  members: DiagnosisGroup,
   counts: boolean,
 ): Readonly<{ head: string; rows: readonly (readonly [name: string, value: string])[] }> {
-  const { says, name, cause, faqItem, host, registry, remedy, alternatives } = diagnosis;
+  const { says, name, cause, faqItem, host, registry, remedy, alternatives } = members[0].diagnosis;
   const of = (pick: (each: Diagnosed) => string | undefined): readonly string[] => [
     ...new Set(members.flatMap((each) => pick(each) ?? [])),
   ];

@@ -26,7 +26,7 @@ import type { ServeOptions } from './serve.ts';
 import { version, VERSION, type VersionOptions } from './version.ts';
 
 /** Called with the exit code of the command that ran. */
-export type Finish = (code: ExitCode) => void;
+type Finish = (code: ExitCode) => void;
 
 /** The command line. Each command is loaded when it is called, so that `check` does not load a web server. */
 export function buildProgram(io: Io, finish: Finish): Command {

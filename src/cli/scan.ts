@@ -30,7 +30,7 @@ export type ScanOptions = ConnectionOptions &
     writeReports?: boolean;
   }>;
 
-export type ScanOutput = 'text' | 'json' | 'html' | ReportFormat;
+type ScanOutput = 'text' | 'json' | 'html' | ReportFormat;
 
 /** `pullguard scan`: audits a running cluster with the rules of the webhook. What cannot be listed does not hide the rest. */
 export async function scan(options: ScanOptions, io: Io): Promise<ExitCode> {

@@ -24,7 +24,7 @@ export function paint(style: Parameters<typeof styleText>[0], text: string, colo
 const USUAL_WIDTH = 120;
 
 /** How many characters a line may have; undefined for a file or a pipe. */
-export function findWidth(stream: Io['stdout']): number | undefined {
+function findWidth(stream: Io['stdout']): number | undefined {
   if (stream.isTTY !== true) return undefined;
   const width = 'columns' in stream ? stream.columns : undefined;
   return typeof width === 'number' && width > 0 ? width : USUAL_WIDTH;

@@ -15,7 +15,7 @@ import { readName, readWorkloads } from '../workload/workload.ts';
  * kind is known, but has no containers at this place. `no-image`: a required image is missing. `placeholder`: the image is filled
  * in later. `no-object`: there is no apiVersion or kind. `kustomization`, `chart`: it was not rendered. `empty`: nothing in it.
  */
-export type UncheckedCause =
+type UncheckedCause =
   'kind' | 'apiVersion' | 'misplaced' | 'no-image' | 'placeholder' | 'no-object' | 'kustomization' | 'chart' | 'empty';
 
 /** Something that was not checked, and why. */
@@ -40,15 +40,16 @@ export function kindOf(
 }
 
 /** Whether an object is a workload with images that are checked, and which parts of it are not checked. */
-export type Account = Readonly<{ isWorkload: boolean; unchecked: readonly Unchecked[] }>;
-
-/** Finds out whether an object is checked, and which parts of it are not. */
-export function accountFor(manifest: ManifestObject, file: string, policy: Policy): Account {
+export function accountFor(
+  manifest: ManifestObject,
+  file: string,
+  policy: Policy,
+): Readonly<{ isWorkload: boolean; unchecked: readonly Unchecked[] }> {
   const { object } = manifest;
   const known = kindOf(manifest, policy.kinds);
   if (isExemptNamespace(policy, readString(object, 'metadata', 'namespace')))
     return { isWorkload: known !== undefined, unchecked: [] };
-  const say = (cause: UncheckedCause, field: Pointer, why: string): Unchecked => {
+  const say: Say = (cause, field, why) => {
     const { apiVersion, kind } = manifest;
     const name = redact(readName(object));
     return {

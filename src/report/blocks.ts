@@ -1,5 +1,6 @@
 import { styleText } from 'node:util';
 import type { Decision, Finding, Lack } from '../engine/evaluate.ts';
+import { groupBy } from '../text/list.ts';
 import { escapeUnprintable } from '../text/quote.ts';
 
 /** The first word of a line, most urgent first. `unfixed`: a Pod that lacks a fix; `audit`: only written to the audit log. */
@@ -97,14 +98,7 @@ export function formatLines(lines: readonly BlockLine[], shown: Set<string>, col
 /** Groups lines with the same mark and remedy, the most urgent mark first; otherwise in their original order. */
 function groupLines(lines: readonly BlockLine[]): readonly (readonly BlockLine[])[] {
   const sorted = [...lines].sort((left, right) => MARKS.indexOf(left.mark) - MARKS.indexOf(right.mark));
-  const groups = new Map<string, BlockLine[]>();
-  for (const line of sorted) {
-    const key = `${line.mark} ${line.remedy ?? ''}`;
-    const group = groups.get(key);
-    if (group === undefined) groups.set(key, [line]);
-    else group.push(line);
-  }
-  return [...groups.values()];
+  return groupBy(sorted, ({ mark, remedy = '' }) => `${mark} ${remedy}`);
 }
 
 /** Rules that did not run, and why. */

@@ -1,8 +1,7 @@
 import type { Finding } from '../engine/evaluate.ts';
 import { formatFieldPath } from '../text/json.ts';
 import { memoizeByObject } from '../text/memoize.ts';
-import { escapeUnprintable, quote } from '../text/quote.ts';
-import { shorten } from '../text/quote.ts';
+import { escapeUnprintable, quote, shorten } from '../text/quote.ts';
 import { redact } from '../text/redact.ts';
 
 /** The length of a value that must only be recognized: if there is a fix, the new image must be readable. */

@@ -1,6 +1,6 @@
 import { stripVTControlCharacters } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { createLateProgress, createProgress, findWidth, useColor, type Progress } from '../../src/cli/terminal.ts';
+import { createLateProgress, createProgress, useColor, type Progress } from '../../src/cli/terminal.ts';
 import { capturedIo } from '../support/captured-io.ts';
 
 beforeEach(() => {
@@ -9,19 +9,6 @@ beforeEach(() => {
 
 afterEach(() => {
   vi.unstubAllEnvs();
-});
-
-test('a file or a pipe gets whole lines, for those who look for words in them', () => {
-  expect(findWidth(capturedIo().stdout)).toBeUndefined();
-});
-
-test.each<[columns: unknown, width: number]>([
-  [80, 80],
-  [0, 120],
-  [undefined, 120],
-])('a terminal of %j columns is taken to have %i', (columns, width) => {
-  const { stdout } = capturedIo({ isTTY: true });
-  expect(findWidth({ ...stdout, columns } as typeof stdout)).toBe(width);
 });
 
 test.each<[isTTY: boolean, env: Readonly<Record<string, string>>, colored: boolean]>([
@@ -61,6 +48,21 @@ describe('the progress of a command', () => {
       show(...args);
     });
     expect(stripVTControlCharacters(written).replaceAll('\r', '')).toBe(line);
+  });
+
+  test.each([
+    [80, 79],
+    [0, 119],
+    [undefined, 119],
+  ])('on a terminal of %j columns has at most %i characters', (columns, length) => {
+    const written = run(
+      true,
+      ({ show }) => {
+        show('n'.repeat(300));
+      },
+      columns,
+    );
+    expect(stripVTControlCharacters(written).replaceAll('\r', '')).toHaveLength(length);
   });
 
   const showAll = ({ show, clear }: Progress): void => {

@@ -1,4 +1,5 @@
 import { countMarks, markFinding } from '../../report/blocks.ts';
+import { groupBy } from '../../text/list.ts';
 import { escapeUnprintable } from '../../text/quote.ts';
 import {
   formatPlace,
@@ -17,7 +18,7 @@ type Outcome =
   | Readonly<{ element: 'skipped'; message: string }>
   | Readonly<{ element: 'system-out'; text: string }>;
 
-type TestCase = Readonly<{ name: string; outcome?: Outcome }>;
+type TestCase = Readonly<{ file: string; name: string; outcome?: Outcome }>;
 
 /**
  * JUnit XML, in the form that Jenkins, GitLab and others agree on: a test suite for each file, and a test case for each workload.
@@ -25,8 +26,8 @@ type TestCase = Readonly<{ name: string; outcome?: Outcome }>;
  * error, and what was not checked is skipped.
  */
 export function formatJunit({ result, failOn, root }: CheckReport): string {
-  const suites = [...groupByFile(result, failOn)].map(([file, cases]) => ({
-    name: toRepositoryPath(file, root),
+  const suites = groupBy(listCases(result, failOn), ({ file }) => file).map((cases) => ({
+    name: toRepositoryPath(cases[0].file, root),
     cases,
   }));
   const all = suites.flatMap(({ cases }) => cases);
@@ -35,31 +36,21 @@ export function formatJunit({ result, failOn, root }: CheckReport): string {
   return `<?xml version="1.0" encoding="UTF-8"?>\n<testsuites name="pullguard" ${counts}>\n${body}</testsuites>\n`;
 }
 
-function groupByFile(result: CheckResult, failOn: CheckReport['failOn']): ReadonlyMap<string, readonly TestCase[]> {
-  const files = new Map<string, TestCase[]>();
-  const add = (file: string, testCase: TestCase): void => {
-    const cases = files.get(file);
-    if (cases === undefined) files.set(file, [testCase]);
-    else cases.push(testCase);
-  };
-  for (const { file, name, findings } of groupByObject(result)) add(file, { name, ...outcomeOf(findings, failOn) });
-  for (const one of result.unchecked ?? []) {
-    add(one.file, {
-      name: `not checked${one.line === undefined ? '' : `, line ${one.line}:${one.column ?? 1}`}`,
-      outcome: { element: 'skipped', message: one.message },
-    });
-  }
-  for (const error of result.errors) {
-    const place = formatPlace(error);
-    const outcome = {
-      element: 'error',
-      type: 'unreadable',
-      message: error.message,
-      text: escapeUnprintable(`${place}: ${error.message}`),
-    } as const;
-    add(error.file, { name: error.line === undefined ? 'reading' : `reading line ${error.line}`, outcome });
-  }
-  return files;
+function listCases(result: CheckResult, failOn: CheckReport['failOn']): readonly TestCase[] {
+  return [
+    ...groupByObject(result).map(({ file, name, findings }) => ({ file, name, ...outcomeOf(findings, failOn) })),
+    ...(result.unchecked ?? []).map(({ file, line, column = 1, message }) => ({
+      file,
+      name: `not checked${line === undefined ? '' : `, line ${line}:${column}`}`,
+      outcome: { element: 'skipped', message } as const,
+    })),
+    ...result.errors.map((error) => {
+      const { file, line, message } = error;
+      const text = escapeUnprintable(`${formatPlace(error)}: ${message}`);
+      const outcome = { element: 'error', type: 'unreadable', message, text } as const;
+      return { file, name: line === undefined ? 'reading' : `reading line ${line}`, outcome };
+    }),
+  ];
 }
 
 type ObjectFindings = Readonly<{ file: string; name: string; findings: LocatedFinding[] }>;

@@ -1,4 +1,5 @@
 import { LONGEST_COMMENT } from '../../text/bounds.ts';
+import { groupBy } from '../../text/list.ts';
 import { listSkipped } from '../../report/blocks.ts';
 import { escapeUnprintable } from '../../text/quote.ts';
 import { formatPlace, summarize, type CheckReport } from '../format-check.ts';
@@ -43,14 +44,8 @@ function formatLeft(count: number): string {
 }
 
 function listSections(issues: readonly Issue[], root: string): readonly Section[] {
-  const groups = new Map<string, [Issue, ...Issue[]]>();
-  for (const issue of issues) {
-    const key = issue.object === undefined ? '' : `${issue.file}\0${issue.object}`;
-    const group = groups.get(key);
-    if (group === undefined) groups.set(key, [issue]);
-    else group.push(issue);
-  }
-  return [...groups.values()].map((group) => {
+  const keyOf = ({ file, object }: Issue): string => (object === undefined ? '' : `${file}\0${object}`);
+  return groupBy(issues, keyOf).map((group) => {
     const [first] = group;
     const path = toRepositoryPath(first.file, root);
     return {

@@ -3,7 +3,6 @@ import { describeFinding, nameSubject } from '../../report/finding.ts';
 import { listSkipped } from '../../report/blocks.ts';
 import { RULES } from '../../rules/index.ts';
 import type { Rule } from '../../engine/rule.ts';
-import type { Position } from '../../manifest/document.ts';
 import { formatFieldPath } from '../../text/json.ts';
 import { escapeUnprintable, quote } from '../../text/quote.ts';
 import { redact } from '../../text/redact.ts';
@@ -111,13 +110,7 @@ function describeResult(finding: LocatedFinding, root: string): object {
     message: { text: joinAdvice(`${subject}: ${describeFinding(finding)}`, adviceOf(finding)) },
     locations: [
       {
-        physicalLocation: {
-          artifactLocation: { uri: toUri(file, root) },
-          region: {
-            ...{ startLine: line, startColumn: column },
-            ...(endLine !== undefined && { endLine, endColumn }),
-          },
-        },
+        ...locate({ file, line, column, endLine, endColumn }, root),
         logicalLocations: [
           { name: escapeUnprintable(redact(workload.name)), fullyQualifiedName: subject, kind: 'object' },
         ],
@@ -183,24 +176,22 @@ function toFix({ file, change, replaced }: Fixed, root: string): object {
 
 type Notification = Readonly<{ id: string; level: 'error' | 'warning' | 'note'; message: string }>;
 
-function toNotification(
-  { id, level, message }: Notification,
-  place: (Partial<Position> & Readonly<{ file: string }>) | undefined,
-  root: string,
-): object {
+function toNotification({ id, level, message }: Notification, place: Place | undefined, root: string): object {
   return {
     descriptor: { id },
     level,
     message: { text: escapeUnprintable(message) },
-    ...(place !== undefined && {
-      locations: [
-        {
-          physicalLocation: {
-            artifactLocation: { uri: toUri(place.file, root) },
-            ...(place.line !== undefined && { region: { startLine: place.line, startColumn: place.column ?? 1 } }),
-          },
-        },
-      ],
-    }),
+    ...(place !== undefined && { locations: [locate(place, root)] }),
+  };
+}
+
+type Place = Readonly<
+  { file: string } & Partial<Record<'line' | 'column' | 'endLine' | 'endColumn', number | undefined>>
+>;
+
+function locate({ file, line, column = 1, endLine, endColumn }: Place, root: string): object {
+  const region = { startLine: line, startColumn: column, ...(endLine !== undefined && { endLine, endColumn }) };
+  return {
+    physicalLocation: { artifactLocation: { uri: toUri(file, root) }, ...(line !== undefined && { region }) },
   };
 }

@@ -11,7 +11,7 @@ import {
   MOST_SHOWN_NOTES,
   MOST_SHOWN_WAITING,
 } from '../../text/bounds.ts';
-import { listSome } from '../../text/list.ts';
+import { groupBy, listSome } from '../../text/list.ts';
 import { escapeUnprintable, shorten } from '../../text/quote.ts';
 import { redact } from '../../text/redact.ts';
 import { redactMessage } from '../../text/redact-message.ts';
@@ -89,6 +89,7 @@ export function formatScanHtml(report: ScanReport): string {
 }
 
 type Entry = Readonly<{ row: ScanRow; mark: Mark }>;
+type Entries = readonly [Entry, ...Entry[]];
 
 // Markup
 
@@ -219,24 +220,18 @@ function renderDiagnosis(group: ReturnType<typeof groupDiagnoses>[number]): Mark
 }
 
 /** Groups findings with the same urgency, cause, registry and remedy, as these can be fixed together. */
-function groupFindings(entries: readonly Entry[]): readonly (readonly Entry[])[] {
-  const groups = new Map<string, Entry[]>();
-  for (const entry of entries.filter(({ mark }) => mark !== 'notice' && mark !== 'audit')) {
+function groupFindings(entries: readonly Entry[]): readonly Entries[] {
+  const urgent = entries.filter(({ mark }) => mark !== 'notice' && mark !== 'audit');
+  const groups = groupBy(urgent, ({ row, mark }) =>
     // The remedies of Pods that lack a fix differ, as they name the owner.
-    const { row, mark } = entry;
-    const key = JSON.stringify([mark, nameCause(row), row.registry, mark === 'unfixed' ? '' : row.remedy]);
-    const group = groups.get(key);
-    if (group === undefined) groups.set(key, [entry]);
-    else group.push(entry);
-  }
-  const urgency = ([first]: readonly Entry[]): number => MARKS.indexOf(first?.mark ?? 'audit');
-  return [...groups.values()].toSorted((a, b) => urgency(a) - urgency(b) || b.length - a.length);
+    JSON.stringify([mark, nameCause(row), row.registry, mark === 'unfixed' ? '' : row.remedy]),
+  );
+  const urgency = ([{ mark }]: Entries): number => MARKS.indexOf(mark);
+  return groups.toSorted((a, b) => urgency(a) - urgency(b) || b.length - a.length);
 }
 
-function renderGroup(entries: readonly Entry[]): Markup {
-  const [first] = entries;
-  if (first === undefined) return NOTHING;
-  const { row, mark } = first;
+function renderGroup(entries: Entries): Markup {
+  const [{ row, mark }] = entries;
   const namespaces = [...new Set(entries.map((entry) => entry.row.namespace))];
   const owners = [...new Set(entries.map((entry) => nameOwner(entry.row)))];
   const where = row.registry === undefined ? '' : `${row.registry}: `;
@@ -389,7 +384,7 @@ function sum(counts: Partial<Record<Level, number>>): number {
 
 function renderWaiting(waiting: readonly Diagnosed[]): Markup {
   if (waiting.length === 0) return NOTHING;
-  const ordered = groupDiagnoses(waiting).flatMap(({ members }) => members);
+  const ordered = groupDiagnoses(waiting).flat();
   const left = ordered.length - MOST_SHOWN_WAITING;
   return html`<section aria-labelledby="waiting">
     <h2 id="waiting">Pods that wait now</h2>
