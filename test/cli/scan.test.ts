@@ -218,21 +218,4 @@ describe('progress', () => {
     expect(io.printed.stderr).toMatch(/^(?:$|.*\r\u001b\[K$)/s);
     expect(io.printed.stdout).toBe('');
   });
-
-  test('is not in a log', async () => {
-    expect((await run(await startCluster(fillShop))).stderr).toBe('');
-  });
-});
-
-test.each(['text', 'json'] as const)('no password of an image is in the %s', async (output) => {
-  const server = await startCluster(({ seed }) => {
-    const images = ['admin:s3cret@registry.example/app:1', 'https://admin:s3cret@registry.example/app:1'];
-    for (const [at, image] of images.entries()) {
-      seed(DEPLOYMENTS, [deploymentOf('shop', `web-${at}`, image)]);
-      seed(PODS, [podOf('shop', `bare-${at}`, image)]);
-    }
-  });
-  const { stdout } = await run(server, { output });
-  expect(stdout).toContain('***@');
-  expect(stdout).not.toContain('s3cret');
 });
