@@ -8,12 +8,11 @@ import type { Facts, RegistryFacts } from '../pull/facts.ts';
 import type { Policy } from '../engine/rule.ts';
 import { LONGEST_REVIEW_HEAD, TIME_BUDGET_MS } from '../text/bounds.ts';
 import { decide, startBudget, type Decided } from './decide.ts';
-import { HttpProblem, readTimeoutOf, type Send } from './http.ts';
+import { parseBody, readTimeoutOf, type ReadBody, type Refusal, type Send } from './http.ts';
 import type { LargeReviews } from './large-reviews.ts';
 import { createLateReviews, type LateReview } from './late-reviews.ts';
 import { logDecision, logLate } from './log-decision.ts';
 import { countAdmission, observeDuration, type Metrics } from './metrics.ts';
-import { parseBody, type BodyOutcome } from './read-body.ts';
 import type { Recreations } from './recreations.ts';
 
 export type ReviewOptions = Readonly<{
@@ -51,17 +50,11 @@ export type Call = Readonly<{
   cameAt: number;
 }>;
 
-/** A body that may be a review. */
-export type ReadBody = Exclude<BodyOutcome, Readonly<{ problem: HttpProblem }>>;
-
 /**
  * Answers a review, or returns why the body is not a review. Returns a promise if it waits for registries or if the review is
  * large; the promise rejects only because of a bug.
  */
 export type AnswerReview = (call: Call, body: ReadBody) => Refusal | Promise<Refusal | undefined> | undefined;
-
-/** Why a body is refused, and its beginning if it may be a review nevertheless. */
-export type Refusal = Readonly<{ problem: HttpProblem; head?: string }>;
 
 /** The part of the API server's timeout that is left for writing and sending the response. Milliseconds. */
 const SPARE_MS = 200;
@@ -100,7 +93,7 @@ export function createAnswerReview(options: ReviewOptions, send: Send): AnswerRe
   function answer(call: Call, body: unknown): Refusal | Promise<undefined> | undefined {
     const started = performance.now();
     const read = readReview(body);
-    if (!read.ok) return { problem: new HttpProblem(400, read.problem) };
+    if (!read.ok) return { problem: { code: 400, message: read.problem } };
     const { review } = read;
     const { request } = review;
     const registries = options.registries?.();

@@ -1,8 +1,7 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { ENDPOINTS, type Endpoint } from '../admission/admit.ts';
-import { createAnswerReview, type Refusal, type ReviewOptions } from './answer-review.ts';
-import { createSend, formatProblem, type Send } from './http.ts';
-import { createBodyReader } from './read-body.ts';
+import { createAnswerReview, type ReviewOptions } from './answer-review.ts';
+import { createBodyReader, createSend, formatProblem, type Refusal, type Send } from './http.ts';
 import { createRefusalLog, createRefuse } from './refuse.ts';
 
 type FindEndpoint = (path: string) => Endpoint | undefined;

@@ -3,8 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import type { Policy } from '../engine/rule.ts';
 import { keepAnswerable } from '../policy/policy.ts';
 import { defaultPolicy, loadPolicy } from '../rules/policy.ts';
-import type { LookUp, Told } from './asked-facts.ts';
-import { decideBody } from './decide-body.ts';
+import { decideBody, type LookUp, type Told } from './decide-body.ts';
 import type { FromWorker, ToWorker } from './large-reviews.ts';
 
 const gathered = workerData as readonly string[];

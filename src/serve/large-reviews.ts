@@ -2,21 +2,17 @@ import { getAsset, isSea } from 'node:sea';
 import { Worker } from 'node:worker_threads';
 import type { Endpoint } from '../admission/admit.ts';
 import type { Facts } from '../pull/facts.ts';
-import { listAskable, lookUpAll, type LookUp, type Told } from './asked-facts.ts';
-import { HttpProblem } from './http.ts';
-import type { Job, BodyDecision } from './decide-body.ts';
+import type { HttpProblem } from './http.ts';
+import { listAskable, lookUpAll, type BodyDecision, type Job, type LookUp, type Told } from './decide-body.ts';
 
 /**
  * Decides large reviews, which would delay others, in a separate thread: one at a time, in the order of their arrival.
  */
 export type LargeReviews = Readonly<{
   /** The problem in the result may also be a lack of time or memory. */
-  decide: (review: LargeReview) => Promise<LargeDecision>;
+  decide: (review: LargeReview) => Promise<BodyDecision>;
   close: () => Promise<void>;
 }>;
-
-/** The result of a large review. */
-export type LargeDecision = Readonly<{ problem: HttpProblem }> | Exclude<BodyDecision, Readonly<{ problem: unknown }>>;
 
 export type LargeReview = Readonly<{
   endpoint: Endpoint;
@@ -62,24 +58,24 @@ export function createLargeReviews({ policyText, gathered, onFailure }: LargeRev
     },
   };
 
-  async function decideNow({ endpoint, body, until, facts, now }: LargeReview): Promise<LargeDecision> {
+  async function decideNow({ endpoint, body, until, facts, now }: LargeReview): Promise<BodyDecision> {
     const left = Math.min(until - performance.now(), LONGEST_MS);
-    if (left <= 0) return { problem: overloaded() };
+    if (left <= 0) return { problem: OVERLOADED };
     const running = (worker ??= startWorker());
     const job = { endpoint, body, askable: listAskable(facts()), now };
-    return new Promise<LargeDecision>((resolve) => {
-      const finish = (decision: LargeDecision): void => {
+    return new Promise<BodyDecision>((resolve) => {
+      const finish = (decision: BodyDecision): void => {
         clearTimeout(timer);
         running.off('message', onMessage).off('error', onError).off('exit', onExit);
         resolve(decision);
       };
       const timer = setTimeout(() => {
         void running.terminate();
-        finish({ problem: overloaded() });
+        finish({ problem: OVERLOADED });
       }, left);
       const onMessage = (message: FromWorker): void => {
         if ('open' in message) running.postMessage({ told: lookUpAll(message.open, facts()) } satisfies ToWorker);
-        else finish(toLargeDecision(message.decision));
+        else finish(message.decision);
       };
       let failure: unknown;
       const onError = (error: unknown): void => {
@@ -87,16 +83,11 @@ export function createLargeReviews({ policyText, gathered, onFailure }: LargeRev
       };
       const onExit = (): void => {
         if (isOutOfMemory(failure)) {
-          finish({
-            problem: new HttpProblem(
-              413,
-              'checking the object needs more memory than one object may use: split it into smaller ones',
-            ),
-          });
+          finish({ problem: TOO_MUCH_MEMORY });
           return;
         }
         onFailure(failure);
-        finish({ problem: new HttpProblem(500, 'pullguard internal error: see its log') });
+        finish({ problem: FAILED });
       };
       running.on('message', onMessage).on('error', onError).on('exit', onExit);
       const transferred = body.map(({ buffer }) => buffer as ArrayBuffer);
@@ -127,16 +118,13 @@ function workerCode(): URL {
   return new URL(`data:text/javascript;base64,${code}`);
 }
 
-function toLargeDecision(decision: BodyDecision): LargeDecision {
-  if (!('problem' in decision)) return decision;
-  const { code, message } = decision.problem;
-  return { problem: new HttpProblem(code, message) };
-}
-
 function isOutOfMemory(error: unknown): boolean {
   return (error as NodeJS.ErrnoException | undefined)?.code === 'ERR_WORKER_OUT_OF_MEMORY';
 }
 
-function overloaded(): HttpProblem {
-  return new HttpProblem(503, 'too many large requests at once: try again in a second');
-}
+const OVERLOADED: HttpProblem = { code: 503, message: 'too many large requests at once: try again in a second' };
+const FAILED: HttpProblem = { code: 500, message: 'pullguard internal error: see its log' };
+const TOO_MUCH_MEMORY: HttpProblem = {
+  code: 413,
+  message: 'checking the object needs more memory than one object may use: split it into smaller ones',
+};

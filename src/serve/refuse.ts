@@ -1,8 +1,8 @@
 import type { Logger } from 'pino';
 import { answerUnread, type UnreadReason } from '../admission/unread.ts';
 import { readReviewHead } from '../admission/review.ts';
-import type { Call, Refusal, ReviewOptions } from './answer-review.ts';
-import { formatProblem, sendEarly, type Send } from './http.ts';
+import type { Call, ReviewOptions } from './answer-review.ts';
+import { formatProblem, sendEarly, type Refusal, type Send } from './http.ts';
 import { cutText } from './log-decision.ts';
 import type { Outcome } from './metrics.ts';
 

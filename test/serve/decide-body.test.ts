@@ -1,7 +1,6 @@
 import { expect, test } from 'vitest';
 import type { FailedPulls, Facts } from '../../src/pull/facts.ts';
-import { listAskable, lookUpAll } from '../../src/serve/asked-facts.ts';
-import { decideBody, type BodyDecision } from '../../src/serve/decide-body.ts';
+import { decideBody, listAskable, lookUpAll, type BodyDecision } from '../../src/serve/decide-body.ts';
 import { holding, factsOf, NOW } from '../support/facts.ts';
 import { deployment } from '../support/objects.ts';
 import { policyOf } from '../support/policies.ts';

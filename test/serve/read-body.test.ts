@@ -3,7 +3,7 @@ import { PassThrough } from 'node:stream';
 import { gzipSync } from 'node:zlib';
 import request from 'supertest';
 import { describe, expect, test } from 'vitest';
-import { createBodyReader, type BodyOutcome } from '../../src/serve/read-body.ts';
+import { createBodyReader, type BodyOutcome } from '../../src/serve/http.ts';
 import { LONGEST_BODY, MOST_BODY_BYTES, MOST_COLLECTIONS } from '../../src/text/bounds.ts';
 import {
   answerOf,
