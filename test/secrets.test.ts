@@ -12,7 +12,7 @@ import { readDockerConfig } from '../src/pull/docker-config.ts';
 import { loadPolicy } from '../src/rules/policy.ts';
 import { formatScanJson, formatScanText } from '../src/scan/format-scan.ts';
 import { createTally } from '../src/scan/tally.ts';
-import { logDecision } from '../src/serve/log-decision.ts';
+import { logDecision } from '../src/serve/decide.ts';
 import { quote } from '../src/text/quote.ts';
 import { redact } from '../src/text/redact.ts';
 import { findKind } from '../src/workload/kinds.ts';

@@ -7,12 +7,11 @@ import type { Finding } from '../engine/evaluate.ts';
 import type { Facts, RegistryFacts } from '../pull/facts.ts';
 import type { Policy } from '../engine/rule.ts';
 import { LONGEST_REVIEW_HEAD, TIME_BUDGET_MS } from '../text/bounds.ts';
-import { decide, startBudget, type Decided } from './decide.ts';
+import { countDecision, decide, logDecision, logLate, startBudget, type Decided } from './decide.ts';
 import { parseBody, readTimeoutOf, type ReadBody, type Refusal, type Send } from './http.ts';
 import type { LargeReviews } from './large-reviews.ts';
 import { createLateReviews, type LateReview } from './late-reviews.ts';
-import { logDecision, logLate } from './log-decision.ts';
-import { countAdmission, observeDuration, type Metrics } from './metrics.ts';
+import type { Metrics } from './metrics.ts';
 import type { Recreations } from './recreations.ts';
 
 export type ReviewOptions = Readonly<{
@@ -161,15 +160,14 @@ export function createAnswerReview(options: ReviewOptions, send: Send): AnswerRe
     return undefined;
   }
 
-  function finish({ endpoint, response }: Call, answered: Finished, decided: Decided): void {
-    const { request, started, bytes, waited } = answered;
+  function finish({ endpoint, response }: Call, review: Finished, decided: Decided): void {
+    const { request, started, bytes, waited } = review;
     const { metrics, logger, onDecided } = options;
     send(response, 200, decided.text);
     const seconds = (performance.now() - started) / 1000;
-    observeDuration(metrics, { endpoint, bytes, waited, seconds });
-    countAdmission(metrics, endpoint, request, decided);
-    if (decided.error !== undefined) metrics.errors.inc({ where: 'admission' });
-    logDecision(logger, { endpoint, request, seconds, ...decided });
+    const answered = { endpoint, request, ...decided, bytes, seconds, waited };
+    countDecision(metrics, answered);
+    logDecision(logger, answered);
     if (decided.admission === undefined) return;
     options.recreations?.note(endpoint, request, decided.admission);
     onDecided?.(request, decided.admission);

@@ -1,37 +1,32 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
-import { ENDPOINTS, type Admission, type Endpoint } from '../admission/admit.ts';
-import type { AdmissionRequest } from '../admission/review.ts';
+import { ENDPOINTS } from '../admission/admit.ts';
 import { outcomeOf } from '../cause/answer.ts';
 import type { FactAge } from '../cluster/facts/watch-facts.ts';
 import type { ProbeEvent, ProberState } from '../registry/prober/prober.ts';
 import { DOCKER_HUB } from '../image/reference.ts';
 import { RULES } from '../rules/index.ts';
 import { LONGEST_SMALL_BODY } from '../text/bounds.ts';
-import { WORKLOAD_KINDS } from '../workload/kinds.ts';
-
-/** The outcome of a request. `passed`: not checked; `invalid`: not an AdmissionReview; `overloaded`: no room for its body. */
-export type Outcome = 'allowed' | 'patched' | 'denied' | 'passed' | 'error' | 'invalid' | 'overloaded';
-
-/** The values of a label must stay few, whatever is sent: all other kinds are counted as one. */
-const KNOWN_KINDS: ReadonlySet<string> = new Set([...WORKLOAD_KINDS.map(({ kind }) => kind), 'Namespace']);
 
 /** From a tenth of a millisecond, about what a decision takes, to the 10 s after which every API server has given up. */
 const DURATION_BUCKETS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1, 10];
-
-export type ClusterState = Readonly<{
-  facts: () => readonly FactAge[];
-  /** Undefined if pullguard does not manage the certificates. */
-  isLeader: () => boolean | undefined;
-}>;
-
-/** Open connections of each port. */
-type ConnectionCounts = Readonly<{ webhook: number; admin: number }>;
 
 /** From the answer of a nearby registry to 10 s, the default timeout of a policy. */
 const PROBE_BUCKETS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
 /** From a wrong name, which fails at once, to a pull that is aborted. */
 const DELAY_BUCKETS = [1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800];
+
+/** What is read at each scrape, instead of being counted. */
+type Sources = {
+  /** Open connections of each port. */
+  connections: () => Readonly<Record<'webhook' | 'admin', number>>;
+  facts: () => readonly FactAge[];
+  /** Undefined if pullguard does not manage the certificates. */
+  isLeader: () => boolean | undefined;
+  /** Pods that wait for an image, by cause. */
+  waitingPods: () => ReadonlyMap<string, number>;
+  registries: () => ProberState;
+};
 
 export type Metrics = ReturnType<typeof createMetrics>;
 
@@ -41,215 +36,187 @@ export function createMetrics() {
   const registry = new Registry();
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
-  const buildInfo = new Gauge({
-    name: 'pullguard_build_info',
-    help: '1, with the version of pullguard and the commit that it was built from.',
-    labelNames: ['version', 'commit'] as const,
-    registers,
-  });
-  const policyInfo = new Gauge({
-    name: 'pullguard_policy_info',
-    help: '1, with the hash of the policy in use, as `pullguard policy show` prints it; built-in without a policy file.',
-    labelNames: ['hash'] as const,
-    registers,
-  });
-  const requests = new Counter({
-    name: 'pullguard_admission_requests_total',
-    help: 'Webhook calls, by endpoint, kind of object and outcome.',
-    labelNames: ['endpoint', 'kind', 'outcome'] as const,
-    registers,
-  });
-  const duration = new Histogram({
-    name: 'pullguard_admission_duration_seconds',
-    help: `Time taken to decide a review once its body is read, in seconds, by size of the body (small: up to ${LONGEST_SMALL_BODY / 1024} KiB) and whether it waited for registries.`,
-    labelNames: ['endpoint', 'size', 'waited'] as const,
-    buckets: DURATION_BUCKETS,
-    registers,
-  });
-  const findings = new Counter({
-    name: 'pullguard_findings_total',
-    help: 'Findings, by rule, the action taken, and severity: error, warning, or notice (fixed or harmless).',
-    labelNames: ['rule', 'action', 'severity'] as const,
-    registers,
-  });
-  const fixes = new Counter({
-    name: 'pullguard_fixes_total',
-    help: 'Problems fixed in Pods, by rule.',
-    labelNames: ['rule'] as const,
-    registers,
-  });
-  const skips = new Counter({
-    name: 'pullguard_rules_skipped_total',
-    help: 'Rules that did not run for a review, by rule and reason: a missing fact, budget (time limit), or annotation.',
-    labelNames: ['rule', 'reason'] as const,
-    registers,
-  });
-  const recreationLoops = new Counter({
-    name: 'pullguard_recreation_loops_total',
-    help: 'Pods that were recreated whenever their images were replaced, by result: stopped (images are not replaced any more), resumed (they were recreated nevertheless).',
-    labelNames: ['result'] as const,
-    registers,
-  });
-  const errors = new Counter({
-    name: 'pullguard_errors_total',
-    help: 'Errors of pullguard itself, by where: admission (admitted unchecked), certificate, cluster, policy, tls (handshakes).',
-    labelNames: ['where'] as const,
-    registers,
-  });
-  const certificateExpiry = new Gauge({
-    name: 'pullguard_certificate_expiry_timestamp_seconds',
-    help: 'When the serving certificate expires, in seconds since 1970.',
-    registers,
-  });
-  const policyReloads = new Counter({
-    name: 'pullguard_policy_reloads_total',
-    help: 'Reloads of the policy file, by result: success, or failure (the last valid policy is kept).',
-    labelNames: ['result'] as const,
-    registers,
-  });
-  const connectionsRefused = new Counter({
-    name: 'pullguard_connections_refused_total',
-    help: 'Connections that pullguard closed, by port and reason: limit (too many), pipelined (a call before the answer to the last one).',
-    labelNames: ['port', 'reason'] as const,
-    registers,
-  });
-  const callsRefused = new Counter({
-    name: 'pullguard_calls_refused_total',
-    help: 'Rejected calls, by reason: path (not the path of an endpoint), client-name (certificate without a name of --client-name).',
-    labelNames: ['reason'] as const,
-    registers,
-  });
-  const logLinesDropped = new Counter({
-    name: 'pullguard_log_lines_dropped_total',
-    help: 'Log lines that were dropped, as standard output was full, failed, or was not read.',
-    registers,
-  });
-  let connections = (): ConnectionCounts => ({ webhook: 0, admin: 0 });
-  /** Counts open connections at each scrape. */
-  const measureConnections = (count: () => ConnectionCounts): void => {
-    connections = count;
+  const sources: Sources = {
+    connections: () => ({ webhook: 0, admin: 0 }),
+    facts: () => [],
+    isLeader: () => undefined,
+    waitingPods: () => new Map<string, number>(),
+    registries: () => ({ answers: 0, inFlight: 0 }),
   };
-  const openConnections = new Gauge({
-    name: 'pullguard_connections_open',
-    help: 'Open connections, by port.',
-    labelNames: ['port'] as const,
-    registers,
-    collect: () => {
-      const { webhook, admin } = connections();
-      openConnections.set({ port: 'webhook' }, webhook);
-      openConnections.set({ port: 'admin' }, admin);
+  const metrics = {
+    registry,
+    /** Sets what to read at each scrape. */
+    measure: (given: Partial<Sources>): void => {
+      Object.assign(sources, given);
     },
-  });
-  let cluster: ClusterState = { facts: () => [], isLeader: () => undefined };
-  /** Measures the cluster state at each scrape. */
-  const measureCluster = (state: ClusterState): void => {
-    cluster = state;
+    buildInfo: gauge(
+      'pullguard_build_info',
+      ['version', 'commit'],
+      '1, with the version of pullguard and the commit that it was built from.',
+    ),
+    policyInfo: gauge(
+      'pullguard_policy_info',
+      ['hash'],
+      '1, with the hash of the policy in use, as `pullguard policy show` prints it; built-in without a policy file.',
+    ),
+    requests: counter(
+      'pullguard_admission_requests_total',
+      ['endpoint', 'kind', 'outcome'],
+      'Webhook calls, by endpoint, kind of object and outcome.',
+    ),
+    duration: histogram(
+      'pullguard_admission_duration_seconds',
+      ['endpoint', 'size', 'waited'],
+      DURATION_BUCKETS,
+      `Time taken to decide a review once its body is read, in seconds, by size of the body (small: up to ${LONGEST_SMALL_BODY / 1024} KiB) and whether it waited for registries.`,
+    ),
+    findings: counter(
+      'pullguard_findings_total',
+      ['rule', 'action', 'severity'],
+      'Findings, by rule, the action taken, and severity: error, warning, or notice (fixed or harmless).',
+    ),
+    fixes: counter('pullguard_fixes_total', ['rule'], 'Problems fixed in Pods, by rule.'),
+    skips: counter(
+      'pullguard_rules_skipped_total',
+      ['rule', 'reason'],
+      'Rules that did not run for a review, by rule and reason: a missing fact, budget (time limit), or annotation.',
+    ),
+    recreationLoops: counter(
+      'pullguard_recreation_loops_total',
+      ['result'],
+      'Pods that were recreated whenever their images were replaced, by result: stopped (images are not replaced any more), resumed (they were recreated nevertheless).',
+    ),
+    errors: counter(
+      'pullguard_errors_total',
+      ['where'],
+      'Errors of pullguard itself, by where: admission (admitted unchecked), certificate, cluster, policy, tls (handshakes).',
+    ),
+    certificateExpiry: gauge(
+      'pullguard_certificate_expiry_timestamp_seconds',
+      [],
+      'When the serving certificate expires, in seconds since 1970.',
+    ),
+    policyReloads: counter(
+      'pullguard_policy_reloads_total',
+      ['result'],
+      'Reloads of the policy file, by result: success, or failure (the last valid policy is kept).',
+    ),
+    connectionsRefused: counter(
+      'pullguard_connections_refused_total',
+      ['port', 'reason'],
+      'Connections that pullguard closed, by port and reason: limit (too many), pipelined (a call before the answer to the last one).',
+    ),
+    callsRefused: counter(
+      'pullguard_calls_refused_total',
+      ['reason'],
+      'Rejected calls, by reason: path (not the path of an endpoint), client-name (certificate without a name of --client-name).',
+    ),
+    logLinesDropped: counter(
+      'pullguard_log_lines_dropped_total',
+      [],
+      'Log lines that were dropped, as standard output was full, failed, or was not read.',
+    ),
+    events: counter(
+      'pullguard_events_total',
+      ['result'],
+      'Kubernetes Events about owners that were denied or fixed, or whose images were found to fail later, by result: written, dropped (too many), failed.',
+    ),
+    pullFailures: counter(
+      'pullguard_pull_failures_total',
+      ['cause', 'faq_item'],
+      'Failed pulls that kubelet reported, by cause and check item of the FAQ; every replica counts all of them.',
+    ),
+    pullsForetold: counter(
+      'pullguard_pull_failures_foretold_total',
+      ['foretold'],
+      'Images of a namespace that failed to be pulled, by whether an admission of this replica had warned of them.',
+    ),
+    pullFailureDelay: histogram(
+      'pullguard_pull_failure_delay_seconds',
+      [],
+      DELAY_BUCKETS,
+      'Time from the creation of a Pod to its first failed pull, for one Pod of each owner, in seconds.',
+    ),
+    probes: counter(
+      'pullguard_probes_total',
+      ['outcome'],
+      'Questions to registries about images, by outcome; not-asked if the policy does not allow it.',
+    ),
+    probeDuration: histogram(
+      'pullguard_probe_duration_seconds',
+      [],
+      PROBE_BUCKETS,
+      'Time taken to ask a registry about an image, with all requests for it, in seconds.',
+    ),
+    hubPulls: gauge(
+      'pullguard_docker_hub_pulls_remaining',
+      [],
+      'Remaining pulls by the last answer of Docker Hub; absent before that.',
+    ),
   };
-  const age = new Gauge({
-    name: 'pullguard_facts_age_seconds',
-    help: 'Time since the API server last confirmed the cluster state, by fact, in seconds; absent before the first list.',
-    labelNames: ['fact'] as const,
-    registers,
-    collect: () => {
-      for (const { fact, seconds } of cluster.facts()) if (seconds !== undefined) age.set({ fact }, seconds);
+  gauge('pullguard_connections_open', ['port'], 'Open connections, by port.', (open) => {
+    const counts = sources.connections();
+    for (const port of ['webhook', 'admin'] as const) open.set({ port }, counts[port]);
+  });
+  gauge(
+    'pullguard_facts_age_seconds',
+    ['fact'],
+    'Time since the API server last confirmed the cluster state, by fact, in seconds; absent before the first list.',
+    (age) => {
+      for (const { fact, seconds } of sources.facts()) if (seconds !== undefined) age.set({ fact }, seconds);
     },
+  );
+  gauge('pullguard_facts_objects', ['fact'], 'Known objects of the cluster, by fact.', (known) => {
+    for (const { fact, objects } of sources.facts()) known.set({ fact }, objects);
   });
-  const objects = new Gauge({
-    name: 'pullguard_facts_objects',
-    help: 'Known objects of the cluster, by fact.',
-    labelNames: ['fact'] as const,
-    registers,
-    collect: () => {
-      for (const { fact, objects: count } of cluster.facts()) objects.set({ fact }, count);
+  gauge(
+    'pullguard_leader',
+    [],
+    '1 in the replica that renews the certificates, 0 in the others, and with a mounted certificate.',
+    (leader) => {
+      leader.set(sources.isLeader() === true ? 1 : 0);
     },
+  );
+  gauge('pullguard_pods_waiting', ['cause'], 'Pods that wait for an image, by cause.', (waiting) => {
+    waiting.reset();
+    for (const [cause, count] of sources.waitingPods()) waiting.set({ cause }, count);
   });
-  const leader = new Gauge({
-    name: 'pullguard_leader',
-    help: '1 in the replica that renews the certificates, 0 in the others, and with a mounted certificate.',
-    registers,
-    collect: () => {
-      leader.set(cluster.isLeader() === true ? 1 : 0);
-    },
+  gauge('pullguard_registry_answers', [], 'Cached answers of registries.', (answers) => {
+    answers.set(sources.registries().answers);
   });
-  const events = new Counter({
-    name: 'pullguard_events_total',
-    help: 'Kubernetes Events about owners that were denied or fixed, or whose images were found to fail later, by result: written, dropped (too many), failed.',
-    labelNames: ['result'] as const,
-    registers,
+  gauge('pullguard_probes_in_flight', [], 'Unanswered questions to registries.', (inFlight) => {
+    inFlight.set(sources.registries().inFlight);
   });
-  const pullFailures = new Counter({
-    name: 'pullguard_pull_failures_total',
-    help: 'Failed pulls that kubelet reported, by cause and check item of the FAQ; every replica counts all of them.',
-    labelNames: ['cause', 'faq_item'] as const,
-    registers,
-  });
-  const pullsForetold = new Counter({
-    name: 'pullguard_pull_failures_foretold_total',
-    help: 'Images of a namespace that failed to be pulled, by whether an admission of this replica had warned of them.',
-    labelNames: ['foretold'] as const,
-    registers,
-  });
-  const pullFailureDelay = new Histogram({
-    name: 'pullguard_pull_failure_delay_seconds',
-    help: 'Time from the creation of a Pod to its first failed pull, for one Pod of each owner, in seconds.',
-    buckets: DELAY_BUCKETS,
-    registers,
-  });
-  let countWaiting = (): ReadonlyMap<string, number> => new Map<string, number>();
-  /** Counts Pods that wait at each scrape. */
-  const measurePulls = (count: () => ReadonlyMap<string, number>): void => {
-    countWaiting = count;
-  };
-  const waitingPods = new Gauge({
-    name: 'pullguard_pods_waiting',
-    help: 'Pods that wait for an image, by cause.',
-    labelNames: ['cause'] as const,
-    registers,
-    collect: () => {
-      waitingPods.reset();
-      for (const [cause, count] of countWaiting()) waitingPods.set({ cause }, count);
-    },
-  });
-  const probes = new Counter({
-    name: 'pullguard_probes_total',
-    help: 'Questions to registries about images, by outcome; not-asked if the policy does not allow it.',
-    labelNames: ['outcome'] as const,
-    registers,
-  });
-  const probeDuration = new Histogram({
-    name: 'pullguard_probe_duration_seconds',
-    help: 'Time taken to ask a registry about an image, with all requests for it, in seconds.',
-    buckets: PROBE_BUCKETS,
-    registers,
-  });
-  let registries = (): ProberState => ({ answers: 0, inFlight: 0 });
-  /** Measures the known answers of registries at each scrape. */
-  const measureRegistries = (state: () => ProberState): void => {
-    registries = state;
-  };
-  const answers = new Gauge({
-    name: 'pullguard_registry_answers',
-    help: 'Cached answers of registries.',
-    registers,
-    collect: () => {
-      answers.set(registries().answers);
-    },
-  });
-  const inFlight = new Gauge({
-    name: 'pullguard_probes_in_flight',
-    help: 'Unanswered questions to registries.',
-    registers,
-    collect: () => {
-      inFlight.set(registries().inFlight);
-    },
-  });
-  const hubPulls = new Gauge({
-    name: 'pullguard_docker_hub_pulls_remaining',
-    help: 'Remaining pulls by the last answer of Docker Hub; absent before that.',
-    registers,
-  });
-  // No value yet; zero would raise an alarm.
-  hubPulls.remove();
+  beginAtZero(metrics);
+  return metrics;
+
+  function counter<Label extends string>(name: string, labelNames: readonly Label[], help: string): Counter<Label> {
+    return new Counter({ name, help, labelNames, registers });
+  }
+
+  function gauge<Label extends string>(
+    name: string,
+    labelNames: readonly Label[],
+    help: string,
+    measure?: (gauge: Gauge<Label>) => void,
+  ): Gauge<Label> {
+    const made: Gauge<Label> = new Gauge<Label>({ name, help, labelNames, registers, collect: () => measure?.(made) });
+    return made;
+  }
+
+  function histogram<Label extends string>(
+    name: string,
+    labelNames: readonly Label[],
+    buckets: number[],
+    help: string,
+  ): Histogram<Label> {
+    return new Histogram({ name, help, labelNames, buckets, registers });
+  }
+}
+
+/** A counter that appears with its first count shows no increase, so those that alerts look for begin at zero. */
+function beginAtZero(metrics: Metrics): void {
+  const { errors, connectionsRefused, callsRefused, policyReloads, requests, recreationLoops, probes, skips } = metrics;
   for (const where of ['admission', 'certificate', 'cluster', 'policy', 'tls']) errors.inc({ where }, 0);
   for (const port of ['webhook', 'admin']) {
     for (const reason of ['limit', 'pipelined']) connectionsRefused.inc({ port, reason }, 0);
@@ -262,67 +229,8 @@ export function createMetrics() {
   for (const result of ['stopped', 'resumed']) recreationLoops.inc({ result }, 0);
   probes.inc({ outcome: 'not-asked' }, 0);
   for (const { id } of RULES) skips.inc({ rule: id, reason: 'budget' }, 0);
-  return {
-    registry,
-    buildInfo,
-    policyInfo,
-    requests,
-    duration,
-    findings,
-    fixes,
-    skips,
-    recreationLoops,
-    errors,
-    certificateExpiry,
-    policyReloads,
-    connectionsRefused,
-    callsRefused,
-    logLinesDropped,
-    measureConnections,
-    measureCluster,
-    events,
-    pullFailures,
-    pullsForetold,
-    pullFailureDelay,
-    measurePulls,
-    probes,
-    probeDuration,
-    measureRegistries,
-    hubPulls,
-  };
-}
-
-/** Measures how long a review took. Reviews that waited for registries are counted separately. */
-export function observeDuration(
-  { duration }: Metrics,
-  {
-    endpoint,
-    bytes,
-    waited,
-    seconds,
-  }: Readonly<{ endpoint: Endpoint; bytes: number; waited: boolean; seconds: number }>,
-): void {
-  duration.observe({ endpoint, size: bytes > LONGEST_SMALL_BODY ? 'large' : 'small', waited: String(waited) }, seconds);
-}
-
-/** Counts one answered review. */
-export function countAdmission(
-  { requests, findings, fixes, skips }: Metrics,
-  endpoint: Endpoint,
-  request: AdmissionRequest,
-  { outcome, admission }: { outcome: Outcome; admission?: Admission },
-): void {
-  const kind = KNOWN_KINDS.has(request.kind.kind) ? request.kind.kind : 'other';
-  requests.inc({ endpoint, kind, outcome });
-  if (admission === undefined) return;
-  for (const { rule, action, severity, fixed } of admission.findings) {
-    findings.inc({ rule, action, severity });
-    if (fixed === 'now') fixes.inc({ rule });
-  }
-  for (const { rule, missing } of admission.skipped) {
-    for (const fact of missing) skips.inc({ rule, reason: fact });
-  }
-  for (const rule of admission.waived) skips.inc({ rule, reason: 'annotation' });
+  // This one has no value yet: zero would raise an alarm.
+  metrics.hubPulls.remove();
 }
 
 /** Counts one question to a registry. */

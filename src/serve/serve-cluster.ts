@@ -122,9 +122,12 @@ export async function joinCluster(
     logger,
     onError,
   });
-  if (pulls !== undefined) metrics.measurePulls(pulls.countWaiting);
   const currentFacts = pulls === undefined ? facts.current : addPulls(facts.current, pulls.facts);
-  metrics.measureCluster({ facts: facts.ages, isLeader: () => certificate?.isLeader() });
+  metrics.measure({
+    facts: facts.ages,
+    isLeader: () => certificate?.isLeader(),
+    ...(pulls !== undefined && { waitingPods: pulls.countWaiting }),
+  });
   return {
     url: api.url,
     settings: {

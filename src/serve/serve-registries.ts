@@ -48,7 +48,7 @@ export function openRegistries({ policy, facts, readKeyring, metrics, logger, pr
       report(event);
     },
   });
-  metrics.measureRegistries(prober.state);
+  metrics.measure({ registries: prober.state });
   const asked: Asked = { known: prober.registries, ask: prober.ask };
   return {
     current: () => (probesAny(policy()) ? asked : undefined),

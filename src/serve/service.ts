@@ -16,7 +16,7 @@ import type { Metrics } from './metrics.ts';
 import type { ClusterOptions, JoinedCluster } from './serve-cluster.ts';
 import { explainIgnoredProbe, openRegistries, type Registries } from './serve-registries.ts';
 import { createLargeReviews } from './large-reviews.ts';
-import { cutText } from './log-decision.ts';
+import { cutText } from './decide.ts';
 import { createRecreations } from './recreations.ts';
 import { startServer, type RunningServer } from './start-server.ts';
 

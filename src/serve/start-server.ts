@@ -8,11 +8,9 @@ import { MOST_ADMIN_CONNECTIONS, MOST_CONNECTIONS } from '../text/bounds.ts';
 import type { FileSource } from '../tls/files.ts';
 import { validityProblem, type CertificateSource, type ServingCertificate } from '../tls/source.ts';
 import { createAdminApp } from './admin.ts';
-import { createApp, type AppOptions } from './app.ts';
-import { isNamedCaller } from './callers.ts';
+import { createApp, createRefusalLog, type AppOptions } from './app.ts';
 import { serveConnections, type Refusal } from './connections.ts';
 import { formatProblem, sendEarly } from './http.ts';
-import { createRefusalLog } from './refuse.ts';
 
 /** Go's HTTP client, which the API server uses, keeps idle connections for 90 s: closing one earlier kills a call on its way. */
 const KEEP_ALIVE_MS = 120_000;
@@ -103,7 +101,7 @@ export async function startServer(settings: ServerSettings): Promise<RunningServ
     most: MOST_ADMIN_CONNECTIONS,
     onRefused: onRefused('admin'),
   });
-  metrics.measureConnections(() => ({ webhook: calls.open(), admin: adminCalls.open() }));
+  metrics.measure({ connections: () => ({ webhook: calls.open(), admin: adminCalls.open() }) });
   const measureExpiry = (serving: ServingCertificate | undefined): void => {
     if (serving !== undefined) metrics.certificateExpiry.set(serving.notAfter.getTime() / 1000);
   };
@@ -175,6 +173,32 @@ function requireName(
 }
 
 const NOT_NAMED = 'the client certificate has none of the names in --client-name: use the certificate of an API server';
+
+/**
+ * Whether the certificate of a client has one of these names, as a common name or a DNS name. Without this check, every
+ * certificate of the CA of the API servers would be accepted, such as a kubelet's.
+ */
+function isNamedCaller(socket: TLSSocket, names: readonly string[]): boolean {
+  return readNames(socket).some((name) => names.includes(name));
+}
+
+/** Node's types lack that there is no subject without a certificate, and that it may have several common names. */
+type Shown = Readonly<{ subject?: Readonly<{ CN?: string | readonly string[] }>; subjectaltname?: string }>;
+
+function readNames(socket: TLSSocket): readonly string[] {
+  const { subject, subjectaltname: others = '' } = socket.getPeerCertificate() as Shown;
+  const common = subject?.CN ?? [];
+  return [...(typeof common === 'string' ? [common] : common), ...readDnsNames(others)];
+}
+
+/**
+ * `DNS:a.example, IP Address:10.0.0.1` → `a.example`. Node.js quotes a name that contains a comma or similar characters. No API
+ * server has such a name, and a quote makes it uncertain where a name begins, so no name of such a text is used.
+ */
+function readDnsNames(text: string): readonly string[] {
+  if (text.includes('"')) return [];
+  return text.split(', ').flatMap((name) => (name.startsWith('DNS:') ? [name.slice('DNS:'.length)] : []));
+}
 
 /** Without a certificate every handshake fails, until there is one. */
 function toTlsOptions(serving: ServingCertificate | undefined, clientCa: string | undefined): ServerOptions {

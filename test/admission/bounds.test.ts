@@ -6,7 +6,7 @@ import { respond } from '../../src/admission/response.ts';
 import { readReview } from '../../src/admission/review.ts';
 import type { Policy } from '../../src/engine/rule.ts';
 import type { ClusterNode, Facts, PullSecret } from '../../src/pull/facts.ts';
-import { logDecision } from '../../src/serve/log-decision.ts';
+import { logDecision } from '../../src/serve/decide.ts';
 import { TIME_BUDGET_MS } from '../../src/text/bounds.ts';
 import { factsOf, holding, NOW } from '../support/facts.ts';
 import type { Json } from '../support/objects.ts';

@@ -81,8 +81,11 @@ function describeSurroundings(metrics: Metrics): void {
   metrics.buildInfo.set({ version: '0.1.0', commit: 'abc' }, 1);
   metrics.policyInfo.set({ hash: 'abc' }, 1);
   metrics.certificateExpiry.set(Date.now() / 1000 + 86_400);
-  metrics.measureCluster({ facts: () => [{ fact: 'nodes', seconds: 3, objects: 2 }], isLeader: () => true });
-  metrics.measurePulls(() => new Map([['image-not-found', 2]]));
+  metrics.measure({
+    facts: () => [{ fact: 'nodes', seconds: 3, objects: 2 }],
+    isLeader: () => true,
+    waitingPods: () => new Map([['image-not-found', 2]]),
+  });
 }
 
 function countOthers(metrics: Metrics): void {

@@ -1,11 +1,13 @@
 import fc from 'fast-check';
 import request from 'supertest';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { type Policy, defineRule } from '../../src/engine/rule.ts';
+import { createRefusalLog } from '../../src/serve/app.ts';
 import { deployment, pod, recordedNames, recordedReview } from '../support/objects.ts';
 import { MIRRORED, policyOf } from '../support/policies.ts';
 import {
   answerOf,
+  collectLog,
   connectRaw,
   parseAnswer,
   FINE,
@@ -452,4 +454,24 @@ test('a large review that we fail to check passes, and says so', async () => {
   expect(body).toMatchObject({ response: { uid: 'b3f1', allowed: true, auditAnnotations: { error: 'internal' } } });
   const labels = { endpoint: 'validate', kind: 'other', outcome: 'error' };
   expect(await readCounter(metrics, 'pullguard_admission_requests_total', labels)).toBe(1);
+});
+
+test('thousands of refused calls are a few lines, and the next one says how many were not logged', () => {
+  const { logger, lines } = collectLog();
+  const now = vi.spyOn(performance, 'now').mockReturnValue(1000);
+  const log = createRefusalLog(logger);
+  for (let i = 0; i < 5000; i++) log({ code: 415 });
+  now.mockReturnValue(2000);
+  log({ code: 415 });
+  log({ code: 415 });
+  now.mockRestore();
+  expect(lines.map(({ unlogged }) => unlogged)).toEqual([
+    undefined,
+    undefined,
+    undefined,
+    undefined,
+    undefined,
+    4995,
+    undefined,
+  ]);
 });

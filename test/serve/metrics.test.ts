@@ -4,7 +4,8 @@ import { outcomeOf } from '../../src/cause/answer.ts';
 import request from 'supertest';
 import { describe, expect, test } from 'vitest';
 import type { ImageAnswer } from '../../src/cause/answer.ts';
-import { countAdmission, countProbe, createMetrics, type Metrics } from '../../src/serve/metrics.ts';
+import { countDecision } from '../../src/serve/decide.ts';
+import { countProbe, createMetrics, type Metrics } from '../../src/serve/metrics.ts';
 import { requestFor } from '../support/admission-request.ts';
 import { deployment, pod } from '../support/objects.ts';
 import { FINE, readCounter, reviewOf, serveApp } from './helpers.ts';
@@ -119,10 +120,10 @@ test('whatever kinds are sent, they make no more than one series, or Prometheus 
   ];
   const fine = requestFor(pod('nginx'));
   for (const kind of hostile) {
-    const decided = { outcome: 'passed' } as const;
-    countAdmission(metrics, 'mutate', { ...fine, kind: { group: 'x', kind } }, decided);
+    const decided = { endpoint: 'mutate', outcome: 'passed', bytes: 1, seconds: 0, waited: false } as const;
+    countDecision(metrics, { ...decided, request: { ...fine, kind: { group: 'x', kind } } });
     for (const field of ['operation', 'namespace', 'subResource', 'name']) {
-      countAdmission(metrics, 'mutate', { ...fine, kind: { group: '', kind }, [field]: kind }, decided);
+      countDecision(metrics, { ...decided, request: { ...fine, kind: { group: '', kind }, [field]: kind } });
     }
   }
   const series = (await metrics.registry.metrics())
@@ -132,12 +133,12 @@ test('whatever kinds are sent, they make no more than one series, or Prometheus 
 });
 
 test('what is known of the cluster is measured when somebody looks, and has no age before it is known', async () => {
-  const { registry, measureCluster } = createMetrics();
+  const { registry, measure } = createMetrics();
   const facts = (): readonly FactAge[] => [
     { fact: 'namespaces', seconds: 3, objects: 12 },
     { fact: 'pullSecrets', seconds: undefined, objects: 0 },
   ];
-  measureCluster({ facts, isLeader: () => true });
+  measure({ facts, isLeader: () => true });
   const lines = (await registry.metrics()).split('\n').filter((line) => /^pullguard_(facts|leader)/.test(line));
   expect(lines).toEqual([
     'pullguard_facts_age_seconds{fact="namespaces"} 3',
@@ -178,7 +179,7 @@ describe('what registries are asked', () => {
     const metrics = createMetrics();
     const pattern = /^pullguard_(registry_answers|probes_in_flight)/;
     expect(await linesOf(metrics, pattern)).toEqual(['pullguard_registry_answers 0', 'pullguard_probes_in_flight 0']);
-    metrics.measureRegistries(() => ({ answers: 12, inFlight: 3 }));
+    metrics.measure({ registries: () => ({ answers: 12, inFlight: 3 }) });
     expect(await linesOf(metrics, pattern)).toEqual(['pullguard_registry_answers 12', 'pullguard_probes_in_flight 3']);
   });
 

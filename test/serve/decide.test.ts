@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { admit } from '../../src/admission/admit.ts';
 import { readReview, type AdmissionRequest } from '../../src/admission/review.ts';
 import type { Policy } from '../../src/engine/rule.ts';
-import { logDecision } from '../../src/serve/log-decision.ts';
+import { logDecision } from '../../src/serve/decide.ts';
 import { pod, type Json } from '../support/objects.ts';
 import { MIRRORED } from '../support/policies.ts';
 import { collectLog, reviewOf, type LogLine } from './helpers.ts';
