@@ -1,7 +1,8 @@
 import type { ClusterNode, Facts } from '../pull/facts.ts';
 import { ApiError, type ApiServer } from '../cluster/connection/api-server.ts';
-import { assembleFacts, listNodes, type NodeStore, type Store } from '../cluster/facts/assemble-facts.ts';
 import {
+  assembleFacts,
+  listNodes,
   listSecretCollections,
   NAMESPACES,
   NODES,
@@ -9,7 +10,9 @@ import {
   SERVICE_ACCOUNTS,
   type FactCollection,
   type FactScope,
+  type NodeStore,
   type ObjectSelection,
+  type Store,
 } from '../cluster/facts/fact-collections.ts';
 import { createKeptObjects, type KeptObjects } from '../cluster/connection/kept-objects.ts';
 import { listPages, type ListPage } from '../cluster/connection/list.ts';

@@ -3,8 +3,12 @@ import { readFileSync } from 'node:fs';
 import { describeCause, readText as readUtf8 } from '../manifest/files.ts';
 import { watchFiles } from '../manifest/watch-files.ts';
 import { describeError } from '../text/error.ts';
-import { splitCertificates } from './pem.ts';
-import { readServingCertificate, type CertificateSource, type ServingCertificate } from './source.ts';
+import {
+  readServingCertificate,
+  splitCertificates,
+  type CertificateSource,
+  type ServingCertificate,
+} from './source.ts';
 
 type WatchOptions = Readonly<{
   /** Called once for each distinct problem, while the last valid content stays in use; never with key material. */

@@ -2,7 +2,6 @@ import { createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto';
 import { createSecureContext } from 'node:tls';
 import { quote } from '../text/quote.ts';
 import { formatSecond } from '../text/time.ts';
-import { splitCertificates } from './pem.ts';
 
 /** The validity of a certificate, to the second. */
 export type Term = Readonly<{ notBefore: Date; notAfter: Date }>;
@@ -95,6 +94,14 @@ export function hostProblem({ cert }: Pick<ServingCertificate, 'cert'>, host: st
   if (leaf.subjectAltName === undefined || leaf.checkHost(host, { subject: 'never' }) !== undefined) return undefined;
   const names = leaf.subjectAltName.replaceAll(/(?:DNS|IP Address):/g, '');
   return `the certificate is not valid for ${host}, by which API servers call it (x509: certificate is valid for ${quote(names)}): issue it for that name, or fix --service`;
+}
+
+/**
+ * The certificates in a text, each with its BEGIN and END lines, without the text between them. Base64 has no dash, so a
+ * certificate without an END line does not continue into the next one.
+ */
+export function splitCertificates(pem: string): readonly string[] {
+  return pem.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [];
 }
 
 type Chain = readonly [X509Certificate, ...X509Certificate[]];

@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { request } from 'node:https';
 import { setTimeout as wait } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { splitCertificates } from '../../src/tls/pem.ts';
+import { splitCertificates } from '../../src/tls/source.ts';
 import { POLICY, unregister, useCluster } from './fixture.ts';
 import { startInCluster } from './in-cluster.ts';
 import { installManifests, installWebhooks, isReady, startReplica } from './install.ts';

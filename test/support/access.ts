@@ -1,6 +1,6 @@
 import type { ManageOptions } from '../../src/cluster/certificates/managed-certificate.ts';
 import { NAMES_BESIDE_WEBHOOK } from '../../src/export/beside-webhook.ts';
-import { OWNER_ACCESS } from '../../src/cluster/pulls/pod-owners.ts';
+import { OWNER_ACCESS } from '../../src/cluster/pulls/watch-pulls.ts';
 import {
   listSecretCollections,
   NAMESPACES,

@@ -1,6 +1,6 @@
 import { toRefusal } from '../../src/cluster/connection/api-failure.ts';
 import { ApiError, type ApiServer, type Query, type WatchEvent } from '../../src/cluster/connection/api-server.ts';
-import { limitTime } from '../../src/cluster/connection/time-limit.ts';
+import { limitTime } from '../../src/cluster/connection/fetch-api-server.ts';
 import type { Answer } from './stand-in-answers.ts';
 import { createStandInCluster, type Connection, type SeenRequest, type StandInCluster } from './stand-in-cluster.ts';
 

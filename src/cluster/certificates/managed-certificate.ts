@@ -2,7 +2,7 @@ import { describeError } from '../../text/error.ts';
 import { requestProblem, type Lives } from '../../tls/self-signed.ts';
 import { termProblem, type CertificateSource, type ServingCertificate } from '../../tls/source.ts';
 import type { ApiServer } from '../connection/api-server.ts';
-import type { ServiceName } from './ca-bundle.ts';
+import type { ServiceName } from './webhook-configuration.ts';
 import {
   MAX_SETTLE_MS,
   overlapMs,

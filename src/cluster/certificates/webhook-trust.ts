@@ -5,6 +5,7 @@ import { ApiError, type KubernetesObject } from '../connection/api-server.ts';
 import { startReflector, type Reflector } from '../connection/reflector.ts';
 import { reportOnce } from '../connection/retry.ts';
 import {
+  findMisfit,
   holdsAuthority,
   isTrusted,
   patchConfiguration,
@@ -12,9 +13,8 @@ import {
   type BundleChange,
   type NamespaceOwner,
   type ServiceName,
-} from './ca-bundle.ts';
+} from './webhook-configuration.ts';
 import type { PartOptions } from './certificate-plan.ts';
-import { findMisfit } from './webhook-fit.ts';
 import { toPath, type NamedPath } from './webhook-paths.ts';
 
 export type WebhookTrustOptions = PartOptions &

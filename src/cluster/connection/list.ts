@@ -7,7 +7,7 @@ import {
   type ListHead,
   type ObjectHead,
 } from './api-server.ts';
-import { toObjectHead } from './read-head.ts';
+import { toObjectHead } from './bounded-text.ts';
 
 export type ListOptions = Readonly<{
   /** `metadata.name=default-secret`, `type=kubernetes.io/dockerconfigjson`. */

@@ -1,8 +1,9 @@
 import type { ClusterNode, FactName, Facts, PullSecret } from '../../pull/facts.ts';
 import type { ApiServer } from '../connection/api-server.ts';
 import { startReflector, type Reflector } from '../connection/reflector.ts';
-import { assembleFacts, listNodes, type NodeStore } from './assemble-facts.ts';
 import {
+  assembleFacts,
+  listNodes,
   listSecretCollections,
   NAMESPACES,
   NODES,
@@ -10,6 +11,7 @@ import {
   SERVICE_ACCOUNTS,
   type FactCollection,
   type FactScope,
+  type NodeStore,
 } from './fact-collections.ts';
 
 export type WatchFactsOptions = FactScope &

@@ -1,4 +1,4 @@
-import { writePullNotice, type Notice } from '../../admission/notices.ts';
+import { writePullNotice, type InvolvedObject, type Notice } from '../../admission/notices.ts';
 import { causeOf, type CauseCode, type FaqItem } from '../../cause/causes.ts';
 import { explainFailure } from '../../cause/diagnosis.ts';
 import { readFailure, type Failure } from '../../cause/read-failure.ts';
@@ -9,11 +9,11 @@ import { MOST_OWNERS_SOUGHT, MOST_PULLED } from '../../text/bounds.ts';
 import { readPath, readString } from '../../text/json.ts';
 import { memoize } from '../../text/memoize.ts';
 import { quote } from '../../text/quote.ts';
+import { findController, type Controller } from '../../workload/kinds.ts';
 import { ApiError, type ApiServer, type KubernetesObject } from '../connection/api-server.ts';
 import type { KeptObjects } from '../connection/kept-objects.ts';
 import { startReflector } from '../connection/reflector.ts';
 import { createFairQueue, type Waiting } from '../events/fair-queue.ts';
-import { findPodOwner, type PodOwner } from './pod-owners.ts';
 import { createPullPicture } from './pull-picture.ts';
 
 export type WatchPullsOptions = Readonly<{
@@ -185,6 +185,51 @@ function describe({ involved }: PodOwner, { namespace, pod, node }: Seen, failur
   const where = node === '' ? 'its node' : `node ${node}`;
   const what = `${where} cannot pull ${quote(image)} for Pod ${pod}: ${name} (${says})${item}`;
   return writePullNotice(involved, { cause: failure.cause, what, remedy });
+}
+
+/** The object that a user wrote for a waiting Pod: a Deployment for the Pod of its ReplicaSet, or the Pod itself. */
+type PodOwner = Readonly<{
+  involved: InvolvedObject;
+  /** When the Pod was created, in milliseconds since 1970. */
+  createdAt: number;
+}>;
+
+/** Kinds between a Pod and what people write, and where they are served. */
+const BETWEEN: Readonly<Record<string, (namespace: string) => string>> = {
+  'apps/ReplicaSet': (namespace) => `/apis/apps/v1/namespaces/${namespace}/replicasets`,
+  'batch/Job': (namespace) => `/apis/batch/v1/namespaces/${namespace}/jobs`,
+};
+
+/** The access to workloads that pullguard needs. */
+export const OWNER_ACCESS = [
+  { apiGroup: '', resource: 'pods', verbs: ['get'] },
+  { apiGroup: 'apps', resource: 'replicasets', verbs: ['get'] },
+  { apiGroup: 'batch', resource: 'jobs', verbs: ['get'] },
+] as const;
+
+/** Finds the owner of a Pod in two requests at most. @throws ApiError */
+async function findPodOwner(
+  call: ApiServer['call'],
+  { namespace, name }: Readonly<{ namespace: string; name: string }>,
+): Promise<PodOwner> {
+  const scope = encodeURIComponent(namespace);
+  const pod = await call('GET', `/api/v1/namespaces/${scope}/pods/${encodeURIComponent(name)}`);
+  const createdAt = Date.parse(readString(pod, 'metadata', 'creationTimestamp'));
+  const controller = findController(pod);
+  if (controller === undefined) {
+    const uid = readString(pod, 'metadata', 'uid');
+    return { involved: { apiVersion: 'v1', kind: 'Pod', namespace, name, ...(uid !== '' && { uid }) }, createdAt };
+  }
+  const between = BETWEEN[`${controller.group}/${controller.kind}`];
+  const top =
+    between === undefined
+      ? undefined
+      : findController(await call('GET', `${between(scope)}/${encodeURIComponent(controller.name)}`));
+  return { involved: toInvolved(top ?? controller, namespace), createdAt };
+}
+
+function toInvolved({ apiVersion, kind, name, uid }: Controller, namespace: string): InvolvedObject {
+  return { apiVersion, kind, namespace, name, ...(uid !== '' && { uid }) };
 }
 
 /** Where and since when an Event was seen. */

@@ -6,7 +6,7 @@ import {
   type ManagedCertificate,
   type ManageOptions,
 } from '../../../src/cluster/certificates/managed-certificate.ts';
-import { splitCertificates } from '../../../src/tls/pem.ts';
+import { splitCertificates } from '../../../src/tls/source.ts';
 import { makePairs, type CertificatePairs, type Lives } from '../../../src/tls/self-signed.ts';
 import { isIssuedBy, termProblem } from '../../../src/tls/source.ts';
 import { listCertificateAccess, type AccessRule } from '../../support/access.ts';

@@ -3,7 +3,7 @@ import {
   planBundle,
   shouldMove,
   type TrustedAuthority,
-} from '../../../src/cluster/certificates/ca-bundle.ts';
+} from '../../../src/cluster/certificates/webhook-configuration.ts';
 import {
   overlapMs,
   planCertificates,

@@ -1,5 +1,5 @@
 import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
-import { planBundle, type TrustedAuthority } from '../../../src/cluster/certificates/ca-bundle.ts';
+import { planBundle, type TrustedAuthority } from '../../../src/cluster/certificates/webhook-configuration.ts';
 import { watchWebhookTrust, type WebhookTrust } from '../../../src/cluster/certificates/webhook-trust.ts';
 import type { CertificatePairs } from '../../../src/tls/self-signed.ts';
 import type { Json } from '../../support/objects.ts';
