@@ -60,8 +60,8 @@ const SPARE_MS = 200;
 
 /**
  * The most bytes of bodies whose reviews wait for registries at the same time; beyond it, a review is answered with what is
- * known. A parsed body takes up to fifty times its size, and together with the largest body that may arrive meanwhile this fits
- * into 256 MiB. It is enough for 250 reviews of the usual 4 kB.
+ * known. These bodies are small; one of nothing but brackets takes thirty times its size when parsed, so all of them take at most
+ * 32 MB. It is enough for 250 reviews of the usual 4 kB.
  */
 const MAX_WAITING_BYTES = 1024 * 1024;
 

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import type { ApiServer } from '../cluster/connection/api-server.ts';
-import { keepApplied, type KeptObjects } from '../cluster/native/keep-applied.ts';
+import { keepApplied, type KeptPolicies } from '../cluster/native/keep-applied.ts';
 import type { Policy } from '../engine/rule.ts';
 import { exportAdmissionPolicies, KUBERNETES_MINORS, mutatingVersion } from '../export/admission-policies.ts';
 import { keepBesideWebhook, NAMES_BESIDE_WEBHOOK } from '../export/beside-webhook.ts';
@@ -17,7 +17,7 @@ type NativeOptions = Readonly<{
 }>;
 
 /** Keeps what the API server can do of the policy by itself in the cluster, as a second line beside the webhook. */
-export function keepNativePolicies({ policy, logger, ...options }: NativeOptions): KeptObjects {
+export function keepNativePolicies({ policy, logger, ...options }: NativeOptions): KeptPolicies {
   const { api, onError } = options;
   let logged = '';
   return keepApplied({

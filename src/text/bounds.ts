@@ -72,7 +72,7 @@ export const TIME_BUDGET_MS = 100;
 
 /**
  * Bytes of the bodies of reviews that were answered before a registry did, and are kept until it does, for tens of seconds at
- * most: some hundred reviews, which take at most 26 MB of heap. Above it, problems are only reported by the next review.
+ * most: some hundred reviews, which take at most 16 MB of heap. Above it, problems are only reported by the next review.
  */
 export const MOST_LATE_BYTES = 512 * 1024;
 

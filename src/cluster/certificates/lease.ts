@@ -1,6 +1,12 @@
 import { describeError } from '../../text/error.ts';
 import { readPath, readString } from '../../text/json.ts';
-import { ApiError, type ApiServer, type CallOptions, type KubernetesObject } from '../connection/api-server.ts';
+import {
+  ApiError,
+  orNothing,
+  type ApiServer,
+  type CallOptions,
+  type KubernetesObject,
+} from '../connection/api-server.ts';
 import { reportOnce } from '../connection/retry.ts';
 
 export type ElectionOptions = Readonly<{
@@ -133,12 +139,7 @@ export function electLeader(options: ElectionOptions): Election {
   }
 
   async function read(): Promise<KubernetesObject | undefined> {
-    try {
-      return (await api.call('GET', `${collection}/${name}`, limits)) as KubernetesObject;
-    } catch (error) {
-      if (error instanceof ApiError && error.status === 404) return undefined;
-      throw error;
-    }
+    return orNothing(api.call('GET', `${collection}/${name}`, limits));
   }
 
   async function put(lease: KubernetesObject, spec: object, isMissing = false): Promise<void> {

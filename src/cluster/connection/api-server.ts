@@ -79,6 +79,16 @@ export class ApiError extends Error {
   }
 }
 
+/** The object that a call returns, or undefined if it does not exist. @throws ApiError */
+export async function orNothing(call: Promise<unknown>): Promise<KubernetesObject | undefined> {
+  try {
+    return (await call) as KubernetesObject;
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 404) return undefined;
+    throw error;
+  }
+}
+
 /** A response or event above the limit for responses. `list`: the start of the response, if it could be read and is a list. */
 export class TooLargeError extends ApiError {
   readonly list: ListHead | undefined;

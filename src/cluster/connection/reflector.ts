@@ -6,28 +6,34 @@ import { createKeptObjects, type KeptObjects, type KeptObjectsOptions } from './
 import { listPages } from './list.ts';
 import { createBackoff, pause, reportOnce } from './retry.ts';
 
-export type ReflectorOptions<Kept> = KeptObjectsOptions<Kept> &
-  Readonly<{
-    api: ApiServer;
-    /** `metadata.name=default-secret`: a role with `resourceNames` grants it, also in all namespaces. */
-    fieldSelector?: string | undefined;
-    /** Called once for each distinct problem until it is solved; failed attempts are retried. */
-    onError: (message: string) => void;
-    /** Receives the objects instead of the default store. */
-    objects?: KeptObjects<Kept>;
-  }>;
+type FollowOptions = Readonly<{
+  api: ApiServer;
+  /** The path of the collection: `/api/v1/secrets`. */
+  path: string;
+  /** `metadata.name=default-secret`: a role with `resourceNames` grants it, also in all namespaces. */
+  fieldSelector?: string | undefined;
+  /** Called once for each distinct problem until it is solved; failed attempts are retried. */
+  onError: (message: string) => void;
+}>;
 
-/** A copy of a collection of the API server, kept up to date by a watch. */
-export type Reflector<Kept> = Pick<KeptObjects<Kept>, 'find' | 'mayHold' | 'isWhole' | 'values' | 'size'> &
-  Readonly<{
-    /** Whether the first list is complete. Stays true, even if the API server cannot be reached later. */
-    hasSynced: () => boolean;
-    /** Resolves when the first list is complete, or when the reflector is closed before that; never rejects. */
-    synced: Promise<void>;
-    /** Seconds since the API server last confirmed that this is up to date; undefined before the first list. */
-    ageSeconds: () => number | undefined;
-    close: () => void;
-  }>;
+/** Receives the objects of a collection as they are listed and change. */
+export type ObjectSink = Pick<KeptObjects<unknown>, 'put' | 'passOver' | 'drop' | 'beginList' | 'hasRoomAgain'>;
+
+/** A collection of the API server that is followed by a watch. */
+export type Followed = Readonly<{
+  /** Whether the first list is complete. Stays true, even if the API server cannot be reached later. */
+  hasSynced: () => boolean;
+  /** Resolves when the first list is complete, or when this is closed before that; never rejects. */
+  synced: Promise<void>;
+  /** Seconds since the API server last confirmed that this is up to date; undefined before the first list. */
+  ageSeconds: () => number | undefined;
+  close: () => void;
+}>;
+
+export type ReflectorOptions<Kept> = FollowOptions & KeptObjectsOptions<Kept>;
+
+/** A copy of a collection, kept up to date by a watch. */
+export type Reflector<Kept> = Followed & Pick<KeptObjects<Kept>, 'find' | 'mayHold' | 'isWhole' | 'values' | 'size'>;
 
 /** A watch without any event for this time is broken, as bookmarks come every minute. */
 const IDLE_MS = 150_000;
@@ -43,15 +49,17 @@ const LONGEST_WATCH_S = 600;
  */
 const MAX_FRUITLESS = 5;
 
-/**
- * Reads a collection in pages, then watches it, and continues from the last version when a watch ends. Known objects are kept.
- */
+/** Keeps a copy of a collection. Known objects stay while the API server cannot be reached. */
 export function startReflector<Kept>(options: ReflectorOptions<Kept>): Reflector<Kept> {
-  const { api, path, fieldSelector } = options;
+  const { find, mayHold, isWhole, values, size, ...sink } = createKeptObjects(options);
+  return { ...follow(options, sink), find, mayHold, isWhole, values, size };
+}
+
+/** Reads a collection in pages, then watches it, and continues from the last version when a watch ends. */
+export function follow({ api, path, fieldSelector, onError }: FollowOptions, objects: ObjectSink): Followed {
   const ending = new AbortController();
   const { signal } = ending;
-  const reporter = reportOnce(options.onError);
-  const objects = options.objects ?? createKeptObjects(options);
+  const reporter = reportOnce(onError);
   const nextWaitMs = createBackoff();
   /** The version at which the next watch starts; undefined to list first. */
   let version: string | undefined;
@@ -65,11 +73,6 @@ export function startReflector<Kept>(options: ReflectorOptions<Kept>): Reflector
 
   void run();
   return {
-    find: objects.find,
-    mayHold: objects.mayHold,
-    isWhole: objects.isWhole,
-    values: objects.values,
-    size: objects.size,
     synced,
     hasSynced: () => confirmedAt !== undefined,
     ageSeconds: () => (confirmedAt === undefined ? undefined : (performance.now() - confirmedAt) / 1000),

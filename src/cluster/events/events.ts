@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { describeError } from '../../text/error.ts';
 import { readPath, readString } from '../../text/json.ts';
 import { formatSecond } from '../../text/time.ts';
-import { ApiError, type ApiServer } from '../connection/api-server.ts';
+import { ApiError, orNothing, type ApiServer } from '../connection/api-server.ts';
 import type { Notice } from '../../admission/notices.ts';
 import { createEventBook, type DueEvent, type WrittenEvent } from './event-book.ts';
 
@@ -191,12 +191,8 @@ async function addTo(written: WrittenEvent, call: Call, { one }: Paths, due: Due
 
 /** The Event as it is now; undefined when it has gone. */
 async function read(call: Call, { one }: Paths): Promise<WrittenEvent | undefined> {
-  try {
-    return readWritten(await call('GET', one));
-  } catch (error) {
-    if (error instanceof ApiError && error.status === 404) return undefined;
-    throw error;
-  }
+  const found = await orNothing(call('GET', one));
+  return found && readWritten(found);
 }
 
 function readWritten(event: unknown): WrittenEvent {

@@ -1,6 +1,6 @@
 import { describeError } from '../../text/error.ts';
 import { readPath, readString } from '../../text/json.ts';
-import { ApiError, type ApiServer, type KubernetesObject } from '../connection/api-server.ts';
+import { orNothing, type ApiServer, type KubernetesObject } from '../connection/api-server.ts';
 import { createBackoff, reportOnce } from '../connection/retry.ts';
 
 /** An object without a namespace. */
@@ -20,7 +20,7 @@ export type KeepOptions = Readonly<{
   onInfo: (message: string) => void;
 }>;
 
-export type KeptObjects = Readonly<{
+export type KeptPolicies = Readonly<{
   /** `want` returns something else now. */
   refresh: () => void;
   close: () => Promise<void>;
@@ -47,7 +47,7 @@ const APPLY = {
  * Keeps admission policies and their bindings in the cluster as they should be: applied by the leader, again when they change, and
  * deleted when no longer wanted. Only objects with its labels are changed or deleted. Runs in the background, and retries.
  */
-export function keepApplied({ api, owner, want, names, isLeader, onError, onInfo }: KeepOptions): KeptObjects {
+export function keepApplied({ api, owner, want, names, isLeader, onError, onInfo }: KeepOptions): KeptPolicies {
   const reporter = reportOnce(onError);
   const ending = new AbortController();
   const call: ApiServer['call'] = async (method, path, settings) =>
@@ -116,13 +116,13 @@ export function keepApplied({ api, owner, want, names, isLeader, onError, onInfo
   }
 
   async function listResources(version: string): Promise<readonly string[]> {
-    const found = await orNothing(async () => call('GET', `/apis/${GROUP}/${version}`));
+    const found = await orNothing(call('GET', `/apis/${GROUP}/${version}`));
     const resources = readPath(found, 'resources');
     return Array.isArray(resources) ? resources.map((each) => readString(each, 'name')) : [];
   }
 
   async function readOwner(): Promise<object> {
-    const found = await orNothing(async () => call('GET', `${OWNERS}/${owner}`));
+    const found = await orNothing(call('GET', `${OWNERS}/${owner}`));
     if (found === undefined) {
       throw new Error(
         `there is no ClusterRole "${owner}" to own them: create it, as the component native-controller does, or serve without --native-policies`,
@@ -146,7 +146,7 @@ export function keepApplied({ api, owner, want, names, isLeader, onError, onInfo
 
   async function applyOne({ path, title, object }: Place, ownerReferences: readonly object[]): Promise<boolean> {
     return attempt(title, async () => {
-      const before = await orNothing(async () => call('GET', path));
+      const before = await orNothing(call('GET', path));
       if (before !== undefined && !isOwn(before)) {
         throw new Error(
           `${title} exists and was not created by this pullguard, so it is left as it is: delete it, or serve without --native-policies`,
@@ -165,10 +165,10 @@ export function keepApplied({ api, owner, want, names, isLeader, onError, onInfo
 
   async function deleteOne({ path, title }: Place): Promise<boolean> {
     return attempt(title, async () => {
-      const found = await orNothing(async () => call('GET', path));
+      const found = await orNothing(call('GET', path));
       if (found === undefined || !isOwn(found)) return true;
       const preconditions = { uid: readString(found, 'metadata', 'uid') };
-      await orNothing(async () => call('DELETE', path, { body: { preconditions } }));
+      await orNothing(call('DELETE', path, { body: { preconditions } }));
       onInfo(`deleted ${title}, which the policy no longer needs`);
       return true;
     });
@@ -203,15 +203,6 @@ function toResource(kind: string): string {
 
 function labelsOf(object: Applied | undefined): object {
   return (readPath(object, 'metadata', 'labels') as object | undefined) ?? {};
-}
-
-async function orNothing(ask: () => Promise<unknown>): Promise<KubernetesObject | undefined> {
-  try {
-    return (await ask()) as KubernetesObject;
-  } catch (error) {
-    if (error instanceof ApiError && error.status === 404) return undefined;
-    throw error;
-  }
 }
 
 /** All of them, also after a failure. */

@@ -11,8 +11,7 @@ import { memoize } from '../../text/memoize.ts';
 import { quote } from '../../text/quote.ts';
 import { findController, type Controller } from '../../workload/kinds.ts';
 import { ApiError, type ApiServer, type KubernetesObject } from '../connection/api-server.ts';
-import type { KeptObjects } from '../connection/kept-objects.ts';
-import { startReflector } from '../connection/reflector.ts';
+import { follow, type Followed, type ObjectSink } from '../connection/reflector.ts';
 import { createFairQueue, type Waiting } from '../events/fair-queue.ts';
 import { createPullPicture } from './pull-picture.ts';
 
@@ -65,7 +64,7 @@ export function watchPulls(options: WatchPullsOptions): WatchedPulls {
     api.call(method, path, { ...given, signal: ending.signal });
 
   const [failures, sandboxes, pulls] = PULL_EVENTS;
-  const reflectors = [
+  const watches = [
     watch(failures, takeFailure),
     watch(sandboxes, takeFailure),
     // The order of the watches does not matter: a successful pull does not clear a failure that is newer.
@@ -77,22 +76,15 @@ export function watchPulls(options: WatchPullsOptions): WatchedPulls {
       addWithin(foretold, `${namespace}\n${image}`);
     },
     countWaiting: picture.countWaiting,
-    synced: Promise.all(reflectors.map(({ synced }) => synced)),
+    synced: Promise.all(watches.map(({ synced }) => synced)),
     close: () => {
       ending.abort();
-      for (const reflector of reflectors) reflector.close();
+      for (const each of watches) each.close();
     },
   };
 
-  function watch(fieldSelector: string, take: (event: KubernetesObject) => void): ReturnType<typeof startReflector> {
-    return startReflector({
-      api,
-      path: '/api/v1/events',
-      fieldSelector,
-      keep: () => undefined,
-      objects: passOn(take),
-      onError,
-    });
+  function watch(fieldSelector: string, take: (event: KubernetesObject) => void): Followed {
+    return follow({ api, path: '/api/v1/events', fieldSelector, onError }, passOn(take));
   }
 
   function takeFailure(event: KubernetesObject): void {
@@ -264,18 +256,13 @@ function addWithin(set: Set<string>, value: string): boolean {
 }
 
 /** Hands objects on as they come, and keeps none. */
-function passOn(take: (object: KubernetesObject) => void): KeptObjects<undefined> {
+function passOn(take: (object: KubernetesObject) => void): ObjectSink {
   const ignore = (): undefined => undefined;
   return {
-    find: ignore,
-    mayHold: () => false,
-    isWhole: () => true,
-    values: () => [],
-    size: () => 0,
-    hasRoomAgain: () => false,
     put: take,
     drop: ignore,
     passOver: ignore,
     beginList: () => ({ add: take, passOver: ignore, end: ignore }),
+    hasRoomAgain: () => false,
   };
 }

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { ApiError, type ApiServer } from '../../../src/cluster/connection/api-server.ts';
-import { keepApplied, type Applied, type KeptObjects } from '../../../src/cluster/native/keep-applied.ts';
+import { keepApplied, type Applied, type KeptPolicies } from '../../../src/cluster/native/keep-applied.ts';
 
 const BASE = '/apis/admissionregistration.k8s.io';
 const CHECK = `${BASE}/v1/validatingadmissionpolicies/deny`;
@@ -20,7 +20,7 @@ let wanted: readonly Applied[];
 let askedFor: (string | undefined)[];
 let isLeader = true;
 let failing: ((method: string, path: string) => boolean) | undefined;
-let kept: KeptObjects | undefined;
+let kept: KeptPolicies | undefined;
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -48,7 +48,7 @@ async function call(method: string, path: string, { body }: { body?: unknown } =
   return found;
 }
 
-async function start(): Promise<KeptObjects> {
+async function start(): Promise<KeptPolicies> {
   kept = keepApplied({
     api: { call } as unknown as ApiServer,
     owner: 'owner',

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { createShelf, estimateBytes, type Shelf } from '../../../src/cluster/connection/shelf.ts';
+import { createShelf, estimateBytes, type Shelf } from '../../../src/cluster/connection/kept-objects.ts';
 
 const SHARE = 2000;
 const ALL = 5000;
