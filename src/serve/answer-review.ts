@@ -111,7 +111,7 @@ export function createAnswerReview(options: ReviewOptions, send: Send): AnswerRe
       registries === undefined || request.dryRun
         ? { decided: decideBy(registries?.known), later: undefined }
         : answerLater(decideBy, registries, limit);
-    const conclude = ({ decided: last, later }: Concluded, waited: boolean): void => {
+    const conclude = ({ decided: last, later }: Answered<Decided>, waited: boolean): void => {
       finish(call, { request, started, bytes, waited }, last);
       if (later !== undefined) lateReviews.wait(lateReview, last, later);
     };
@@ -178,8 +178,6 @@ export function createAnswerReview(options: ReviewOptions, send: Send): AnswerRe
     return recreations === undefined ? facts() : { recreations, ...facts() };
   }
 }
-
-type Concluded = Answered<Decided>;
 
 type Finished = Readonly<{ request: AdmissionRequest; started: number; bytes: number; waited: boolean }>;
 

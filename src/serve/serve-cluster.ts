@@ -19,7 +19,6 @@ import type { CertificateSource } from '../tls/source.ts';
 import type { Policy } from '../engine/rule.ts';
 import { listPullSecrets } from '../policy/policy.ts';
 import type { Metrics } from './metrics.ts';
-import type { keepNativePolicies } from './native-policies.ts';
 import type { ServerSettings } from './start-server.ts';
 
 export type ClusterOptions = Readonly<{
@@ -84,7 +83,7 @@ export async function joinCluster(
     reportProblem('cluster', problem);
   };
   const names = (): readonly string[] => listPullSecrets(policy());
-  const { secrets, watchNodes: nodes } = options;
+  const { secrets, watchNodes: nodes, nativePolicies: owner } = options;
   const facts = watchFacts({ api, secrets, pullSecretNames: names(), nodes, onError });
   void facts.synced.then(() => {
     logger.info({ facts: facts.ages().map(({ fact, objects }) => ({ fact, objects })) }, 'cluster state loaded');
@@ -98,11 +97,13 @@ export async function joinCluster(
   });
   const certificate = await manage(options, api, { logger, reportProblem, reportMisfit });
   const isProven = (): boolean => options.callersAreProven === true || certificate?.paths.areSecret() === true;
+  // Without managed certificates there is no leader, and each replica does all of it.
+  const isLeading = (): boolean => certificate?.isLeader() !== false;
   const pulls = options.watchPulls
     ? watchPulls({
         api,
         onError,
-        isWriting: () => certificate?.isLeader() !== false,
+        isWriting: isLeading,
         record: events.record,
         onFailure: ({ cause, faqItem }) => {
           metrics.pullFailures.inc({ cause, faq_item: faqItem ?? 'none' });
@@ -115,13 +116,17 @@ export async function joinCluster(
         },
       })
     : undefined;
-  const native = await keepNative(options.nativePolicies, {
-    api,
-    policy,
-    isLeader: () => certificate?.isLeader() !== false,
-    logger,
-    onError,
-  });
+  const native =
+    owner === undefined
+      ? undefined
+      : (await import('../cluster/native-policies.ts')).keepNativePolicies({
+          api,
+          owner,
+          policy,
+          isLeader: isLeading,
+          logger,
+          onError,
+        });
   const currentFacts = pulls === undefined ? facts.current : addPulls(facts.current, pulls.facts);
   metrics.measure({
     facts: facts.ages,
@@ -179,15 +184,6 @@ function foretell(
   for (const { severity, label, value } of findings) {
     if (severity !== 'notice' && label !== undefined && value !== undefined) pulls.foretell(namespace, value);
   }
-}
-
-async function keepNative(
-  owner: string | undefined,
-  settings: Omit<Parameters<typeof keepNativePolicies>[0], 'owner'>,
-): Promise<ReturnType<typeof keepNativePolicies> | undefined> {
-  if (owner === undefined) return undefined;
-  const { keepNativePolicies } = await import('./native-policies.ts');
-  return keepNativePolicies({ ...settings, owner });
 }
 
 async function manage(

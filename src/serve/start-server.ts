@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { createServer as createHttpServer, STATUS_CODES, type RequestListener, type Server } from 'node:http';
 import { createServer as createHttpsServer, type ServerOptions } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
@@ -5,8 +6,7 @@ import type { Duplex } from 'node:stream';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { TLSSocket } from 'node:tls';
 import { MOST_ADMIN_CONNECTIONS, MOST_CONNECTIONS } from '../text/bounds.ts';
-import type { FileSource } from '../tls/files.ts';
-import { validityProblem, type CertificateSource, type ServingCertificate } from '../tls/source.ts';
+import { validityProblem, type CertificateSource, type ServingCertificate, type Source } from '../tls/source.ts';
 import { createAdminApp } from './admin.ts';
 import { createApp, createRefusalLog, type AppOptions } from './app.ts';
 import { serveConnections, type Refusal } from './connections.ts';
@@ -39,7 +39,7 @@ export type ServerSettings = Omit<AppOptions, 'draining'> &
     /** As long as it has no certificate, every handshake fails, and the server is not ready. */
     certificate: CertificateSource;
     /** PEM certificates of the CAs of permitted clients; undefined permits every client. */
-    clientCa?: Pick<FileSource<string>, 'current' | 'onChange'> | undefined;
+    clientCa?: Pick<Source<string>, 'current' | 'onChange'> | undefined;
     /** The certificate of a client must have one of these names; without any, all clients of `clientCa` are permitted. */
     clientNames?: readonly string[] | undefined;
     /** A reason why the server is not ready, besides its own; undefined if there is none. */
@@ -213,22 +213,14 @@ function toTlsOptions(serving: ServingCertificate | undefined, clientCa: string 
 }
 
 async function listen(server: Server, port: number, host: string): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(port, host, () => {
-      server.off('error', reject);
-      resolve();
-    });
-  });
+  server.listen(port, host);
+  // Rejects if there is an error first.
+  await once(server, 'listening');
 }
 
 /** Accepts no more connections, and closes idle ones. Resolves when none is left. */
 async function close(server: Server): Promise<void> {
-  await new Promise<void>((resolve) => {
-    server.close(() => {
-      resolve();
-    });
-  });
+  await once(server.close(), 'close');
 }
 
 const CODES: Readonly<Record<string, number>> = { HPE_HEADER_OVERFLOW: 431, ERR_HTTP_REQUEST_TIMEOUT: 408 };

@@ -8,6 +8,7 @@ import {
   splitCertificates,
   type CertificateSource,
   type ServingCertificate,
+  type Source,
 } from './source.ts';
 
 type WatchOptions = Readonly<{
@@ -24,14 +25,6 @@ export type FileSourceOptions = WatchOptions &
     /** PEM private key of that certificate. */
     keyFile: string;
   }>;
-
-/** The content of files, reloaded when they change. `current`: the last valid content. */
-export type FileSource<Value> = Readonly<{
-  current: () => Value;
-  /** Registers a listener, called after `current` has changed. */
-  onChange: (listener: (value: Value) => void) => void;
-  close: () => Promise<void>;
-}>;
 
 /**
  * A certificate and key in files, reloaded when either changes. Only a valid and different pair replaces the current one.
@@ -53,7 +46,7 @@ export function fileSource({ certFile, keyFile, ...options }: FileSourceOptions)
  *
  * @throws Error with the cause when the file is invalid at the start.
  */
-export function authoritySource(file: string, options: WatchOptions): FileSource<string> {
+export function authoritySource(file: string, options: WatchOptions): Source<string> {
   return watchContent([file], {
     ...options,
     read: () => readAuthorities(file),
@@ -71,7 +64,7 @@ type Content<Value> = WatchOptions &
     describeKept: (kept: Value) => string;
   }>;
 
-function watchContent<Value>(files: readonly string[], options: Content<Value>): FileSource<Value> {
+function watchContent<Value>(files: readonly string[], options: Content<Value>): Source<Value> {
   const { read, isSame, describeKept, onError, intervalMs = 1000 } = options;
   const listeners = new Set<(value: Value) => void>();
   const reported = new Set<string>();

@@ -9,17 +9,21 @@ export type Term = Readonly<{ notBefore: Date; notAfter: Date }>;
 /** A certificate with its key. `cert` is the PEM chain, the server's own certificate first; `key` is PKCS#8 PEM. */
 export type ServingCertificate = Term & Readonly<{ cert: string; key: string }>;
 
-/** The source of the server's certificate: files, the cluster, or this process. The server does not know which. */
-export type CertificateSource = Readonly<{
-  /**
-   * The pair to serve: undefined before the first one, then always a valid one, also after an invalid change and after `close`.
-   */
-  current: () => ServingCertificate | undefined;
+/** A value that may change, such as the content of files. */
+export type Source<Value, Current = Value> = Readonly<{
+  /** The last valid value, also after an invalid change and after `close`. */
+  current: () => Current;
   /** Registers a listener, called after `current` has changed. */
-  onChange: (listener: (certificate: ServingCertificate) => void) => void;
+  onChange: (listener: (value: Value) => void) => void;
   /** Stops watching or renewing, and removes the listeners. Never rejects. */
   close: () => Promise<void>;
 }>;
+
+/**
+ * The source of the server's certificate: files, the cluster, or this process. The server does not know which. `current` is
+ * undefined before the first one.
+ */
+export type CertificateSource = Source<ServingCertificate, ServingCertificate | undefined>;
 
 /** Why a certificate and its key cannot be used. Never contains key material. */
 export class CertificateError extends Error {

@@ -222,12 +222,9 @@ export function limitTime(callersSignal?: AbortSignal): TimeLimit {
 
 /** Waits for the promise until the signal fires. */
 async function until<Value>(signal: AbortSignal, promise: Promise<Value>): Promise<Value> {
+  signal.throwIfAborted();
   const aborted = new Promise<never>((_resolve, reject) => {
-    const giveUp = (): void => {
-      reject(new Error('cancelled'));
-    };
-    if (signal.aborted) giveUp();
-    signal.addEventListener('abort', giveUp);
+    signal.addEventListener('abort', reject);
   });
   return Promise.race([promise, aborted]);
 }

@@ -48,10 +48,11 @@ export const NAMESPACES: FactCollection<NamespaceLabels> = { resource: 'namespac
 /** kubelet updates its Node every few minutes, mostly without a change. */
 export const NODES: FactCollection<ClusterNode> = { resource: 'nodes', keep: readNode, isSame: isDeepStrictEqual };
 
-export type SecretCollection = FactCollection<PullSecret>;
-
 /** The Secrets of a mode, in several lists if necessary: a field selector has no "or". */
-export function listSecretCollections(mode: SecretsMode, names: readonly string[]): readonly SecretCollection[] {
+export function listSecretCollections(
+  mode: SecretsMode,
+  names: readonly string[],
+): readonly FactCollection<PullSecret>[] {
   const secrets = { resource: 'secrets', keep: readPullSecret };
   switch (mode) {
     case 'default-secret-only':

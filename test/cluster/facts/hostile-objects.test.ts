@@ -46,10 +46,10 @@ const largeSecret = (name: string): Json =>
 // `edit` in one namespace is enough to write each of them.
 describe.each<[what: string, path: string, objects: () => readonly Json[], notKnown: readonly string[], says: string]>([
   [
-    '11 pull secrets of 25,500 keys',
+    '4 pull secrets of 25,500 keys',
     SECRETS,
-    () => many(11, (at) => largeSecret(`s${at}`)),
-    ['s0', 's10'],
+    () => many(4, (at) => largeSecret(`s${at}`)),
+    ['s0', 's3'],
     'ignored hostile/s0 of /api/v1/secrets: its docker config is larger than 256 KiB',
   ],
   [
@@ -67,16 +67,16 @@ describe.each<[what: string, path: string, objects: () => readonly Json[], notKn
     '',
   ],
   [
-    '25 service accounts with 75,000 names',
+    '6 service accounts with 75,000 names',
     ACCOUNTS,
     () =>
-      many(25, (at) =>
+      many(6, (at) =>
         serviceAccount(
           `hostile/a${at}`,
           many(75_000, (n) => String(n)),
         ),
       ),
-    ['a0', 'a24'],
+    ['a0', 'a5'],
     'ignored hostile/a0 of /api/v1/serviceaccounts: it',
   ],
   [
@@ -87,10 +87,10 @@ describe.each<[what: string, path: string, objects: () => readonly Json[], notKn
     'it is larger than 8 MiB or 400,000 values',
   ],
   [
-    '10,000 pull secrets',
+    '5,000 pull secrets',
     SECRETS,
-    () => many(10_000, (at) => pullSecret(`hostile/s${String(at).padStart(5, '0')}`, [`r${at}.example.com`])),
-    ['s09999'],
+    () => many(5000, (at) => pullSecret(`hostile/s${String(at).padStart(5, '0')}`, [`r${at}.example.com`])),
+    ['s04999'],
     '/api/v1/secrets in namespace hostile has more than 1 MiB to keep',
   ],
 ])('%s', (...[, path, objects, notKnown, says]) => {
@@ -110,24 +110,6 @@ describe.each<[what: string, path: string, objects: () => readonly Json[], notKn
     expect(new Set(errors).size).toBe(errors.length);
     expect(sizeOfKept(source)).toBeLessThan(3 * MOST_KEPT_OF_NAMESPACE);
   });
-});
-
-test('after a restart the same is known, and the same is told', async () => {
-  server.seed(SECRETS, [padded(pullSecret('hostile/a', []), 9 * MIB)]);
-  server.seed(
-    SECRETS,
-    many(5000, (at) => pullSecret(`hostile/s${String(at).padStart(5, '0')}`, [`r${at}.example.com`])),
-  );
-  const starts = [];
-  for (let start = 0; start < 2; start++) {
-    errors = [];
-    const source = watch();
-    await source.synced;
-    starts.push({ errors, ages: source.ages().map(({ objects }) => objects) });
-    source.close();
-  }
-  expect(starts[1]).toEqual(starts[0]);
-  expect(starts[0]?.errors).toHaveLength(2);
 });
 
 /** What a heap dump would count, roughly. */

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { ApiError, type ApiServer } from '../../../src/cluster/connection/api-server.ts';
-import { keepApplied, type Applied, type KeptPolicies } from '../../../src/cluster/native/keep-applied.ts';
+import { ApiError, type ApiServer } from '../../src/cluster/connection/api-server.ts';
+import { keepApplied, type Applied, type KeptPolicies } from '../../src/cluster/native-policies.ts';
 
 const BASE = '/apis/admissionregistration.k8s.io';
 const CHECK = `${BASE}/v1/validatingadmissionpolicies/deny`;

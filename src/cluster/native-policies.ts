@@ -1,12 +1,51 @@
-import { describeError } from '../../text/error.ts';
-import { readPath, readString } from '../../text/json.ts';
-import { orNothing, type ApiServer, type KubernetesObject } from '../connection/api-server.ts';
-import { createBackoff, reportOnce } from '../connection/retry.ts';
+import type { Logger } from 'pino';
+import type { Policy } from '../engine/rule.ts';
+import { exportAdmissionPolicies, KUBERNETES_MINORS, mutatingVersion } from '../export/admission-policies.ts';
+import { keepBesideWebhook, NAMES_BESIDE_WEBHOOK } from '../export/beside-webhook.ts';
+import { ExportError } from '../export/size.ts';
+import { describeError } from '../text/error.ts';
+import { readPath, readString } from '../text/json.ts';
+import { orNothing, type ApiServer, type KubernetesObject } from './connection/api-server.ts';
+import { createBackoff, reportOnce } from './connection/retry.ts';
+
+type NativeOptions = Pick<KeepOptions, 'api' | 'owner' | 'isLeader' | 'onError'> &
+  Readonly<{
+    policy: () => Policy;
+    logger: Logger;
+  }>;
+
+/** Keeps what the API server can do of the policy by itself in the cluster, as a second line beside the webhook. */
+export function keepNativePolicies({ policy, logger, ...options }: NativeOptions): KeptPolicies {
+  const { api, onError } = options;
+  let logged = '';
+  return keepApplied({
+    ...options,
+    names: NAMES_BESIDE_WEBHOOK,
+    want: (mutating) => {
+      const minor = KUBERNETES_MINORS.find((each) => mutatingVersion(each) === mutating) ?? KUBERNETES_MINORS[0];
+      try {
+        const { objects, unsaid } = exportAdmissionPolicies(policy(), minor);
+        const text = JSON.stringify(unsaid);
+        if (text !== logged) logger.info({ notExported: unsaid }, 'what native policies leave to the webhook');
+        logged = text;
+        return keepBesideWebhook(objects, api.namespace);
+      } catch (error) {
+        if (!(error instanceof ExportError)) throw error;
+        // Those of an earlier policy may deny what this one allows.
+        onError(`there are no native policies now: ${error.message}`);
+        return [];
+      }
+    },
+    onInfo: (change) => {
+      logger.info({ change }, 'native policies');
+    },
+  });
+}
 
 /** An object without a namespace. */
 export type Applied = Readonly<{ apiVersion: string; kind: string; metadata: Readonly<{ name: string }> }>;
 
-export type KeepOptions = Readonly<{
+type KeepOptions = Readonly<{
   api: ApiServer;
   /** Name of the ClusterRole that owns the objects: when it is deleted, the garbage collector deletes them. */
   owner: string;
