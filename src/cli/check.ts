@@ -1,6 +1,6 @@
 import type { Policy } from '../engine/rule.ts';
 import type { HostPattern } from '../image/host-pattern.ts';
-import { createExclude } from '../manifest/exclude.ts';
+import { createExclude } from '../manifest/path-patterns.ts';
 import { buildHostPatterns } from '../policy/section.ts';
 import { quote } from '../text/quote.ts';
 import { addCustomKinds } from '../workload/custom-kinds.ts';

@@ -2,7 +2,7 @@ import type { SecretsMode } from '../cluster/facts/fact-collections.ts';
 import { exportAdmissionPolicies, KUBERNETES_MINORS } from '../export/admission-policies.ts';
 import { keepBesideWebhook } from '../export/beside-webhook.ts';
 import { buildMatchConditions } from '../export/match-conditions.ts';
-import { ExportError } from '../export/size.ts';
+import { ExportError } from '../export/cel.ts';
 import type { Unsaid } from '../export/unsaid.ts';
 import { formatObjectYaml } from '../manifest/commented-yaml.ts';
 import { quote } from '../text/quote.ts';

@@ -1,8 +1,8 @@
 import type { Finding } from '../engine/evaluate.ts';
 import type { Policy } from '../engine/rule.ts';
 import { resolveSkips } from '../engine/skip.ts';
-import { listComments } from '../manifest/comments.ts';
 import type { Position } from '../manifest/document.ts';
+import { listComments } from '../manifest/read-manifests.ts';
 import { quote } from '../text/quote.ts';
 import type { LocatedFinding } from './format-check.ts';
 

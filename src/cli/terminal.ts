@@ -1,5 +1,5 @@
 import { styleText } from 'node:util';
-import type { Progress as Shown } from '../scan/progress.ts';
+import type { Progress as Shown } from '../scan/resources.ts';
 import type { Io } from './io.ts';
 
 /**

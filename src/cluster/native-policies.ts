@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import type { Policy } from '../engine/rule.ts';
 import { exportAdmissionPolicies, KUBERNETES_MINORS, mutatingVersion } from '../export/admission-policies.ts';
 import { keepBesideWebhook, NAMES_BESIDE_WEBHOOK } from '../export/beside-webhook.ts';
-import { ExportError } from '../export/size.ts';
+import { ExportError } from '../export/cel.ts';
 import { describeError } from '../text/error.ts';
 import { readPath, readString } from '../text/json.ts';
 import { orNothing, type ApiServer, type KubernetesObject } from './connection/api-server.ts';

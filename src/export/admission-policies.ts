@@ -3,7 +3,7 @@ import type { Policy } from '../engine/rule.ts';
 import { ACTIONS, type Action } from '../policy/policy.ts';
 import { LONGEST_EXPORTED } from '../text/bounds.ts';
 import { isBuiltIn, isPod, type WorkloadKind, WORKLOAD_KINDS } from '../workload/kinds.ts';
-import { bind, type Cel } from './cel.ts';
+import { bind, checkSize, ExportError, type Cel } from './cel.ts';
 import {
   dropWaived,
   listChecks,
@@ -31,7 +31,6 @@ import {
   listPods,
 } from './images-cel.ts';
 import { buildMutateConditions } from './match-conditions.ts';
-import { checkSize, ExportError } from './size.ts';
 import { listUnsaid, type Unsaid } from './unsaid.ts';
 
 /** An object of Kubernetes. */

@@ -4,12 +4,11 @@ import { DOCKER_HUB } from '../image/reference.ts';
 import { RESOLVE_NAMES, TRIGGERS } from '../workload/stand-in.ts';
 import { SKIP_ANNOTATION } from '../workload/workload.ts';
 import { WORKLOAD_KINDS } from '../workload/kinds.ts';
-import { allOf, anyOf, bind, isOfHosts, literal, type Cel } from './cel.ts';
+import { allOf, anyOf, bind, checkSize, isOfHosts, literal, type Cel } from './cel.ts';
 import { isSurelyFine } from './clean-reference.ts';
 import { isNameValid, needsSecrets } from './checks-cel.ts';
 import { findRule, IS_POD, isOfKind, listConditions, listPods } from './images-cel.ts';
 import { fullAddress, hasDigest, hasRegistry, hasTag, mayBeOnDockerHub } from './reference-cel.ts';
-import { checkSize } from './size.ts';
 import type { Unsaid } from './unsaid.ts';
 
 export type MatchCondition = Readonly<{ name: string; expression: Cel }>;

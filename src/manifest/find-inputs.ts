@@ -4,7 +4,7 @@ import { MOST_KUSTOMIZED } from '../text/bounds.ts';
 import { isRecord, readPath } from '../text/json.ts';
 import { readDocument } from './document.ts';
 import { findFiles, readText, type FoundFile } from './files.ts';
-import { expandGlobs } from './glob-paths.ts';
+import { expandGlobs } from './path-patterns.ts';
 
 /** A folder that a tool makes manifests of, and the file that says so. */
 export type Unit = Readonly<{

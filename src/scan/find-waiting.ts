@@ -2,8 +2,7 @@ import { ApiError, type ApiServer } from '../cluster/connection/api-server.ts';
 import { readPath, readString } from '../text/json.ts';
 import { findController } from '../workload/kinds.ts';
 import { MOST_READ_FOR_WAITING } from '../text/bounds.ts';
-import { listWorkloads } from './resources.ts';
-import type { Progress } from './progress.ts';
+import { listWorkloads, type Progress } from './resources.ts';
 import type { Refused, WaitingBook } from './waiting-pods.ts';
 
 /**

@@ -3,6 +3,9 @@ import { listPages } from '../cluster/connection/list.ts';
 import { tabulateKinds, type KindTable, type WorkloadKind } from '../workload/kinds.ts';
 import { readPath, readString } from '../text/json.ts';
 
+/** Shows the progress of reading a cluster. `done` and `remaining` count objects; `remaining` may be unknown. */
+export type Progress = Readonly<{ show: (what: string, done?: number, remaining?: number) => void }>;
+
 /** Where the API serves the objects of a kind. */
 export type Resource = Readonly<{
   kind: WorkloadKind;

@@ -8,12 +8,12 @@ import {
   listWorkloads,
   nameResource,
   type Resource,
+  type Progress,
 } from './resources.ts';
 import { listFacts } from './list-facts.ts';
 import type { Policy } from '../engine/rule.ts';
 import { listPullSecrets } from '../policy/policy.ts';
 import { isPod, type WorkloadKind } from '../workload/kinds.ts';
-import type { Progress } from './progress.ts';
 import { keepRefused, readEvents } from './find-waiting.ts';
 import { createWaitingBook, type Refused, type WaitingBook, type WaitingPod } from './waiting-pods.ts';
 import { createTally, type Findings, type Tally } from './tally.ts';

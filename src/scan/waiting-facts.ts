@@ -6,7 +6,7 @@ import { MOST_READ_FOR_WAITING } from '../text/bounds.ts';
 import { readPath, readString } from '../text/json.ts';
 import { isLabel, isSubdomain } from '../text/kubernetes-name.ts';
 import { nameMissing } from './find-waiting.ts';
-import type { Progress } from './progress.ts';
+import type { Progress } from './resources.ts';
 
 /** The known details of a Pod's node. */
 export type NodeState = ClusterNode & Readonly<{ runtime: string }>;
