@@ -168,6 +168,13 @@ export const READINGS: readonly Reading[] = [
   { cause: 'web-page', phrases: ['text/html'] },
   { cause: 'broken-registry', phrases: ['rejecting … byte manifest', 'invalid token auth challenge realm'] },
 
+  // As GHCR refuses a token; a layer may also not match what is expected.
+  {
+    cause: 'access-denied',
+    phrases: ['does not match expected scopes'],
+    or: ['credentials-missing', 'repository-not-found'],
+  },
+
   // Layers that came and are not right.
   {
     cause: 'layer-unsupported',

@@ -292,6 +292,7 @@ export const DOCKER: readonly Sample[] = [
   ],
   [docker('Head "https://gitlab.example.com:5050/v2/a/manifests/1": denied: access forbidden'), 'access-denied', 3],
   [docker('Head "https://ghcr.io/v2/a/b/manifests/1": denied'), 'access-denied', 3],
+  [docker('denied: permission_denied: The token provided does not match expected scopes.'), 'access-denied', 3],
   [
     docker(
       'denied: Permission "artifactregistry.repositories.downloadArtifacts" denied on resource "projects/p/locations/l/repositories/r" (or it may not exist)',
