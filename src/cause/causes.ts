@@ -2,8 +2,7 @@ import type { Artifact } from '../image/artifact.ts';
 import type { ImageReference } from '../image/reference.ts';
 import { CCE_SECRET, looksLikeSwr } from '../image/swr.ts';
 import { quoteFirst } from '../text/list.ts';
-import { quote } from '../text/quote.ts';
-import { shortenMiddle } from '../text/quote.ts';
+import { quote, shortenMiddle } from '../text/quote.ts';
 import { formatNear } from '../text/time.ts';
 import { describeFault, type Fault } from './fault.ts';
 import {
@@ -160,9 +159,11 @@ const BROKEN = {
     `Try again, or contact the admin of the registry. A working registry returns 200 or 401 here: curl -v https://${endpoint}/v2/`,
 } as const;
 
-/** Failures on nodes, which no registry returns. */
-const NO_ANSWER = {
+/** Failures on nodes. No registry returns them, so they are never cached. */
+const ON_NODE = {
   outcome: 'node',
+  faqItem: null,
+  about: 'node',
   credentials: 'no',
   believed: 'error',
   isTransient: true,
@@ -392,20 +393,19 @@ export const CAUSES = {
   },
   'broken-registry': { ...BROKEN, says: ['unexpected status', 'unexpected media type'] },
   'image-too-large': {
-    ...NO_ANSWER,
+    ...ON_NODE,
     faqItem: 6,
     about: 'image',
     name: 'image too large',
     says: ['context canceled'],
-    message: ({ reference }) =>
-      `${repositoryOf({ reference })} is too large to pull in time (context canceled): make the image smaller`,
+    message: (context) =>
+      `${repositoryOf(context)} is too large to pull in time (context canceled): make the image smaller`,
     remedy: ({ reference }) =>
       `Make the image smaller. Or pull it on each node in advance, with ${pullByHand(reference)}, and set imagePullPolicy: IfNotPresent, so that the Pod starts with the image on the node. Or allow pulls more time: image-pull-progress-timeout in the configuration of the node pool.`,
   },
   'disk-full': {
-    ...NO_ANSWER,
+    ...ON_NODE,
     faqItem: 4,
-    about: 'node',
     name: 'no space left on device',
     says: ['no space left on device'],
     message: () =>
@@ -425,10 +425,9 @@ export const CAUSES = {
   },
   // The following causes only occur on nodes, which report them in events.
   'reference-invalid': {
-    ...NO_ANSWER,
+    ...ON_NODE,
     faqItem: 2,
     about: 'image',
-    isTransient: false,
     name: 'invalid image reference',
     says: ['InvalidImageName', 'invalid reference format', "couldn't parse image name"],
     message: () => 'the image reference is invalid (InvalidImageName): fix the image',
@@ -436,35 +435,31 @@ export const CAUSES = {
       'Fix the image of the container: no container engine can parse it. What is wrong with it, and what was probably meant: pullguard image IMAGE',
   },
   'short-name': {
-    ...NO_ANSWER,
+    ...ON_NODE,
     faqItem: 2,
     about: 'image',
-    isTransient: false,
     name: 'image without a registry',
     says: ['did not resolve to an alias', 'short name mode is enforcing'],
-    message: ({ reference }) =>
-      `CRI-O cannot resolve the short name ${repositoryOf({ reference })} (did not resolve to an alias): add the registry to the image`,
+    message: (context) =>
+      `CRI-O cannot resolve the short name ${repositoryOf(context)} (did not resolve to an alias): add the registry to the image`,
     remedy: ({ reference }) =>
       `Add the registry to the image, such as ${shortenMiddle(`docker.io/${reference.repository}`, MAX_IMAGE)}. Or list the registries to search on each node, as unqualified-search-registries in /etc/containers/registries.conf.`,
   },
   'pull-secret-missing': {
-    ...NO_ANSWER,
+    ...ON_NODE,
     faqItem: 3,
     about: 'credentials',
-    credentials: 'decide',
     name: 'pull secret not found',
     says: ['Unable to retrieve some image pull secrets', 'FailedToRetrieveImagePullSecret'],
-    message: ({ reference }) =>
-      `a pull secret of the Pod is not in its namespace (FailedToRetrieveImagePullSecret), so ${repositoryOf({ reference })} may be pulled anonymously: create it, or fix its name`,
+    message: (context) =>
+      `a pull secret of the Pod is not in its namespace (FailedToRetrieveImagePullSecret), so ${repositoryOf(context)} may be pulled anonymously: create it, or fix its name`,
     remedy: (context) =>
       `Create the Secret in the namespace of the Pod, or fix its name in imagePullSecrets. Secrets of other namespaces are not used. ${adviseCredentials(context)}`,
   },
   'pull-secret-malformed': {
-    ...NO_ANSWER,
+    ...ON_NODE,
     faqItem: 3,
     about: 'credentials',
-    credentials: 'decide',
-    isTransient: false,
     name: 'malformed credentials',
     says: ['illegal base64 data', 'invalid decoded auth'],
     message: () =>
@@ -472,20 +467,17 @@ export const CAUSES = {
     remedy: adviseRefused,
   },
   'never-pull': {
-    ...NO_ANSWER,
-    faqItem: null,
+    ...ON_NODE,
     about: 'image',
     name: 'not on the node, and never pulled',
     says: ['is not present with pull policy of Never', 'ErrImageNeverPull'],
-    message: ({ reference }) =>
-      `${repositoryOf({ reference })} is not on the node and imagePullPolicy is Never (ErrImageNeverPull): set IfNotPresent`,
+    message: (context) =>
+      `${repositoryOf(context)} is not on the node and imagePullPolicy is Never (ErrImageNeverPull): set IfNotPresent`,
     remedy: ({ reference }) =>
       `Set imagePullPolicy: IfNotPresent, so that the node pulls the image. Or load it onto each node first, with ${pullByHand(reference)}. Recent versions of kubelet report the same if the image is on the node, but the Pod has no credentials for it.`,
   },
   'pull-qps': {
-    ...NO_ANSWER,
-    faqItem: null,
-    about: 'node',
+    ...ON_NODE,
     name: "kubelet's own pull limit",
     says: ['pull QPS exceeded'],
     message: () => 'kubelet has reached its own limit of pulls per second (pull QPS exceeded): wait, it retries',
@@ -493,30 +485,26 @@ export const CAUSES = {
       'Wait: kubelet retries within minutes, and no registry was asked. If it happens often, raise registryPullQPS and registryBurst in the configuration of kubelet.',
   },
   'image-gone': {
-    ...NO_ANSWER,
-    faqItem: null,
-    about: 'node',
+    ...ON_NODE,
     name: 'image is no longer on the node',
     says: ['No such image', 'image not known', 'failed to get image from containerd'],
-    message: ({ reference }) =>
-      `${repositoryOf({ reference })} was pulled, but is no longer on the node or cannot be read (No such image): pull it again on the node`,
+    message: (context) =>
+      `${repositoryOf(context)} was pulled, but is no longer on the node or cannot be read (No such image): pull it again on the node`,
     remedy: ({ reference }) =>
       `Delete the Pod, so that its image is pulled again. If it fails again, remove the image on the node with crictl rmi, and pull it with ${pullByHand(reference)}. Cleanup jobs that remove images without kubelet cause this.`,
   },
   'layer-missing': {
-    ...NO_ANSWER,
-    faqItem: null,
+    ...ON_NODE,
     about: 'registry',
     name: 'part of the image is missing',
     says: ['could not fetch content descriptor', 'blob unknown'],
-    message: ({ reference }) =>
-      `the registry has the manifest of ${repositoryOf({ reference })}, but not all of its layers (not found): push the image again`,
+    message: (context) =>
+      `the registry has the manifest of ${repositoryOf(context)}, but not all of its layers (not found): push the image again`,
     remedy: ({ reference }) =>
       `Push the image again with all of its layers: the registry has its manifest, but a layer or the manifest of a platform is missing, as after a garbage collection or an incomplete copy. To copy all of it: skopeo copy --all docker://SOURCE docker://${nameImage(reference)}`,
   },
   'layer-corrupt': {
-    ...NO_ANSWER,
-    faqItem: null,
+    ...ON_NODE,
     about: 'registry',
     name: 'corrupt layer',
     says: [
@@ -525,38 +513,32 @@ export const CAUSES = {
       'filesystem layer verification failed',
       'invalid tar header',
     ],
-    message: ({ reference }) =>
-      `a layer of ${repositoryOf({ reference })} is corrupt when it arrives (other size or digest): pull it again, and push it again if that fails too`,
+    message: (context) =>
+      `a layer of ${repositoryOf(context)} is corrupt when it arrives (other size or digest): pull it again, and push it again if that fails too`,
     remedy: ({ reference }) =>
       `Pull the image on another node, with ${pullByHand(reference)}. If that works, a proxy, a mirror or the disk of the first node damages the download. If it fails as well, build the image and push it again.`,
   },
   'layer-unsupported': {
-    ...NO_ANSWER,
-    faqItem: null,
+    ...ON_NODE,
     about: 'image',
-    isTransient: false,
     name: 'unsupported layer',
     says: ['no processor for media-type', 'missing private key needed for decryption', 'unsupported compression'],
-    message: ({ reference }) =>
-      `the node cannot read a layer of ${repositoryOf({ reference })} (unsupported compression, media type or encryption): push it with gzip layers`,
+    message: (context) =>
+      `the node cannot read a layer of ${repositoryOf(context)} (unsupported compression, media type or encryption): push it with gzip layers`,
     remedy: ({ reference }) =>
       `Push the image with layers that the container engine of the node can read: zstd needs containerd 1.5 or CRI-O 1.20, and an encrypted layer needs its key on the node. To convert it: skopeo copy --dest-compress-format gzip --dest-force-compress-format docker://${nameImage(reference)} docker://${nameImage(reference)}`,
   },
   'unpack-failed': {
-    ...NO_ANSWER,
-    faqItem: null,
-    about: 'node',
+    ...ON_NODE,
     name: 'node cannot unpack the image',
     says: ['failed to extract layer', 'failed to register layer', 'failed to unpack image on snapshotter'],
-    message: ({ reference }) =>
-      `the node pulled ${repositoryOf({ reference })}, but cannot unpack it (failed to extract layer): check the log of the container engine`,
+    message: (context) =>
+      `the node pulled ${repositoryOf(context)}, but cannot unpack it (failed to extract layer): check the log of the container engine`,
     remedy: ({ reference }) =>
       `Pull the image on another node, with ${pullByHand(reference)}. If that works, look at the file system and the container engine of this node: journalctl -u containerd`,
   },
   'disk-unwritable': {
-    ...NO_ANSWER,
-    faqItem: null,
-    about: 'node',
+    ...ON_NODE,
     name: 'disk of the node cannot be written',
     says: ['read-only file system', 'input/output error'],
     message: () => 'the node cannot write to its disk (read-only file system, input/output error): drain and repair it',
@@ -564,31 +546,26 @@ export const CAUSES = {
       'Drain the node, and repair or replace its disk: Linux makes a file system read-only when it is damaged. To see the errors: dmesg --level=err,warn',
   },
   'signature-refused': {
-    ...NO_ANSWER,
-    faqItem: null,
+    ...ON_NODE,
     about: 'image',
-    isTransient: false,
     name: 'signature refused',
     says: ['SignatureValidationFailed', 'Source image rejected', 'A signature was required, but no signature exists'],
-    message: ({ reference }) =>
-      `the node rejects ${repositoryOf({ reference })}, as its signature is missing or not accepted (SignatureValidationFailed): sign the image`,
+    message: (context) =>
+      `the node rejects ${repositoryOf(context)}, as its signature is missing or not accepted (SignatureValidationFailed): sign the image`,
     remedy: () =>
       'Sign the image with a key that the nodes accept, or ask the admin of the nodes to change their policy: /etc/containers/policy.json for CRI-O, the image verifiers in the configuration of containerd.',
   },
   'registry-blocked': {
-    ...NO_ANSWER,
-    faqItem: null,
-    about: 'node',
-    isTransient: false,
+    ...ON_NODE,
     name: 'registry blocked on the node',
     says: ['is blocked in', 'rejected by policy'],
-    message: ({ reference }) =>
-      `the node is configured not to pull ${repositoryOf({ reference })} from its registry (is blocked in registries.conf): use an allowed registry`,
+    message: (context) =>
+      `the node is configured not to pull ${repositoryOf(context)} from its registry (is blocked in registries.conf): use an allowed registry`,
     remedy: () =>
       'Use an image from a registry that the nodes allow, or ask their admin to allow this one: blocked in /etc/containers/registries.conf, /etc/containers/policy.json, or allowedRegistries of OpenShift.',
   },
   'registry-unavailable': {
-    ...NO_ANSWER,
+    ...ON_NODE,
     faqItem: 7,
     about: 'registry',
     name: 'registry unavailable',
@@ -598,7 +575,7 @@ export const CAUSES = {
     remedy: ({ endpoint }) => `Check on the node whether the registry answers: curl -v https://${endpoint}/v2/`,
   },
   'certificate-unusable': {
-    ...NO_ANSWER,
+    ...ON_NODE,
     faqItem: 5,
     about: 'way',
     name: 'certificate rejected',
@@ -609,8 +586,7 @@ export const CAUSES = {
       `Ask the registry's admin to replace the certificate: it is outdated or malformed, such as signed with SHA-1, and trusting its CA does not help. To see it: openssl s_client -showcerts -connect ${endpoint} < /dev/null`,
   },
   'tls-failed': {
-    ...NO_ANSWER,
-    faqItem: null,
+    ...ON_NODE,
     about: 'way',
     name: 'TLS handshake failed',
     says: ['remote error: tls: handshake failure', 'tls: protocol version not supported'],
@@ -620,8 +596,7 @@ export const CAUSES = {
       `Ask the registry's admin to enable TLS 1.2 or later with current ciphers. If it requires a client certificate, add one on each node, under /etc/containerd/certs.d or /etc/docker/certs.d. To see what the registry offers: openssl s_client -connect ${endpoint} < /dev/null`,
   },
   'tls-required': {
-    ...NO_ANSWER,
-    faqItem: null,
+    ...ON_NODE,
     about: 'way',
     name: 'plain HTTP to an HTTPS port',
     says: ['Client sent an HTTP request to an HTTPS server', 'malformed HTTP response'],
@@ -631,18 +606,18 @@ export const CAUSES = {
       'Remove the registry from the insecure registries of the container engine, or write https:// for it: hosts.toml or config.toml of containerd, insecure in /etc/containers/registries.conf, insecure-registries in daemon.json of Docker.',
   },
   'proxy-failed': {
-    ...NO_ANSWER,
+    ...ON_NODE,
     faqItem: 7,
     about: 'way',
     name: 'HTTP proxy of the node fails',
     says: ['proxyconnect tcp', 'Proxy Authentication Required'],
-    message: ({ reference }) =>
-      `the HTTP proxy of the container engine fails (proxyconnect), so ${repositoryOf({ reference })} is not pulled: fix HTTPS_PROXY on the node`,
+    message: (context) =>
+      `the HTTP proxy of the container engine fails (proxyconnect), so ${repositoryOf(context)} is not pulled: fix HTTPS_PROXY on the node`,
     remedy: () =>
       'Fix HTTP_PROXY, HTTPS_PROXY and NO_PROXY of the container engine on the node, written as http://HOST:PORT, and restart it. Add registries of your own network to NO_PROXY. To see the settings: systemctl show --property=Environment containerd docker crio',
   },
   'dns-failed': {
-    ...NO_ANSWER,
+    ...ON_NODE,
     faqItem: 7,
     about: 'way',
     name: 'DNS does not answer',
@@ -653,9 +628,7 @@ export const CAUSES = {
       `Fix the DNS servers of the node (/etc/resolv.conf), or the route to them: nodes do not use CoreDNS. To try it on the node: nslookup ${hostOf(endpoint)}`,
   },
   'runtime-down': {
-    ...NO_ANSWER,
-    faqItem: null,
-    about: 'node',
+    ...ON_NODE,
     name: 'container engine does not answer',
     says: ['Cannot connect to the Docker daemon', 'transport: Error while dialing', 'transport is closing'],
     message: () => 'the container engine of the node does not answer: restart it on the node',
@@ -663,9 +636,7 @@ export const CAUSES = {
       'Look at the container engine on the node, and restart it: systemctl status containerd docker crio; systemctl restart containerd # or docker, or crio.',
   },
   'sandbox-failed': {
-    ...NO_ANSWER,
-    faqItem: null,
-    about: 'node',
+    ...ON_NODE,
     name: 'sandbox of the Pod not created',
     says: ['Failed to create pod sandbox', 'failed to setup network for sandbox'],
     message: () =>
@@ -674,13 +645,12 @@ export const CAUSES = {
       'No image has been pulled yet: the sandbox of the Pod comes first. Read the end of the event; often the network plugin is not ready, or the container engine is overloaded.',
   },
   'back-off': {
-    ...NO_ANSWER,
-    faqItem: null,
+    ...ON_NODE,
     about: 'image',
     name: 'waiting after a failed pull',
     says: ['Back-off pulling image', 'ErrImagePull', 'ImagePullBackOff'],
-    message: ({ reference }) =>
-      `${repositoryOf({ reference })} failed to pull, and kubelet waits to retry (ImagePullBackOff): see the earlier event "Failed to pull image"`,
+    message: (context) =>
+      `${repositoryOf(context)} failed to pull, and kubelet waits to retry (ImagePullBackOff): see the earlier event "Failed to pull image"`,
     remedy: () =>
       'The reason is in an event before this one, which Kubernetes keeps for an hour. If it is gone, delete the Pod, and read the events of the new one: kubectl -n NAMESPACE describe pod POD',
   },
@@ -700,7 +670,7 @@ function endpointOf({ endpoint }: CauseContext): string {
   return shortenMiddle(endpoint.replace(/:443$/, ''), MAX_ENDPOINT);
 }
 
-function repositoryOf({ reference }: Pick<CauseContext, 'reference'>): string {
+function repositoryOf({ reference }: CauseContext): string {
   return shortenMiddle(reference.repository, MAX_NAME);
 }
 
