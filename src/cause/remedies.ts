@@ -1,5 +1,5 @@
 import { DOCKER_HUB, formatReference, type ImageReference, splitDomain } from '../image/reference.ts';
-import { CCE_SECRET, looksLikeSwr } from '../image/swr.ts';
+import { CCE_SECRET, looksLikeSwr } from '../image/known-registries.ts';
 import { isSubdomain } from '../text/kubernetes-name.ts';
 
 /** The pull secrets that were used, and the one that the policy has for such images. */

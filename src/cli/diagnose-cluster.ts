@@ -1,5 +1,4 @@
-import type { ImageAnswer } from '../cause/answer.ts';
-import { describeNotAsked } from '../cause/not-asked.ts';
+import { type ImageAnswer, describeNotAsked } from '../cause/answer.ts';
 import { ApiError, type ApiServer } from '../cluster/connection/api-server.ts';
 import { createKeyringReader } from '../cluster/facts/read-keyring.ts';
 import type { Policy } from '../engine/rule.ts';
@@ -7,9 +6,8 @@ import { readFailure } from '../cause/read-failure.ts';
 import { readReference } from '../image/reference.ts';
 import { findRegistry } from '../policy/policy.ts';
 import { keyOfQuestion, type ImageQuestion } from '../pull/facts.ts';
-import { chooseCredentials } from '../pull/keyring.ts';
+import { chooseCredentials, keepBelievable, tryInTurn } from '../pull/keyring.ts';
 import type { ProbeImage, ProbeResult } from '../registry/client/probe-image.ts';
-import { keepBelievable, tryInTurn } from '../registry/prober/attempts.ts';
 import { explainRefused, explainWaiting, type Explained } from '../scan/explain-waiting.ts';
 import { keepRefused, readEvents, readPods } from '../scan/find-waiting.ts';
 import { checkNamespaces } from '../scan/resources.ts';

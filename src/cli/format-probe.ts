@@ -5,14 +5,16 @@ import {
   outcomeOf,
   type PlatformSize,
   type PullableImage,
+  describeNotAsked,
+  isForPolicy,
+  type NotAsked,
 } from '../cause/answer.ts';
 import { causeOf } from '../cause/causes.ts';
-import { describeNotAsked, isForPolicy, type NotAsked } from '../cause/not-asked.ts';
 import { listSome } from '../text/list.ts';
 import { quote } from '../text/quote.ts';
 import type { ImageReference } from '../image/reference.ts';
 import type { ProbeResult } from '../registry/client/probe-image.ts';
-import type { RateLimit } from '../registry/client/rate-limit.ts';
+import type { RateLimit } from '../registry/client/registry-client.ts';
 
 /** The result of asking the registry of an image. */
 export type ProbeReport = Readonly<{

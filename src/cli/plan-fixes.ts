@@ -2,7 +2,7 @@ import { checkObject } from '../admission/check-object.ts';
 import type { Finding } from '../engine/evaluate.ts';
 import type { Policy } from '../engine/rule.ts';
 import { matchHostPattern, toHostTarget, type HostPattern } from '../image/host-pattern.ts';
-import { isOnlyReading } from '../image/certain.ts';
+import { isOnlyReading } from '../image/suggest.ts';
 import type { ManifestObject } from '../manifest/read-manifests.ts';
 import { findPullSecret } from '../policy/policy.ts';
 import type { Facts, ServiceAccount } from '../pull/facts.ts';

@@ -1,4 +1,4 @@
-import { swapLetters, WELL_KNOWN } from '../image/suspect.ts';
+import { swapLetters, WELL_KNOWN } from '../image/known-registries.ts';
 import { allOf, anyOf, escapeRegExp, type Cel } from './cel.ts';
 import { STAND_INS } from './causes-cel.ts';
 import { matches } from './reference-cel.ts';

@@ -2,8 +2,7 @@ import { LONGEST_IMAGE } from '../text/bounds.ts';
 import { quote } from '../text/quote.ts';
 import { findUserinfo, HIDDEN, redact, schemeOf, TOO_LONG } from '../text/redact.ts';
 import { GOOGLE_PROJECT } from './known-registries.ts';
-import { PRINTED_NUMBER } from './printed-number.ts';
-import { describePlaceholder, isFilePath, isGitRepository } from './not-an-image.ts';
+import { describePlaceholder, isFilePath, isGitRepository, PRINTED_NUMBER } from './not-an-image.ts';
 import {
   DIGEST_LENGTHS,
   fitsLength,

@@ -1,6 +1,6 @@
 import type { ImageReference } from './reference.ts';
 
-/** Facts about public registries: the form of their repositories, and images that have moved. */
+/** Facts about public registries and SWR: their names, the form of their repositories, and images that have moved. */
 
 type Form = Readonly<{ hosts: RegExp; form: string; least: number; most: number }>;
 
@@ -79,3 +79,41 @@ export function findMove(address: string): Readonly<{ what: string; to: string }
  */
 export const GOOGLE_PROJECT =
   /^((?:(?:[a-z]+\.)?gcr\.io|[a-z\d-]+-docker\.pkg\.dev)\/[a-z\d-]+(?:\.[a-z\d-]+)*\.[a-z]{2,}):(?=[a-z][a-z\d-]*\/)/;
+
+/**
+ * Hosts of shared SWR, where CCE keeps `default-secret` valid in every namespace. A region is one label (`eu-de`) or two
+ * (`eu-ch2.sc`). The first label is exactly `swr`, as `swr-api` and `swr-pro` are other services.
+ */
+export const SWR_HOSTS = [
+  'swr.*.myhuaweicloud.com',
+  'swr.*.*.myhuaweicloud.com',
+  'swr.*.myhuaweicloud.eu',
+  'swr.*.otc.t-systems.com',
+  'swr.*.*.otc.t-systems.com',
+] as const;
+
+/** Whether a registry is probably SWR, in any region. */
+export function looksLikeSwr(registry: string): boolean {
+  return registry.startsWith('swr.');
+}
+
+/** The pull secret for SWR that CCE creates in every namespace and renews. Its credentials in another Secret are a copy. */
+export const CCE_SECRET = 'default-secret';
+
+/** Registries that are written so often that two letters get swapped; an attacker may own the host of each typo. */
+export const WELL_KNOWN: ReadonlySet<string> = new Set([
+  'docker.io',
+  'gcr.io',
+  'ghcr.io',
+  'lscr.io',
+  'mcr.microsoft.com',
+  'public.ecr.aws',
+  'quay.io',
+  'registry.k8s.io',
+]);
+
+/** All texts that result from swapping two neighboring letters. */
+export function swapLetters(host: string): readonly string[] {
+  if (host.length > 20) return [];
+  return Array.from(host, (letter, at) => host.slice(0, at) + host.slice(at + 1, at + 2) + letter + host.slice(at + 2));
+}

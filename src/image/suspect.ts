@@ -1,7 +1,6 @@
 import { quote } from '../text/quote.ts';
-import { findMove, findOtherForm, findSecondRegistry } from './known-registries.ts';
-import { isFileName, isStandIn, readWebPage, registryOfSite } from './not-an-image.ts';
-import { looksPrinted } from './printed-number.ts';
+import { findMove, findOtherForm, findSecondRegistry, swapLetters, WELL_KNOWN } from './known-registries.ts';
+import { isFileName, isStandIn, looksPrinted, readWebPage, registryOfSite } from './not-an-image.ts';
 import {
   DIGEST_LENGTHS,
   DOCKER_HUB,
@@ -13,18 +12,6 @@ import {
 
 /** The highest TCP port; the grammar allows any number. */
 const MAX_PORT = 65_535;
-
-/** Registries that are written so often that two letters get swapped; an attacker may own the host of each typo. */
-export const WELL_KNOWN: ReadonlySet<string> = new Set([
-  'docker.io',
-  'gcr.io',
-  'ghcr.io',
-  'lscr.io',
-  'mcr.microsoft.com',
-  'public.ecr.aws',
-  'quay.io',
-  'registry.k8s.io',
-]);
 
 /**
  * What is suspicious about a valid reference that probably has another meaning than intended; undefined if nothing is. Never a
@@ -107,12 +94,6 @@ function suspectPath(reference: ImageReference): string | undefined {
 export function describeMove(reference: ImageReference): string | undefined {
   const move = findMove(formatReference(reference));
   return move === undefined ? undefined : `${move.what}: use ${quote(move.to, 120)}`;
-}
-
-/** All texts that result from swapping two neighboring letters. */
-export function swapLetters(host: string): readonly string[] {
-  if (host.length > 20) return [];
-  return Array.from(host, (letter, at) => host.slice(0, at) + host.slice(at + 1, at + 2) + letter + host.slice(at + 2));
 }
 
 function suspectTag({ tag, digest }: ImageReference): string | undefined {

@@ -1,11 +1,11 @@
 import { MOST_PULL_SECRETS } from '../text/bounds.ts';
-import { CCE_SECRET } from '../image/swr.ts';
+import { CCE_SECRET } from '../image/known-registries.ts';
 import type { ImageReference } from '../image/reference.ts';
 import { findPullSecret, type PolicySections } from '../policy/policy.ts';
 import type { Workload } from '../workload/workload.ts';
 import type { CredentialFlaw } from './credential-flaws.ts';
 import type { CredentialEntry, PullSecret, PullSecretFacts, ServiceAccount } from './facts.ts';
-import { indexKeys } from './key-index.ts';
+import { indexKeys } from './credential-key.ts';
 
 /** A pull secret that kubelet reads to pull the images of a Pod. */
 export type UsedSecret = Readonly<{

@@ -1,6 +1,6 @@
 import { defineRule, type Found, type RuleContext, type Unplaced } from '../engine/rule.ts';
 import type { ImageReference } from '../image/reference.ts';
-import { CCE_SECRET, looksLikeSwr } from '../image/swr.ts';
+import { CCE_SECRET, looksLikeSwr } from '../image/known-registries.ts';
 import { findPullSecret } from '../policy/policy.ts';
 import { FLAW_WORDS, type CredentialFlaw } from '../pull/credential-flaws.ts';
 import type { PullSecret, UnusedContent } from '../pull/facts.ts';

@@ -1,5 +1,4 @@
-import { outcomeOf } from '../cause/answer.ts';
-import { describeNotAsked } from '../cause/not-asked.ts';
+import { outcomeOf, describeNotAsked } from '../cause/answer.ts';
 import type { Logger } from 'pino';
 import type { Registries as Asked } from '../admission/answer-later.ts';
 import type { Facts } from '../pull/facts.ts';

@@ -4,7 +4,7 @@ import { listProbe, toProbeJson, type ProbeReport } from '../../src/cli/format-p
 import { outcomeOf, type ImageAnswer, type PlatformSize } from '../../src/cause/answer.ts';
 import type { ImageReference } from '../../src/image/reference.ts';
 import type { ProbeResult } from '../../src/registry/client/probe-image.ts';
-import type { RateLimit } from '../../src/registry/client/rate-limit.ts';
+import type { RateLimit } from '../../src/registry/client/registry-client.ts';
 import { ENDPOINT, failed, FAILURES, pullable } from '../support/answers.ts';
 
 const REFERENCE: ImageReference = { registry: 'harbor.example.com', repository: 'team/app', tag: '1.4' };

@@ -2,8 +2,7 @@ import fc from 'fast-check';
 import { beforeEach, expect, test, vi } from 'vitest';
 import type * as Globs from '../../src/text/glob.ts';
 import { readReference, type ImageReference } from '../../src/image/reference.ts';
-import { matchCredentialKey, parseCredentialKey } from '../../src/pull/credential-key.ts';
-import { indexKeys } from '../../src/pull/key-index.ts';
+import { matchCredentialKey, parseCredentialKey, indexKeys } from '../../src/pull/credential-key.ts';
 import { anyString, reference } from '../image/arbitraries.ts';
 
 let globMatches = 0;

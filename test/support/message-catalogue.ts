@@ -1,6 +1,12 @@
-import { CAUSES, causeOf, type CauseCode, type CauseContext } from '../../src/cause/causes.ts';
-import { describeFault, type Fault } from '../../src/cause/fault.ts';
-import { describeNotAsked } from '../../src/cause/not-asked.ts';
+import {
+  CAUSES,
+  causeOf,
+  type CauseCode,
+  type CauseContext,
+  describeFault,
+  type Fault,
+} from '../../src/cause/causes.ts';
+import { describeNotAsked } from '../../src/cause/answer.ts';
 import { respondToFailure } from '../../src/admission/response.ts';
 import { answerUnread } from '../../src/admission/unread.ts';
 import type { Lack } from '../../src/engine/evaluate.ts';

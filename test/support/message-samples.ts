@@ -1,6 +1,6 @@
 import type { Messages } from '../../src/engine/rule.ts';
-import type { Fault } from '../../src/cause/fault.ts';
-import type { NotAsked } from '../../src/cause/not-asked.ts';
+import type { Fault } from '../../src/cause/causes.ts';
+import type { NotAsked } from '../../src/cause/answer.ts';
 import { parseReference } from '../../src/image/parse-reference.ts';
 import { readReference, type ImageReference } from '../../src/image/reference.ts';
 import type { ClusterNode } from '../../src/pull/facts.ts';

@@ -1,5 +1,5 @@
 import { matchHostPattern, toHostTarget, type HostPattern } from '../../image/host-pattern.ts';
-import { CCE_SECRET, SWR_HOSTS } from '../../image/swr.ts';
+import { CCE_SECRET, SWR_HOSTS } from '../../image/known-registries.ts';
 import { joinPointer } from '../../text/json.ts';
 import { MAX_SUBDOMAIN, SUBDOMAIN_PATTERN } from '../../text/kubernetes-name.ts';
 import { quote } from '../../text/quote.ts';

@@ -1,13 +1,12 @@
-import { failBy, failWith, outcomeOf, type FailedPull } from '../../cause/answer.ts';
-import type { Fault } from '../../cause/fault.ts';
-import type { NotAsked } from '../../cause/not-asked.ts';
+import type { IncomingHttpHeaders } from 'node:http';
+import { failBy, failWith, outcomeOf, type FailedPull, type NotAsked } from '../../cause/answer.ts';
+import type { Fault } from '../../cause/causes.ts';
 import { LONGEST_SAID, LONGEST_SHOWN } from '../../text/bounds.ts';
 import { isRecord } from '../../text/json.ts';
 import { escapeUnprintable, quote, shorten } from '../../text/quote.ts';
 import { HIDDEN, redact, TOO_LONG } from '../../text/redact.ts';
 import type { ExchangeFailure, ExchangeResponse } from '../exchange/exchange.ts';
 import { endpointOf } from './address.ts';
-import { readRetryAfter } from './rate-limit.ts';
 
 /** Why there is no image: it cannot be pulled, or the policy does not allow the next request. */
 export type ProbeFailure =
@@ -314,3 +313,27 @@ const STATUSES: ReadonlyMap<number, RefusalReason> = new Map([
   [404, 'no-image'],
   [429, 'rate-limited'],
 ]);
+
+/** A later end of a limit is not plausible: Docker Hub's windows are six hours long. */
+const MAX_WAIT_SECONDS = 24 * 60 * 60;
+
+/**
+ * When a registry that refused will answer again, by `Retry-After`: seconds, or a date. Milliseconds since 1970; undefined when
+ * the header is missing, or names a time that has passed or is more than a day away.
+ *
+ * @param now milliseconds since 1970
+ */
+export function readRetryAfter(headers: IncomingHttpHeaders, now: number): number | undefined {
+  const written = headers['retry-after']?.trim() ?? '';
+  const endsAt = SECONDS.test(written)
+    ? now + Number(written) * 1000
+    : HTTP_DATE.test(written)
+      ? Date.parse(written)
+      : NaN;
+  return endsAt > now && endsAt <= now + MAX_WAIT_SECONDS * 1000 ? endsAt : undefined;
+}
+
+const SECONDS = /^[0-9]{1,9}$/;
+
+/** `Sun, 06 Nov 1994 08:49:37 GMT`, the only form that servers may still send. */
+const HTTP_DATE = /^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), [0-9]{2} [A-Z][a-z]{2} [0-9]{4} [0-9]{2}:[0-9]{2}:[0-9]{2} GMT$/;

@@ -1,8 +1,8 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import type { ExchangeRequest } from '../exchange/exchange.ts';
 import { toRegistryUrl } from './address.ts';
 import { listSecrets, logIn, type Login, type LoginOptions } from './authenticate.ts';
 import { classifyRefusal, isFailure, MAX_ERROR_BYTES, withWords, type ProbeFailure, type Reply } from './outcome.ts';
-import { readRateLimit, type RateLimit } from './rate-limit.ts';
 import { followRedirects, sendOnce } from './redirects.ts';
 
 /** A client for one repository of one registry, for the time of one probe. */
@@ -94,4 +94,32 @@ export function createRegistryClient(options: ClientOptions): RegistryClient {
     if (reply.isElsewhere) return { failure };
     return { failure: withWords(failure, reply.response.body, listSecrets(credentials, login?.authorization)) };
   }
+}
+
+/** The rate limit that a registry reports, as Docker Hub does in `ratelimit-limit: 100;w=21600` and `ratelimit-remaining`. */
+export type RateLimit = Readonly<{ limit?: number; remaining: number; windowSeconds?: number }>;
+
+/** Undefined when the registry does not state how many pulls remain, or not in a known form. */
+export function readRateLimit(headers: IncomingHttpHeaders): RateLimit | undefined {
+  const remaining = readQuota(headers['ratelimit-remaining']);
+  if (remaining === undefined) return undefined;
+  const limit = readQuota(headers['ratelimit-limit']);
+  const windowSeconds = remaining.windowSeconds ?? limit?.windowSeconds;
+  return {
+    remaining: remaining.count,
+    ...(limit !== undefined && { limit: limit.count }),
+    ...(windowSeconds !== undefined && { windowSeconds }),
+  };
+}
+
+/** `100;w=21600`: a number of pulls in a number of seconds. */
+const QUOTA = /^([0-9]{1,9})(?:[ \t]*;[ \t]*w=([0-9]{1,9}))?$/;
+
+function readQuota(
+  header: string | readonly string[] | undefined,
+): Readonly<{ count: number; windowSeconds: number | undefined }> | undefined {
+  const found = typeof header === 'string' ? QUOTA.exec(header.trim()) : null;
+  if (found === null) return undefined;
+  const [, count, windowSeconds] = found;
+  return { count: Number(count), windowSeconds: windowSeconds === undefined ? undefined : Number(windowSeconds) };
 }

@@ -10,8 +10,7 @@ import {
 } from 'node:tls';
 import type { RegistryProbe } from '../../policy/policy.ts';
 import { guardLookup, type ResolveHost } from './addresses.ts';
-import { nameProxy, type ProxyServer } from './proxies.ts';
-import { tunnel } from './tunnels.ts';
+import { nameProxy, type ProxyServer, tunnel } from './proxies.ts';
 
 /** What decides where a connection may lead and which CAs it trusts. */
 export type Permission = Pick<RegistryProbe, 'ca' | 'addresses'>;

@@ -1,7 +1,7 @@
 import type { FailedAnswer, ImageAnswer } from '../../cause/answer.ts';
 import { causeOf } from '../../cause/causes.ts';
 import type { ProbeSettings } from '../../policy/policy.ts';
-import { followAttempts, keepBelievable } from './attempts.ts';
+import { followAttempts, keepBelievable } from '../../pull/keyring.ts';
 import { createRecentMap } from './limits.ts';
 import { ANONYMOUS, type AllowedQuestion, type Fingerprints } from './question.ts';
 

@@ -1,6 +1,5 @@
-import type { ImageAnswer } from '../../cause/answer.ts';
+import { type ImageAnswer, notAskedByBug } from '../../cause/answer.ts';
 import { causeOf } from '../../cause/causes.ts';
-import { notAskedByBug } from '../../cause/not-asked.ts';
 import type { ImageReference } from '../../image/reference.ts';
 import type { ProbeSettings, RegistryProbe } from '../../policy/policy.ts';
 import type { Credentials } from '../../pull/keyring.ts';

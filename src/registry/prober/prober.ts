@@ -1,5 +1,4 @@
-import type { ImageAnswer } from '../../cause/answer.ts';
-import { notAskedByBug, type NotAsked } from '../../cause/not-asked.ts';
+import { type ImageAnswer, notAskedByBug, type NotAsked } from '../../cause/answer.ts';
 import type { PolicySections } from '../../policy/policy.ts';
 import {
   chooseCredentials,
@@ -7,10 +6,11 @@ import {
   type Credentials,
   type Keyring,
   type ReadKeyring,
+  keepBelievable,
+  tryInTurn,
 } from '../../pull/keyring.ts';
 import type { ImageQuestion, RegistryFacts } from '../../pull/facts.ts';
 import { createAnswerCache, toAnswerKey, type AnswerCache, type Clocks } from './answer-cache.ts';
-import { keepBelievable, tryInTurn } from './attempts.ts';
 import { createLimiter, createPlaces, createSingleFlight, type SingleFlight } from './limits.ts';
 import { createProbeQueue, type ProbeQueue, type ProbeQueueOptions } from './probe-queue.ts';
 import { createFingerprints, hostOf, readQuestion, type AllowedQuestion } from './question.ts';

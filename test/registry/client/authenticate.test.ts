@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { failWith } from '../../../src/cause/answer.ts';
-import { describeNotAsked, type NotAsked } from '../../../src/cause/not-asked.ts';
+import { failWith, describeNotAsked, type NotAsked } from '../../../src/cause/answer.ts';
 import type { RegistryProbe } from '../../../src/policy/policy.ts';
 import { addressOf } from '../../../src/registry/client/address.ts';
 import { logIn, parseChallenges, type LoginOptions } from '../../../src/registry/client/authenticate.ts';

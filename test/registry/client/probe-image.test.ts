@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import type { PullableImage } from '../../../src/cause/answer.ts';
-import { describeNotAsked, type NotAsked } from '../../../src/cause/not-asked.ts';
+import { type PullableImage, describeNotAsked, type NotAsked } from '../../../src/cause/answer.ts';
 import type { RegistryProbe } from '../../../src/policy/policy.ts';
 import { readReference } from '../../../src/image/reference.ts';
 import { ExchangeError } from '../../../src/registry/exchange/exchange.ts';

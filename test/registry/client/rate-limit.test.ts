@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { readRateLimit, readRetryAfter, type RateLimit } from '../../../src/registry/client/rate-limit.ts';
+import { readRetryAfter } from '../../../src/registry/client/outcome.ts';
+import { readRateLimit, type RateLimit } from '../../../src/registry/client/registry-client.ts';
 import { anyString } from '../../image/arbitraries.ts';
 
 const NOW = Date.UTC(2026, 5, 1, 12);

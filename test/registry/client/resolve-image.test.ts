@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { failWith } from '../../../src/cause/answer.ts';
 import { broken, type ProbeFailure } from '../../../src/registry/client/outcome.ts';
-import { resolveImage } from '../../../src/registry/client/resolve-image.ts';
+import { resolveImage } from '../../../src/registry/client/probe-image.ts';
 import { makeImage } from '../../support/registry-images.ts';
 import { clientOf, MANIFESTS, type FakeAnswer, type FakeAnswers } from './fake-exchange.ts';
 

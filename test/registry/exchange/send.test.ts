@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { failBy } from '../../../src/cause/answer.ts';
 import { ExchangeError } from '../../../src/registry/exchange/exchange.ts';
-import { readResponse, type Incoming } from '../../../src/registry/exchange/send.ts';
+import { readResponse, type Incoming } from '../../../src/registry/exchange/create-exchange.ts';
 
 test('a body comes whole however it is cut up, unless it is too long', async () => {
   const chunks = fc.array(fc.uint8Array({ minLength: 1, maxLength: 40 }), { maxLength: 30 });
