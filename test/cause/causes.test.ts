@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type Asking, describeFailure, type FailedPull, nameCause } from '../../src/cause/answer.ts';
-import { CAUSES, causeOf, type CauseCode, type CauseContext } from '../../src/cause/causes.ts';
+import { CAUSES, causeOf, type CauseCode, type CauseContext, type FaqItem } from '../../src/cause/causes.ts';
 import { readReference } from '../../src/image/reference.ts';
 import { failed } from '../support/answers.ts';
 import { HOUR, NOW } from '../support/facts.ts';
@@ -46,9 +46,48 @@ const USUAL: CauseContext = {
 };
 
 describe('the table of causes', () => {
-  test('has one for each check item of the FAQ', () => {
-    const items = new Set(TABLE.map(([, { faqItem }]) => faqItem));
-    expect([1, 2, 3, 4, 5, 6, 7, 8].filter((item) => !items.has(item as 1))).toEqual([]);
+  test.each<[item: FaqItem, causes: readonly CauseCode[]]>([
+    [1, ['credentials-missing', 'token-denied-anonymous']],
+    [
+      2,
+      [
+        'repository-not-found',
+        'image-not-found',
+        'web-page-not-found',
+        'no-such-host',
+        'reference-invalid',
+        'short-name',
+      ],
+    ],
+    [
+      3,
+      [
+        'anonymous-denied',
+        'credentials-refused',
+        'access-denied',
+        'token-denied',
+        'pull-secret-missing',
+        'pull-secret-malformed',
+      ],
+    ],
+    [4, ['disk-full']],
+    [5, ['unknown-ca', 'certificate-expired', 'certificate-wrong-host', 'certificate-unusable']],
+    [6, ['image-too-large']],
+    [
+      7,
+      [
+        'no-route',
+        'connection-refused',
+        'connection-reset',
+        'timeout',
+        'registry-unavailable',
+        'proxy-failed',
+        'dns-failed',
+      ],
+    ],
+    [8, ['rate-limited']],
+  ])('sends to check item %s of the FAQ who can be helped there: %j', (item, causes) => {
+    expect(CODES.filter((code) => causeOf(code).faqItem === item).sort()).toEqual([...causes].sort());
   });
 
   test.each(TABLE)('agrees with itself: %s', (_code, cause) => {

@@ -31,8 +31,8 @@ const TABLES: readonly (readonly [string, readonly Sample[]])[] = [
 ];
 
 describe.each(TABLES)('the cause is read from words of %s', (_name, table) => {
-  test.each(table)('%s', (message, cause, faqItem) => {
-    expect({ cause: read(message)?.cause, faqItem: itemOf(read(message)?.cause) }).toEqual({ cause, faqItem });
+  test.each(table)('%s', (message, cause) => {
+    expect(read(message)?.cause).toBe(cause);
   });
 
   test.each(table)(
