@@ -1,4 +1,4 @@
-import { isRecord, readPath } from '../text/json.ts';
+import { isRecord, parseJson, readPath } from '../text/json.ts';
 import type { Credentials } from './keyring.ts';
 
 /** Tokens that docker stores next to or instead of a password. kubelet ignores both. */
@@ -18,6 +18,7 @@ export type CredentialFlaw = Lack | Doubt;
 export type JudgedCredentials = Readonly<{
   /** Without a user name and password, container engines ask the registry anonymously. */
   hasCredentials: boolean;
+  /** Why there are no credentials, or why they will probably be refused. */
   flaw?: CredentialFlaw;
   /** The expiry of a token that is used as the password, if it is known. Milliseconds since 1970. */
   tokenEndsAt?: number;
@@ -85,7 +86,7 @@ function findLack({ username, password }: Credentials, token: UnreadToken | unde
 /** Line breaks are normal in the key file of a Google service account, also at its end. */
 function findDoubt({ username, password }: Credentials): Doubt | undefined {
   if (/[\r\n]/.test(username)) return 'user-line-break';
-  if (username === '_json_key') return isKeyFile(password) ? undefined : 'no-key-file';
+  if (username === '_json_key') return isRecord(parseJson(password)) ? undefined : 'no-key-file';
   if (username === '_json_key_base64') return undefined;
   // Trimmed, as a placeholder may have a line break too.
   if (isPlaceholder(username.trim()) || isPlaceholder(password.trim())) return 'placeholder';
@@ -99,10 +100,6 @@ function findDoubt({ username, password }: Credentials): Doubt | undefined {
 function isShell({ username, password }: Credentials): boolean {
   const first = username.charAt(0);
   return /^-[neE]+ /.test(username) || ((first === '"' || first === "'") && password.endsWith(first));
-}
-
-function isKeyFile(password: string): boolean {
-  return isRecord(parseJson(password));
 }
 
 /**
@@ -168,12 +165,4 @@ const JWT = /^eyJ[\w-]*\.(eyJ[\w-]*)\.[\w-]*$/;
 
 function decodeObject(base64: string): unknown {
   return base64 === '' ? undefined : parseJson(Buffer.from(base64, 'base64').toString());
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -3,7 +3,7 @@ import type { UnreadToken } from './credential-flaws.ts';
 import type { UnusedContent } from './facts.ts';
 import type { Credentials } from './keyring.ts';
 import { parseCredentialKey } from './credential-key.ts';
-import { isRecord } from '../text/json.ts';
+import { isRecord, parseJson } from '../text/json.ts';
 import { quote } from '../text/quote.ts';
 
 /** The keys of a docker configuration as written, each with the kept part of its credentials. */
@@ -26,7 +26,7 @@ export function readDockerConfig<Kept>(
   keep: KeepCredentials<Kept>,
   name = '.dockerconfigjson',
 ): DockerEntries<Kept> | string {
-  const members = readMembers(parseJson(json), name);
+  const members = readMembers(parseConfig(json), name);
   if (typeof members === 'string') return members;
   const entries = new Map<string, Kept>();
   for (const [member, value] of members) {
@@ -47,7 +47,7 @@ export function readDockerConfig<Kept>(
  */
 export function readDockercfg<Kept>(json: string, keep: KeepCredentials<Kept>): DockerEntries<Kept> | string {
   const entries = new Map<string, Kept>();
-  return addEntries(parseJson(json), '.dockercfg', keep, entries) ?? entries;
+  return addEntries(parseConfig(json), '.dockercfg', keep, entries) ?? entries;
 }
 
 /**
@@ -57,7 +57,7 @@ export function readDockercfg<Kept>(json: string, keep: KeepCredentials<Kept>): 
  * @throws BeyondBoundError
  */
 export function listUnused(json: string, form: 'newer' | 'older'): readonly UnusedContent[] {
-  const config = parseJson(json);
+  const config = parseConfig(json);
   if (!isRecord(config)) return [];
   const members = Object.entries(config);
   const auths = members.find(([name, value]) => /^auths$/i.test(name) && isRecord(value));
@@ -187,11 +187,7 @@ function readMembers(value: unknown, place: string): readonly (readonly [name: s
 }
 
 /** Undefined for invalid JSON. */
-function parseJson(json: string): unknown {
+function parseConfig(json: string): unknown {
   checkConfigSize(json.length);
-  try {
-    return JSON.parse(json);
-  } catch {
-    return undefined;
-  }
+  return parseJson(json);
 }

@@ -1,4 +1,4 @@
-import type { CredentialFlaw } from './credential-flaws.ts';
+import type { JudgedCredentials } from './credential-flaws.ts';
 import type { CredentialKey } from './credential-key.ts';
 import { formatReference, type ImageReference } from '../image/reference.ts';
 import type { ImageAnswer } from '../cause/answer.ts';
@@ -45,15 +45,7 @@ export type PullSecret = Readonly<{
 }>;
 
 /** One entry of `auths`. */
-export type CredentialEntry = Readonly<{
-  key: CredentialKey;
-  /** Without a user name and password, container engines ask the registry anonymously. */
-  hasCredentials: boolean;
-  /** Why it has no credentials, or why its credentials will probably be refused. */
-  flaw?: CredentialFlaw;
-  /** The expiry of a token that is used as the password, if it is known. Milliseconds since 1970. */
-  tokenEndsAt?: number;
-}>;
+export type CredentialEntry = Readonly<{ key: CredentialKey }> & JudgedCredentials;
 
 /**
  * `invalid-key`: a key that is not a URL, so kubelet drops its entry. `helper`: a credential helper. `newer-form`: a

@@ -59,6 +59,15 @@ export const formatFieldPath: (pointer: Pointer) => string = memoize((pointer) =
   }, ''),
 );
 
+/** The value of a JSON text; undefined for invalid JSON. */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
 export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,17 +1,9 @@
 import type { RegistryProbe } from '../../policy/policy.ts';
 import type { Credentials } from '../../pull/keyring.ts';
-import { readPath } from '../../text/json.ts';
+import { parseJson, readPath } from '../../text/json.ts';
 import type { Exchange, ExchangeResponse } from '../exchange/exchange.ts';
 import { addressOf, endpointOf, type RegistryAddress } from './address.ts';
-import {
-  broken,
-  classifyTokenRefusal,
-  isFailure,
-  isWebPage,
-  parseJson,
-  withWords,
-  type ProbeFailure,
-} from './outcome.ts';
+import { broken, classifyTokenRefusal, isFailure, isWebPage, withWords, type ProbeFailure } from './outcome.ts';
 import { followRedirects } from './redirects.ts';
 
 /** The credentials for a registry, and where they may be sent. */
@@ -197,7 +189,7 @@ async function fetchToken(
 
 /** `token` and `access_token` mean the same; services return one or both. A value that no header can hold is ignored. */
 function readToken(body: Buffer): string | undefined {
-  const json = parseJson(body)?.value;
+  const json = parseJson(body.toString());
   return [readPath(json, 'access_token'), readPath(json, 'token')].find(isToken);
 }
 

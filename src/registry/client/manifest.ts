@@ -3,10 +3,10 @@ import { failWith, outcomeOf, type PlatformSize, type PullableImage } from '../.
 import { nameArtifact, nameArtifactManifest, type Artifact } from '../../image/artifact.ts';
 import { listRunnable, readPlatform } from '../../image/platform.ts';
 import { isDigest } from '../../image/reference.ts';
-import { isRecord } from '../../text/json.ts';
+import { isRecord, parseJson } from '../../text/json.ts';
 import { listSome } from '../../text/list.ts';
 import type { ExchangeResponse } from '../exchange/exchange.ts';
-import { broken, isFailure, isWebPage, parseJson, type ProbeFailure } from './outcome.ts';
+import { broken, isFailure, isWebPage, type ProbeFailure } from './outcome.ts';
 import type { RegistryClient } from './registry-client.ts';
 
 /** The parts of a manifest that matter for sizes and platforms. */
@@ -49,7 +49,7 @@ function refuseArtifact(artifact: Artifact): ProbeFailure {
 
 /** Reads a manifest or an index. Returns a problem as a value for every malformed text; never throws. */
 export function readManifest(body: Buffer, contentType: string | undefined): Manifest | ManifestProblem {
-  const parsed = hasTooMany(body) ? undefined : parseJson(body)?.value;
+  const parsed = hasTooMany(body) ? undefined : parseJson(body.toString());
   const json = isRecord(parsed) ? parsed : undefined;
   const mediaType = contentType ?? json?.['mediaType'];
   const written = readKind(mediaType);
@@ -227,15 +227,42 @@ export async function measureImage(
   return artifact === undefined ? { sizes: repeat(bytes, wanted), platforms: undefined } : refuseArtifact(artifact);
 }
 
+type Index = Extract<Manifest, Readonly<{ kind: 'index' }>>;
+
+/** A node fetches only the manifest of its own platform, so a missing one does not affect the other platforms. */
 async function measureIndex(
   client: RegistryClient,
-  { entries, isWhole }: Extract<Manifest, Readonly<{ kind: 'index' }>>,
+  index: Index,
   wanted: WantedPlatforms,
 ): Promise<Measures | ProbeFailure> {
-  const { sizes, missing, isOneThere, failure } = await addUp(client, choose(entries, wanted));
-  if (!isOneThere && failure !== undefined) return failure;
-  const named = listPlatforms(entries);
-  const there = named.filter((platform) => !missing.includes(platform));
+  const fetched = new Map<string, FetchedManifest | ProbeFailure>();
+  const sizes: PlatformSize[] = [];
+  const absent = new Set<string>();
+  let isOneThere = false;
+  let failure: ProbeFailure | undefined;
+  for (const { platform, chosen, digests } of choose(index.entries, wanted)) {
+    const found = await fetchFirst(client, digests, fetched);
+    if (found === undefined) continue;
+    if (!isFailure(found)) {
+      isOneThere = true;
+      // A nested index is not followed.
+      if (found.manifest.kind === 'image') sizes.push({ platform, bytes: found.manifest.bytes });
+    } else if (isNotThere(found)) absent.add(chosen);
+    else {
+      failure ??= found;
+      // If the registry limits the rate or cannot be reached, it is not asked for the remaining manifests.
+      if (!isOfManifest(found)) break;
+    }
+  }
+  return !isOneThere && failure !== undefined ? failure : toMeasures(index, sizes, [...absent]);
+}
+
+function toMeasures(
+  { entries, isWhole }: Index,
+  sizes: readonly PlatformSize[],
+  missing: readonly string[],
+): Measures | ProbeFailure {
+  const there = listPlatforms(entries).filter((platform) => !missing.includes(platform));
   if (isWhole && there.length === 0 && missing.length > 0) {
     return { failure: { outcome: 'failed', cause: 'platform-missing', platform: listSome(missing, 'or') } };
   }
@@ -258,39 +285,6 @@ function choose(entries: readonly IndexEntry[], wanted: WantedPlatforms): readon
     },
   );
   return chosen.slice(0, MAX_MANIFESTS);
-}
-
-type Sum = Readonly<{
-  sizes: readonly PlatformSize[];
-  /** Platforms that the index lists and whose manifests do not exist. */
-  missing: readonly string[];
-  isOneThere: boolean;
-  /** The first failure that leaves the size of a platform unknown. */
-  failure: ProbeFailure | undefined;
-}>;
-
-/** A node fetches only the manifest of its own platform, so a missing one does not affect the other platforms. */
-async function addUp(client: RegistryClient, choices: readonly Choice[]): Promise<Sum> {
-  const fetched = new Map<string, FetchedManifest | ProbeFailure>();
-  const sizes: PlatformSize[] = [];
-  const missing = new Set<string>();
-  let isOneThere = false;
-  let failure: ProbeFailure | undefined;
-  for (const { platform, chosen, digests } of choices) {
-    const found = await fetchFirst(client, digests, fetched);
-    if (found === undefined) continue;
-    if (!isFailure(found)) {
-      isOneThere = true;
-      // A nested index is not followed.
-      if (found.manifest.kind === 'image') sizes.push({ platform, bytes: found.manifest.bytes });
-    } else if (isNotThere(found)) missing.add(chosen);
-    else {
-      failure ??= found;
-      // If the registry limits the rate or cannot be reached, it is not asked for the remaining manifests.
-      if (!isOfManifest(found)) break;
-    }
-  }
-  return { sizes, missing: [...missing], isOneThere, failure };
 }
 
 /** The first manifest that exists, or the last result. Undefined when the limit of fetched manifests is reached. */

@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { failBy, failWith, outcomeOf, type FailedPull, type NotAsked } from '../../cause/answer.ts';
 import type { Fault } from '../../cause/causes.ts';
 import { LONGEST_SAID, LONGEST_SHOWN } from '../../text/bounds.ts';
-import { isRecord } from '../../text/json.ts';
+import { isRecord, parseJson } from '../../text/json.ts';
 import { escapeUnprintable, quote, shorten } from '../../text/quote.ts';
 import { HIDDEN, redact, TOO_LONG } from '../../text/redact.ts';
 import type { ExchangeFailure, ExchangeResponse } from '../exchange/exchange.ts';
@@ -177,9 +177,10 @@ const MAX_ERRORS = 16;
  */
 function readErrorBody(body: Buffer): RefusalReason | undefined {
   if (body.length === 0 || body.length > MAX_ERROR_BYTES) return undefined;
-  const json = parseJson(body);
-  if (json === undefined) return readMessage(body.toString('utf8'));
-  for (const error of listErrors(json.value).slice(0, MAX_ERRORS)) {
+  const text = body.toString();
+  const json = parseJson(text);
+  if (json === undefined) return readMessage(text);
+  for (const error of listErrors(json).slice(0, MAX_ERRORS)) {
     const reason = readError(error);
     if (reason !== undefined) return reason;
   }
@@ -188,16 +189,7 @@ function readErrorBody(body: Buffer): RefusalReason | undefined {
 
 /** Whether the body is a text for people, such as a web page or a line of text, and not JSON as registries return it. */
 export function isOtherThanJson(body: Buffer): boolean {
-  return body.length > 0 && parseJson(body) === undefined;
-}
-
-/** Undefined for invalid JSON. */
-export function parseJson(body: Buffer): Readonly<{ value: unknown }> | undefined {
-  try {
-    return { value: JSON.parse(body.toString('utf8')) };
-  } catch {
-    return undefined;
-  }
+  return body.length > 0 && parseJson(body.toString()) === undefined;
 }
 
 /** `{"errors":[…]}`, a bare list as older APIs of SWR return, or a single error. */
@@ -272,7 +264,7 @@ const MESSAGES: readonly (readonly [RegExp, RefusalReason])[] = [
  */
 export function readWords(body: Buffer, sent: readonly string[]): string | undefined {
   if (body.length === 0 || body.length > MAX_ERROR_BYTES) return undefined;
-  const list = listErrors(parseJson(body)?.value).slice(0, MAX_ERRORS);
+  const list = listErrors(parseJson(body.toString())).slice(0, MAX_ERRORS);
   const text = list.map((error) => readSaid(error)).find((each) => each !== undefined);
   if (text === undefined || holdsAny(text, sent)) return undefined;
   const spoken = text.slice(0, LONGEST_SHOWN).replaceAll(SPOKEN, 'x');

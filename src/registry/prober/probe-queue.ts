@@ -1,12 +1,11 @@
 import { type ImageAnswer, notAskedByBug } from '../../cause/answer.ts';
 import { causeOf } from '../../cause/causes.ts';
-import type { ImageReference } from '../../image/reference.ts';
-import type { ProbeSettings, RegistryProbe } from '../../policy/policy.ts';
+import type { ProbeSettings } from '../../policy/policy.ts';
 import type { Credentials } from '../../pull/keyring.ts';
 import type { ProbeImage, ProbeResult } from '../client/probe-image.ts';
 import type { AnswerCache } from './answer-cache.ts';
 import { createRecentMap, createSingleFlight, type Limiter } from './limits.ts';
-import { hostOf } from './question.ts';
+import { hostOf, type AllowedQuestion } from './question.ts';
 
 /**
  * The longest that a probe waits for others of its registry, in milliseconds: the longest time that an API server waits for a
@@ -29,18 +28,13 @@ const OPEN_MS = 30_000;
 const MOST_REGISTRIES = 1000;
 
 /** One image, and the namespace that asks for it. */
-export type ProbeTarget = Readonly<{
-  reference: ImageReference;
-  /** The reference as text. */
-  image: string;
-  registry: RegistryProbe;
-  /** Undefined to ask anonymously. */
-  credentials: Credentials | undefined;
-  /** Its key in the answer cache. */
-  key: string;
-  /** The namespace that asks. */
-  namespace: string;
-}>;
+export type ProbeTarget = Pick<AllowedQuestion, 'reference' | 'image' | 'registry' | 'namespace'> &
+  Readonly<{
+    /** Undefined to ask anonymously. */
+    credentials: Credentials | undefined;
+    /** Its key in the answer cache. */
+    key: string;
+  }>;
 
 /** One probe that was sent, or why it was not. */
 export type ProbeEvent = Readonly<{ registry: string; seconds: number; result: ProbeResult }>;
