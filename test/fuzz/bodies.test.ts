@@ -17,23 +17,7 @@ const REVIEWS = readdirSync(FOLDER).map((name): unknown => JSON.parse(readFileSy
 
 const value = fc.oneof(oddValue, anyString, slippedAddress);
 const review = changed(fc.constantFrom(...REVIEWS), value);
-const tokens = [
-  '{',
-  '}',
-  '[',
-  ']',
-  '"',
-  ',',
-  ':',
-  '\\',
-  '\\u0000',
-  '\\ud800',
-  'null',
-  '1e999',
-  '\u0000',
-  '\ufeff',
-  '"uid":7,',
-];
+const tokens = [...Array.from('{}[]",:\\'), ...['\\u0000', '\\ud800', 'null', '1e999', '\u0000', '\ufeff', '"uid":7,']];
 const body = fc.oneof(
   review.map((each) => JSON.stringify(each)),
   edited(fc.constantFrom(...REVIEWS.map((each) => JSON.stringify(each))), { tokens, span: 60, most: 3 }),

@@ -31,26 +31,7 @@ const value = fc.oneof(
   oddValue,
   fc.constantFrom('*', '**', 'a*b*c', '[a', 'a.example', '/spec/*/*', '1s', '0', 'deny'),
 );
-const tokens = [
-  '[',
-  ']',
-  '{',
-  '}',
-  ': ',
-  '\n',
-  '  ',
-  '- ',
-  '"',
-  "'",
-  '#',
-  '&a ',
-  '*a',
-  '<<: ',
-  '|\n',
-  '---\n',
-  '*',
-  '!',
-];
+const tokens = [...Array.from('[]{}"\'#*!'), ...[': ', '\n', '  ', '- ', '&a ', '*a', '<<: ', '|\n', '---\n']];
 
 const text = fc.oneof(
   fc.string().map((tail) => HEAD + tail),

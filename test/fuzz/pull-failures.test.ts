@@ -15,22 +15,7 @@ import { holds } from './holds.ts';
 
 const MESSAGES = [...CONTAINERD, ...CRIO, ...DOCKER, ...KUBELET].map(([message]) => message);
 const PHRASES = READINGS.flatMap(({ phrases }) => phrases.flatMap((phrase) => phrase.split(' … ')));
-const SIGNS = [
-  '"',
-  '\\',
-  '\\"',
-  ': ',
-  '[',
-  ']',
-  ', rpc error: ',
-  '://',
-  '@',
-  '\n',
-  '…',
-  '{',
-  '; artifact err: ',
-  ...PHRASES,
-];
+const SIGNS = [...Array.from('"\\[]@\n…{'), ...['\\"', ': ', ', rpc error: ', '://', '; artifact err: ', ...PHRASES]];
 
 const message = fc.oneof(
   edited(fc.constantFrom(...MESSAGES), { tokens: SIGNS, span: 12, most: 6 }),

@@ -19,10 +19,6 @@ function base64(text: string): string {
 /** Answers of kubelet's own code, linked into a program and asked for these and for 37,000 generated texts. */
 describe('an entry has credentials as kubelet and container runtimes see it', () => {
   test.each<[entry: string, hasCredentials: boolean]>([
-    [`{"auth":"${base64('user:password')}"}`, true],
-    [`{"auth":"${base64('user:')}"}`, true],
-    [`{"auth":"${base64('user:pass:word')}"}`, true],
-    [`{"auth":"${base64('é:ü')}"}`, true],
     // Without padding, over several lines, with bits to spare.
     ['{"auth":"dTpw"}', true],
     ['{"auth":"dTpwdw"}', true],
@@ -31,10 +27,7 @@ describe('an entry has credentials as kubelet and container runtimes see it', ()
     ['{"auth":"dTpwdx=="}', true],
     // Nobody.
     [`{"auth":"${base64(':')}"}`, false],
-    [`{"auth":"${base64(':password')}"}`, false],
-    ['{}', false],
     ['null', false],
-    ['{"password":"password"}', false],
     ['{"identitytoken":"token","registrytoken":"token"}', false],
     // The fields apart, which count where there is no auth.
     ['{"username":"user","password":"password"}', true],

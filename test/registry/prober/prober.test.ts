@@ -246,10 +246,10 @@ describe('pull secrets', () => {
     const asked = Array.from({ length: 1100 }, async (_, at) => ask(question(APP, ['one'], `web-${at}`)));
     await settle();
     expect(ends).toHaveLength(8);
-    for (const end of ends) {
+    // As some end, the next ones begin to be read, and end up in the same list.
+    for (const [at, end] of ends.entries()) {
       end(keyringOf([]));
-      // The next ones begin to be read, and end up in the same list.
-      await settle();
+      if (at === ends.length - 1) await settle();
     }
     const answers = await Promise.all(asked);
     expect(answers.filter((answer) => answer !== undefined)).toHaveLength(1000);

@@ -1,7 +1,16 @@
 import { describe, expect, test } from 'vitest';
-import type { ImageAnswer } from '../../../src/cause/answer.ts';
-import { followAttempts, keepBelievable, mayDifferForOthers, tryInTurn } from '../../../src/pull/keyring.ts';
-import { BROKEN, CERTIFICATE, DENIED, NO_IMAGE, NO_REPOSITORY, OK, RATE_LIMITED, UNREACHABLE } from './probing.ts';
+import type { ImageAnswer } from '../../src/cause/answer.ts';
+import { followAttempts, keepBelievable, mayDifferForOthers, tryInTurn } from '../../src/pull/keyring.ts';
+import {
+  BROKEN,
+  CERTIFICATE,
+  DENIED,
+  NO_IMAGE,
+  NO_REPOSITORY,
+  OK,
+  RATE_LIMITED,
+  UNREACHABLE,
+} from '../registry/prober/probing.ts';
 
 /** What is true even if there are credentials that nobody could read, and where kubelet tries the next. */
 test.each([
