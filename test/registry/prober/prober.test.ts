@@ -24,6 +24,8 @@ import {
 
 const APP = 'registry.example.com/team/app:1';
 const { positiveMs, errorMs } = SETTINGS;
+/** Made once, as it is read for each question. */
+const POLICY = probingPolicy();
 
 type Secret = readonly (readonly [key: string, user: string, password?: string])[] | 'unreadable' | 'unknown';
 
@@ -237,7 +239,7 @@ describe('pull secrets', () => {
   test('are read a few at a time, as an API server has other things to do', async () => {
     const ends: ((keyring: Keyring) => void)[] = [];
     const { ask } = createProber({
-      policy: () => probingPolicy(),
+      policy: () => POLICY,
       probeImage: standInRegistry().probeImage,
       readKeyring: async () => new Promise((resolve) => ends.push(resolve)),
       platforms: () => [],
@@ -411,7 +413,7 @@ describe('under a new policy', () => {
 test('a mistake of ours is told to operators, and nothing is said', async () => {
   const events: ProbeEvent[] = [];
   const { ask } = createProber({
-    policy: () => probingPolicy(),
+    policy: () => POLICY,
     probeImage: standInRegistry().probeImage,
     readKeyring: async () => Promise.resolve({ entries: [null], isComplete: true } as unknown as Keyring),
     platforms: () => [],
