@@ -41,10 +41,11 @@ export function readFailure(message: string, isOfPull = true): MessageReading {
   if (isOfOther(words)) return { kind: 'other' };
   const image = findImage(text);
   if (!isOfPull && image === undefined && !OF_IMAGE.test(words)) return { kind: 'other' };
-  const attempts = splitAttempts(text).map((attempt) => readAttempt(attempt, image));
-  const found = attempts.filter((attempt) => attempt !== undefined);
-  if (found.length > 0) return { kind: 'failed', failure: joinAttempts(found, text, image) };
-  return readWithoutCause(text, image);
+  const attempts = splitAttempts(text).flatMap((attempt) => readAttempt(attempt, image) ?? []);
+  const [furthest, ...others] = attempts.toSorted((a, b) => rank(b.reading.cause) - rank(a.reading.cause));
+  return furthest === undefined
+    ? readWithoutCause(text, image)
+    : { kind: 'failed', failure: joinAttempts(furthest, others, text, image) };
 }
 
 /** One attempt: kubelet tries all credentials in turn, CRI-O all mirrors. */
@@ -177,12 +178,14 @@ function endOfLead(words: string): number {
 const CLAUSES = [': ', 'desc = '];
 
 /** The attempt that got furthest counts: if the image was not found with one of the credentials, the registry accepted these. */
-function joinAttempts(attempts: readonly Attempt[], text: string, image: string | undefined): Failure {
-  const [first, ...others] = attempts.toSorted((a, b) => rank(b.reading.cause) - rank(a.reading.cause));
-  if (first === undefined) throw new Error('there is no attempt');
-  const { masked, at } = first;
+function joinAttempts(
+  { masked, reading, at }: Attempt,
+  others: readonly Attempt[],
+  text: string,
+  image: string | undefined,
+): Failure {
   const reference = image === undefined ? undefined : readReference(image);
-  const { cause, alternatives } = readCauses(first.reading, reference);
+  const { cause, alternatives } = readCauses(reading, reference);
   const more = others.map(({ reading }) => reading.cause);
   return {
     cause,

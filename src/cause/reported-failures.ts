@@ -37,7 +37,7 @@ const MOST_LISTS = 8;
 
 function reportEvent(event: Readonly<Record<string, unknown>>): readonly Report[] {
   const about = event['involvedObject'] ?? event['regarding'];
-  const message = readString(event, 'message') || readString(event, 'note');
+  const message = firstText(event, 'message', 'note');
   const reason = readString(event, 'reason');
   const read = isPullReason(reason) ? `${reason}: ${message}` : message;
   if (readFailure(read, false).kind !== 'failed') return [];
@@ -58,20 +58,15 @@ function reportEvent(event: Readonly<Record<string, unknown>>): readonly Report[
 
 /** The image of an Event about a successful pull. An image that was on the node already is left out, as nothing was pulled. */
 export function readPulledImage(event: unknown): string | undefined {
-  return PULLED.exec(readString(event, 'message') || readString(event, 'note'))?.[1];
+  return PULLED.exec(firstText(event, 'message', 'note'))?.[1];
 }
 
 const PULLED = /^Successfully pulled image "([^"]{1,4096})"/;
 
 /** When an Event happened last. */
 export function lastOfEvent(event: unknown): string {
-  return (
-    readString(event, 'series', 'lastObservedTime') ||
-    readString(event, 'lastTimestamp') ||
-    readString(event, 'deprecatedLastTimestamp') ||
-    readString(event, 'eventTime') ||
-    readString(event, 'metadata', 'creationTimestamp')
-  );
+  const series = 'series.lastObservedTime';
+  return firstText(event, series, 'lastTimestamp', 'deprecatedLastTimestamp', 'eventTime', CREATED);
 }
 
 /** Whether the reason has information that the message lacks. */
@@ -83,18 +78,13 @@ function isPullReason(reason: string): boolean {
 
 /** kubelet reports its node in one of two ways, depending on the version of the Event. */
 export function nodeOfEvent(event: unknown): string {
-  const component = readString(event, 'source', 'component') || readString(event, 'reportingComponent');
-  const host = readString(event, 'source', 'host') || readString(event, 'deprecatedSource', 'host');
+  const component = firstText(event, 'source.component', 'reportingComponent');
+  const host = firstText(event, 'source.host', 'deprecatedSource.host');
   return host || (component === 'kubelet' ? readString(event, 'reportingInstance') : '');
 }
 
 export function sinceOfEvent(event: unknown): string {
-  return (
-    readString(event, 'firstTimestamp') ||
-    readString(event, 'deprecatedFirstTimestamp') ||
-    readString(event, 'eventTime') ||
-    readString(event, 'metadata', 'creationTimestamp')
-  );
+  return firstText(event, 'firstTimestamp', 'deprecatedFirstTimestamp', 'eventTime', CREATED);
 }
 
 function countOf(event: unknown): Readonly<{ count?: number }> {
@@ -123,7 +113,7 @@ export function describePod(pod: unknown): Omit<Report, 'message' | 'read'> {
     ...text('pod', readString(pod, 'metadata', 'name')),
     ...text('owner', ownerOf(pod)),
     ...text('node', readString(pod, 'spec', 'nodeName')),
-    ...text('since', readString(pod, 'status', 'startTime') || readString(pod, 'metadata', 'creationTimestamp')),
+    ...text('since', firstText(pod, 'status.startTime', CREATED)),
   };
 }
 
@@ -164,6 +154,13 @@ export function nameOwner(owner: string, hash: string): string {
   const isOfDeployment = hash !== '' && owner.startsWith('ReplicaSet/') && owner.endsWith(`-${hash}`);
   return isOfDeployment ? owner.slice(0, -hash.length - 1).replace('ReplicaSet/', 'Deployment/') : owner;
 }
+
+/** The first text that is not empty under one of these chains of members, written with dots. */
+function firstText(object: unknown, ...chains: readonly string[]): string {
+  return chains.map((chain) => readString(object, ...chain.split('.'))).find((each) => each !== '') ?? '';
+}
+
+const CREATED = 'metadata.creationTimestamp';
 
 function listOf(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? value : [];

@@ -54,27 +54,13 @@ export async function logIn(
   const basic = credentials === undefined ? undefined : toBasic(credentials);
   if (basic !== undefined && basic.length > MAX_LOGIN_LENGTH) return { notAsked: { why: 'long-credentials' } };
   const challenge = chooseChallenge(headers['www-authenticate'] ?? '');
-  if (challenge?.kind !== 'bearer') {
+  if (challenge?.scheme !== 'bearer') {
     return challenge === undefined || basic === undefined ? undefined : { scheme: 'basic', authorization: basic };
   }
-  const token = await askTokenService(challenge, basic, { ...options, isPrivate });
+  const token = await fetchToken(challenge, basic, { ...options, isPrivate });
   if (isFailure(token)) return token;
-  const isForOthers = isForOtherRepositories(challenge.scope, repository);
+  const isForOthers = isForOtherRepositories(challenge.parameters.get('scope'), repository);
   return { scheme: 'bearer', authorization: `Bearer ${token.token}`, isForOthers };
-}
-
-type BearerChallenge = Extract<UsableChallenge, Readonly<{ kind: 'bearer' }>>;
-
-/** @param options `isPrivate`: the registry's own address is a private one */
-async function askTokenService(
-  { realm, service }: BearerChallenge,
-  authorization: string | undefined,
-  { isPrivate, ...options }: LoginOptions & Readonly<{ isPrivate: boolean }>,
-): Promise<Readonly<{ token: string }> | ProbeFailure> {
-  const url = checkRealm(realm, options);
-  if (isFailure(url)) return url;
-  const allowed = mayGiveTokens(url, options) ? options : limitToOthers(options, isPrivate);
-  return fetchToken({ realm: url, service, authorization }, allowed);
 }
 
 /** Secrets that were sent in a request, as the registry might repeat them in its response. */
@@ -90,23 +76,14 @@ function toBasic({ username, password }: Credentials): string {
   return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
 }
 
-type UsableChallenge = Readonly<
-  { kind: 'bearer'; realm: string; service: string | undefined; scope: string | undefined } | { kind: 'basic' }
->;
-
 /**
  * The challenge to answer: Bearer, otherwise Basic, as containerd prefers. Undefined when there is neither. A Bearer challenge
  * without `realm` is ignored.
  */
-function chooseChallenge(header: string): UsableChallenge | undefined {
+function chooseChallenge(header: string): Challenge | undefined {
   const challenges = parseChallenges(header);
-  for (const { scheme, parameters } of challenges) {
-    const realm = parameters.get('realm') ?? '';
-    if (scheme === 'bearer' && realm !== '') {
-      return { kind: 'bearer', realm, service: parameters.get('service'), scope: parameters.get('scope') };
-    }
-  }
-  return challenges.some(({ scheme }) => scheme === 'basic') ? { kind: 'basic' } : undefined;
+  const bearer = challenges.find(({ scheme, parameters }) => scheme === 'bearer' && !!parameters.get('realm'));
+  return bearer ?? challenges.find(({ scheme }) => scheme === 'basic');
 }
 
 /**
@@ -154,21 +131,22 @@ function limitToOthers(options: LoginOptions, isPrivate: boolean): LoginOptions 
   return keeps ? options : { ...options, registry: { ...options.registry, addresses: [] } };
 }
 
-type TokenRequest = Readonly<{
-  /** The URL of the token service, already checked; its own query is kept. */
-  realm: URL;
-  /** As the challenge names it. */
-  service: string | undefined;
-  /** `Basic …`; undefined to ask anonymously. */
-  authorization: string | undefined;
-}>;
-
-/** Fetches a token to pull with. It is used for one probe only, so its lifetime is ignored. */
+/**
+ * Fetches a token to pull with. It is used for one probe only, so its lifetime is ignored.
+ *
+ * @param authorization `Basic …`; undefined to ask anonymously
+ * @param options `isPrivate`: the registry's own address is a private one
+ */
 async function fetchToken(
-  { realm, service, authorization }: TokenRequest,
-  { exchange, repository, registry, credentials, deadline, now }: LoginOptions,
+  { parameters }: Challenge,
+  authorization: string | undefined,
+  { isPrivate, ...options }: LoginOptions & Readonly<{ isPrivate: boolean }>,
 ): Promise<Readonly<{ token: string }> | ProbeFailure> {
-  const url = new URL(realm);
+  const url = checkRealm(parameters.get('realm') ?? '', options);
+  if (isFailure(url)) return url;
+  const allowed = mayGiveTokens(url, options) ? options : limitToOthers(options, isPrivate);
+  const { exchange, repository, registry, credentials, deadline, now } = allowed;
+  const service = parameters.get('service');
   if (service !== undefined) url.searchParams.set('service', service);
   url.searchParams.set('scope', `repository:${repository}:pull`);
   const headers = { Accept: 'application/json', ...(authorization !== undefined && { Authorization: authorization }) };

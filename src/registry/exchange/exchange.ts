@@ -57,7 +57,8 @@ export class ExchangeError extends Error {
 export function classifyError(error: unknown): ExchangeFailure {
   if (error instanceof ExchangeError) return error.failure;
   // Several addresses were tried, and the first is the one that the resolver thinks best.
-  const { code = '', message = '', syscall } = asNodeError(error instanceof AggregateError ? error.errors[0] : error);
+  const first: unknown = error instanceof AggregateError ? error.errors[0] : error;
+  const { code = '', message = '', syscall }: Partial<NodeJS.ErrnoException> = first instanceof Error ? first : {};
   const known = FAILURES.get(code);
   if (known !== undefined) return known;
   // Other errors of the lookup, such as EINVAL for a name that is too long, also mean that the host does not exist.
@@ -66,10 +67,6 @@ export function classifyError(error: unknown): ExchangeFailure {
   if (code === 'EPROTO' || code.startsWith('ERR_SSL_'))
     return failBy(isOtherProtocol(code + message) ? 'no-tls' : 'other-tls');
   return failBy('connection-failed');
-}
-
-function asNodeError(error: unknown): Partial<NodeJS.ErrnoException> {
-  return error instanceof Error ? error : {};
 }
 
 /** Node.js returns EPROTO for all TLS errors; the code of OpenSSL says more. */
