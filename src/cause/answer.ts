@@ -1,4 +1,4 @@
-import type { Artifact } from '../image/artifact.ts';
+import type { Artifact } from '../image/not-an-image.ts';
 import type { ImageReference } from '../image/reference.ts';
 import { quote } from '../text/quote.ts';
 import {

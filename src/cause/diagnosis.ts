@@ -1,4 +1,4 @@
-import { nameArtifact } from '../image/artifact.ts';
+import { nameArtifact } from '../image/not-an-image.ts';
 import { splitDomain, type ImageReference } from '../image/reference.ts';
 import { isLabel } from '../text/kubernetes-name.ts';
 import { shorten } from '../text/quote.ts';

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { failWith, outcomeOf, type PlatformSize, type PullableImage } from '../../cause/answer.ts';
-import { nameArtifact, nameArtifactManifest, type Artifact } from '../../image/artifact.ts';
+import { nameArtifact, nameArtifactManifest, type Artifact } from '../../image/not-an-image.ts';
 import { listRunnable, readPlatform } from '../../image/platform.ts';
 import { isDigest } from '../../image/reference.ts';
 import { isRecord, parseJson } from '../../text/json.ts';
