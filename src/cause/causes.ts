@@ -1,4 +1,4 @@
-import type { Artifact } from '../image/artifact.ts';
+import type { Artifact } from '../image/not-an-image.ts';
 import { CCE_SECRET, looksLikeSwr } from '../image/known-registries.ts';
 import type { ImageReference } from '../image/reference.ts';
 import { quoteFirst } from '../text/list.ts';
@@ -38,9 +38,9 @@ export type Cause = Readonly<{
   /** How long such an answer is cached: as the policy says for denials or for errors, or until the rate limit ends. */
   believed: 'negative' | 'error' | 'until-reset';
   /** Whether it is temporary, so that an earlier successful answer stays valid. */
-  isTransient: boolean;
+  isTransient?: true;
   /** Whether the whole registry fails, so that it is skipped after several of these. */
-  blamesRegistry: boolean;
+  blamesRegistry?: true;
   /** A short name, in kubelet's words if it has some: `connection refused`. */
   name: string;
   /** What kubelet, containerd, CRI-O and Docker write for it: the decisive part of their event. */
@@ -98,8 +98,6 @@ const DENIED = {
   about: 'credentials',
   credentials: 'decide',
   believed: 'negative',
-  isTransient: false,
-  blamesRegistry: false,
 } as const;
 
 const NOT_FOUND = {
@@ -107,8 +105,6 @@ const NOT_FOUND = {
   faqItem: 2,
   about: 'image',
   believed: 'negative',
-  isTransient: false,
-  blamesRegistry: false,
   name: 'not found',
 } as const;
 
@@ -119,8 +115,6 @@ const UNSUPPORTED = {
   about: 'image',
   credentials: 'no',
   believed: 'negative',
-  isTransient: false,
-  blamesRegistry: false,
 } as const;
 
 /** Nodes refuse a certificate until it is replaced or trusted. */
@@ -130,8 +124,6 @@ const CERTIFICATE = {
   about: 'way',
   credentials: 'no',
   believed: 'error',
-  isTransient: false,
-  blamesRegistry: false,
 } as const;
 
 const UNREACHABLE = {
@@ -151,7 +143,6 @@ const BROKEN = {
   credentials: 'no',
   believed: 'error',
   isTransient: true,
-  blamesRegistry: false,
   name: 'invalid response',
   message: (context: CauseContext) => `${sayBroken(context)}: try again, or contact the registry's admin`,
   remedy: ({ endpoint }: CauseContext) =>
@@ -165,8 +156,6 @@ const ON_NODE = {
   about: 'node',
   credentials: 'no',
   believed: 'error',
-  isTransient: true,
-  blamesRegistry: false,
 } as const;
 
 export const CAUSES = {
@@ -357,7 +346,6 @@ export const CAUSES = {
     credentials: 'may-help',
     believed: 'until-reset',
     isTransient: true,
-    blamesRegistry: false,
     name: 'rate-limited',
     says: ['toomanyrequests', '429 Too Many Requests', 'reached your pull rate limit'],
     message: (context) =>

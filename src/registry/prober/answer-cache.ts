@@ -140,7 +140,7 @@ function limitTrust(answer: ImageAnswer | undefined, { positiveMs, errorMs }: Pr
 }
 
 function saysNothingOfImage(answer: ImageAnswer | undefined): boolean {
-  return answer === undefined || (answer.outcome === 'failed' && causeOf(answer.cause).isTransient);
+  return answer === undefined || (answer.outcome === 'failed' && causeOf(answer.cause).isTransient === true);
 }
 
 function limitBelief(
