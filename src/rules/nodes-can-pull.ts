@@ -43,13 +43,13 @@ export const nodesCanPull = defineRule({
   messages: MESSAGES,
   check: ({ workload, pull, facts: { pulls }, now, flatMap }) => {
     if (pulls === undefined) return [];
-    const told = new Set<string>();
+    const reported = new Set<string>();
     return flatMap(pull.images(), ({ reference, uses }): readonly Report<typeof MESSAGES>[] => {
       const [worst] = pulls.find(reference, workload.namespace);
       if (worst === undefined) return [];
       // A registry is reported once, at its first image.
-      if (worst.of === 'registry' && told.has(worst.registry)) return [];
-      told.add(worst.registry);
+      if (worst.of === 'registry' && reported.has(worst.registry)) return [];
+      if (worst.of === 'registry') reported.add(worst.registry);
       return [{ ...placeOf(uses[0]), ...describe(worst, now) }];
     });
   },
@@ -60,8 +60,8 @@ function describe(worst: FailedPulls, now: number): Unplaced<typeof MESSAGES> {
   const words = wordsOf(cause);
   const reference = { registry, repository: 'REPOSITORY', tag: 'TAG' };
   const context = { endpoint: `${registry}${registry.includes(':') ? '' : ':443'}`, reference, secrets: [], now };
-  const told = { cause, remedy: causeOf(cause).remedy(context), atMost: 'warn' } as const;
+  const found = { cause, remedy: causeOf(cause).remedy(context), atMost: 'warn' } as const;
   return of === 'registry'
-    ? { ...told, messageId: 'registry-fails', params: { words, nodes, registry, since, now } }
-    : { ...told, messageId: 'image-fails', params: { words, nodes, since, now } };
+    ? { ...found, messageId: 'registry-fails', params: { words, nodes, registry, since, now } }
+    : { ...found, messageId: 'image-fails', params: { words, nodes, since, now } };
 }

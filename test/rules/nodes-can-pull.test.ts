@@ -59,11 +59,24 @@ test.each<[what: string, seen: readonly Seen[], image?: string]>([
   expect(find(seen, image)).toEqual([]);
 });
 
-test('a registry is told of once, whatever number of its images a Pod has', () => {
-  const containers = ['a', 'b'].map((name) => ({ name, image: `harbor.example.com/team/${name}:1` }));
-  const object = deployment('', { containers });
-  const { findings } = judgeIn({ pulls: pullsOf({ cause: 'timeout' }) }, object, { policy: POLICY });
-  expect(findings).toHaveLength(1);
+describe('of the images of one Pod', () => {
+  const messagesFor = (...seen: readonly Seen[]): readonly string[] => {
+    const containers = ['app', 'b', 'c'].map((name) => ({ name, image: `harbor.example.com/team/${name}:v1` }));
+    const { findings } = judgeIn({ pulls: pullsOf(...seen) }, deployment('', { containers }), { policy: POLICY });
+    return findings.map(({ label, messageId }) => `${label} ${messageId}`);
+  };
+
+  test('a registry that fails is reported at the first', () => {
+    expect(messagesFor({ cause: 'timeout' })).toEqual(['container "app" registry-fails']);
+  });
+
+  test('one that fails alone does not hide that the registry fails for the others', () => {
+    const ofImage = ['web-1', 'web-2'].map((pod): Seen => ({ cause: 'image-not-found', pod }));
+    expect(messagesFor(...ofImage, { cause: 'timeout' })).toEqual([
+      'container "app" image-fails',
+      'container "b" registry-fails',
+    ]);
+  });
 });
 
 describe('what nodes meet outranks what pullguard meets', () => {
