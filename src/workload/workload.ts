@@ -1,10 +1,5 @@
-import { LONGEST_SKIP } from '../text/bounds.ts';
 import { parseReference, type ParsedReference } from '../image/parse-reference.ts';
-import { CONTAINER_LISTS, labelOf, nameContainer } from './containers.ts';
-import { isPod, type WorkloadKind } from './kinds.ts';
-import type { PlacementFields } from './placement.ts';
-import { listPullSecretSlips, type PullSecretSlip } from './pull-secret-slips.ts';
-import { findStandIns, type ImagePlace } from './stand-in.ts';
+import { LONGEST_SKIP } from '../text/bounds.ts';
 import {
   expandPointer,
   formatFieldPath,
@@ -15,6 +10,10 @@ import {
   readString,
   type Pointer,
 } from '../text/json.ts';
+import { redact } from '../text/redact.ts';
+import { isPod, type WorkloadKind } from './kinds.ts';
+import type { PlacementFields } from './placement.ts';
+import { findStandIns, type ImagePlace } from './stand-in.ts';
 
 /** One place in a pod spec with an image. */
 export type ImageUse = Readonly<{
@@ -46,14 +45,14 @@ export type Workload = Readonly<{
   pullSecrets: readonly string[];
   /** Whether `imagePullSecrets` has entries: absent, null and empty are the same to the API server. */
   hasPullSecretList: boolean;
-  /** Mistakes around `imagePullSecrets` that are visible without looking at the cluster. */
-  pullSecretSlips: readonly PullSecretSlip[];
   /** Never empty: the API server fills in `default`. */
   serviceAccount: string;
   /** Where its Pods may run, for `readPlacement`. */
   placement: PlacementFields;
   /** The annotations that request to skip some rules. */
   skips: readonly SkipAnnotation[];
+  /** What it was read from, for fields that a single rule needs. */
+  source: Readonly<{ object: unknown; kind: WorkloadKind }>;
 }>;
 
 /** The place of an annotation and the rules in it, without duplicates; or that it is too long to be read. */
@@ -93,10 +92,10 @@ export function readWorkloads(
         ...readImages(spec, podSpec, findStandIns(object, kind, podSpec), isTimeUp),
         pullSecrets: secrets.map((secret) => readString(secret, 'name')),
         hasPullSecretList: secrets.length > 0,
-        pullSecretSlips: listPullSecretSlips(object, kind, podSpec, spec),
         serviceAccount: readString(spec, 'serviceAccountName') || 'default',
         placement: spec,
         skips: holder === '' ? ofObject : [...ofObject, ...readSkip(object, holder)],
+        source: { object, kind },
       });
     }
   }
@@ -122,10 +121,10 @@ function readParts(
     ...parts,
     pullSecrets: [],
     hasPullSecretList: false,
-    pullSecretSlips: [],
     serviceAccount: 'default',
     placement: {},
     skips: readSkip(object, ''),
+    source: { object, kind },
   };
   return [whole];
 }
@@ -181,6 +180,24 @@ function readSkip(object: unknown, holder: Pointer): readonly SkipAnnotation[] {
   const rules = new Set(value.split(',').map((rule) => rule.trim()));
   rules.delete('');
   return rules.size === 0 ? [] : [{ at, rules: [...rules] }];
+}
+
+/** In the order in which kubelet starts them. */
+export const CONTAINER_LISTS = ['initContainers', 'containers', 'ephemeralContainers'] as const;
+
+/** The kind of a container in one of these lists. */
+export function nameContainer(
+  list: (typeof CONTAINER_LISTS)[number],
+  container: Readonly<Record<string, unknown>>,
+): string {
+  if (list === 'containers') return 'container';
+  if (list === 'ephemeralContainers') return 'ephemeral container';
+  return container['restartPolicy'] === 'Always' ? 'sidecar' : 'init container';
+}
+
+/** A part of a Pod as messages name it: `container "web"`. */
+export function labelOf(word: string, name: unknown): string {
+  return `${word} "${redact(typeof name === 'string' ? name : '')}"`;
 }
 
 type ReadImages = Pick<Workload, 'images' | 'standIns'>;

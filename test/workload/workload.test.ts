@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import jsonpatch, { type Operation } from 'fast-json-patch';
 import { describe, expect, test } from 'vitest';
 import { readPointer } from '../../src/text/json.ts';
 import {
@@ -10,8 +11,8 @@ import {
   WORKLOAD_KINDS,
   type WorkloadKind,
 } from '../../src/workload/kinds.ts';
-import { readWorkloads, type Workload } from '../../src/workload/workload.ts';
-import { pod } from '../support/objects.ts';
+import { editWorkload, readWorkloads, type Edit, type Workload } from '../../src/workload/workload.ts';
+import { deployment, pod, type Json } from '../support/objects.ts';
 
 const POD = WORKLOAD_KINDS[0]!;
 
@@ -190,5 +191,35 @@ describe('the controller of an object', () => {
     ['is none of nothing', null, undefined],
   ])('%s', (_, object, found) => {
     expect(findController(object)).toEqual(found);
+  });
+});
+
+describe('a workload is after edits as it would be read from the edited object', () => {
+  const KIND = findKind(tabulateKinds([]), 'apps', 'Deployment')!;
+  const SPEC = '/spec/template/spec';
+  const IMAGE: Edit = { op: 'replace', path: `${SPEC}/containers/0/image`, value: 'm.example/app:v1' };
+  const LIST: Edit = { op: 'add', path: `${SPEC}/imagePullSecrets`, value: [{ name: 'a' }] };
+  const ONE: Edit = { op: 'add', path: `${SPEC}/imagePullSecrets/-`, value: { name: 'b' } };
+
+  test.each<[what: string, spec: Json, edits: readonly Edit[]]>([
+    ['another image', {}, [IMAGE]],
+    ['an image that cannot be parsed', {}, [{ ...IMAGE, value: 'NGINX' }]],
+    ['a list of pull secrets, and one more', {}, [LIST, ONE]],
+    ['a pull secret more', { imagePullSecrets: [{ name: 'there' }] }, [ONE]],
+    ['both', {}, [IMAGE, LIST]],
+    ['nothing', { imagePullSecrets: [{ name: 'there' }] }, []],
+  ])('%s', (_, spec, edits) => {
+    const object = deployment('app:v1', spec);
+    const [before] = readWorkloads(object, KIND, '');
+    const edited = jsonpatch.applyPatch(structuredClone(object), structuredClone(edits) as Operation[]).newDocument;
+    const [after] = readWorkloads(edited, KIND, '');
+    // The object itself is not edited.
+    const { placement, source } = before!;
+    expect(editWorkload(before!, edits)).toEqual({ ...after, placement, source });
+  });
+
+  test('but for those of something else', () => {
+    const [workload] = readWorkloads(deployment('app:v1'), KIND, '');
+    expect(editWorkload(workload!, [{ ...IMAGE, path: '/spec/other/containers/0/image' }])).toEqual(workload);
   });
 });
