@@ -45,7 +45,7 @@ export function answerLater<Decided extends Questioning>(
   { known, ask }: Registries,
   waitMs: () => number,
 ): Answered<Decided> | Promise<Answered<Decided>> {
-  const told = new Map<string, KnownAnswer>();
+  const answers = new Map<string, KnownAnswer>();
   let left = MOST_QUESTIONS;
   const { decided, coming } = decideAndAsk();
   if (coming === undefined) return { decided, later: undefined };
@@ -57,17 +57,17 @@ export function answerLater<Decided extends Questioning>(
     const asked = takeSome(now.unanswered);
     for (const question of takeSome(now.outdated)) void ask(question);
     // Questions beyond the limit of this review are not asked, and not waited for.
-    for (const question of now.unanswered.slice(asked.length)) told.set(keyOfQuestion(question), 'no-answer');
-    return { decided: now, coming: asked.length === 0 ? undefined : askFor(asked, ask, told) };
+    for (const question of now.unanswered.slice(asked.length)) answers.set(keyOfQuestion(question), 'no-answer');
+    return { decided: now, coming: asked.length === 0 ? undefined : askFor(asked, ask, answers) };
   }
 
   /** If a review is decided again, the answers of the first time stay the same. */
   function get(question: ImageQuestion): KnownAnswer {
     const key = keyOfQuestion(question);
-    const before = told.get(key);
+    const before = answers.get(key);
     if (before !== undefined) return before;
     const found = known.get(question);
-    if (typeof found !== 'string') told.set(key, { ...found, isDue: false });
+    if (typeof found !== 'string') answers.set(key, { ...found, isDue: false });
     return found;
   }
 
@@ -92,7 +92,7 @@ export function answerLater<Decided extends Questioning>(
 
   function waitFor(first: Promise<unknown>): Later<Decided> {
     return {
-      open: [...told].filter(([, answer]) => answer === 'late').map(([key]) => key),
+      open: [...answers].filter(([, answer]) => answer === 'late').map(([key]) => key),
       decide: async () => {
         let waited = first;
         for (;;) {
@@ -108,12 +108,12 @@ export function answerLater<Decided extends Questioning>(
 }
 
 /** Asks, and stores the answers. A separate function, so that a pending request does not keep the whole review in memory. */
-async function askFor(asked: readonly ImageQuestion[], ask: Ask, told: Map<string, KnownAnswer>): Promise<unknown> {
-  for (const question of asked) told.set(keyOfQuestion(question), 'late');
+async function askFor(asked: readonly ImageQuestion[], ask: Ask, answers: Map<string, KnownAnswer>): Promise<unknown> {
+  for (const question of asked) answers.set(keyOfQuestion(question), 'late');
   return Promise.all(
     asked.map(async (question) => {
       const answer = await ask(question);
-      told.set(keyOfQuestion(question), answer === undefined ? 'no-answer' : { answer, isDue: false });
+      answers.set(keyOfQuestion(question), answer === undefined ? 'no-answer' : { answer, isDue: false });
     }),
   );
 }

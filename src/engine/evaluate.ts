@@ -12,18 +12,17 @@ import {
   type ImageUse,
   type Workload,
 } from '../workload/workload.ts';
-import { compareWithOld, type IsInScope } from './changed.ts';
 import {
-  judge,
+  assess,
   reportBound,
   SKIP_ALLOWED,
   toFindings,
   WARNS,
   wordReport,
+  type Assessed,
   type Finding,
   type FixMode,
-  type Judged,
-  type JudgeInput,
+  type Setting,
   type Severity,
 } from './findings.ts';
 import { NO_LIMITS, type NamespaceLimits } from './namespace-mode.ts';
@@ -108,7 +107,7 @@ export function evaluate(input: EvaluateInput): Decision {
 }
 
 type FullInput = EvaluateInput &
-  JudgeInput &
+  Setting &
   Readonly<{
     facts: Facts;
     now: number;
@@ -181,6 +180,40 @@ function findChanges(workloads: readonly Workload[], { oldObject, kind, namespac
   const old = readWorkloads(oldObject, kind, namespace, time.isUp);
   // Unread parts of the old object would count as new, so an unrelated update could be denied.
   return time.isUp() ? () => false : compareWithOld(old, workloads);
+}
+
+/** Whether rules of a scope check an image. */
+type IsInScope = (image: ImageUse, workload: Workload, scope: Scope) => boolean;
+
+/**
+ * What to check in an update: images that are new in a container of this name, or were not pulled before, so that a label can be
+ * added to an invalid object. Rules on pull secrets also check all images of a Pod whose pull secrets or ServiceAccount changed.
+ */
+export function compareWithOld(old: readonly Workload[], changed: readonly Workload[]): IsInScope {
+  const images = old.flatMap((workload) => workload.images);
+  const before = new Set(images.map((image) => identify(image)));
+  const pulledBefore = new Set(images.filter((image) => isPulled(image)).map((image) => identify(image)));
+  const access = new Map(old.map((workload) => [workload.podSpec, describeAccess(workload)]));
+  const withOtherAccess = new Set(
+    changed
+      .filter((workload) => access.get(workload.podSpec) !== describeAccess(workload))
+      .map(({ podSpec }) => podSpec),
+  );
+  return (image, { podSpec }, scope) =>
+    !(isPulled(image) ? pulledBefore : before).has(identify(image)) ||
+    (scope === 'pull-secrets' && withOtherAccess.has(podSpec));
+}
+
+function identify({ key, written }: ImageUse): string {
+  return JSON.stringify([key, written]);
+}
+
+function isPulled({ pullPolicy }: ImageUse): boolean {
+  return pullPolicy !== 'Never';
+}
+
+function describeAccess({ pullSecrets, serviceAccount }: Workload): string {
+  return JSON.stringify([serviceAccount, ...pullSecrets]);
 }
 
 function toView(
@@ -269,7 +302,7 @@ function runRule(configured: ConfiguredRule, subjects: readonly Subject[], input
   const { policy, facts, now, time } = input;
   const edits: Edit[] = [];
   let isWaived = false;
-  const found = time.flatMap(subjects, (subject): readonly Judged[] => {
+  const found = time.flatMap(subjects, (subject): readonly Assessed[] => {
     if (subject.skips.waived.has(rule.id)) {
       isWaived = true;
       return [];
@@ -277,18 +310,18 @@ function runRule(configured: ConfiguredRule, subjects: readonly Subject[], input
     const { workload, pull } = subject.views[rule.scope];
     const givesPullSecrets = input.giveSecrets.some((each) => !subject.skips.waived.has(each.rule.id));
     const context = { workload, pull, policy, options, givesPullSecrets, facts, now, flatMap: time.flatMap };
-    const judged = rule.check(context).map((report) => judge(report, configured, workload, input));
-    const made = judged.flatMap(({ fixed, report }) => (fixed === 'no' ? [] : (report.fix?.edits ?? [])));
+    const assessed = rule.check(context).map((report) => assess(report, configured, workload, input));
+    const made = assessed.flatMap(({ fixed, report }) => (fixed === 'no' ? [] : (report.fix?.edits ?? [])));
     for (const edit of made) edits.push(edit);
     if (made.length > 0) applyFixes(subject, made, input);
-    return judged;
+    return assessed;
   });
   const findings = toFindings(found, rule, (report) => wordReport(rule, report), input);
   return { findings, edits, isWaived };
 }
 
 function reportSkips(subjects: readonly Subject[], input: FullInput): readonly Finding[] {
-  const told = new Set<string>();
+  const reported = new Set<string>();
   const found = input.time.flatMap(
     subjects,
     ({
@@ -302,9 +335,9 @@ function reportSkips(subjects: readonly Subject[], input: FullInput): readonly F
         : skips.problems.flatMap((problem) => {
             // The annotation of an object applies to all its pod specs, so it is reported once.
             const key = `${problem.at} ${problem.value ?? ''}`;
-            if (told.has(key)) return [];
-            told.add(key);
-            return [judge(problem, WARNS, workload, input)];
+            if (reported.has(key)) return [];
+            reported.add(key);
+            return [assess(problem, WARNS, workload, input)];
           }),
   );
   return toFindings(found, SKIP_ALLOWED, (report) => (report as Problem).message, input);

@@ -1,7 +1,6 @@
 import type { Action } from '../policy/policy.ts';
 import { MOST_FINDINGS } from '../text/bounds.ts';
 import { SKIP_ANNOTATION, type Workload } from '../workload/workload.ts';
-import type { Mode, NamespaceLimits } from './namespace-mode.ts';
 import type { AnyReport, ConfiguredRule, Problem, Rule } from './rule.ts';
 
 /**
@@ -30,24 +29,22 @@ export type Finding = Problem &
     workload: Pick<Workload, 'kind' | 'name' | 'namespace' | 'podSpec'>;
   }>;
 
-/** What determines the result of a report, besides its rule. */
-export type JudgeInput = Readonly<{
-  fixMode: FixMode;
-  limits: NamespaceLimits & Readonly<{ mode: Exclude<Mode, 'off'> }>;
-}>;
+/** What determines the result of a report, besides its rule: whether Pods are fixed here, and the limits of the namespace. */
+export type Setting = Readonly<{ fixMode: FixMode; limits: Readonly<{ mode: Action; fixes: boolean }> }>;
 
 /** The parts of a finding that are from its rule. */
 type Source = Pick<Rule, 'id' | 'remedy' | 'faqItems'>;
 
 /** A report and its result, still without a message: only some of many reports get one. */
-export type Judged = Pick<Finding, 'action' | 'fixed' | 'severity' | 'workload'> & Readonly<{ report: AnyReport }>;
+export type Assessed = Pick<Finding, 'action' | 'fixed' | 'severity' | 'workload'> & Readonly<{ report: AnyReport }>;
 
-export function judge(
+/** Decides what is done about a report. */
+export function assess(
   report: AnyReport,
   { action, fix }: Pick<ConfiguredRule, 'action' | 'fix'>,
   workload: Finding['workload'],
-  { fixMode, limits }: JudgeInput,
-): Judged {
+  { fixMode, limits }: Setting,
+): Assessed {
   const canFix = report.fix !== undefined && fix && limits.fixes && fixMode !== 'never';
   const fixed = !canFix ? 'no' : fixMode === 'apply' ? 'now' : 'later';
   const isNotice = fixed !== 'no' || report.harmless === true;
@@ -64,22 +61,22 @@ export function severityOf(action: Action): Exclude<Severity, 'notice'> {
 
 /** Turns reports into findings with messages: the most severe ones, and a note about how many more there are. */
 export function toFindings(
-  found: readonly Judged[],
+  found: readonly Assessed[],
   source: Source,
   word: (report: AnyReport) => string,
-  input: JudgeInput,
+  setting: Setting,
 ): readonly Finding[] {
-  const told = selectWorst(found).map((judged) => toFinding(judged, source, word(judged.report)));
-  return [...told, ...reportMore(found, source, input)];
+  const shown = selectWorst(found).map((assessed) => toFinding(assessed, source, word(assessed.report)));
+  return [...shown, ...reportMore(found, source, setting)];
 }
 
-function selectWorst(found: readonly Judged[]): readonly Judged[] {
+function selectWorst(found: readonly Assessed[]): readonly Assessed[] {
   if (found.length <= MOST_FINDINGS) return found;
   return SEVERITIES.flatMap((each) => found.filter(({ severity }) => severity === each)).slice(0, MOST_FINDINGS);
 }
 
 function toFinding(
-  { report, workload, action, fixed, severity }: Judged,
+  { report, workload, action, fixed, severity }: Assessed,
   { id, remedy, faqItems }: Source,
   message: string,
 ): Finding {
@@ -122,17 +119,17 @@ export const FOUND_BESIDES = [
 /** Findings without a rule warn at most, and are not fixed. */
 export const WARNS = { action: 'warn', fix: false } as const;
 
-function reportMore(found: readonly Judged[], { id }: Source, input: JudgeInput): readonly Finding[] {
+function reportMore(found: readonly Assessed[], { id }: Source, setting: Setting): readonly Finding[] {
   const [first] = found;
   if (first === undefined || found.length <= MOST_FINDINGS) return [];
   const message = `${found.length - MOST_FINDINGS} more findings of ${id} are not listed: split the object into smaller ones`;
-  return [reportBound(message, first.workload, input)];
+  return [reportBound(message, first.workload, setting)];
 }
 
 /** A finding about a limit that the object exceeds. */
-export function reportBound(message: string, workload: Judged['workload'], input: JudgeInput): Finding {
+export function reportBound(message: string, workload: Assessed['workload'], setting: Setting): Finding {
   const report = { messageId: 'beyond', at: workload.podSpec };
-  return toFinding(judge(report, WARNS, workload, input), WITHIN_BOUNDS, message);
+  return toFinding(assess(report, WARNS, workload, setting), WITHIN_BOUNDS, message);
 }
 
 /** The message of a report, from its rule. */

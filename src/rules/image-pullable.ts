@@ -90,17 +90,17 @@ function describeRefusal(
   if (!isOfImage(answer.cause) && isKnownOfNodes(image.reference, context)) return undefined;
   const { message, remedy } = describeFailure(answer, image.reference, { secrets: pull.secretNames() ?? [], now });
   const { cause, says } = answer;
-  const told = {
+  const found = {
     params: { message },
     cause,
     remedy: says === undefined ? remedy : `The registry returned: "${says}". ${remedy}`,
   };
   // Network, CAs and rate limits of nodes differ from those of pullguard. If pull secrets could not be read, the credentials
   // differ as well.
-  if (!isOfImage(cause) || 'mayBeHidden' in answer) return { ...told, messageId: 'refused', atMost: 'warn' };
-  if (!isOnNode(image, context)) return { ...told, messageId: 'refused' };
+  if (!isOfImage(cause) || 'mayBeHidden' in answer) return { ...found, messageId: 'refused', atMost: 'warn' };
+  if (!isOnNode(image, context)) return { ...found, messageId: 'refused' };
   return {
-    ...told,
+    ...found,
     messageId: 'refused-but-on-node',
     atMost: 'warn',
     // Since 1.35, kubelet asks the registry anyway if the image was pulled with other credentials than the Pod has.

@@ -1,7 +1,7 @@
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { compareWithOld } from '../../src/engine/changed.ts';
+import { compareWithOld } from '../../src/engine/evaluate.ts';
 import { defaultPolicy } from '../../src/rules/policy.ts';
 import { findKind } from '../../src/workload/kinds.ts';
 import { readWorkloads } from '../../src/workload/workload.ts';
