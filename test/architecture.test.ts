@@ -33,13 +33,7 @@ const LAYERS = [
 ] as const;
 
 /** These, and whatever they load, only compute: no package, no file, no network, no clock, no process. */
-const PURE = [
-  'engine/evaluate.ts',
-  'admission/admit.ts',
-  'admission/response.ts',
-  'rules/index.ts',
-  'export/admission-policies.ts',
-];
+const PURE = ['engine/evaluate.ts', 'admission/admit.ts', 'rules/index.ts', 'export/admission-policies.ts'];
 
 /** Where packages may be loaded. */
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {

@@ -7,7 +7,7 @@ import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import { json } from 'node:stream/consumers';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { ReviewResponse } from '../src/admission/response.ts';
+import type { ReviewResponse } from '../src/admission/review.ts';
 import { pullSecret, seedCluster, serviceAccount } from './cluster/facts/fact-objects.ts';
 import type { Json } from './support/objects.ts';
 import { startStandIn, type StandInApiServer } from './support/stand-in-api-server.ts';

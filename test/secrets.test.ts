@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { admit } from '../src/admission/admit.ts';
 import { readNotices } from '../src/admission/notices.ts';
-import { respond } from '../src/admission/response.ts';
+import { respond } from '../src/admission/review.ts';
 import { readReview, type AdmissionReview } from '../src/admission/review.ts';
 import { formatCheckJson, formatCheckText } from '../src/cli/format-check.ts';
 import { image } from '../src/cli/image.ts';

@@ -1,4 +1,4 @@
-import { checkObject } from '../admission/check-object.ts';
+import { checkObject } from '../admission/admit.ts';
 import type { Decision, Finding } from '../engine/evaluate.ts';
 import type { Policy } from '../engine/rule.ts';
 import type { Position } from '../manifest/document.ts';

@@ -1,4 +1,4 @@
-import { checkObject } from '../admission/check-object.ts';
+import { checkObject } from '../admission/admit.ts';
 import type { Finding } from '../engine/evaluate.ts';
 import type { Policy } from '../engine/rule.ts';
 import { matchHostPattern, toHostTarget, type HostPattern } from '../image/host-pattern.ts';

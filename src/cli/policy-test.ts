@@ -1,5 +1,5 @@
 import { dirname, join } from 'node:path';
-import { checkObject } from '../admission/check-object.ts';
+import { checkObject } from '../admission/admit.ts';
 import type { Finding } from '../engine/evaluate.ts';
 import type { Policy } from '../engine/rule.ts';
 import { describeUnreadable, findFiles, type FoundFile } from '../manifest/files.ts';

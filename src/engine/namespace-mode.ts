@@ -1,8 +1,9 @@
-import { quote } from '../text/quote.ts';
-import { joinPointer } from '../text/json.ts';
-import type { Facts } from '../pull/facts.ts';
 import { ACTIONS } from '../policy/policy.ts';
-import type { Problem } from './rule.ts';
+import type { Facts } from '../pull/facts.ts';
+import { isRecord, joinPointer, readPath } from '../text/json.ts';
+import { quote } from '../text/quote.ts';
+import { readName } from '../workload/workload.ts';
+import type { Finding } from './findings.ts';
 
 /**
  * How strict pullguard is in a namespace, whatever its policy says, in the words of the policy: `off` checks nothing; `audit`
@@ -44,31 +45,55 @@ function readLimits(labels: Labels): NamespaceLimits {
   return { mode: known, fixes: known !== 'audit' && labels[FIX_LABEL] !== 'false' };
 }
 
-/** The message of a label that still works, so that it is a notice. */
-export const FORMER_MODE = 'former-mode';
+/** A request about a Namespace, as in an AdmissionReview. */
+type NamespaceRequest = Readonly<{ operation: string; object: unknown; oldObject: unknown }>;
 
-const METADATA_LABELS = '/metadata/labels';
+/**
+ * Problems of pullguard's labels that a request adds to a Namespace, for the user who sets them: a typo would otherwise enforce
+ * silently. At most warnings.
+ */
+export function checkNamespaceLabels({ operation, object, oldObject }: NamespaceRequest): readonly Finding[] {
+  if (operation !== 'CREATE' && operation !== 'UPDATE') return [];
+  const old = labelsOf(oldObject);
+  const labels = labelsOf(object);
+  const workload = { kind: 'Namespace', name: readName(object), namespace: '', podSpec: '' };
+  return Object.keys(labels).flatMap((label): readonly Finding[] => {
+    const problem = labels[label] === old[label] ? undefined : describeProblem(label, labels[label]);
+    if (problem === undefined) return [];
+    return [
+      {
+        ...problem,
+        at: joinPointer('/metadata/labels', label),
+        value: String(labels[label]),
+        rule: 'namespace-labels',
+        remedy: 'Fix the label, or remove it.',
+        faqItems: [],
+        action: 'warn',
+        fixed: 'no',
+        severity: problem.messageId === 'former-mode' ? 'notice' : 'warning',
+        workload,
+      },
+    ];
+  });
+}
 
-/** Problems of a Namespace's labels, for the user who sets them: a typo would otherwise enforce silently. */
-export function findLabelProblems(labels: Labels): readonly Problem[] {
-  const problems: Problem[] = [];
-  const report = (label: string, messageId: string, message: string): void => {
-    problems.push({ messageId, message, at: joinPointer(METADATA_LABELS, label), value: String(labels[label]) });
-  };
-  const mode = labels[MODE_LABEL];
-  if (mode === FORMER_DENY) {
-    report(MODE_LABEL, FORMER_MODE, 'former name of the mode deny, which still works: use deny');
-  } else if (mode !== undefined && !MODES.some((each) => each === mode)) {
-    report(MODE_LABEL, 'unknown-mode', 'unknown mode, treated as deny: use off, audit, warn or deny');
+function labelsOf(object: unknown): Labels {
+  const labels = readPath(object, 'metadata', 'labels');
+  return isRecord(labels) ? labels : {};
+}
+
+function describeProblem(label: string, value: unknown): Pick<Finding, 'messageId' | 'message'> | undefined {
+  if (label === MODE_LABEL) {
+    if (value === FORMER_DENY)
+      return { messageId: 'former-mode', message: 'former name of the mode deny, which still works: use deny' };
+    if (MODES.some((each) => each === value)) return undefined;
+    return { messageId: 'unknown-mode', message: 'unknown mode, treated as deny: use off, audit, warn or deny' };
   }
-  const fix = labels[FIX_LABEL];
-  if (fix !== undefined && fix !== 'true' && fix !== 'false') {
-    report(FIX_LABEL, 'unknown-fix', 'unknown value, treated as "true": use "true" or "false"');
+  if (label === FIX_LABEL) {
+    if (value === 'true' || value === 'false') return undefined;
+    return { messageId: 'unknown-fix', message: 'unknown value, treated as "true": use "true" or "false"' };
   }
-  for (const label of Object.keys(labels)) {
-    if (label.startsWith('pullguard.dev/') && label !== MODE_LABEL && label !== FIX_LABEL) {
-      report(label, 'unknown-label', `unknown label of pullguard: use ${quote(MODE_LABEL)} or ${quote(FIX_LABEL)}`);
-    }
-  }
-  return problems;
+  if (!label.startsWith('pullguard.dev/')) return undefined;
+  const message = `unknown label of pullguard: use ${quote(MODE_LABEL)} or ${quote(FIX_LABEL)}`;
+  return { messageId: 'unknown-label', message };
 }

@@ -1,5 +1,4 @@
-import { checkObject } from '../admission/check-object.ts';
-import type { ExemptReason } from '../admission/check-object.ts';
+import { checkObject, type ExemptReason } from '../admission/admit.ts';
 import type { Finding, Lack } from '../engine/evaluate.ts';
 import type { Policy } from '../engine/rule.ts';
 import type { Facts } from '../pull/facts.ts';

@@ -1,8 +1,7 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import type { Logger } from 'pino';
-import { ENDPOINTS, type Endpoint } from '../admission/admit.ts';
+import { answerUnread, ENDPOINTS, type Endpoint, type UnreadReason } from '../admission/admit.ts';
 import { readReviewHead } from '../admission/review.ts';
-import { answerUnread, type UnreadReason } from '../admission/unread.ts';
 import { createAnswerReview, type Call, type ReviewOptions } from './answer-review.ts';
 import { describeRequest, type Outcome } from './decide.ts';
 import { createBodyReader, createSend, formatProblem, sendEarly, type Refusal } from './http.ts';

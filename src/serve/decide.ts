@@ -1,8 +1,7 @@
 import type { Logger } from 'pino';
 import { admit, type Admission, type Endpoint } from '../admission/admit.ts';
 import type { Questioning } from '../admission/answer-later.ts';
-import { respond, respondToFailure } from '../admission/response.ts';
-import type { AdmissionRequest, AdmissionReview } from '../admission/review.ts';
+import { respond, respondToFailure, type AdmissionRequest, type AdmissionReview } from '../admission/review.ts';
 import type { Policy } from '../engine/rule.ts';
 import type { Facts } from '../pull/facts.ts';
 import { describeFinding } from '../report/finding.ts';

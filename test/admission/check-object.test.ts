@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { checkObject, type CheckInput, type Setting } from '../../src/admission/check-object.ts';
+import { checkObject, type CheckInput, type Setting } from '../../src/admission/admit.ts';
 import type { Facts } from '../../src/pull/facts.ts';
 import { findKind, groupOf } from '../../src/workload/kinds.ts';
 import { NOW } from '../support/facts.ts';

@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { admit } from '../../src/admission/admit.ts';
-import { respond } from '../../src/admission/response.ts';
-import type { AdmissionRequest } from '../../src/admission/review.ts';
+import { respond, type AdmissionRequest } from '../../src/admission/review.ts';
 import { requestFor } from '../support/admission-request.ts';
 import { NOW } from '../support/facts.ts';
 import type { Json } from '../support/objects.ts';

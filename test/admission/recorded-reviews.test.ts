@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { admit } from '../../src/admission/admit.ts';
-import { respond } from '../../src/admission/response.ts';
-import { readReview } from '../../src/admission/review.ts';
+import { readReview, respond } from '../../src/admission/review.ts';
 import { recordedNames, recordedReview } from '../support/objects.ts';
 import { NOW } from '../support/facts.ts';
 import { MIRRORED } from '../support/policies.ts';

@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { respond, respondToFailure } from '../../src/admission/response.ts';
+import { respond, respondToFailure, type AdmissionReview } from '../../src/admission/review.ts';
 import { NOTHING_FOUND } from '../../src/engine/evaluate.ts';
-import type { AdmissionReview } from '../../src/admission/review.ts';
 import { keepAnswerable } from '../../src/policy/policy.ts';
 import { requestFor } from '../support/admission-request.ts';
 import { deployment, pod, type Json } from '../support/objects.ts';

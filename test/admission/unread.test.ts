@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { answerUnread } from '../../src/admission/unread.ts';
+import { answerUnread } from '../../src/admission/admit.ts';
 import { readReviewHead } from '../../src/admission/review.ts';
 import type { Facts } from '../../src/pull/facts.ts';
 import { recordedNames, recordedReview } from '../support/objects.ts';

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { loadPolicy } from '../../src/rules/policy.ts';
 import { listPullSecrets } from '../../src/policy/policy.ts';
 import { buildProgram } from '../../src/cli/program.ts';
-import { findLabelProblems } from '../../src/engine/namespace-mode.ts';
+import { checkNamespaceLabels } from '../../src/engine/namespace-mode.ts';
 import { createMetrics } from '../../src/serve/metrics.ts';
 import { capturedIo } from '../support/captured-io.ts';
 import { find, isRole, objects, readBlocks, readText, ROOT, webhooksOf } from './manifests.ts';
@@ -57,7 +57,10 @@ test('it gives pullguard only commands and flags that it knows', () => {
 test('it sets only labels of namespaces that mean something', () => {
   const labels = [...text.matchAll(/\b(pullguard\.dev\/\w+)=(\w+)/g)].map(([, key = '', value = '']) => [key, value]);
   expect(new Set(labels.map(([, value]) => value))).toEqual(new Set(['audit', 'warn', 'deny', 'off', 'false']));
-  for (const [key = '', value = ''] of labels) expect([key, findLabelProblems({ [key]: value })]).toEqual([key, []]);
+  for (const [key = '', value = ''] of labels) {
+    const object = { metadata: { labels: { [key]: value } } };
+    expect([key, checkNamespaceLabels({ operation: 'CREATE', object, oldObject: undefined })]).toEqual([key, []]);
+  }
 });
 
 test('it names only metrics that there are', () => {

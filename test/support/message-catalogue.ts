@@ -7,10 +7,10 @@ import {
   type Fault,
 } from '../../src/cause/causes.ts';
 import { describeNotAsked } from '../../src/cause/answer.ts';
-import { respondToFailure } from '../../src/admission/response.ts';
-import { answerUnread } from '../../src/admission/unread.ts';
+import { answerUnread } from '../../src/admission/admit.ts';
+import { respondToFailure } from '../../src/admission/review.ts';
 import type { Lack } from '../../src/engine/evaluate.ts';
-import { findLabelProblems } from '../../src/engine/namespace-mode.ts';
+import { checkNamespaceLabels } from '../../src/engine/namespace-mode.ts';
 import { findSuspicion, parseReference } from '../../src/image/parse-reference.ts';
 import { readManifest } from '../../src/manifest/read-manifests.ts';
 import { PolicyError } from '../../src/policy/errors.ts';
@@ -195,16 +195,15 @@ function listEngine(): readonly Entry[] {
       },
     ),
   ].flatMap(({ findings }) => findings.filter(({ rule }) => rule === 'within-bounds'));
-  const labels = findLabelProblems({
-    'pullguard.dev/mode': 'on',
-    'pullguard.dev/fix': 'no',
-    'pullguard.dev/mod': 'off',
-  });
+  const labels = { 'pullguard.dev/mode': 'on', 'pullguard.dev/fix': 'no', 'pullguard.dev/mod': 'off' };
+  const namespace = { operation: 'CREATE', object: { metadata: { labels } }, oldObject: undefined };
   return [
     ...[...skips, ...beyond]
       .filter(({ rule }) => rule !== 'mirror-used' && rule !== 'pull-secret-present')
       .map((finding) => message(`${finding.rule} ${finding.messageId}`, describeFinding(finding))),
-    ...labels.map(({ messageId, message: text }) => message(`namespace-labels ${messageId}`, text)),
+    ...checkNamespaceLabels(namespace).map(({ messageId, message: text }) =>
+      message(`namespace-labels ${messageId}`, text),
+    ),
   ];
 }
 
