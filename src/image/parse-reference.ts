@@ -26,19 +26,11 @@ function refuse(written: string): ParsedReference {
   };
 }
 
-/**
- * What is suspicious about a valid reference; undefined if nothing is, or if it is invalid.
- *
- * @param isMirrored called for an image that its registry no longer provides: a mirror may still have it
- */
-export function findSuspicion(written: string, isMirrored: () => boolean): string | undefined {
-  const { suspicion, move } = suspect(written);
-  return suspicion ?? (move === undefined || isMirrored() ? undefined : move);
-}
-
+/** `move`: its registry no longer provides the image, which does not matter if a mirror has it. */
 type Suspicions = Readonly<Record<'suspicion' | 'move', string | undefined>>;
 
-const suspect = memoize((written: string): Suspicions => {
+/** What is suspicious about a valid reference; nothing about an invalid one. */
+export const findSuspicions: (written: string) => Suspicions = memoize((written) => {
   const parsed = parseReference(written);
   if (!parsed.ok) return { suspicion: undefined, move: undefined };
   const { reference } = parsed;

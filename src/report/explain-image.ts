@@ -2,7 +2,7 @@ import type { Policy } from '../engine/rule.ts';
 import { findMirror, findPullSecret, isExemptImage } from '../policy/policy.ts';
 import { DOCKER_HUB, fitsLength, formatReference, type ImageReference } from '../image/reference.ts';
 import type { ReferenceProblemCode } from '../image/diagnose.ts';
-import { findSuspicion, parseReference } from '../image/parse-reference.ts';
+import { findSuspicions, parseReference } from '../image/parse-reference.ts';
 import { redact } from '../text/redact.ts';
 
 /** The parts and meaning of an image reference, also under a policy; null means none. The parts are normalized. */
@@ -32,7 +32,8 @@ export function explainImage(written: string, policy: Policy): ImageExplanation 
   const { reference } = parsed;
   const exempt = isExemptImage(policy, reference);
   const mirror = exempt ? undefined : findPullableMirror(policy, reference);
-  const suspicion = findSuspicion(written, () => mirror !== undefined);
+  const { suspicion: other, move } = findSuspicions(written);
+  const suspicion = other ?? (mirror === undefined ? move : undefined);
   return {
     image,
     valid: true,

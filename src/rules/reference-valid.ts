@@ -1,6 +1,6 @@
 import { defineRule, type Report } from '../engine/rule.ts';
 import type { ReferenceProblem } from '../image/diagnose.ts';
-import { findSuspicion } from '../image/parse-reference.ts';
+import { findSuspicions } from '../image/parse-reference.ts';
 import { findMirror } from '../policy/policy.ts';
 import { quote } from '../text/quote.ts';
 import { placeOf } from '../workload/workload.ts';
@@ -27,9 +27,12 @@ export const referenceValid = defineRule({
       const place = placeOf(use);
       const { parsed, written } = use;
       if (parsed.ok) {
-        const suspicion = findSuspicion(written, () => findMirror(policy, parsed.reference) !== undefined);
-        if (suspicion === undefined) return [];
-        return [{ ...place, messageId: 'suspicious', params: { suspicion }, atMost: 'warn' }];
+        const { suspicion: other, move } = findSuspicions(written);
+        const isMoved = move !== undefined && findMirror(policy, parsed.reference) === undefined;
+        const suspicion = other ?? (isMoved ? move : undefined);
+        return suspicion === undefined
+          ? []
+          : [{ ...place, messageId: 'suspicious', params: { suspicion }, atMost: 'warn' }];
       }
       // Created on access: of thousands of invalid references only some are reported, and suggestions take the most time.
       return [

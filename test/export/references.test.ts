@@ -13,7 +13,7 @@ import {
   isReference,
 } from '../../src/export/reference-cel.ts';
 import { matchHostPattern, parseHostPattern, toHostTarget } from '../../src/image/host-pattern.ts';
-import { findSuspicion, parseReference } from '../../src/image/parse-reference.ts';
+import { findSuspicions, parseReference } from '../../src/image/parse-reference.ts';
 import { fitsLength as fits, formatReference, readReference, splitReference } from '../../src/image/reference.ts';
 import { findMirror, findPullSecret } from '../../src/policy/policy.ts';
 import { matchGlob, parseGlob } from '../../src/text/glob.ts';
@@ -229,8 +229,10 @@ describe('the causes', () => {
 
 test('what is surely fine is nothing that reference-valid would speak of, so that the webhook need not be called', () => {
   const isFine = (written: string): boolean => evaluateCel(isSurelyFine('image'), { image: written }) === true;
-  const isQuiet = (written: string): boolean =>
-    parseReference(written).ok && findSuspicion(written, () => false) === undefined;
+  const isQuiet = (written: string): boolean => {
+    const { suspicion, move } = findSuspicions(written);
+    return parseReference(written).ok && suspicion === undefined && move === undefined;
+  };
   const suspicious = [
     ...[
       'hub.docker.com/_/nginx',

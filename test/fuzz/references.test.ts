@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect } from 'vitest';
-import { findSuspicion, parseReference } from '../../src/image/parse-reference.ts';
+import { findSuspicions, parseReference } from '../../src/image/parse-reference.ts';
 import { suspectForm } from '../../src/image/suspect.ts';
 import { explainImage } from '../../src/report/explain-image.ts';
 import { escapeUnprintable } from '../../src/text/quote.ts';
@@ -17,7 +17,8 @@ holds(
   'whatever is written, it never throws, and what it says is neither dropped nor cut by an API server',
   fc.property(written, (text) => {
     const parsed = parseReference(text);
-    const message = parsed.ok ? findSuspicion(text, () => false) : parsed.problem.message;
+    const { suspicion, move } = findSuspicions(text);
+    const message = parsed.ok ? (suspicion ?? move) : parsed.problem.message;
     if (message === undefined) return;
     expect(message).not.toBe('');
     expect(escapeUnprintable(message)).toBe(message);

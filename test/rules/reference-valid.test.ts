@@ -6,8 +6,8 @@ import { policyOf } from '../support/policies.ts';
 
 const POLICY = policyOf();
 
-function find(image: string): readonly string[] {
-  return judge(pod(image), POLICY)
+function find(image: string, policy = POLICY): readonly string[] {
+  return judge(pod(image), policy)
     .findings.filter(({ rule }) => rule === 'reference-valid')
     .map(({ action, message }) => `${action}: ${message}`);
 }
@@ -36,6 +36,12 @@ test.each([
 
 test('a suspicion never refuses, whatever the policy says', () => {
   expect(find('registry.example.com:5000')).toEqual([expect.stringMatching(/^warn: /)]);
+});
+
+test('an image that its registry no longer provides is a warning, unless a mirror has it', () => {
+  const mirrored = policyOf('mirrors: [{ from: docker.io/bitnami, to: harbor.example.com/bitnami }]');
+  expect(find('bitnami/redis:7.2')).toEqual([expect.stringMatching(/^warn: Bitnami moved/)]);
+  expect(find('bitnami/redis:7.2', mirrored)).toEqual([]);
 });
 
 test('a very long address does not make a very long message', () => {

@@ -11,7 +11,7 @@ import { answerUnread } from '../../src/admission/admit.ts';
 import { respondToFailure } from '../../src/admission/review.ts';
 import type { Lack } from '../../src/engine/evaluate.ts';
 import { checkNamespaceLabels } from '../../src/engine/namespace-mode.ts';
-import { findSuspicion, parseReference } from '../../src/image/parse-reference.ts';
+import { findSuspicions, parseReference } from '../../src/image/parse-reference.ts';
 import { readManifest } from '../../src/manifest/read-manifests.ts';
 import { PolicyError } from '../../src/policy/errors.ts';
 import { FLAW_WORDS } from '../../src/pull/credential-flaws.ts';
@@ -149,8 +149,9 @@ function listProblems(): readonly Entry[] {
 
 function listSuspicions(): readonly Entry[] {
   return ODD_IMAGES.flatMap((written) => {
-    const suspicion = findSuspicion(written, () => false);
-    return suspicion === undefined ? [] : [message(quote(written, 50), suspicion)];
+    const { suspicion, move } = findSuspicions(written);
+    const text = suspicion ?? move;
+    return text === undefined ? [] : [message(quote(written, 50), text)];
   });
 }
 
