@@ -2,7 +2,7 @@ import { existsSync, statSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { ApiError, type ApiServer } from '../cluster/connection/api-server.ts';
 import type { Policy } from '../engine/rule.ts';
-import { POLICY_KEY } from '../policy/config-map.ts';
+import { POLICY_KEY } from '../policy/load.ts';
 import { readPolicyFile } from '../policy/reload.ts';
 import { defaultPolicy, loadPolicy } from '../rules/policy.ts';
 import { readString } from '../text/json.ts';

@@ -8,20 +8,21 @@ export type PolicyProblem = Position & Readonly<{ message: string }>;
 /** About one screen: more problems than that are usually one problem, repeated. */
 const MAX_LISTED = 20;
 
-/** A policy that cannot be used. The message has one line for each problem: `policy.yaml:7:3: unknown key "mirors"…`. */
+/** A policy that cannot be used. Its message has a line for each problem, in order: `policy.yaml:7:3: unknown key "mirors"…`. */
 export class PolicyError extends Error {
   override readonly name = 'PolicyError';
   readonly source: string;
   readonly problems: readonly PolicyProblem[];
 
   constructor(source: string, problems: readonly PolicyProblem[]) {
-    const lines = problems
+    const sorted = problems.toSorted((left, right) => left.line - right.line || left.column - right.column);
+    const lines = sorted
       .slice(0, MAX_LISTED)
       .map(({ line, column, message }) => `${source}:${line}:${column}: ${message}`);
     const left = problems.length - lines.length;
     super([...lines, ...(left > 0 ? [`${source}: and ${left} more`] : [])].join('\n'));
     this.source = source;
-    this.problems = problems;
+    this.problems = sorted;
   }
 }
 

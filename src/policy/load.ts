@@ -1,10 +1,9 @@
-import { placeOf, readLenientDocument, TOO_DEEP, type Locate } from '../manifest/document.ts';
-import { isRecord } from '../text/json.ts';
-import { isConfigMap, readConfigMap } from './config-map.ts';
-import { describeSchemaError, PolicyError, type PolicyProblem, type SchemaProblem } from './errors.ts';
+import { placeOf, readLenientDocument, TOO_DEEP, type Locate, type Position } from '../manifest/document.ts';
+import { isRecord, joinPointer } from '../text/json.ts';
+import { quote } from '../text/quote.ts';
+import { PolicyError, type PolicyProblem, type SchemaProblem } from './errors.ts';
 import type { PolicyOf, RuleDefinition } from './policy.ts';
-import { repair, spareDamaged, type Repaired } from './repair.ts';
-import { POLICY_API_VERSION, POLICY_KIND, policyValidator, type PolicyFile } from './schema.ts';
+import { fitSchema, MAX_PROBLEMS, POLICY_API_VERSION, POLICY_KIND, spareDamaged, type PolicyFile } from './schema.ts';
 import type { Report } from './section.ts';
 import { buildExempt } from './sections/exempt.ts';
 import { buildMirrors } from './sections/mirrors.ts';
@@ -27,19 +26,15 @@ export function readPolicy<Rule extends RuleDefinition>(
   rules: readonly Rule[],
 ): PolicyOf<Rule> {
   const { content, locate, place, repeated } = openPolicy(text, source);
-  const problems: SchemaProblem[] = [];
   const { valid, damaged, wrong } = fitSchema(content, rules);
-  problems.push(...wrong);
+  const problems: SchemaProblem[] = [...wrong];
   const report = spareDamaged(damaged, (pointer, message) => problems.push({ pointer, message }));
   const policy = valid && buildPolicy(valid, rules, report);
   const located = problems
     .slice(0, MAX_PROBLEMS)
     .map(({ pointer, part, message }) => place({ ...locate(pointer, part), message }));
   if (policy !== undefined && located.length + repeated.length === 0) return policy;
-  throw new PolicyError(
-    source,
-    [...repeated, ...located].sort((left, right) => left.line - right.line || left.column - right.column),
-  );
+  throw new PolicyError(source, [...repeated, ...located]);
 }
 
 /** A parsed policy file, not yet validated. */
@@ -91,21 +86,51 @@ function parse(text: string, source: string): OpenPolicy {
   };
 }
 
-/** The file repaired to fit its schema, and what is wrong with it; undefined if it cannot be repaired. */
-type Fitted = Readonly<{
-  valid: PolicyFile | undefined;
-  damaged: Repaired['damaged'];
-  wrong: readonly SchemaProblem[];
-}>;
+/** The key in the ConfigMap of the install manifests. */
+export const POLICY_KEY = 'policy.yaml';
 
-function fitSchema(content: unknown, rules: readonly RuleDefinition[]): Fitted {
-  const validate = policyValidator(rules);
-  if (validate(content)) return { valid: content, damaged: [], wrong: [] };
-  const errors = validate.errors?.slice(0, MAX_PROBLEMS) ?? [];
-  const wrong = errors.flatMap((error) => describeSchemaError(error) ?? []);
-  const repaired = repair(content, errors);
-  const isValid = validate(repaired.content);
-  return { valid: isValid ? repaired.content : undefined, damaged: repaired.damaged, wrong };
+/** The policy in a ConfigMap, with a function that maps its problems to the ConfigMap's file; or a problem of the ConfigMap. */
+type HeldPolicy =
+  Readonly<{ text: string; place: (problem: PolicyProblem) => PolicyProblem }> | Readonly<{ problem: PolicyProblem }>;
+
+function isConfigMap(content: unknown): content is Readonly<Record<string, unknown>> {
+  return isRecord(content) && content['apiVersion'] === 'v1' && content['kind'] === 'ConfigMap';
+}
+
+/** `source` is the text of the ConfigMap's file, in which `locate` finds positions. */
+function readConfigMap(content: Readonly<Record<string, unknown>>, source: string, locate: Locate): HeldPolicy {
+  const data = isRecord(content['data']) ? content['data'] : {};
+  const keys = Object.keys(data);
+  const [key = POLICY_KEY] = keys.length === 1 ? keys : [POLICY_KEY];
+  const pointer = joinPointer('/data', key);
+  const text = data[key];
+  if (typeof text !== 'string') {
+    const what = keys.length === 0 ? 'has no data' : `has no text under data[${quote(key)}]`;
+    const message = `the ConfigMap ${what}: put the policy under data["${POLICY_KEY}"]`;
+    return { problem: { ...locate('/data'), message } };
+  }
+  const start = locate(pointer);
+  const lines = source.split('\n');
+  return { text, place: (problem) => placeInBlock(problem, text, lines, start) ?? placeByName(problem, key, start) };
+}
+
+/** In a literal block, each line of the text is an indented line of the file. `start` is the position of its "|". */
+function placeInBlock(
+  problem: PolicyProblem,
+  text: string,
+  source: readonly string[],
+  { line, column }: Position,
+): PolicyProblem | undefined {
+  if (source[line - 1]?.[column - 1] !== '|') return undefined;
+  const own = (text.split('\n')[problem.line - 1] ?? '').replace(/\r$/, '');
+  const outer = (source[line - 1 + problem.line] ?? '').replace(/\r$/, '');
+  if (!outer.endsWith(own)) return undefined;
+  return { ...problem, line: line + problem.line, column: problem.column + outer.length - own.length };
+}
+
+/** For quoted or folded text, the lines of the text are not those of the file. */
+function placeByName({ line, column, message }: PolicyProblem, key: string, start: Position): PolicyProblem {
+  return { ...start, message: `line ${line}, column ${column} of data[${quote(key)}]: ${message}` };
 }
 
 /** The default policy, used without a policy file. */
@@ -140,9 +165,6 @@ const TOO_LARGE = 'the policy is larger than 1 MiB, the limit of a ConfigMap';
 
 /** Ten times as deep as any policy, as `metadata` may hold any object. */
 const MAX_DEPTH = 64;
-
-/** More than a user reads, and still located quickly. */
-const MAX_PROBLEMS = 1000;
 
 /** Finds text that must not be passed to the YAML parser, which takes seconds to refuse a megabyte of brackets. */
 function findExcess(text: string): PolicyProblem | undefined {

@@ -1,11 +1,10 @@
-import { Ajv, type ValidateFunction } from 'ajv';
 import { readLenientDocument, type Position } from '../manifest/document.ts';
 import { joinPointer } from '../text/json.ts';
 import { memoizeByObject } from '../text/memoize.ts';
-import { describeSchemaError, PolicyError, type PolicyProblem } from './errors.ts';
+import { describeSchemaError, PolicyError } from './errors.ts';
 import { ACTIONS } from './policy.ts';
-import { POLICY_API_VERSION } from './schema.ts';
-import { listOf, objectOf, TEXT, VOCABULARY, type Schema } from './section.ts';
+import { compileSchema, MAX_PROBLEMS, POLICY_API_VERSION } from './schema.ts';
+import { listOf, objectOf, TEXT, type Schema } from './section.ts';
 
 /** The possible results of a rule, the worst last: no finding, a finding that is fixed in new Pods, or one with an action. */
 export const RESULTS = ['none', 'fix', ...ACTIONS] as const;
@@ -55,10 +54,7 @@ const SCHEMA = objectOf(
 );
 
 /** Compiled on first use. */
-const validatorOf = memoizeByObject((schema: Schema): ValidateFunction<PolicyTest> => {
-  const ajv = new Ajv({ allErrors: true, verbose: true, strict: true, allowUnionTypes: true });
-  return ajv.addVocabulary(VOCABULARY).compile<PolicyTest>(schema);
-});
+const validatorOf = memoizeByObject((schema: Schema) => compileSchema<PolicyTest>(schema));
 
 /** @throws PolicyError with the line and column of every problem. */
 export function readPolicyTest(text: string, source: string): PolicyTest {
@@ -66,22 +62,13 @@ export function readPolicyTest(text: string, source: string): PolicyTest {
   if (!document.ok) throw new PolicyError(source, [document.problem]);
   const { content, locate, repeated } = document;
   const validate = validatorOf(SCHEMA);
-  const isValid = validate(content);
-  const errors = isValid ? [] : (validate.errors ?? []).slice(0, MAX_PROBLEMS);
-  const problems: readonly PolicyProblem[] = [
-    ...(repeated === undefined ? [] : [repeated]),
-    ...errors
+  if (!validate(content) || repeated !== undefined) {
+    const problems = (validate.errors ?? [])
+      .slice(0, MAX_PROBLEMS)
       .flatMap((error) => describeSchemaError(error) ?? [])
-      .map(({ pointer, part, message }) => ({ ...locate(pointer, part), message })),
-  ];
-  if (!isValid || problems.length > 0)
-    throw new PolicyError(
-      source,
-      problems.toSorted((left, right) => left.line - right.line || left.column - right.column),
-    );
+      .map(({ pointer, part, message }) => ({ ...locate(pointer, part), message }));
+    throw new PolicyError(source, [...(repeated === undefined ? [] : [repeated]), ...problems]);
+  }
   const results = content.results.map((one, at) => ({ ...one, ...locate(joinPointer('/results', at)) }));
   return { ...content, results };
 }
-
-/** More than a user reads. */
-const MAX_PROBLEMS = 1000;

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { Ajv } from 'ajv';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { buildPublicSchema } from '../../src/policy/public-schema.ts';
+import { buildPublicSchema } from '../../scripts/schema.ts';
 import { policyValidator } from '../../src/policy/schema.ts';
 import { RULES } from '../../src/rules/index.ts';
 
