@@ -2,7 +2,7 @@ import { nameArtifact } from '../image/not-an-image.ts';
 import { splitDomain, type ImageReference } from '../image/reference.ts';
 import { isLabel } from '../text/kubernetes-name.ts';
 import { shorten } from '../text/quote.ts';
-import { redactMessage } from '../text/redact-message.ts';
+import { redactMessage } from '../text/redact.ts';
 import { causeOf, type CauseCode, type CauseContext, type FaqItem } from './causes.ts';
 import { readFailure, type Failure } from './read-failure.ts';
 import { hostOf, nameImage, NODES_MAY_DIFFER } from './remedies.ts';

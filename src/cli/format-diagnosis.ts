@@ -4,7 +4,7 @@ import type { Report } from '../cause/reported-failures.ts';
 import { formatCount } from '../report/blocks.ts';
 import { groupBy, listSome } from '../text/list.ts';
 import { escapeUnprintable, shorten } from '../text/quote.ts';
-import { redactMessage } from '../text/redact-message.ts';
+import { redactMessage } from '../text/redact.ts';
 import { paint } from './terminal.ts';
 
 /** A report of a failed pull, and its diagnosis. */

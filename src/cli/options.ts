@@ -1,6 +1,6 @@
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import type { SecretsMode } from '../cluster/facts/fact-collections.ts';
-import { parseDuration } from '../text/duration.ts';
+import { parseDuration } from '../text/time.ts';
 
 /** How a command connects to a cluster. */
 export type ConnectionOptions = Readonly<{ kubeconfig?: string; context?: string }>;

@@ -6,7 +6,7 @@ import type { LateAnswers } from '../pull/facts.ts';
 import { findForNode, nameOnNode } from '../pull/nodes.ts';
 import { pullPolicyOf, type AnsweredUse } from '../pull/pod-pull.ts';
 import { listSome } from '../text/list.ts';
-import { formatSeconds } from '../text/duration.ts';
+import { formatSeconds } from '../text/time.ts';
 import { shortenMiddle } from '../text/quote.ts';
 import { placeOf } from '../workload/workload.ts';
 

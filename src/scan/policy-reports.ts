@@ -5,7 +5,7 @@ import type { FindingGroup } from './tally.ts';
 import type { Mark } from '../report/blocks.ts';
 import { LONGEST_REPORT, LONGEST_REPORTED, MOST_REPORTS, MOST_RESULTS } from '../text/bounds.ts';
 import { escapeUnprintable, shorten } from '../text/quote.ts';
-import { redactMessage } from '../text/redact-message.ts';
+import { redactMessage } from '../text/redact.ts';
 import { formatMinute } from '../text/time.ts';
 import { WORKLOAD_KINDS } from '../workload/kinds.ts';
 

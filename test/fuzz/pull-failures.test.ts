@@ -6,7 +6,7 @@ import { readFailure } from '../../src/cause/read-failure.ts';
 import { READINGS } from '../../src/cause/failure-phrases.ts';
 import { diagnose as runDiagnose } from '../../src/cli/diagnose.ts';
 import { listReports } from '../../src/cause/reported-failures.ts';
-import { redactMessage } from '../../src/text/redact-message.ts';
+import { redactMessage } from '../../src/text/redact.ts';
 import { CONTAINERD } from '../cause/messages-containerd.ts';
 import { CRIO, DOCKER, KUBELET } from '../cause/messages-others.ts';
 import { capturedIo } from '../support/captured-io.ts';

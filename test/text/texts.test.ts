@@ -1,13 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, test, vi } from 'vitest';
-import { DURATION_PATTERN, parseDuration } from '../../src/text/duration.ts';
+import { DURATION_PATTERN, formatMinute, formatSecond, parseDuration } from '../../src/text/time.ts';
 import { describeError } from '../../src/text/error.ts';
 import { expandPointer, formatFieldPath, joinPointer, readPointer, splitPointer } from '../../src/text/json.ts';
 import { isLabel, isSubdomain } from '../../src/text/kubernetes-name.ts';
 import { quoteFirst } from '../../src/text/list.ts';
 import { memoize, memoizeByObject } from '../../src/text/memoize.ts';
 import { shorten, shortenMiddle } from '../../src/text/quote.ts';
-import { formatMinute, formatSecond } from '../../src/text/time.ts';
 
 test.each([
   [['a', 'b'], 2, '"a", "b"'],

@@ -13,8 +13,7 @@ import {
 } from '../../text/bounds.ts';
 import { groupBy, listSome } from '../../text/list.ts';
 import { escapeUnprintable, shorten } from '../../text/quote.ts';
-import { redact } from '../../text/redact.ts';
-import { redactMessage } from '../../text/redact-message.ts';
+import { redact, redactMessage } from '../../text/redact.ts';
 import { linkToPage } from '../../text/repository.ts';
 import { formatMinute } from '../../text/time.ts';
 import { describeGroup, groupDiagnoses, type Diagnosed } from '../format-diagnosis.ts';

@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
 import { isDomain, splitDomain } from '../../image/reference.ts';
-import { DURATION_PATTERN, parseDuration } from '../../text/duration.ts';
+import { DURATION_PATTERN, parseDuration } from '../../text/time.ts';
 import { joinPointer, type Pointer } from '../../text/json.ts';
 import { quote } from '../../text/quote.ts';
 import { listOf, objectOf, TEXT, type Report, type Schema } from '../section.ts';
