@@ -23,5 +23,4 @@ export type { ReferenceProblem, ReferenceProblemCode } from './image/diagnose.ts
 export { explainImage, type ImageExplanation } from './report/explain-image.ts';
 export { RULES } from './rules/index.ts';
 export { findKind, WORKLOAD_KINDS, type KindTable, type WorkloadKind } from './workload/kinds.ts';
-export type { Edit } from './workload/workload.ts';
-export type { ImageUse, Workload } from './workload/workload.ts';
+export type { Edit, ImageUse, Workload } from './workload/workload.ts';

@@ -62,6 +62,7 @@ export function writeLoopNotice(
   return isNamed(involved) ? [{ involved, outcome: 'kept', rule, message: joinRemedy(what, remedy) }] : NONE;
 }
 
+/** A remedy may end in a command, and a command that is cut off is worse than none. */
 function joinRemedy(what: string, remedy: string): string {
   const said = cutToBytes(escapeUnprintable(what), MAX_MESSAGE_BYTES);
   const whole = `${said}. ${escapeUnprintable(remedy)}`;
@@ -163,12 +164,9 @@ const MAX_MESSAGE_BYTES = 1024;
 /** `spec.containers[0].image: "NGINX": repository name must be lowercase (reference-valid, and 2 more). Write …`. */
 function describe(subject: string, finding: Finding, others: number): string {
   const end = others === 0 ? ` (${finding.rule})` : ` (${finding.rule}, and ${others} more)`;
-  const text = `${subject}${formatFieldPath(finding.at)}: ${describeFinding(finding)}`;
+  const text = escapeUnprintable(`${subject}${formatFieldPath(finding.at)}: ${describeFinding(finding)}`);
   const said = `${cutToBytes(text, MAX_MESSAGE_BYTES - Buffer.byteLength(end))}${end}`;
-  if (finding.fixed !== 'no') return said;
-  // A remedy may end in a command, and a command that is cut off is worse than none.
-  const whole = `${said}. ${escapeUnprintable(finding.remedy)}`;
-  return Buffer.byteLength(whole) <= MAX_MESSAGE_BYTES ? whole : said;
+  return finding.fixed === 'no' ? joinRemedy(said, finding.remedy) : said;
 }
 
 function cutToBytes(text: string, limit: number): string {

@@ -8,7 +8,7 @@ import { findController } from '../workload/kinds.ts';
 /** The supported version of AdmissionReview; every API server since Kubernetes 1.16 has it. */
 export const REVIEW_VERSION = 'admission.k8s.io/v1';
 
-export type GroupKind = Readonly<{ group: string; kind: string }>;
+type GroupKind = Readonly<{ group: string; kind: string }>;
 
 /** The parts of an AdmissionRequest that are used. Only `uid` is always set; others may be empty. */
 export type AdmissionRequest = Readonly<{
@@ -27,7 +27,7 @@ export type AdmissionRequest = Readonly<{
 
 export type AdmissionReview = Readonly<{ request: AdmissionRequest }>;
 
-export type ReadReview = Readonly<{ ok: true; review: AdmissionReview }> | Readonly<{ ok: false; problem: string }>;
+type ReadReview = Readonly<{ ok: true; review: AdmissionReview }> | Readonly<{ ok: false; problem: string }>;
 
 /**
  * Parses the body of a webhook call. A body that is not an AdmissionReview with a uid is a problem, as no response is possible.

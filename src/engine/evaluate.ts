@@ -1,8 +1,8 @@
 import { isExemptImage } from '../policy/policy.ts';
 import { keyOfQuestion, type FactName, type Facts, type ImageQuestion, type KnownAnswer } from '../pull/facts.ts';
+import { createPodPull, type PodPull } from '../pull/pod-pull.ts';
 import { ALWAYS_LOOKED_AT } from '../text/bounds.ts';
 import { listSome } from '../text/list.ts';
-import { createPodPull, type PodPull } from '../pull/pod-pull.ts';
 import type { WorkloadKind } from '../workload/kinds.ts';
 import {
   editWorkload,
@@ -20,9 +20,9 @@ import {
   WARNS,
   wordReport,
   type Assessed,
+  type Conditions,
   type Finding,
   type FixMode,
-  type Setting,
   type Severity,
 } from './findings.ts';
 import { NO_LIMITS, type NamespaceLimits } from './namespace-mode.ts';
@@ -107,7 +107,7 @@ export function evaluate(input: EvaluateInput): Decision {
 }
 
 type FullInput = EvaluateInput &
-  Setting &
+  Conditions &
   Readonly<{
     facts: Facts;
     now: number;
@@ -322,24 +322,17 @@ function runRule(configured: ConfiguredRule, subjects: readonly Subject[], input
 
 function reportSkips(subjects: readonly Subject[], input: FullInput): readonly Finding[] {
   const reported = new Set<string>();
-  const found = input.time.flatMap(
-    subjects,
-    ({
-      skips,
-      views: {
-        images: { workload },
-      },
-    }) =>
-      workload.images.length === 0
-        ? []
-        : skips.problems.flatMap((problem) => {
-            // The annotation of an object applies to all its pod specs, so it is reported once.
-            const key = `${problem.at} ${problem.value ?? ''}`;
-            if (reported.has(key)) return [];
-            reported.add(key);
-            return [assess(problem, WARNS, workload, input)];
-          }),
-  );
+  const found = input.time.flatMap(subjects, ({ skips, views }): readonly Assessed[] => {
+    const { workload } = views.images;
+    if (workload.images.length === 0) return [];
+    return skips.problems.flatMap((problem) => {
+      // The annotation of an object applies to all its pod specs, so it is reported once.
+      const key = `${problem.at} ${problem.value ?? ''}`;
+      if (reported.has(key)) return [];
+      reported.add(key);
+      return [assess(problem, WARNS, workload, input)];
+    });
+  });
   return toFindings(found, SKIP_ALLOWED, (report) => (report as Problem).message, input);
 }
 
@@ -349,13 +342,10 @@ function reportBounds(
   skipped: Decision['skipped'],
   input: FullInput,
 ): readonly Finding[] {
-  const findings = subjects.flatMap(
-    ({
-      views: {
-        'pull-secrets': { workload, pull },
-      },
-    }) => pull.beyond().map((message) => reportBound(message, workload, input)),
-  );
+  const findings = subjects.flatMap(({ views }) => {
+    const { workload, pull } = views['pull-secrets'];
+    return pull.beyond().map((message) => reportBound(message, workload, input));
+  });
   const unfinished = skipped.filter(({ missing }) => missing.includes('budget')).map(({ rule }) => rule);
   if (unfinished.length === 0) return findings;
   const message = `object is too large to check in time, so ${listSome(unfinished, 'and')} did not check all of it: split it into smaller objects`;

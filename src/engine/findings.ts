@@ -30,7 +30,7 @@ export type Finding = Problem &
   }>;
 
 /** What determines the result of a report, besides its rule: whether Pods are fixed here, and the limits of the namespace. */
-export type Setting = Readonly<{ fixMode: FixMode; limits: Readonly<{ mode: Action; fixes: boolean }> }>;
+export type Conditions = Readonly<{ fixMode: FixMode; limits: Readonly<{ mode: Action; fixes: boolean }> }>;
 
 /** The parts of a finding that are from its rule. */
 type Source = Pick<Rule, 'id' | 'remedy' | 'faqItems'>;
@@ -43,7 +43,7 @@ export function assess(
   report: AnyReport,
   { action, fix }: Pick<ConfiguredRule, 'action' | 'fix'>,
   workload: Finding['workload'],
-  { fixMode, limits }: Setting,
+  { fixMode, limits }: Conditions,
 ): Assessed {
   const canFix = report.fix !== undefined && fix && limits.fixes && fixMode !== 'never';
   const fixed = !canFix ? 'no' : fixMode === 'apply' ? 'now' : 'later';
@@ -64,10 +64,10 @@ export function toFindings(
   found: readonly Assessed[],
   source: Source,
   word: (report: AnyReport) => string,
-  setting: Setting,
+  conditions: Conditions,
 ): readonly Finding[] {
   const shown = selectWorst(found).map((assessed) => toFinding(assessed, source, word(assessed.report)));
-  return [...shown, ...reportMore(found, source, setting)];
+  return [...shown, ...reportMore(found, source, conditions)];
 }
 
 function selectWorst(found: readonly Assessed[]): readonly Assessed[] {
@@ -96,40 +96,36 @@ function toFinding(
 }
 
 /** Reported like the findings of rules, so that it is logged and counted like them. */
-export const SKIP_ALLOWED: Source = {
+export const SKIP_ALLOWED = {
   id: 'skip-allowed',
+  description: 'Finds exceptions from rules that the policy does not allow, and such as do nothing.',
   remedy: `Remove the rule from the annotation ${SKIP_ANNOTATION}, or allow it in the policy under skip.`,
   faqItems: [],
-};
-const WITHIN_BOUNDS: Source = {
+} as const;
+const WITHIN_BOUNDS = {
   id: 'within-bounds',
+  description: 'Finds objects that are too large to be checked as a whole.',
   remedy: 'Split the object into smaller ones.',
   faqItems: [],
-};
+} as const;
 
 /** Findings that are reported without a rule. */
-export const FOUND_BESIDES = [
-  {
-    ...SKIP_ALLOWED,
-    description: 'Finds exceptions from rules that the policy does not allow, and such as do nothing.',
-  },
-  { ...WITHIN_BOUNDS, description: 'Finds objects that are too large to be checked as a whole.' },
-] as const;
+export const FOUND_BESIDES = [SKIP_ALLOWED, WITHIN_BOUNDS];
 
 /** Findings without a rule warn at most, and are not fixed. */
 export const WARNS = { action: 'warn', fix: false } as const;
 
-function reportMore(found: readonly Assessed[], { id }: Source, setting: Setting): readonly Finding[] {
+function reportMore(found: readonly Assessed[], { id }: Source, conditions: Conditions): readonly Finding[] {
   const [first] = found;
   if (first === undefined || found.length <= MOST_FINDINGS) return [];
   const message = `${found.length - MOST_FINDINGS} more findings of ${id} are not listed: split the object into smaller ones`;
-  return [reportBound(message, first.workload, setting)];
+  return [reportBound(message, first.workload, conditions)];
 }
 
 /** A finding about a limit that the object exceeds. */
-export function reportBound(message: string, workload: Assessed['workload'], setting: Setting): Finding {
+export function reportBound(message: string, workload: Assessed['workload'], conditions: Conditions): Finding {
   const report = { messageId: 'beyond', at: workload.podSpec };
-  return toFinding(assess(report, WARNS, workload, setting), WITHIN_BOUNDS, message);
+  return toFinding(assess(report, WARNS, workload, conditions), WITHIN_BOUNDS, message);
 }
 
 /** The message of a report, from its rule. */

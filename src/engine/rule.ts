@@ -3,8 +3,7 @@ import type { FactName, Facts } from '../pull/facts.ts';
 import type { PodPull } from '../pull/pod-pull.ts';
 import type { Action, Configured, OptionSchemas, PolicyOf } from '../policy/policy.ts';
 import type { Pointer } from '../text/json.ts';
-import type { Edit } from '../workload/workload.ts';
-import type { Workload } from '../workload/workload.ts';
+import type { Edit, Workload } from '../workload/workload.ts';
 
 /**
  * The messages of a rule, by ID: what is wrong (the runtime's own words): what to do. The value of the field is shown before the

@@ -4,14 +4,14 @@ import { buildPolicySchema } from './schema.ts';
 import { BUILT_IN } from './sections/registries.ts';
 
 /** The effective policy, as a policy file with every value, and the source of each value. */
-export type PolicyInForce = Readonly<{
+type PolicyInForce = Readonly<{
   content: unknown;
   /** By pointer into `content`. */
   origins: ReadonlyMap<Pointer, Origin>;
 }>;
 
 /** A place in the policy file, or a text for values that are in no file. */
-export type Origin = Readonly<{ at: Pointer } | { words: string }>;
+type Origin = Readonly<{ at: Pointer } | { words: string }>;
 
 const DEFAULT: Origin = { words: 'default' };
 const NOT_ASKED: Origin = { words: 'default, as no entry of registries has probe' };

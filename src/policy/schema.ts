@@ -120,9 +120,9 @@ function put(content: unknown, pointer: Pointer, value: unknown): void {
 /** Reports only problems that do not result from a damaged value. */
 export function spareDamaged(damaged: readonly Pointer[], report: Report): Report {
   const isWithin = (inner: Pointer, outer: Pointer): boolean => inner === outer || inner.startsWith(`${outer}/`);
-  return (pointer, message, drawnFrom = []) => {
+  return (pointer, message, dependsOn = []) => {
     if (damaged.some((each) => isWithin(pointer, each))) return;
-    if (drawnFrom.some((source) => damaged.some((each) => isWithin(each, source) || isWithin(source, each)))) return;
+    if (dependsOn.some((source) => damaged.some((each) => isWithin(each, source) || isWithin(source, each)))) return;
     report(pointer, message);
   };
 }

@@ -18,10 +18,10 @@ export type Schema = Readonly<Record<string, unknown>>;
 export const VOCABULARY = ['least', 'most', 'removed', 'instead'];
 
 /**
- * Reports a problem in a file that fits the schema. `drawnFrom` are other parts of the file that it depends on: if one of them is
+ * Reports a problem in a file that fits the schema. `dependsOn` are other parts of the file that it depends on: if one of them is
  * invalid, the problem is not reported.
  */
-export type Report = (pointer: Pointer, message: string, drawnFrom?: readonly Pointer[]) => void;
+export type Report = (pointer: Pointer, message: string, dependsOn?: readonly Pointer[]) => void;
 
 export const TEXT = { type: 'string', minLength: 1, instead: 'placeholder.invalid' } as const;
 

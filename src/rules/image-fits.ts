@@ -110,7 +110,7 @@ function findLargest(sizes: readonly PlatformSize[], candidates: CandidateNodes 
   return (some.length > 0 ? some : sizes).reduce((largest, { bytes }) => Math.max(largest, bytes), 0);
 }
 
-function isMadeOn({ images }: ClusterNode, { isAlways, nameOnNode: name }: Download): boolean {
+function isPulledOn({ images }: ClusterNode, { isAlways, nameOnNode: name }: Download): boolean {
   return isAlways || !images.has(name);
 }
 
@@ -129,7 +129,7 @@ function findTooLarge(
 ): readonly Said[] {
   const { bytes, isAlways } = download;
   if (bytes > limitMiB * MIB) {
-    if (candidates?.nodes.every((node) => !isMadeOn(node, download)) === true) return [];
+    if (candidates?.nodes.every((node) => !isPulledOn(node, download)) === true) return [];
     const params = { bytes, limitBytes: limitMiB * MIB, isAlways };
     return [place({ messageId: 'too-large', params }, download, 'image-too-large')];
   }
@@ -148,9 +148,9 @@ function findPressure(
   if (!candidates.hasDiskPressure) return [];
   const pressed = candidates.nodes.filter(({ hasDiskPressure }) => hasDiskPressure);
   if (!runsOnEach && pressed.length < candidates.nodes.length) return [];
-  const first = downloads.find((download) => pressed.some((node) => isMadeOn(node, download)));
+  const first = downloads.find((download) => pressed.some((node) => isPulledOn(node, download)));
   if (first === undefined) return [];
-  const some = pressed.filter((node) => isMadeOn(node, first));
+  const some = pressed.filter((node) => isPulledOn(node, first));
   return [place({ messageId: 'disk-pressure', params: { some, candidates }, atMost: 'warn' }, first, 'disk-full')];
 }
 
@@ -160,11 +160,11 @@ function findOverflow(downloads: readonly Download[], candidates: CandidateNodes
   const over = candidates.nodes.flatMap((node) => {
     const { ephemeralStorageBytes: storage = Infinity } = node;
     if (total <= storage) return [];
-    const made = downloads.filter((download) => isMadeOn(node, download));
-    const bytes = sumBytes(made);
-    return bytes > storage ? [{ node, made, bytes, storage }] : [];
+    const pulled = downloads.filter((download) => isPulledOn(node, download));
+    const bytes = sumBytes(pulled);
+    return bytes > storage ? [{ node, pulled, bytes, storage }] : [];
   });
-  const [first] = over.flatMap(({ made }) => made);
+  const [first] = over.flatMap(({ pulled }) => pulled);
   if (first === undefined) return [];
   const params = {
     bytes: Math.max(...over.map(({ bytes }) => bytes)),

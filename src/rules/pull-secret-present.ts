@@ -4,8 +4,7 @@ import type { PulledImage } from '../pull/pod-pull.ts';
 import { findDoubt, isReadable, servesForGood, servesUntil, type UsedSecret } from '../pull/used-secrets.ts';
 import { joinPointer } from '../text/json.ts';
 import { quote } from '../text/quote.ts';
-import type { Edit } from '../workload/workload.ts';
-import type { Workload } from '../workload/workload.ts';
+import type { Edit, Workload } from '../workload/workload.ts';
 
 type Params = Readonly<{ image: string; secret: string; account: string }>;
 

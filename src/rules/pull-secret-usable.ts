@@ -197,14 +197,14 @@ function placeSecret({ index, name: secret }: UsedSecret, { podSpec, serviceAcco
     : { at: joinPointer(podSpec, 'imagePullSecrets', index, 'name'), value: secret, namesValue: true, secret };
 }
 
-function callSecret({ index, name: secret }: UsedSecret, { serviceAccount }: Workload): Named {
+function toNamed({ index, name: secret }: UsedSecret, { serviceAccount }: Workload): Named {
   return { secret, account: index === undefined ? serviceAccount : undefined };
 }
 
 function findTroubles(used: UsedSecret, coverage: Coverage, context: Context): readonly Trouble[] {
   const { found } = used;
   const { left } = coverage;
-  const named = callSecret(used, context.workload);
+  const named = toNamed(used, context.workload);
   // A Pod that lists a Secret needs it; a ServiceAccount lists Secrets for all its Pods, which do not all need each of them.
   const matters = used.index !== undefined || left.length > 0;
   if (found === undefined) return [];
@@ -239,7 +239,7 @@ function limitUseless({ left }: Coverage, { pull, policy, now }: Context): Pick<
 function describeMissing(used: UsedSecret, coverage: Coverage, context: Context): Trouble {
   const { workload, facts, options } = context;
   const params = {
-    ...callSecret(used, workload),
+    ...toNamed(used, workload),
     images: coverage.left,
     namespace: workload.namespace,
     seesEveryType: facts.pullSecrets.seesEveryType,
@@ -268,7 +268,7 @@ function findExpired(
   const isCopy = images.some(({ reference }) => isCopyFor(used, reference, policy)) && !namesOriginal(secrets);
   const otherwise = isCopy ? `use ${CCE_SECRET} instead` : 'recreate it';
   const advice = isRenewed(used.name, found) ? 'wait until CCE renews it' : otherwise;
-  const params = { ...callSecret(used, workload), images, now, endedAt: used.endsAt, advice };
+  const params = { ...toNamed(used, workload), images, now, endedAt: used.endsAt, advice };
   return { messageId: 'expired', params };
 }
 
@@ -284,7 +284,7 @@ function findNoCredentials(
   const flaw = findLack(used, first.reference) ?? 'empty';
   const lack: CredentialFlaw | 'helper' =
     flaw === 'empty' && unused.some(({ what }) => what === 'helper') ? 'helper' : flaw;
-  const params = { ...callSecret(used, context.workload), images, lack };
+  const params = { ...toNamed(used, context.workload), images, lack };
   // Other engines than containerd may send a user name without a password.
   const limit = lack === 'empty' || lack === 'helper' ? limitGuess(images, context) : { atMost: 'warn' as const };
   return { messageId: 'no-credentials', params, ...limit };
@@ -293,7 +293,7 @@ function findNoCredentials(
 /** Never more than a warning: a password may be anything, even "changeme". */
 function findDoubtful(used: UsedSecret, { doubtful }: Coverage, { now, workload }: Context): readonly Trouble[] {
   if (used.endsAt <= now) return [];
-  const named = callSecret(used, workload);
+  const named = toNamed(used, workload);
   const groups = new Map<string, Trouble & Readonly<{ params: Readonly<{ images: PulledImage[] }> }>>();
   for (const image of doubtful) {
     const doubt = findDoubt(used, image.reference, now);
@@ -325,7 +325,7 @@ function findCopy(
   if (copied.length === 0 || namesOriginal(secrets)) return undefined;
   const kind = expiresAt !== undefined ? 'ends' : generatedBy === 'cce' ? 'not-renewed' : 'own';
   const params = {
-    ...callSecret(used, workload),
+    ...toNamed(used, workload),
     images: copied,
     now,
     kind,
@@ -340,7 +340,7 @@ function findEnding(used: UsedSecret, { endingSoon }: Coverage, { workload, now 
     .filter(([{ reference }, end]) => servesUntil(used, reference) === end)
     .map(([image]) => image);
   if (images.length === 0) return undefined;
-  const params = { ...callSecret(used, workload), images, now, endsAt: used.endsAt };
+  const params = { ...toNamed(used, workload), images, now, endsAt: used.endsAt };
   return { messageId: 'ending', params, atMost: 'warn' };
 }
 
@@ -353,7 +353,7 @@ function findNoEntry(
   const images = listBlamed(used, coverage, context);
   if (images.length === 0) return undefined;
   const params = {
-    ...callSecret(used, context.workload),
+    ...toNamed(used, context.workload),
     images,
     entriesFor: entries.map(({ key }) => key.text),
     unused: unused[0],

@@ -45,7 +45,7 @@ const TYPE_NAME = /[\w.*&%!@$#]*$/;
 const SEVERAL_THINGS = /[\s"',=]/;
 
 /** The text before a printed object, or the whole text if there is none; `bare` is the same without placeholders. */
-export type Printed = Readonly<{ before: string; isObject: boolean; bare: string }>;
+type Printed = Readonly<{ before: string; isObject: boolean; bare: string }>;
 
 /**
  * Finds an object as Go, JSON, YAML, Python, Ruby, PHP or JavaScript print it, anywhere in a text. It may contain secrets under

@@ -56,7 +56,7 @@ export type Workload = Readonly<{
 }>;
 
 /** The place of an annotation and the rules in it, without duplicates; or that it is too long to be read. */
-export type SkipAnnotation = Readonly<{ at: Pointer; rules: readonly string[] | 'too-long' }>;
+type SkipAnnotation = Readonly<{ at: Pointer; rules: readonly string[] | 'too-long' }>;
 
 /** The annotation's value lists the rules to skip, separated by commas. */
 export const SKIP_ANNOTATION = 'pullguard.dev/skip';

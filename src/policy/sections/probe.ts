@@ -60,7 +60,7 @@ export function buildRegistryProbe(
 ): RegistryProbe | undefined {
   if (given === false) return undefined;
   const { ca, ...probe } = { ...NOTHING_ALLOWED, ...(given === true ? {} : given) };
-  if (ca !== undefined && probe.plainHttp) report(joinPointer(at, 'ca'), OF_NO_USE);
+  if (ca !== undefined && probe.plainHttp) report(joinPointer(at, 'ca'), CA_UNUSED);
   const trusted = ca === undefined ? undefined : readCertificates(ca, joinPointer(at, 'ca'), report);
   checkHosts(probe.tokenHosts, joinPointer(at, 'tokenHosts'), report);
   checkHosts(probe.mirrors, joinPointer(at, 'mirrors'), report);
@@ -68,7 +68,7 @@ export function buildRegistryProbe(
   return { ...probe, addresses, ...(trusted !== undefined && { ca: trusted }) };
 }
 
-const OF_NO_USE = 'not used, as plainHttp does not use TLS: remove one of the two';
+const CA_UNUSED = 'not used, as plainHttp does not use TLS: remove one of the two';
 
 function checkHosts(texts: readonly string[], at: Pointer, report: Report): void {
   for (const [index, text] of texts.entries()) {
@@ -105,17 +105,17 @@ function readCertificates(text: string, at: Pointer, report: Report): string | u
   const certificates = blocks.map((block) => readCertificate(block));
   const broken = certificates.indexOf(undefined);
   const which = blocks.length === 1 ? 'certificate' : `certificate ${broken + 1} of ${blocks.length}`;
-  if (/-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(text)) report(at, HOLDS_KEY);
-  else if (blocks.length === 0) report(at, HOLDS_NONE);
+  if (/-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(text)) report(at, HAS_KEY);
+  else if (blocks.length === 0) report(at, HAS_NO_CERTIFICATE);
   else if (broken >= 0) report(at, `${which} cannot be parsed: paste it complete, each line as it is in the file`);
   else return certificates.join('');
   return undefined;
 }
 
-const HOLDS_KEY =
+const HAS_KEY =
   'has a private key, which does not belong here: keep only the certificate, and replace the key, as it is no longer secret';
 
-const HOLDS_NONE =
+const HAS_NO_CERTIFICATE =
   'has no PEM certificate: paste the CA with its lines "-----BEGIN CERTIFICATE-----" and "-----END CERTIFICATE-----"';
 
 /** As PEM again, without text before or after it. */

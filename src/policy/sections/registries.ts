@@ -66,22 +66,22 @@ function checkSecretsKept(own: readonly Registry[], report: Report): void {
   for (const [at, entry] of own.entries()) {
     if (entry.probe === undefined || entry.pullSecret !== undefined) continue;
     for (const [index, host] of entry.hosts.entries()) {
-      const taken = BUILT_IN.hosts.find((each) => host.path === '' && findSpeaker(own, host, each) === entry);
+      const overridden = BUILT_IN.hosts.find((each) => host.path === '' && findApplied(own, host, each) === entry);
       const pointer = joinPointer('/registries', at, 'hosts', index);
-      if (taken !== undefined) report(pointer, describeTaken(host, taken), ['/registries']);
+      if (overridden !== undefined) report(pointer, describeOverridden(host, overridden), ['/registries']);
     }
   }
 }
 
-function describeTaken(host: HostPattern, taken: HostPattern): string {
-  const advice = host.labels.some((_, at) => findNarrower(host, taken, at) !== undefined)
-    ? `add an entry with it for ${quote(taken.text)} before this one`
+function describeOverridden(host: HostPattern, overridden: HostPattern): string {
+  const advice = host.labels.some((_, at) => findNarrower(host, overridden, at) !== undefined)
+    ? `add an entry with it for ${quote(overridden.text)} before this one`
     : 'add it here, or add the path of the images that need none to the host';
-  return `${quote(host.text)} replaces the built-in ${quote(taken.text)}, but has no "pullSecret: ${CCE_SECRET}": ${advice}`;
+  return `${quote(host.text)} replaces the built-in ${quote(overridden.text)}, but has no "pullSecret: ${CCE_SECRET}": ${advice}`;
 }
 
 /** The entry that applies to images on a host that both patterns match; undefined if there is none. */
-function findSpeaker(registries: readonly Registry[], host: HostPattern, other: HostPattern): Registry | undefined {
+function findApplied(registries: readonly Registry[], host: HostPattern, other: HostPattern): Registry | undefined {
   const sample = { registry: findShared(host, other), repository: 'any' };
   return matchHostPattern(other, toHostTarget(sample)) ? findRegistry({ registries }, sample) : undefined;
 }

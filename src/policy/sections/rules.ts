@@ -63,12 +63,12 @@ export function buildRules<Rule extends RuleDefinition>(
     if (isAnyAsked || !rule.needs.includes('registries')) return [configured];
     // The rule could never find anything. It is treated as off unless the file sets it, as reporting it as skipped each time
     // would be noise.
-    if (setting !== undefined) report(joinPointer('/rules', rule.id), ASKS_NOBODY, ['/registries']);
+    if (setting !== undefined) report(joinPointer('/rules', rule.id), NO_REGISTRY, ['/registries']);
     return [];
   });
 }
 
-const ASKS_NOBODY =
+const NO_REGISTRY =
   'has no registry to ask, as no entry of registries has probe: add "probe: true" to those that it may ask';
 
 function configureRule<Rule extends RuleDefinition>(
