@@ -65,69 +65,57 @@ export const SKIP_ANNOTATION = 'pullguard.dev/skip';
  * The pod specs of an object. Never throws: malformed fields (null lists, numbers for strings, no spec) are skipped, as the API
  * server refuses them with a better message.
  *
+ * @param given the namespace of the request; empty if only the object has it
  * @param isTimeUp stops reading when it returns true, as there may be thousands of pod specs and images
  */
 export function readWorkloads(
   object: unknown,
   kind: WorkloadKind,
-  namespace: string,
+  given: string,
   isTimeUp: () => boolean = () => false,
 ): readonly Workload[] {
   const workloads: Workload[] = [];
-  const ofObject = readSkip(object, '');
-  for (const pattern of kind.podSpecs) {
-    for (const podSpec of expandPointer(object, pattern)) {
-      const spec = readPointer(object, podSpec);
-      if (!isRecord(spec)) continue;
-      if (workloads.length > 0 && isTimeUp()) return workloads;
-      const holder = podSpec.slice(0, podSpec.lastIndexOf('/'));
-      const secrets = readList(spec['imagePullSecrets']);
-      workloads.push({
-        kind: kind.kind,
-        name: readName(object),
-        namespace: namespace || readString(object, 'metadata', 'namespace'),
-        isPod: isPod(kind),
-        podSpec,
-        isPartial: false,
-        ...readImages(spec, podSpec, findStandIns(object, kind, podSpec), isTimeUp),
-        pullSecrets: secrets.map((secret) => readString(secret, 'name')),
-        hasPullSecretList: secrets.length > 0,
-        serviceAccount: readString(spec, 'serviceAccountName') || 'default',
-        placement: spec,
-        skips: holder === '' ? ofObject : [...ofObject, ...readSkip(object, holder)],
-        source: { object, kind },
-      });
-    }
+  const skips = readSkip(object, '');
+  const name = readName(object);
+  const namespace = given || readString(object, 'metadata', 'namespace');
+  for (const podSpec of kind.podSpecs.flatMap((pattern) => expandPointer(object, pattern))) {
+    const spec = readPointer(object, podSpec);
+    if (!isRecord(spec)) continue;
+    if (workloads.length > 0 && isTimeUp()) return workloads;
+    const holder = podSpec.slice(0, podSpec.lastIndexOf('/'));
+    const secrets = readList(spec['imagePullSecrets']);
+    workloads.push({
+      kind: kind.kind,
+      name,
+      namespace,
+      isPod: isPod(kind),
+      podSpec,
+      isPartial: false,
+      ...readImages(spec, podSpec, findStandIns(object, kind, podSpec), isTimeUp),
+      pullSecrets: secrets.map((secret) => readString(secret, 'name')),
+      hasPullSecretList: secrets.length > 0,
+      serviceAccount: readString(spec, 'serviceAccountName') || 'default',
+      placement: spec,
+      skips: holder === '' ? skips : [...skips, ...readSkip(object, holder)],
+      source: { object, kind },
+    });
   }
-  return [...workloads, ...readParts(object, kind, namespace, isTimeUp)];
+  const parts = readContainers(object, kind, isTimeUp);
+  if (parts.images.length === 0 && parts.standIns.length === 0) return workloads;
+  const rest = { kind: kind.kind, name, namespace, skips, source: { object, kind } };
+  return [...workloads, { ...rest, ...parts, ...NO_POD_SPEC }];
 }
 
-/** The containers outside of pod specs, as one workload of which nothing else is known. */
-function readParts(
-  object: unknown,
-  kind: WorkloadKind,
-  namespace: string,
-  isTimeUp: () => boolean,
-): readonly Workload[] {
-  const parts = readContainers(object, kind, isTimeUp);
-  if (parts.images.length === 0 && parts.standIns.length === 0) return [];
-  const whole = {
-    kind: kind.kind,
-    name: readName(object),
-    namespace: namespace || readString(object, 'metadata', 'namespace'),
-    isPod: false,
-    podSpec: '',
-    isPartial: true,
-    ...parts,
-    pullSecrets: [],
-    hasPullSecretList: false,
-    serviceAccount: 'default',
-    placement: {},
-    skips: readSkip(object, ''),
-    source: { object, kind },
-  };
-  return [whole];
-}
+/** Containers outside of pod specs are one workload, of which nothing else is known. */
+const NO_POD_SPEC = {
+  isPod: false,
+  podSpec: '',
+  isPartial: true,
+  pullSecrets: [],
+  hasPullSecretList: false,
+  serviceAccount: 'default',
+  placement: {},
+} as const;
 
 /** The images of containers outside of pod specs. */
 function readContainers(object: unknown, kind: WorkloadKind, isTimeUp: () => boolean): ReadImages {
