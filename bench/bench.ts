@@ -7,6 +7,7 @@
  *     npm run bench -- --waiting only commands that read waiting Pods, and the cost of watching failed pulls
  *     npm run bench -- --check   only the cost of checking large files, relative to a simple parse of the same files
  *     npm run bench -- --large   only the latency of small reviews beside large ones
+ *     npm run bench -- --probing only the latency of reviews while registries are asked
  *     npm run bench -- --profile, -- --files   see profile.ts and files.ts
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -90,6 +91,10 @@ async function main(): Promise<void> {
     printLarge(await measureLarge(flags, ca, BESIDE_SECONDS));
     return;
   }
+  if (process.argv.includes('--probing')) {
+    printProbing(await measureProbing({ ...PROBING, ca, flags: certificate }));
+    return;
+  }
   if (process.argv.includes('--waiting')) {
     await measureAllWaiting(flags, ca);
     return;
@@ -102,16 +107,19 @@ async function main(): Promise<void> {
   }
   const rssMb = peakRssMb(pullguard.pid);
   const selfSigned = await startPullguard(['--offline']);
-  const result = {
-    rows,
-    rssMb,
-    readyMs: { files: pullguard.readyMs, selfSigned: selfSigned.readyMs },
-    withFacts: await measureFacts(pullguard, flags, ca),
-    large: await measureLarge(flags, ca, BESIDE_SECONDS),
-    probing: await measureProbing({ ...PROBING, ca, flags: certificate }),
-    node: process.version,
-  };
-  print(result);
+  const readyMs = { files: pullguard.readyMs, selfSigned: selfSigned.readyMs };
+  printRows('bare', 'pullguard', rows, ({ sample, ratio }) => ratio >= (WANTED.ratio[sample] ?? 0));
+  console.log(`peak RSS ${rssMb} MB${judge(rssMb <= WANTED.rssMb)}`);
+  console.log(
+    `ready after ${readyMs.files} ms with certificate files, ${readyMs.selfSigned} ms self-signed${judge(readyMs.files < WANTED.readyMs)}`,
+  );
+  const withFacts = await measureFacts(pullguard, flags, ca);
+  printFacts(withFacts);
+  const large = await measureLarge(flags, ca, BESIDE_SECONDS);
+  printLarge(large);
+  const probing = await measureProbing({ ...PROBING, ca, flags: certificate });
+  printProbing(probing);
+  const result = { rows, rssMb, readyMs, withFacts, large, probing, node: process.version };
   mkdirSync(join(ROOT, 'bench/results'), { recursive: true });
   writeFileSync(join(ROOT, 'bench/results/bench.json'), `${JSON.stringify(result, null, 2)}\n`);
 }
@@ -171,35 +179,17 @@ async function measureFacts(without: Pullguard, flags: readonly string[], ca: st
   return { rows, objects: CLUSTER_SIZE, readyMs, syncedMs, rssMb: { synced, underLoad: peakRssMb(pullguard.pid) } };
 }
 
-function print(result: {
-  rows: readonly Comparison[];
-  rssMb: number;
-  readyMs: { files: number; selfSigned: number };
-  withFacts: WithFacts;
-  large: readonly BesideLarge[];
-  probing: readonly Probing[];
-}): void {
-  const { rows, rssMb, readyMs, withFacts, large, probing } = result;
-  printRows('bare', 'pullguard', rows, ({ sample, ratio }) => ratio >= (WANTED.ratio[sample] ?? 0));
-  console.log(`peak RSS ${rssMb} MB${judge(rssMb <= WANTED.rssMb)}`);
-  console.log(
-    `ready after ${readyMs.files} ms with certificate files, ${readyMs.selfSigned} ms self-signed${judge(readyMs.files < WANTED.readyMs)}`,
-  );
-  const { objects, rssMb: memory } = withFacts;
+function printFacts({ rows, objects, readyMs, syncedMs, rssMb }: WithFacts): void {
   console.log(`\nwith ${objects} namespaces, ${objects} pull secrets and ${objects} service accounts:`);
-  printRows('no facts', 'facts', withFacts.rows, ({ ratio }) => ratio >= WANTED.withFacts.ratio);
+  printRows('no facts', 'facts', rows, ({ ratio }) => ratio >= WANTED.withFacts.ratio);
+  console.log(`ready after ${readyMs} ms${judge(readyMs < WANTED.withFacts.readyMs)}, all known after ${syncedMs} ms`);
   console.log(
-    `ready after ${withFacts.readyMs} ms${judge(withFacts.readyMs < WANTED.withFacts.readyMs)}, all known after ${withFacts.syncedMs} ms`,
+    `peak RSS ${rssMb.synced} MB when all was known, ${rssMb.underLoad} MB under load${judge(rssMb.underLoad <= WANTED.withFacts.rssMb)}`,
   );
-  console.log(
-    `peak RSS ${memory.synced} MB when all was known, ${memory.underLoad} MB under load${judge(memory.underLoad <= WANTED.withFacts.rssMb)}`,
-  );
-  printLarge(large);
-  console.log(`\n${PROBING.perSecond} admissions a second, with a registry that is asked about their images:`);
-  printProbing(probing);
 }
 
 function printProbing(probing: readonly Probing[]): void {
+  console.log(`\n${PROBING.perSecond} admissions a second, with a registry that is asked about their images:`);
   const table = probing.map(({ registry, maxMs, asked, ...row }) => [
     registry,
     {

@@ -30,9 +30,10 @@ export async function applyLoad(load: Load): Promise<LoadResult> {
       const socket = await open(load);
       while (performance.now() < until) {
         const sent = performance.now();
-        const ok = await exchange(socket, request);
+        const answer = await exchange(socket, request);
+        if (answer !== 'ok') failures++;
+        if (answer === 'closed') return;
         latencies.push(performance.now() - sent);
-        if (!ok) failures++;
       }
       socket.destroy();
     }),
@@ -57,7 +58,6 @@ export type Rate = Omit<Load, 'body' | 'connections'> &
 export async function applyRate(rate: Rate): Promise<LoadResult> {
   const requests = rate.bodies.map((body) => encodeRequest(rate.path, body));
   const free = await Promise.all(Array.from({ length: rate.connections }, async () => open(rate)));
-  const sockets = [...free];
   const waiting: ((socket: TLSSocket) => void)[] = [];
   const latencies: number[] = [];
   let failures = 0;
@@ -71,14 +71,20 @@ export async function applyRate(rate: Rate): Promise<LoadResult> {
   }
   await Promise.all(calls);
   const seconds = (performance.now() - started) / 1000;
-  for (const socket of sockets) socket.destroy();
+  for (const socket of free) socket.destroy();
   return { requests: latencies.length, failures, seconds, latencies: Float64Array.from(latencies).sort() };
 
   async function call(due: number, at: number): Promise<void> {
-    const socket = free.pop() ?? (await new Promise<TLSSocket>((resolve) => waiting.push(resolve)));
-    const ok = await exchange(socket, requests[at % requests.length] ?? Buffer.alloc(0));
+    // All in turn, so that none is idle for long: to open hundreds at once takes longer than their calls.
+    let socket = free.shift() ?? (await new Promise<TLSSocket>((resolve) => waiting.push(resolve)));
+    let answer: Answer;
+    do {
+      // The server closes a connection that has sent nothing for a while, and an API server tries again on another.
+      if (socket.readableEnded || socket.destroyed) socket = await open(rate);
+      answer = await exchange(socket, requests[at % requests.length] ?? Buffer.alloc(0));
+    } while (answer === 'closed');
     latencies.push(performance.now() - due);
-    if (!ok) failures++;
+    if (answer === 'failed') failures++;
     const next = waiting.shift();
     if (next === undefined) free.push(socket);
     else next(socket);
@@ -103,13 +109,21 @@ async function open({ port, ca }: Pick<Load, 'port' | 'ca'>): Promise<TLSSocket>
       resolve(socket);
     });
     socket.setNoDelay(true);
+    // Also an idle connection is to notice that it was closed.
+    socket.resume();
     socket.once('error', reject);
   });
 }
 
-async function exchange(socket: TLSSocket, request: Buffer): Promise<boolean> {
+/** `closed`: the connection ended before the answer. */
+type Answer = 'ok' | 'failed' | 'closed';
+
+async function exchange(socket: TLSSocket, request: Buffer): Promise<Answer> {
   return new Promise((resolve, reject) => {
     let received: Buffer = Buffer.alloc(0);
+    const onClose = (): void => {
+      resolve('closed');
+    };
     const onData = (chunk: Buffer): void => {
       received = received.length === 0 ? chunk : Buffer.concat([received, chunk]);
       const head = received.indexOf('\r\n\r\n');
@@ -117,10 +131,10 @@ async function exchange(socket: TLSSocket, request: Buffer): Promise<boolean> {
       const length = Number(/content-length: (\d+)/i.exec(received.toString('latin1', 0, head))?.[1]);
       if (Number.isNaN(length)) reject(new Error('an answer without Content-Length'));
       if (received.length < head + 4 + length) return;
-      socket.off('data', onData);
-      resolve(received.toString('latin1', 9, 12) === '200');
+      socket.off('data', onData).off('close', onClose);
+      resolve(received.toString('latin1', 9, 12) === '200' ? 'ok' : 'failed');
     };
-    socket.on('data', onData);
+    socket.on('data', onData).on('close', onClose);
     socket.write(request);
   });
 }

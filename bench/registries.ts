@@ -4,7 +4,7 @@ import { applyRate, percentile } from './load.ts';
 import { folder, peakRssMb, startPullguard, startRegistry, startScript } from './processes.ts';
 import { podReviews } from './reviews.ts';
 
-/** The default wait of the policy, and how much longer an admission may take. */
+/** The wait of the policy, as Pods of controllers have it by default, and how much longer an admission may take. */
 const WAIT_MS = 250;
 const SPARE_MS = 20;
 
@@ -89,6 +89,7 @@ function toPolicy(registries: readonly string[], probe: boolean): string {
   const settings = probe ? ", probe: { plainHttp: true, addresses: ['127.0.0.1/32'] }" : '';
   return `apiVersion: pullguard.dev/v1alpha1
 kind: Policy
+probe: { wait: ${WAIT_MS}ms }
 registries:
   - { hosts: ${JSON.stringify(registries)}, pullSecret: default-secret${settings} }
 `;
