@@ -87,7 +87,7 @@ function describeRefusal(
   context: Context,
 ): Trouble | undefined {
   const { pull, now } = context;
-  if (!isOfImage(answer.cause) && isKnownOfNodes(image.reference, context)) return undefined;
+  if (!isOfImage(answer.cause) && isKnownOfNodes(image.reference, answer.cause, context)) return undefined;
   const { message, remedy } = describeFailure(answer, image.reference, { secrets: pull.secretNames() ?? [], now });
   const { cause, says } = answer;
   const found = {
@@ -116,9 +116,11 @@ function isOfImage(cause: CauseCode): boolean {
 }
 
 /** The results of nodes at a registry outrank those of pullguard: either nodes can pull, or their failure is reported already. */
-function isKnownOfNodes(reference: ImageReference, { workload, facts: { pulls } }: Context): boolean {
+function isKnownOfNodes(reference: ImageReference, cause: CauseCode, { workload, facts: { pulls } }: Context): boolean {
   if (pulls === undefined) return false;
-  return pulls.hasPulled(reference.registry) || pulls.find(reference, workload.namespace).length > 0;
+  if (pulls.find(reference, workload.namespace).length > 0) return true;
+  // What nodes pull from a registry says nothing of a Helm chart on it, which none of them can run.
+  return cause !== 'not-an-image' && pulls.hasPulled(reference.registry);
 }
 
 /** Whether a node exists where the Pod can run without a pull. */

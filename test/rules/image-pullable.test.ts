@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Finding } from '../../src/engine/evaluate.ts';
-import type { Facts, KnownAnswer, LateAnswers, NodeFacts, RegistryFacts } from '../../src/pull/facts.ts';
+import type { Facts, KnownAnswer, LateAnswers, NodeFacts, PullFacts, RegistryFacts } from '../../src/pull/facts.ts';
 import { outcomeOf, type ImageAnswer } from '../../src/cause/answer.ts';
 import type { Action } from '../../src/policy/policy.ts';
 import { formatWarnings } from '../../src/report/finding.ts';
@@ -20,11 +20,16 @@ function policy(action: Action): ReturnType<typeof policyOf> {
 
 const POLICIES = { audit: policy('audit'), warn: policy('warn'), deny: policy('deny') };
 
-type Options = Readonly<{ action?: Action; nodes?: NodeFacts; spec?: Json }>;
+type Options = Readonly<{ action?: Action; nodes?: NodeFacts; pulls?: PullFacts; spec?: Json }>;
 
 function judge(answers: Readonly<Record<string, ImageAnswer>>, options: Options = {}): readonly Finding[] {
-  const { action = 'deny', nodes, spec = { imagePullSecrets: [{ name: 'harbor' }] } } = options;
-  const facts: Facts = { ...factsOf({}), registries: registriesOf(answers), ...(nodes !== undefined && { nodes }) };
+  const { action = 'deny', nodes, pulls, spec = { imagePullSecrets: [{ name: 'harbor' }] } } = options;
+  const facts: Facts = {
+    ...factsOf({}),
+    registries: registriesOf(answers),
+    ...(nodes !== undefined && { nodes }),
+    ...(pulls !== undefined && { pulls }),
+  };
   return judgeIn(facts, deployment(APP, spec), { policy: POLICIES[action] }).findings.filter(
     ({ rule }) => rule === 'image-pullable',
   );
@@ -119,6 +124,16 @@ test.each<[what: string, cause: 'image-not-found' | 'access-denied', nodes: Node
 ])('an image that %s is told of by what becomes of the Pod: %s', (_, cause, nodes, expected) => {
   const found = judge({ [APP]: failed({ outcome: 'failed', cause }) }, { nodes });
   expect(found.map(({ severity }) => severity)).toEqual([expected]);
+});
+
+test.each<[cause: 'unknown-ca' | 'not-an-image', found: readonly string[]]>([
+  ['unknown-ca', []],
+  ['not-an-image', ['refused']],
+])('where nodes pull other images from the registry, %s is reported as %j', (cause, expected) => {
+  const answer = cause === 'unknown-ca' ? { cause } : { cause, artifact: 'a Helm chart' as const };
+  const pulls = { find: () => [], hasPulled: () => true };
+  const found = judge({ [APP]: failed({ outcome: 'failed', ...answer }) }, { pulls });
+  expect(found.map(({ messageId }) => messageId)).toEqual(expected);
 });
 
 describe('an image that is for other platforms than the nodes', () => {
