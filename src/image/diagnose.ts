@@ -2,7 +2,15 @@ import { LONGEST_IMAGE } from '../text/bounds.ts';
 import { quote } from '../text/quote.ts';
 import { findUserinfo, HIDDEN, redact, schemeOf, TOO_LONG } from '../text/redact.ts';
 import { GOOGLE_PROJECT } from './known-registries.ts';
-import { describePlaceholder, isFilePath, isGitRepository, PRINTED_NUMBER } from './not-an-image.ts';
+import {
+  describePlaceholder,
+  isFilePath,
+  isGitRepository,
+  PRINTED_DATE,
+  PRINTED_NUMBER,
+  readResourceName,
+  readWebPage,
+} from './not-an-image.ts';
 import {
   DIGEST_LENGTHS,
   fitsLength,
@@ -118,8 +126,14 @@ function diagnoseKind(written: string): Diagnosis | undefined {
   if (isGitRepository(written)) return say('malformed', 'URL of a Git repository, not an image');
   const at = findUserinfo(written);
   if (at >= 0) return say('userinfo', describeUserinfo(written.slice(at + 1)));
+  if (readResourceName(written) !== undefined) return say('malformed', 'name of a resource in a cloud, not an image');
+  if (PRINTED_DATE.test(written))
+    return say('bad-tag', 'tag is a date that a template printed as a time: quote it in the values');
   const scheme = schemeOf(written);
-  return scheme === '' ? undefined : say('scheme', `an image has no scheme: remove ${quote(scheme, 40)}`);
+  if (scheme === '') return undefined;
+  if (readWebPage(written.slice(scheme.length)) === '')
+    return say('scheme', 'URL of a web page or an API, not an image');
+  return say('scheme', `an image has no scheme: remove ${quote(scheme, 40)}`);
 }
 
 function describeUserinfo(rest: string): string {
@@ -213,7 +227,7 @@ function diagnosePath({ domain, path }: ReferenceParts): Diagnosis | undefined {
     return say('malformed', '64 hex digits are an image ID, not a name (a digest is written name@sha256:…)');
   }
   if (isPath(path)) return undefined;
-  if (path === '') return say('malformed', 'repository name is missing');
+  if (path === '') return say('malformed', 'repository name is missing (an unset variable?)');
   const character = /[^A-Za-z0-9._/-]/.exec(path)?.[0];
   if (character !== undefined) {
     return say('malformed', `repository name cannot contain ${nameCharacter(character)}`);
@@ -313,12 +327,15 @@ function describeNoDigest(digest: string): string {
 }
 
 function describeDigest(algorithm: string, hex: string): string {
+  if (algorithm.startsWith('@')) return 'extra "@" before the digest';
   const lower = algorithm.toLowerCase();
   const length = DIGEST_LENGTHS.get(lower);
   if (length === undefined) {
     return `unknown digest algorithm ${quote(algorithm, 40)}: use one of ${[...DIGEST_LENGTHS.keys()].join(', ')}`;
   }
   if (lower !== algorithm) return `digest algorithm must be lowercase: ${lower}`;
+  if (hex.startsWith(`${algorithm}:`)) return `digest algorithm ${algorithm} is written twice`;
+  if (hex.includes('@')) return 'image has two digests, only one is allowed';
   if (/^[0-9a-f]+:/.test(hex)) return 'tag must come before the digest: name:tag@sha256:…';
   const character = /[^0-9a-fA-F]/.exec(hex)?.[0];
   if (character !== undefined)

@@ -88,15 +88,37 @@ const REGISTRIES: ReadonlyMap<string, string> = new Map([
   ['gitlab.com', 'registry.gitlab.com'],
 ]);
 
+/** An image in ECR, by its region, account and name. */
+const ECR = '$2.dkr.ecr.$1.amazonaws.com/$3';
+
 /** Pages and API calls whose URL people copy, without the scheme, and their image. */
 const PAGES: readonly (readonly [page: RegExp, image: string])[] = [
   [/^hub\.docker\.com\/layers\/(?:library\/)?([^/]+(?:\/[^/]+)?)\/([^/]+)\/images\/.*$/, '$1:$2'],
   [/^hub\.docker\.com\/(?:_|r\/library|r)\/([^?#]+?)(?:\/(?:tags|general|builds))?\/?(?:[?#].*)?$/, '$1'],
   [/^quay\.io\/repository\/([^/?#]+\/[^/?#]+).*$/, 'quay.io/$1'],
   [/^github\.com\/([^/]+)\/[^/]+\/pkgs\/container\/([^/?#]+).*$/, 'ghcr.io/$1/$2'],
+  [/^gallery\.ecr\.aws\/([^?#]+).*$/, 'public.ecr.aws/$1'],
+  [/^([a-z\d-]+)\.console\.aws\.amazon\.com\/ecr\/repositories\/private\/(\d{12})\/([^?#]+).*$/, ECR],
+  [
+    /^console\.cloud\.google\.com\/artifacts\/docker\/([^/]+)\/([^/]+)\/([^/]+)\/([^/?#;]+).*$/,
+    '$2-docker.pkg.dev/$1/$3/$4',
+  ],
+  [/^([^/]+)\/api\/v2\.0\/projects\/([^/]+)\/repositories\/([^/?#]+)\/?(?:[?#].*)?$/, '$1/$2/$3'],
   [/^([^/]+)\/v2\/(.+)\/manifests\/(sha256:[0-9a-f]{64})$/, '$1/$2@$3'],
   [/^([^/]+)\/v2\/(.+)\/manifests\/([^/:@]+)$/, '$1/$2:$3'],
   [/^[^/]+\/v[12]$/, ''],
+  // Pages of Harbor, Artifactory and clouds that do not name the image, or not in a way that is certain.
+  [/^[^/]+\/(?:harbor\/projects\/\d+|api\/v2\.0\/projects|ui\/repos\/tree)\/.*$/, ''],
+  [/^(?:(?:[\w-]+\.)?console\.aws\.amazon\.com|console\.cloud\.google\.com|artifacthub\.io)\/.*$/, ''],
+];
+
+/** Names under which clouds list a repository, and its image. */
+const RESOURCES: readonly (readonly [name: RegExp, image: string])[] = [
+  [/^arn:aws(?:-us-gov)?:ecr:([a-z\d-]+):(\d{12}):repository\/(.+)$/, ECR],
+  [
+    /^(?:\/\/artifactregistry\.googleapis\.com\/)?projects\/([^/]+)\/locations\/([^/]+)\/repositories\/([^/]+)\/dockerImages\/(.+)$/,
+    '$2-docker.pkg.dev/$1/$3/$4',
+  ],
 ];
 
 const FILE_NAME = /\.(?:tar|tgz|gz|zip|ya?ml|json)$/;
@@ -112,8 +134,17 @@ const GIT_REPOSITORY = /^(?:git@|(?:git|ssh|git\+\w+):\/\/)|\.git$/;
  * undefined if the URL is neither.
  */
 export function readWebPage(address: string): string | undefined {
-  const row = PAGES.find(([page]) => page.test(address));
-  return row === undefined ? undefined : address.replace(row[0], row[1]);
+  return readRow(PAGES, address);
+}
+
+/** The image of a resource in a cloud: `arn:aws:ecr:…` → `….dkr.ecr.….amazonaws.com/…`; undefined for other texts. */
+export function readResourceName(written: string): string | undefined {
+  return readRow(RESOURCES, written);
+}
+
+function readRow(rows: readonly (readonly [pattern: RegExp, image: string])[], text: string): string | undefined {
+  const row = rows.find(([pattern]) => pattern.test(text));
+  return row === undefined ? undefined : text.replace(row[0], row[1]);
 }
 
 /** The registry that belongs to a website: `github.com` → `ghcr.io`. */
@@ -154,6 +185,13 @@ export function writeNumberOut(number: string): string | undefined {
   if (first === '0' || first === '' || zeros < 0 || zeros > MOST_ZEROS) return undefined;
   return rest.length + zeros < MOST_DIGITS ? first + rest + '0'.repeat(zeros) : undefined;
 }
+
+/**
+ * A date without quotes, `tag: 2024-05-01`, which YAML may read as a time, and a template prints with hours. No valid image contains
+ * them.
+ */
+export const PRINTED_DATE =
+  /(?<=:)(\d{4}-\d\d-\d\d)(?:T00:00:00(?:\.0+)?(?:Z|[+-]00:00)| 00:00:00(?:\.0+)? \+0000 UTC)$/;
 
 /** The same in a tag, where the "+" was replaced or lost: `4.5980468e-07`, `4.5980468e_07`. */
 export function looksPrinted(tag: string): boolean {

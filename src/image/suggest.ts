@@ -1,6 +1,14 @@
 import { findUserinfo, redact, schemeOf } from '../text/redact.ts';
 import { GOOGLE_PROJECT, WELL_KNOWN } from './known-registries.ts';
-import { isFilePath, isGitRepository, PRINTED_NUMBER, readWebPage, writeNumberOut } from './not-an-image.ts';
+import {
+  isFilePath,
+  isGitRepository,
+  PRINTED_DATE,
+  PRINTED_NUMBER,
+  readResourceName,
+  readWebPage,
+  writeNumberOut,
+} from './not-an-image.ts';
 import { readReference, splitReference, type ReferenceParts } from './reference.ts';
 import { suspectForm } from './suspect.ts';
 
@@ -27,7 +35,9 @@ const REPAIRS: readonly ((text: string) => string)[] = [
   toAscii,
   unwrap,
   dropUserinfo,
+  (text) => readResourceName(text) ?? text,
   (text) => text.slice(schemeOf(text).length),
+  (text) => text.replace(PRINTED_DATE, '$1'),
   closeGaps,
   writeNumbersOut,
   mendSlashes,
@@ -118,14 +128,16 @@ function mendSigns(text: string): string {
     [/(?<=\d),(?=\d)|(?<=\w),(?=(?:com|io|net|org)[/:])/g, '.'],
     [/;(?=\w)|={1,2}(?=v?\d)/g, ':'],
     [/^(\w[\w-]*(?:\.[\w-]+)+:(?:80|443|\d{4,5})):(?=[a-z])(?!latest$)/, '$1/'],
-    [/^(\w[\w-]*(?:\.[\w-]+)*\.[a-z]{2,}):(?=[a-z][\w.-]*\/)(?!port\/)/, '$1/'],
+    [/^(\w[\w-]*(?:\.[\w-]+)*\.[a-z]{2,}):(?=[a-z][\w.-]*\/)(?!(?:port|https?)\/)/, '$1/'],
     [/@+$/, ''],
   ]);
 }
 
-/** An algorithm in capitals, with a hyphen, with the wrong separator or missing; a tag after the digest. */
+/** An algorithm or a digest twice, an algorithm in capitals, with a hyphen, a wrong separator or missing; a tag after the digest. */
 function mendDigest(text: string): string {
   return replaceAll(text, [
+    [/(@sha\d{3}:)(?:sha\d{3}:)+/i, '$1'],
+    [/(@sha\d{3}:[0-9a-f]{64,128})\1$/, '$1'],
     [/[:@]+sha-?(256|384|512)[:=](?=[0-9a-f]{64})/i, '@sha$1:'],
     [/@sha-?(256|384|512)-(?=[0-9a-f]{64})/i, '@sha$1:'],
     [/@(?=[0-9a-f]{64}$)/i, '@sha256:'],

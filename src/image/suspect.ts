@@ -56,7 +56,7 @@ function looksLikeHost(name: string, tag: string | undefined): boolean {
 
 function suspectWebPage(written: string, { registry }: ImageReference): string | undefined {
   const image = readWebPage(written);
-  if (image === '') return "URL of a registry's API, not an image";
+  if (image === '') return 'URL of a web page or an API, not an image';
   if (image !== undefined) return `URL of a web page, not an image: use ${quote(image)}`;
   const actual = registryOfSite(registry);
   return actual === undefined ? undefined : `${registry} is a website, not a registry: use ${actual}`;

@@ -28,6 +28,7 @@ const GIT = 'URL of a Git repository, not an image';
 const PORT_AND_SLASH = 'port "5000" must be followed by "/", not ":"';
 const IPV6 = 'IPv6 address must be in brackets: [2001:db8::1]';
 const IN_BRACKETS = 'host "[fe80::1%eth0]" may have only hex digits and ":" between its brackets';
+const NO_NAME = 'repository name is missing (an unset variable?)';
 const LOWERCASE = 'repository name must be lowercase';
 const NO_TAG = 'tag after ":" is missing (an unset variable?)';
 const A_COLON_TOO_MANY = 'extra ":" before or after the tag';
@@ -78,6 +79,7 @@ const PROBLEMS: Readonly<Record<ReferenceProblemCode, readonly Row[]>> = {
     ['docker-pullable://nginx@sha256:' + HEX64, noScheme('docker-pullable://'), 'nginx@sha256:' + HEX64],
     ['oci://ghcr.io/org/app', noScheme('oci://'), 'ghcr.io/org/app'],
     ['https:/a.b/app', noScheme('https:/'), 'a.b/app'],
+    ['https://a.b/harbor/projects/3/repositories/app', 'URL of a web page or an API, not an image'],
     ['https://index.docker.io/v1/', noScheme('https://')],
     ['https://github.com/org/app', noScheme('https://')],
   ],
@@ -143,6 +145,11 @@ const PROBLEMS: Readonly<Record<ReferenceProblemCode, readonly Row[]>> = {
     ['nginx:1.25:', A_COLON_TOO_MANY, 'nginx:1.25'],
   ],
   'bad-tag': [
+    [
+      'nginx:2024-05-01T00:00:00Z',
+      'tag is a date that a template printed as a time: quote it in the values',
+      'nginx:2024-05-01',
+    ],
     ['nginx:1.25+b1', 'tag "1.25+b1" cannot contain "+"', 'nginx:1.25-b1'],
     ['a.b/app:feature/x', 'tag "feature/x" cannot contain "/"', 'a.b/app:feature-x'],
     ['app:feature/login', 'tag "feature/login" cannot contain "/"', 'app:feature-login'],
@@ -170,6 +177,9 @@ const PROBLEMS: Readonly<Record<ReferenceProblemCode, readonly Row[]>> = {
     [`nginx:${'t'.repeat(129)}`, 'tag has 129 characters, above the limit of 128'],
   ],
   'bad-digest': [
+    [`nginx@sha256:sha256:${HEX64}`, 'digest algorithm sha256 is written twice', `nginx@sha256:${HEX64}`],
+    [`nginx@@sha256:${HEX64}`, 'extra "@" before the digest', `nginx@sha256:${HEX64}`],
+    [`nginx@sha256:${HEX64}@sha256:${'0'.repeat(64)}`, 'image has two digests, only one is allowed'],
     ['nginx@sha256:abc', 'sha256 digest must have 64 hex digits, this one has 3'],
     [`nginx:1:sha256:${HEX64}`, AFTER_AT, `nginx:1@sha256:${HEX64}`],
     ['nginx@', 'digest after "@" is missing (an unset variable?)', 'nginx'],
@@ -194,9 +204,14 @@ const PROBLEMS: Readonly<Record<ReferenceProblemCode, readonly Row[]>> = {
     ['nginx@sha256:F00', 'sha256 digest must be lowercase'],
   ],
   malformed: [
+    [
+      'arn:aws:ecr:eu-west-1:123456789012:repository/app',
+      'name of a resource in a cloud, not an image',
+      '123456789012.dkr.ecr.eu-west-1.amazonaws.com/app',
+    ],
     [HEX64, '64 hex digits are an image ID, not a name (a digest is written name@sha256:…)'],
-    [':1.25', 'repository name is missing'],
-    ['registry.example.com/', 'repository name is missing'],
+    [':1.25', NO_NAME],
+    ['registry.example.com/', NO_NAME],
     ['/app', 'registry or namespace before the first "/" is missing (an unset variable?)'],
     ['nginx/', A_SLASH_TOO_MANY, 'nginx'],
     ['a.b//app', A_SLASH_TOO_MANY, 'a.b/app'],

@@ -80,6 +80,9 @@ const MEANT: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     [`nginx@sha256-${HEX64}`]: `nginx${digest}`,
     [`nginx@@sha-256=${HEX64}`]: `nginx${digest}`,
     [`nginx${digest}:1.25`]: `nginx:1.25${digest}`,
+    // A chart that writes "@sha256:" before a digest that has it already.
+    [`nginx@sha256:sha256:${HEX64}`]: `nginx${digest}`,
+    [`nginx:1.25${digest}${digest}`]: `nginx:1.25${digest}`,
   },
   // Wherever digits stand: a tag, a build number in one, an account of AWS, a port, a part of the path.
   'a number printed with an exponent': {
@@ -91,6 +94,10 @@ const MEANT: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     'registry.example.com:5e+03/app:1': 'registry.example.com:5000/app:1',
     'registry.example.com/1.2345678e+07/app:1': 'registry.example.com/12345678/app:1',
     [`registry.example.com/app:3.806521e+06${digest}`]: `registry.example.com/app:3806521${digest}`,
+  },
+  'a date printed as a time': {
+    'registry.example.com:5000/app:2024-05-01T00:00:00Z': 'registry.example.com:5000/app:2024-05-01',
+    'app:2024-05-01 00:00:00 +0000 UTC': 'app:2024-05-01',
   },
   "a ':' in the path": {
     'gcr.io/example.com:my-project/app:v1': 'gcr.io/example.com/my-project/app:v1',
@@ -114,6 +121,17 @@ const MEANT: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     'https://github.com/org/repo/pkgs/container/app': 'ghcr.io/org/app',
     'https://registry-1.docker.io/v2/library/nginx/manifests/latest': 'registry-1.docker.io/library/nginx:latest',
     [`https://registry.example.com/v2/app/manifests/sha256:${HEX64}`]: `registry.example.com/app${digest}`,
+    'https://gallery.ecr.aws/nginx/nginx': 'public.ecr.aws/nginx/nginx',
+    'https://eu-west-1.console.aws.amazon.com/ecr/repositories/private/123456789012/team/app?region=eu-west-1':
+      '123456789012.dkr.ecr.eu-west-1.amazonaws.com/team/app',
+    'https://console.cloud.google.com/artifacts/docker/proj/europe-west1/repo/app?project=proj':
+      'europe-west1-docker.pkg.dev/proj/repo/app',
+    'https://registry.example.com/api/v2.0/projects/team/repositories/app': 'registry.example.com/team/app',
+  },
+  'the name of a resource in a cloud': {
+    'arn:aws:ecr:eu-west-1:123456789012:repository/team/app:1.2':
+      '123456789012.dkr.ecr.eu-west-1.amazonaws.com/team/app:1.2',
+    [`projects/proj/locations/europe-west1/repositories/repo/dockerImages/app${digest}`]: `europe-west1-docker.pkg.dev/proj/repo/app${digest}`,
   },
   'several at once': {
     ' "https://Registry.Example.com//Team/App:1.0:latest" ': 'registry.example.com/team/app:1.0',
@@ -126,6 +144,14 @@ const NO_GUESS: Readonly<Record<string, readonly string[]>> = {
   'the digits of a number are lost': [
     ...['app:1.2345678901234567e+19', 'app:6e+10', 'app:1.2.3e+07', 'app:1.23456e+03', 'app:1e+400'],
   ],
+  'a web page does not name the image': [
+    'https://registry.example.com/harbor/projects/3/repositories/app/artifacts-tab',
+    'https://registry.example.com/ui/repos/tree/General/docker-local/app/1.0',
+    'https://console.cloud.google.com/gcr/images/proj/EU/app',
+    'https://artifacthub.io/packages/helm/bitnami/redis',
+  ],
+  'two digests differ': [`nginx${digest}@sha256:${'0'.repeat(64)}`],
+  'a scheme stands in place of a port': ['registry.example.com:https/app:1'],
   'a variable was not set': ['/app:1', 'registry.example.com/', 'swr..example.com/app', ':1.25', 'nginx:-alpine'],
   'a ":" stands in the path': ['registry.example.com/team:sub/app:1', 'registry.example.com/a:b/c/d:1'],
   'there are two meanings': ['nginx:1.25:1.26', 'my app', 'nginx@9f86d081884c', 'nginx@sha256'],
