@@ -220,7 +220,13 @@ export const CAUSES = {
     about: 'registry',
     credentials: 'may-help',
     name: 'blocked by a policy of the registry',
-    says: ['is not allowed access', 'due to configured policy', 'download blocking policy', 'quota exceeded'],
+    says: [
+      'is not allowed access',
+      'due to configured policy',
+      'download blocking policy',
+      'quota exceeded',
+      '412 Precondition Failed',
+    ],
     message: (context) =>
       `${endpointOf(context)} blocks this image by its own policy, such as a quota, a scan or a firewall (denied): contact the registry's admin`,
     remedy: ({ endpoint }) =>

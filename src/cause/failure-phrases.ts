@@ -100,7 +100,7 @@ export const READINGS: readonly Reading[] = [
       due to configured policy | projectpolicyviolation | download blocking policy | blocked by … policy |
       is not signed by | is not signed in | is not allowed access | client with ip | billing is disabled |
       billing account … disabled | is disabled in state | account is suspended | account has been suspended |
-      unavailable for legal reasons | #451 | #402 | since your location |
+      unavailable for legal reasons | #451 | #402 | #412 | since your location | api has not been used in project |
       cloudfront distribution is configured to block access | download limit exceeded | bandwidth quota | storage quota |
       xray | is quarantined | has been disabled | container registry is deprecated and shutting down |
       has been shut down | system is in read only mode
@@ -432,7 +432,8 @@ export const READINGS: readonly Reading[] = [
     phrases: list(`
       name unknown | name_unknown | repository name not known | the repository with name … does not exist |
       repository … not found | project … not found | repository does not exist | the repo does not exist |
-      repository not found | no such repository | namespace … not found | name invalid | invalid repository name
+      repository not found | no such repository | namespace … not found | namespace does not exist |
+      failed to find docker v2 repository | name invalid | invalid repository name
     `),
   },
   {
@@ -446,7 +447,8 @@ export const READINGS: readonly Reading[] = [
     cause: 'access-denied',
     isWeak: true,
     phrases: ['#403', 'forbidden'],
-    or: ['access-blocked', 'credentials-missing'],
+    // ECR answers 403 to an expired token, and a request of containerd without a body does not say so.
+    or: ['credentials-refused', 'access-blocked', 'credentials-missing'],
   },
   {
     cause: 'credentials-missing',

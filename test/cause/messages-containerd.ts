@@ -18,6 +18,7 @@ export const CONTAINERD: readonly Sample[] = [
     image-not-found: pulling from host registry.example.com failed with status code [manifests 403]: 404 Not Found
     credentials-missing: unexpected status from HEAD request to https://registry.example.com/v2/team/app/manifests/1: 401 Unauthorized
     access-denied: unexpected status from HEAD request to https://registry.example.com/v2/team/app/manifests/1: 403 Forbidden
+    access-blocked: unexpected status from HEAD request to https://registry.example.com/v2/team/app/manifests/1: 412 Precondition Failed
     rate-limited: unexpected status from HEAD request to https://registry.example.com/v2/team/app/manifests/1: 429 Too Many Requests
     server-error: unexpected status from HEAD request to https://registry.example.com/v2/team/app/manifests/1: 500 Internal Server Error
     server-error: unexpected status from HEAD request to https://registry.example.com/v2/team/app/manifests/1: 502 Bad Gateway

@@ -114,6 +114,7 @@ export const DOCKER: readonly Sample[] = [
     repository-not-found: name unknown: The repository with name 'a' does not exist in the registry with id '123456789012'
     rate-limited: toomanyrequests: Rate exceeded
     rate-limited: toomanyrequests: retry-after: 1.2ms, allowed: 44000/minute
+    access-blocked: denied: Artifact Registry API has not been used in project 1 before or it is disabled. Enable it by visiting https://console.developers.google.com then retry.
     access-blocked: unknown: current image without vulnerability scanning cannot be pulled due to configured policy in 'Prevent images with vulnerability severity of "High" or higher from running.'
     unknown-ca: error pulling image configuration: Get https://production.cloudflare.docker.com/registry-v2/docker/registry/v2/blobs/sha256/e8/1/data?verify=1636972064-AQbl5RActnudDZV%2F3EShZwnqOe8%3D: x509: certificate signed by unknown authority
     timeout: error pulling image configuration: download failed after attempts=6: net/http: TLS handshake timeout
