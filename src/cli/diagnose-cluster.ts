@@ -25,7 +25,7 @@ import { checkNamespaceName, describeRefusal } from './reach-cluster.ts';
 type DiagnoseClusterInput = Readonly<{
   api: ApiServer;
   policy: Policy;
-  targets: readonly string[];
+  targets: readonly Target[];
   /** Undefined for the namespace of the kubeconfig, `all` for all namespaces. */
   namespace: string | undefined;
   /** Whether registries are asked. */
@@ -50,8 +50,7 @@ export async function diagnoseCluster(input: DiagnoseClusterInput, io: Io): Prom
 }
 
 async function diagnoseAll(input: DiagnoseClusterInput, progress: Progress): Promise<DiagnosedCluster> {
-  const { api, policy, probe } = input;
-  const targets = input.targets.map((text) => readTarget(text));
+  const { api, policy, targets, probe } = input;
   const namespace = await chooseNamespace(input, targets);
   const book = createWaitingBook();
   const place = { api, namespace, progress };
@@ -88,9 +87,10 @@ async function diagnoseAll(input: DiagnoseClusterInput, progress: Progress): Pro
   };
 }
 
-function readTarget(text: string): Target {
+export function readTarget(text: string): Target {
   const target = parseTarget(text);
   if (target !== undefined) return target;
+  if (/\s/.test(text)) throw new UsageError('messages are read from standard input: pullguard diagnose - < FILE');
   throw new UsageError(
     `${JSON.stringify(text)} is neither a Pod nor TYPE/NAME: use web-1, deployment/web, statefulset/db, daemonset/agent, job/report or cronjob/report`,
   );

@@ -28,13 +28,14 @@ export async function diagnose(
 ): Promise<ExitCode> {
   if (targets.includes('-')) return diagnosePasted(targets, options, { io, now });
   // Loaded only here: what is pasted needs neither a cluster nor registries.
-  const { diagnoseCluster } = await import('./diagnose-cluster.ts');
+  const { diagnoseCluster, readTarget } = await import('./diagnose-cluster.ts');
   const { config, allNamespaces = false, namespace, probe = false, output } = options;
   if (allNamespaces && namespace !== undefined) throw new UsageError('use either -n or -A');
+  const wanted = targets.map((text) => readTarget(text));
   const api = await reachCluster(options);
   const { policy } = await chooseClusterPolicy(api, config, io);
   const { explained, notes } = await diagnoseCluster(
-    { api, policy, targets, probe, namespace: allNamespaces ? 'all' : namespace },
+    { api, policy, targets: wanted, probe, namespace: allNamespaces ? 'all' : namespace },
     io,
   );
   for (const note of notes) io.stderr.write(`note: ${escapeUnprintable(note)}\n`);

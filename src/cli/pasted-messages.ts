@@ -129,11 +129,23 @@ function readLogLine(line: string): Report | undefined {
   const node = /^[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(?:\.\d{1,9})? ([\w.-]{1,253}) /.exec(line)?.[1];
   return {
     message: line,
-    read: line,
+    read: readLogFields(line) ?? line,
     ...(namespace !== undefined && { namespace }),
     ...(pod !== undefined && { pod }),
     ...(node !== undefined && { node }),
   };
+}
+
+/**
+ * The message and the error of a line in which both are quoted: klog's `] "Error syncing pod, skipping" err="…" pod="…"` or
+ * `msg="…" error="…"`. The fields after them say nothing about the cause, except for the image. Undefined for any other line.
+ */
+function readLogFields(line: string): string | undefined {
+  const error = /[ {]err(?:or)?="((?:[^"\\]|\\.)*)"(?=\s+[\w.]+=|\s*$)/.exec(line)?.[1];
+  if (error === undefined) return undefined;
+  const action = /(?:\] |[ {]msg=)"((?:[^"\\]|\\.)*)"/.exec(line)?.[1] ?? '';
+  const image = /[ {]image="(?:[^"\\]|\\.)*"/.exec(line)?.[0] ?? '';
+  return `${action}${image}: ${error}`;
 }
 
 function parseJson(text: string): unknown {

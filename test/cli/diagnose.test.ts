@@ -226,6 +226,17 @@ describe('logs', () => {
     expect(found[2]).toMatchObject({ pod: 'shop/web-1' });
   });
 
+  test('are read without the fields that name the Pod, which are no reason of their own', async () => {
+    const lines = [
+      String.raw`E0601 12:00:01.940000    1234 pod_workers.go:1301] "Error syncing pod, skipping" err="failed to \"StartContainer\" for \"web\" with ImagePullBackOff: \"Back-off pulling image \\\"a/b:1\\\"\"" pod="shop/web-1" podUID="1c8ba6b2-1f4e-4c3e-9d0e-3d5a3d0f7f55"`,
+      String.raw`E0601 12:00:01.940000    1234 log.go:32] "PullImage from image service failed" err="rpc error: code = Unknown desc = failed to authorize: failed to fetch oauth token: unexpected status: 401 Unauthorized" image="a/b:1"`,
+    ];
+    expect(await read(lines.join('\n'))).toMatchObject([
+      { cause: 'back-off', image: 'a/b:1', pod: 'shop/web-1' },
+      { cause: 'credentials-refused', image: 'a/b:1' },
+    ]);
+  });
+
   test('in JSON are read', async () => {
     const line = {
       ts: 1,
@@ -287,6 +298,11 @@ describe('misuse', () => {
     ['more than standard input', ['-', 'a'], 'a'],
   ])('%s', async (_what, targets, stdin) => {
     await expect(diagnose(targets, { output: 'text' }, capturedIo({ stdin }))).rejects.toThrow(UsageError);
+  });
+
+  test('a message in place of a Pod is answered with how to give it, also without a cluster', async () => {
+    const asked = diagnose([NOT_FOUND], { output: 'text' }, capturedIo({}));
+    await expect(asked).rejects.toThrow('messages are read from standard input: pullguard diagnose - < FILE');
   });
 
   test('input that cannot be read', async () => {
