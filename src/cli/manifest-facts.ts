@@ -1,6 +1,7 @@
 import { readServiceAccount } from '../cluster/facts/read-objects.ts';
 import type { ManifestObject } from '../manifest/read-manifests.ts';
 import type { Facts, PullSecret, ServiceAccount } from '../pull/facts.ts';
+import { isEncodedConfig } from '../pull/docker-config.ts';
 import { readPullSecret } from '../pull/pull-secret.ts';
 import { isRecord, readPath, readString } from '../text/json.ts';
 
@@ -79,6 +80,8 @@ const TO_BE_FILLED_IN = /\$\{|\$\(|\{\{|ENC\[|<path:/;
 function isFilledIn(encoded: unknown): boolean {
   if (encoded === undefined) return true;
   if (typeof encoded !== 'string' || TO_BE_FILLED_IN.test(encoded)) return false;
+  if (encoded.trimStart().startsWith('{')) return true;
   const text = Buffer.from(encoded, 'base64').toString();
-  return text.trimStart().startsWith('{') && !TO_BE_FILLED_IN.test(text);
+  const isConfig = /^\s*(?:\{|auths:)/.test(text) || isEncodedConfig(text);
+  return isConfig && !TO_BE_FILLED_IN.test(text);
 }

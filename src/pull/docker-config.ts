@@ -26,6 +26,7 @@ export function readDockerConfig<Kept>(
   keep: KeepCredentials<Kept>,
   name = '.dockerconfigjson',
 ): DockerEntries<Kept> | string {
+  if (isEncodedConfig(json)) return `${name} is base64 of base64: encode it once`;
   const members = readMembers(parseConfig(json), name);
   if (typeof members === 'string') return members;
   const entries = new Map<string, Kept>();
@@ -38,6 +39,12 @@ export function readDockerConfig<Kept>(
     } else if (/^httpheaders$/iu.test(member) && !isHeaders(value)) return 'HttpHeaders is not an object of strings';
   }
   return entries;
+}
+
+/** Whether a docker configuration is still base64, because it was encoded twice. */
+export function isEncodedConfig(text: string): boolean {
+  const encoded = text.replaceAll(/\s/g, '');
+  return BASE64.test(encoded) && Buffer.from(encoded, 'base64').toString().trimStart().startsWith('{');
 }
 
 /**

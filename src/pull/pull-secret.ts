@@ -42,10 +42,16 @@ const share = memoize((text) => text);
 type Content = Pick<PullSecret, 'entries' | 'malformed' | 'unused'>;
 
 function readContent(object: unknown): Content {
+  if (isPlainConfig(object)) return { entries: [], malformed: 'data is not base64: write it under stringData' };
   const config = readConfigText(object);
   return config === undefined
     ? { entries: [], ...toUnused(listOtherData(object)) }
     : judgeConfig(config, readLastWrite(object));
+}
+
+/** JSON under `data` in a manifest, which the API server refuses (illegal base64 data). */
+function isPlainConfig(object: unknown): boolean {
+  return PULL_SECRET_KEYS.some((key) => readString(object, 'data', key).trimStart().startsWith('{'));
 }
 
 type ConfigText = Readonly<{ form: 'newer' | 'older'; text: string }>;
@@ -99,6 +105,8 @@ function readConfigText(object: unknown): ConfigText | undefined {
 function readEntries<Kept>({ form, text }: ConfigText, keep: KeepCredentials<Kept>): DockerEntries<Kept> | string {
   return form === 'older' ? readDockercfg(text, keep) : readDockerConfig(text, keep);
 }
+
+const PULL_SECRET_KEYS = ['.dockerconfigjson', '.dockercfg'] as const;
 
 const [CONFIG_JSON, DOCKERCFG] = PULL_SECRET_TYPES;
 

@@ -68,6 +68,21 @@ describe('a secret in the same input is known', () => {
     ],
     ['as data', [encoded(config('other.example.com')), pod()], /^deny .*other\.example\.com/],
     ['without a type', [secret(config(HOST)).replace(/^type.*\n/m, ''), pod()], /^deny .*has type "Opaque"/],
+    [
+      'encoded twice',
+      [encoded(Buffer.from(config(HOST)).toString('base64')), pod()],
+      /base64 of base64: encode it once$/,
+    ],
+    [
+      'as JSON under data',
+      [secret(config(HOST)).replace('stringData', 'data'), pod()],
+      /data is not base64: write it under stringData$/,
+    ],
+    [
+      'as YAML',
+      [secret('auths:').replace("'auths:'", "'auths: { a.example.com: { auth: dTpw } }'"), pod()],
+      /is not JSON$/,
+    ],
     ['with an entry that cannot work', [secret(config(HOST, 'cm9ib3Q6ZXhhbXBsZQo=')), pod()], /^warn .*line break/],
     [
       'with a placeholder of documentation',
