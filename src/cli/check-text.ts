@@ -80,9 +80,12 @@ function checkFile(source: Source, terms: Terms, found: Found): void {
   const held = new PackedList<LocatedFinding>();
   const checked = source.problem === undefined ? checkText(source, terms, found, take) : undefined;
   // The path may be an image reference with a password, meant for `pullguard image`.
-  if (source.problem !== undefined)
-    found.errors.push({ file: redact(file), message: describeUnreadable(source.problem) });
-  else if (checked?.isEmpty === true) found.unchecked.push(describeEmpty(file));
+  if (source.problem !== undefined) {
+    const message = /^https?:\/\//i.test(file)
+      ? 'is a URL: give a file, or the downloaded text on standard input (curl -fsSL URL | pullguard check -)'
+      : describeUnreadable(source.problem);
+    found.errors.push({ file: redact(file), message });
+  } else if (checked?.isEmpty === true) found.unchecked.push(describeEmpty(file));
   const problems = ignores.flatMap(({ report }) => report(file, (rule) => checked?.skipped.has(rule) !== true));
   for (const finding of mergeByPlace(held, problems)) found.findings.push(finding);
   if (problems.length > 0) found.hasComments = true;

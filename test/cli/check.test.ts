@@ -242,6 +242,9 @@ describe('the exit code, which CI goes by', () => {
   test('a path that is wrong is named with what to do', async () => {
     const { stdout } = await run(['none.yaml'], {});
     expect(stdout).toContain('none.yaml: error: cannot be read (ENOENT: no such file or directory): fix the path\n');
+    const io = capturedIo();
+    await check(['https://example.com/a.yaml'], { output: 'text' }, io);
+    expect(io.printed.stdout).toContain('example.com/a.yaml: error: is a URL: give a file, or the downloaded text');
   });
 
   test.each([
