@@ -3,7 +3,7 @@ import { isSurelyServed } from '../pull/pod-pull.ts';
 import { MOST_PULL_SECRETS } from '../text/bounds.ts';
 import { formatFieldPath, isRecord, joinPointer, readPointer, type Pointer } from '../text/json.ts';
 import { isSubdomain, MAX_SUBDOMAIN } from '../text/kubernetes-name.ts';
-import { quote } from '../text/quote.ts';
+import { quote, shortenMiddle } from '../text/quote.ts';
 import { isBuiltIn } from '../workload/kinds.ts';
 import { CONTAINER_LISTS, labelOf, nameContainer, type Workload } from '../workload/workload.ts';
 
@@ -16,7 +16,8 @@ const MESSAGES = {
     `entry of imagePullSecrets is not an object (cannot unmarshal): write { name: ${meant} }`,
   'no-text': ({ meant = 'NAME' }: Meant) =>
     `name of a pull secret is not a string (cannot unmarshal): write ${quote(meant)}, in quotes`,
-  'no-name': () => 'entry of imagePullSecrets has no name, so kubelet ignores it: write { name: NAME }',
+  'no-name': ({ meant = 'NAME' }: Meant) =>
+    `entry of imagePullSecrets has no name, so kubelet ignores it: write { name: ${shortenMiddle(meant, MAX_MEANT)} }`,
   'bad-name': ({ meant, isTooLong }: Meant & Readonly<{ isTooLong: boolean }>) => {
     const allowed = isTooLong ? `at most ${MAX_SUBDOMAIN} characters` : 'lowercase letters, digits, "-" and "."';
     const advice = meant === undefined ? `: use ${allowed}` : `; did you mean ${quote(meant)}?`;
@@ -76,18 +77,26 @@ function checkList(value: unknown, list: Pointer): readonly Mistake[] {
 }
 
 function checkEntry(entry: unknown, at: Pointer): readonly Mistake[] {
-  if (entry === null) return [{ messageId: 'no-name', at }];
+  if (entry === null) return [{ messageId: 'no-name', at, params: { meant: undefined } }];
   if (!isRecord(entry)) return [{ messageId: 'no-object', at, ...valueOf(entry), params: { meant: nameIn(entry) } }];
   const { name } = entry;
   // kubelet ignores an empty name, as the API server does; charts write it if no Secret is wanted.
   if (name === undefined || name === null)
-    return Object.keys(entry).some((key) => key !== 'name') ? [{ messageId: 'no-name', at }] : [];
+    return Object.keys(entry).some((key) => key !== 'name')
+      ? [{ messageId: 'no-name', at, params: { meant: nameUnder(entry) } }]
+      : [];
   const place = { at: joinPointer(at, 'name'), ...valueOf(name) };
   if (typeof name !== 'string') return [{ messageId: 'no-text', ...place, params: { meant: nameIn(name) } }];
   if (name === '' || isSubdomain(name)) return [];
   const meant = findMeant(name);
   const isTooLong = name.length > MAX_SUBDOMAIN;
   return [{ messageId: 'bad-name', ...place, params: { meant, isTooLong }, suggestion: meant }];
+}
+
+/** The name under a key of another list, as volumes have `secretName`. */
+function nameUnder(entry: Readonly<Record<string, unknown>>): string | undefined {
+  const [[key, value] = [], ...others] = Object.entries(entry).filter(([key]) => key !== 'name');
+  return others.length === 0 && key !== undefined && /^secret(?:name)?$/i.test(key) ? nameIn(value) : undefined;
 }
 
 /** The value of the field, if it is a scalar. */

@@ -43,6 +43,7 @@ describe('a list that the API server cannot decode is denied: kubectl apply fail
 
   test('and is shown as it should be', () => {
     expect(say(listed(['regcred']))).toEqual([expect.stringMatching(/"regcred": .*write \{ name: regcred \}$/)]);
+    expect(say(listed([{ secretName: 'regcred' }]))).toEqual([expect.stringMatching(/write \{ name: regcred \}$/)]);
     expect(say(listed([{ name: 123 }]))).toEqual([expect.stringMatching(/"123": .*write "123", in quotes$/)]);
   });
 });

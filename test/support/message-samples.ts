@@ -120,7 +120,7 @@ export const RULE_SAMPLES = {
     'no-list': [],
     'no-object': [{ meant: 'regcred' }, { meant: undefined }],
     'no-text': [{ meant: '123' }, { meant: undefined }],
-    'no-name': [],
+    'no-name': [{ meant: 'regcred' }, { meant: undefined }],
     'bad-name': [
       { meant: 'regcred', isTooLong: false },
       { meant: undefined, isTooLong: false },
