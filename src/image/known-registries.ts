@@ -13,6 +13,12 @@ const FORMS: readonly Form[] = [
   { hosts: /^public\.ecr\.aws$/, form: 'alias/name', least: 2, most: Infinity },
   { hosts: /^registry\.gitlab\.com$/, form: 'group/project', least: 2, most: Infinity },
   { hosts: /^(?:(?:us|eu|asia)\.)?gcr\.io$/, form: 'project/name', least: 2, most: Infinity },
+  {
+    hosts: /^swr(?:\.[a-z\d-]+){1,2}\.(?:myhuaweicloud\.(?:com|eu)|otc\.t-systems\.com)$/,
+    form: 'organization/name',
+    least: 2,
+    most: Infinity,
+  },
   { hosts: /^[a-z\d-]+-docker\.pkg\.dev$/, form: 'project/repository/name', least: 3, most: Infinity },
 ];
 

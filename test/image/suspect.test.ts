@@ -46,6 +46,7 @@ test.each([
   ['gallery.ecr.aws/nginx/nginx:1.25', 'URL of a web page, not an image: use "public.ecr.aws/nginx/nginx:1.25"'],
   ['registry.example.com:99999/app', 'port "99999" of "registry.example.com" is out of range: use 1 to 65535'],
   ['registry.example.com:0/app', 'port "0" of "registry.example.com" is out of range: use 1 to 65535'],
+  ['swr.eu-de.otc.t-systems.com/app:1', otherForm('swr.eu-de.otc.t-systems.com', 'organization/name', 'app')],
   ['gchr.io/org/app', 'host "gchr.io" looks like a typo; did you mean "ghcr.io"?'],
   ['dcoker.io/nginx', 'host "dcoker.io" looks like a typo; did you mean "docker.io"?'],
   ['docker.io/harbor.example.net/legacy/clickhouse:25.2.1', twoRegistries('docker.io', 'harbor.example.net')],
