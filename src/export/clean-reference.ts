@@ -25,6 +25,9 @@ const SUSPICIOUS = [
   '^[a-z0-9-]+-docker[.]pkg[.]dev/[^/]*(?:/[^/]*)?$',
   `^${DOCKER_HUB}(?::[0-9]+)?/[^/]*/[^/]*/`,
   '^[^/]*/v[12](?:/|$)',
+  '^swr(?:[.][a-z0-9-]+){1,2}[.](?:myhuaweicloud[.](?:com|eu)|otc[.]t-systems[.]com)/[^/]*$',
+  '^(?:gallery[.]ecr[.]aws|artifacthub[.]io|console[.]cloud[.]google[.]com|(?:[^/]*[.])?console[.]aws[.]amazon[.]com)/',
+  '^[^/]*/(?:harbor/projects/[0-9]+|ui/repos/tree)/',
 ].join('|');
 
 /** The same of a name of one word, and of a tag. */

@@ -242,6 +242,15 @@ test('what is surely fine is nothing that reference-valid would speak of, so tha
       'ghcr.io/app:1',
       'quay.io/app',
       'docker.io/a/b/c:1',
+      'swr.eu-de.otc.t-systems.com/app:1',
+      'swr.cn-north-4.myhuaweicloud.com/app',
+    ],
+    ...[
+      'gallery.ecr.aws/nginx/nginx',
+      'artifacthub.io/packages/helm/app',
+      'eu-central-1.console.aws.amazon.com/ecr/repositories/app',
+      'harbor.example.com/harbor/projects/3/repositories',
+      'jfrog.example.com/ui/repos/tree/general',
     ],
     ...[
       'a/b/c:1',
