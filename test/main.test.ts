@@ -20,7 +20,7 @@ import type { Duplex, Readable, Writable } from 'node:stream';
 import { buffer, text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
-import { makeCertificates } from '../src/tls/self-signed.ts';
+import { certificatesFor } from './support/certificates.ts';
 import { recordedReview } from './support/objects.ts';
 import { tempFolder } from './support/temp-folder.ts';
 
@@ -98,7 +98,7 @@ describe('standard input', () => {
 
 describe('in a pipe', () => {
   test('a reader that has seen enough is no failure, and does not turn a denial into a success', async () => {
-    const lines = Array.from({ length: 1500 }, () => pod('NGINX')).join('---\n');
+    const lines = Array.from({ length: 500 }, () => pod('NGINX')).join('---\n');
     const child = start(['check', '-']);
     child.stdin.end(lines);
     const closed = once(child, 'close') as Promise<[number | null]>;
@@ -152,7 +152,7 @@ let shared: Readonly<{ path: string; tls: readonly string[]; ca: string }>;
 
 beforeAll(async () => {
   const path = mkdtempSync(join(tmpdir(), 'pullguard-main-'));
-  const { ca, cert, key } = await makeCertificates({ names: ['localhost', '127.0.0.1'] });
+  const { ca, cert, key } = await certificatesFor('localhost', '127.0.0.1');
   const [certFile, keyFile] = [join(path, 'tls.crt'), join(path, 'tls.key')];
   writeFileSync(join(path, 'ca.crt'), ca);
   writeFileSync(certFile, cert);

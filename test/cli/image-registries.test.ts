@@ -9,7 +9,8 @@ import { image, type ImageOptions } from '../../src/cli/image.ts';
 import { capturedIo } from '../support/captured-io.ts';
 import { hasDockerRegistry, startDockerRegistry, USER, type DockerRegistry } from '../support/docker-registry.ts';
 import { startFaultRegistry, type Answer, type FaultRegistry } from '../support/fault-registry.ts';
-import { makeRegistryCertificates, type RegistryCertificates } from '../support/registry-certificates.ts';
+import { registryCertificates } from '../support/certificates.ts';
+import type { RegistryCertificates } from '../support/registry-certificates.ts';
 import { makeImage, makeIndex, type TestImage } from '../support/registry-images.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
@@ -205,7 +206,7 @@ describe('as a process', () => {
     let env: NodeJS.ProcessEnv;
 
     beforeAll(async () => {
-      certificates = await makeRegistryCertificates();
+      certificates = await registryCertificates();
       env = { NODE_EXTRA_CA_CERTS: tempFolder(afterAll).write('ca.pem', certificates.ca) };
     });
 

@@ -3,7 +3,8 @@ import { createServer, type AddressInfo } from 'node:net';
 import { beforeAll, expect, onTestFinished, test } from 'vitest';
 import { UsageError } from '../../src/cli/io.ts';
 import { serve, type ServeOptions } from '../../src/cli/serve.ts';
-import { makeCertificates, type Certificates } from '../../src/tls/self-signed.ts';
+import type { Certificates } from '../../src/tls/self-signed.ts';
+import { certificatesFor } from '../support/certificates.ts';
 import { tempFolder, type TempFolder } from '../support/temp-folder.ts';
 
 const DEFAULTS: ServeOptions = {
@@ -24,7 +25,7 @@ const DEFAULTS: ServeOptions = {
 let certificates: Certificates;
 
 beforeAll(async () => {
-  certificates = await makeCertificates({ names: ['localhost'] });
+  certificates = await certificatesFor('localhost', '127.0.0.1');
 });
 
 type Options = Partial<ServeOptions>;

@@ -7,7 +7,7 @@ import { listShared } from '../../scripts/chart.ts';
 import { loadPolicy } from '../../src/rules/policy.ts';
 import { listPullSecrets } from '../../src/policy/policy.ts';
 import { isRecord } from '../../src/text/json.ts';
-import { makeCertificates } from '../../src/tls/self-signed.ts';
+import { certificatesFor } from '../support/certificates.ts';
 import { listGrants, listNeeds, needsOf } from './grants.ts';
 import { CHART, helm, HELM, render } from './helm.ts';
 import { build, KUBECTL } from './kustomize.ts';
@@ -59,11 +59,11 @@ describe.runIf(HELM)('rendered by helm', () => {
 
   describe.runIf(KUBECTL)('is what kubectl kustomize builds, object by object', () => {
     let folder: string;
-    let files: Awaited<ReturnType<typeof makeCertificates>>;
+    let files: Awaited<ReturnType<typeof certificatesFor>>;
 
     beforeAll(async () => {
       folder = mkdtempSync(join(tmpdir(), 'pullguard-chart-'));
-      files = await makeCertificates({ names: [SERVICE_NAME] });
+      files = await certificatesFor(SERVICE_NAME);
       cpSync(join(ROOT, 'manifests'), join(folder, 'manifests'), { recursive: true });
       write('overlays/own-certificate/certs/ca.crt', files.ca);
       write('overlays/own-certificate/certs/tls.crt', files.cert);
@@ -76,28 +76,42 @@ describe.runIf(HELM)('rendered by helm', () => {
       rmSync(folder, { recursive: true, force: true });
     });
 
+    const apiServers = [{ ipBlock: { cidr: '192.168.0.0/28' } }];
+    // Several at a time where each changes something else.
     const cases: readonly [kustomize: string, values: () => object, ...components: string[]][] = [
       ['../base', () => ({})],
-      ['fail-closed', () => ({ webhooks: { failClosed: true } })],
-      ['cce', () => ({ imagePullSecrets: [{ name: 'default-secret' }] })],
-      ['nodes', () => ({ watchNodes: true })],
-      ['pulls', () => ({ watchPulls: true })],
-      ['secrets-all', () => ({ secrets: { mode: 'all' } })],
-      ['secrets-none', () => ({ secrets: { mode: 'none' } })],
-      ['mounted-certificate', () => ({ certificate: { source: 'secret' } })],
-      ['cert-manager', () => ({ certificate: { source: 'cert-manager' } })],
+      [
+        'cce',
+        () => ({
+          imagePullSecrets: [{ name: 'default-secret' }],
+          watchNodes: true,
+          watchPulls: true,
+          webhooks: { failClosed: true },
+        }),
+        'nodes',
+        'pulls',
+        'fail-closed',
+      ],
+      ['mounted-certificate', () => ({ certificate: { source: 'secret' }, secrets: { mode: 'none' } }), 'secrets-none'],
       [
         'own-certificate',
         () => ({ certificate: { source: 'files', crt: files.cert, key: files.key, caBundle: files.ca } }),
       ],
       [
         '../base',
-        () => ({ monitoring: { podMonitor: { enabled: true }, prometheusRule: { enabled: true } } }),
+        () => ({
+          monitoring: { podMonitor: { enabled: true }, prometheusRule: { enabled: true } },
+          reports: { enabled: true },
+          webhooks: { guard: true, matchConditions: true },
+          networkPolicy: { enabled: true, webhookFrom: apiServers, egress: { enabled: true, apiServers } },
+        }),
         'monitoring',
+        'reports',
+        'webhook-guard',
+        'match-conditions',
+        'network-policy',
+        'egress',
       ],
-      ['../base', () => ({ reports: { enabled: true } }), 'reports'],
-      ['native', () => ({ native: { mode: 'static' } })],
-      ['../base', () => ({ native: { mode: 'controller' } }), 'native-controller'],
       [
         '../base',
         () => ({
@@ -111,18 +125,8 @@ describe.runIf(HELM)('rendered by helm', () => {
         'service-monitor',
         'dashboard',
       ],
-      ['../base', () => ({ webhooks: { guard: true } }), 'webhook-guard'],
-      ['../base', () => ({ webhooks: { matchConditions: true } }), 'match-conditions'],
-      [
-        '../base',
-        () => ({ networkPolicy: { enabled: true, webhookFrom: [{ ipBlock: { cidr: '192.168.0.0/28' } }] } }),
-        'network-policy',
-      ],
-      [
-        '../base',
-        () => ({ networkPolicy: { egress: { enabled: true, apiServers: [{ ipBlock: { cidr: '192.168.0.0/28' } }] } } }),
-        'egress',
-      ],
+      ['native', () => ({ native: { mode: 'static' } })],
+      ['../base', () => ({ native: { mode: 'controller' } }), 'native-controller'],
       [
         'cert-manager',
         () => ({
@@ -340,17 +344,35 @@ describe.runIf(HELM)('rendered by helm', () => {
     expect(pod.metadata.labels).not.toMatchObject(find(render({}, 'guard', 'infra').objects, 'Service').spec.selector);
   });
 
+  test('values that the schema forbids are rejected, all at once and with what is wrong', () => {
+    const rules = { 'tag-explict': 'warn', 'tag-explicit': 'dney', 'mirror-used': true };
+    const { status, stderr } = helm(['template', 'x', CHART], {
+      logLvel: 'debug',
+      image: { repo: 'x' },
+      policy: { mirors: [], rules },
+      secrets: { mode: 'some' },
+      logLevel: 'verbose',
+      replicaCount: '2',
+      extraArgs: ['-v'],
+    });
+    expect(status).toBe(1);
+    for (const says of [
+      'Additional property logLvel is not allowed',
+      'image: Additional property repo is not allowed',
+      'policy: Additional property mirors is not allowed',
+      'Additional property tag-explict is not allowed',
+      /rules\.tag-explicit: .*must be one of the following: "off", "audit", "warn", "deny"/,
+      /rules\.mirror-used: .*must be one of the following: "off", "audit", "warn", "deny"/,
+      'must be one of the following: "default-secret-only", "all", "none"',
+      'must be one of the following: "debug", "info", "warn", "error"',
+      'Expected: integer, given: string',
+      'extraArgs.0: Does not match pattern',
+    ]) {
+      expect(stderr).toMatch(says);
+    }
+  });
+
   test.each<[values: object, says: string]>([
-    [{ logLvel: 'debug' }, 'Additional property logLvel is not allowed'],
-    [{ image: { repo: 'x' } }, 'image: Additional property repo is not allowed'],
-    [{ policy: { mirors: [] } }, 'policy: Additional property mirors is not allowed'],
-    [{ policy: { rules: { 'tag-explict': 'warn' } } }, 'Additional property tag-explict is not allowed'],
-    [{ policy: { rules: { 'tag-explicit': 'dney' } } }, 'must be one of the following: "off", "audit", "warn", "deny"'],
-    [{ policy: { rules: { 'tag-explicit': true } } }, 'must be one of the following: "off", "audit", "warn", "deny"'],
-    [{ secrets: { mode: 'some' } }, 'must be one of the following: "default-secret-only", "all", "none"'],
-    [{ logLevel: 'verbose' }, 'must be one of the following: "debug", "info", "warn", "error"'],
-    [{ replicaCount: '2' }, 'Expected: integer, given: string'],
-    [{ extraArgs: ['-v'] }, 'extraArgs.0: Does not match pattern'],
     [{ certificate: { source: 'files' } }, 'give certificate.crt, certificate.key and certificate.caBundle'],
     [{ certificate: { crt: 'x' } }, 'are for certificate.source files, not pullguard'],
     [{ certificate: { source: 'secret', caBundle: 'LS0tLS1C' } }, 'certificate.caBundle is not PEM'],

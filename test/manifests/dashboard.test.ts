@@ -71,7 +71,7 @@ test.runIf(PROMETHEUS)(
         const empty = QUERIES.filter((_query, at) => !values[at]!.some((value) => !Number.isNaN(value)));
         expect(empty.map(({ title, expr }) => `${title}: ${expr}`)).toEqual([]);
       },
-      { timeout: 120_000, interval: 1000 },
+      { timeout: 120_000, interval: 250 },
     );
   },
 );

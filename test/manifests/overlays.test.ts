@@ -4,8 +4,8 @@ import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { buildInstallYaml } from '../../scripts/install-yaml.ts';
 import { buildProgram } from '../../src/cli/program.ts';
-import { makeCertificates } from '../../src/tls/self-signed.ts';
 import { capturedIo } from '../support/captured-io.ts';
+import { certificatesFor } from '../support/certificates.ts';
 import { listGrants } from './grants.ts';
 import { build, KUBECTL } from './kustomize.ts';
 import {
@@ -64,18 +64,22 @@ if (!KUBECTL) test.skip('overlays were not built: there is no kubectl on PATH', 
 
 describe.runIf(KUBECTL)('built by kubectl kustomize', () => {
   let folder: string;
-  let certificate: Awaited<ReturnType<typeof makeCertificates>>;
+  let certificate: Awaited<ReturnType<typeof certificatesFor>>;
+  let defaults: readonly Manifest[];
+  /** As built: no test changes what an overlay is made of. */
+  const overlays = new Map<string, readonly Manifest[]>();
 
   // A copy, because two overlays need files that must not lie about in the repository.
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), 'pullguard-manifests-'));
     cpSync(join(ROOT, 'manifests'), join(folder, 'manifests'), { recursive: true });
-    certificate = await makeCertificates({ names: [SERVICE_NAME] });
+    certificate = await certificatesFor(SERVICE_NAME);
     write('manifests/overlays/own-certificate/certs/ca.crt', certificate.ca);
     write('manifests/overlays/own-certificate/certs/tls.crt', certificate.cert);
     write('manifests/overlays/own-certificate/certs/tls.key', certificate.key);
     write('manifests/components/local/ca.crt', certificate.ca);
     write('manifests/components/local/address.env', `address=${ADDRESS}\n`);
+    defaults = build(join(ROOT, 'manifests'));
   });
 
   afterAll(() => {
@@ -83,24 +87,22 @@ describe.runIf(KUBECTL)('built by kubectl kustomize', () => {
   });
 
   test('`kubectl apply -k manifests/` of a clean clone has every object of base/ and the policy as it is written', () => {
-    const built = build(join(ROOT, 'manifests'));
-    const configMap = find(built, 'ConfigMap');
-    expect(built.map(identify).sort()).toEqual([...objects, configMap].map(identify).sort());
+    const configMap = find(defaults, 'ConfigMap');
+    expect(defaults.map(identify).sort()).toEqual([...objects, configMap].map(identify).sort());
     expect(configMap.metadata).toMatchObject({
-      name: volumeOf(podOf(built), 'policy')?.configMap?.name,
+      name: volumeOf(podOf(defaults), 'policy')?.configMap?.name,
       namespace: 'pullguard',
     });
     expect(configMap.data['policy.yaml']).toBe(policyText);
-    expectAsInBase(built, 'Deployment', 'webhooks', 'rights');
+    expectAsInBase(defaults, 'Deployment', 'webhooks', 'rights');
   });
 
   test('install.yaml of a release has the same objects, with the image of the release', () => {
     const image = 'registry.example.com/team/pullguard:0.1.0@sha256:' + '0'.repeat(64);
-    const built = build(join(ROOT, 'manifests'));
-    expect(parseDocuments(buildInstallYaml())).toEqual(built);
+    expect(parseDocuments(buildInstallYaml())).toEqual(defaults);
     const released = parseDocuments(buildInstallYaml(image));
     expect(podOf(released).containers[0]!.image).toBe(image);
-    expect(JSON.parse(JSON.stringify(released).replace(image, podOf(built).containers[0]!.image))).toEqual(built);
+    expect(JSON.parse(JSON.stringify(released).replace(image, podOf(defaults).containers[0]!.image))).toEqual(defaults);
     expect(() => buildInstallYaml('registry.example.com/Team/pullguard')).toThrow('is not an image reference');
   });
 
@@ -362,7 +364,7 @@ describe.runIf(KUBECTL)('built by kubectl kustomize', () => {
   test('the patch in docs/install.md lets pullguard look into one more secret, and into no other', () => {
     const [patches = ''] = readBlocks('docs/install.md', 'yaml').filter((block) => block.includes('resourceNames'));
     write('deploy/kustomization.yaml', composition('overlays/cert-manager', patches));
-    const [base, more] = [build(join(folder, 'manifests/overlays/cert-manager')), build(join(folder, 'deploy'))];
+    const [base, more] = [buildOverlay('cert-manager'), build(join(folder, 'deploy'))];
     expect(listGrants(more).filter((grant) => !listGrants(base).includes(grant))).toEqual([
       'cluster: list secrets harbor',
       'cluster: watch secrets harbor',
@@ -371,7 +373,9 @@ describe.runIf(KUBECTL)('built by kubectl kustomize', () => {
   });
 
   function buildOverlay(overlay: string): readonly Manifest[] {
-    return build(join(folder, 'manifests/overlays', overlay));
+    const known = overlays.get(overlay) ?? build(join(folder, 'manifests/overlays', overlay));
+    overlays.set(overlay, known);
+    return known;
   }
 
   function compose(overlay: string, ...components: readonly string[]): readonly Manifest[] {

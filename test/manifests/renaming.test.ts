@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { stringify } from 'yaml';
-import { makeCertificates } from '../../src/tls/self-signed.ts';
+import { certificatesFor } from '../support/certificates.ts';
 import { listGrants, listNeeds, needsOf } from './grants.ts';
 import { build, KUBECTL } from './kustomize.ts';
 import { configurationsOf, find, isRole, RECOMMENDED_LABELS, ROOT, type Manifest } from './manifests.ts';
@@ -15,6 +15,7 @@ if (!KUBECTL) test.skip('nothing was renamed: there is no kubectl on PATH', () =
 
 describe.runIf(KUBECTL)('in a kustomization with another namespace, prefix or suffix', () => {
   let folder = '';
+  let renamedOnce: readonly Manifest[] | undefined;
   const at = (...names: string[]): string => join(folder, ...names);
 
   beforeAll(() => {
@@ -90,7 +91,7 @@ describe.runIf(KUBECTL)('in a kustomization with another namespace, prefix or su
   test.each(['Namespace', 'ServiceAccount', 'Service', 'ConfigMap', 'ClusterRole', 'Role', 'Issuer', 'Certificate'])(
     'a %s of another name is found: the check above would find it',
     (kind) => {
-      const built = rename('cert-manager', names, []);
+      const built = (renamedOnce ??= rename('cert-manager', names, []));
       const changed = built.map((object) => {
         const { metadata } = object;
         return object.kind === kind ? { ...object, metadata: { ...metadata, name: `${metadata.name}-other` } } : object;
@@ -118,7 +119,7 @@ describe.runIf(KUBECTL)('in a kustomization with another namespace, prefix or su
   /** As docs/install.md has it made, for the name of the Service. */
   async function writeCertificate(changes: Readonly<Record<string, string>>): Promise<void> {
     const { namespace = 'pullguard', namePrefix = '', nameSuffix = '' } = changes;
-    const made = await makeCertificates({ names: [`${namePrefix}pullguard${nameSuffix}.${namespace}.svc`] });
+    const made = await certificatesFor(`${namePrefix}pullguard${nameSuffix}.${namespace}.svc`);
     const certs = at('manifests/overlays/own-certificate/certs');
     writeFileSync(join(certs, 'ca.crt'), made.ca);
     writeFileSync(join(certs, 'tls.crt'), made.cert);

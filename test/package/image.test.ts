@@ -16,8 +16,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
-import { makeCertificates } from '../../src/tls/self-signed.ts';
 import { objects, podOf, ROOT } from '../manifests/manifests.ts';
+import { certificatesFor } from '../support/certificates.ts';
 import { recordedReview } from '../support/objects.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
@@ -88,7 +88,7 @@ describe.skipIf(!CAN_RUN)('the image, as uid 65532 on a read-only root without c
     chmodSync(folder, 0o755);
     execFileSync(process.execPath, ['--import', 'tsx', join(ROOT, 'scripts/image.ts'), at('layout')], { cwd: ROOT });
     execFileSync('umoci', ['unpack', '--image', `${at('layout')}:pullguard`, at('bundle')], { stdio: 'ignore' });
-    const made = await makeCertificates({ names: ['localhost', '127.0.0.1'] });
+    const made = await certificatesFor('localhost', '127.0.0.1');
     execFileSync('mkdir', [at('work')]);
     writeFileSync(at('work/tls.crt'), made.cert);
     writeFileSync(at('work/tls.key'), made.key, { mode: 0o644 });

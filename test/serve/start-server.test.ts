@@ -11,6 +11,7 @@ import { startServer, type RunningServer, type ServerSettings } from '../../src/
 import { createMetrics, type Metrics } from '../../src/serve/metrics.ts';
 import { MOST_ADMIN_CONNECTIONS } from '../../src/text/bounds.ts';
 import { makeCertificates, type Certificates } from '../../src/tls/self-signed.ts';
+import { certificatesFor } from '../support/certificates.ts';
 import { readServingCertificate, type CertificateSource, type ServingCertificate } from '../../src/tls/source.ts';
 import { MIRRORED } from '../support/policies.ts';
 import { askingPolicy, FOREVER_MS, holdRegistries, REFUSED } from './asking.ts';
@@ -35,7 +36,7 @@ let serving: Certificates;
 let others: Certificates;
 
 beforeAll(async () => {
-  [serving, others] = await Promise.all([makeCertificates({ names: NAMES }), makeCertificates({ names: NAMES })]);
+  [serving, others] = await Promise.all([certificatesFor(...NAMES), makeCertificates({ names: NAMES })]);
 });
 
 describe('TLS', () => {

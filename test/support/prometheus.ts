@@ -15,13 +15,13 @@ export function promtool(...args: readonly string[]): Readonly<{ status: number 
   return { status, output: `${stdout}${stderr}` };
 }
 
-/** The values that a query has at this time, of a Prometheus that scrapes `target` each second until the end of the test. */
+/** The values that a query has at this time, of a Prometheus that scrapes `target` four times a second until the end of the test. */
 export async function startPrometheus(target: string): Promise<(query: string) => Promise<readonly number[]>> {
   const folder = tempFolder();
   const config = folder.write(
     'prometheus.yml',
     JSON.stringify({
-      global: { scrape_interval: '1s' },
+      global: { scrape_interval: '250ms' },
       scrape_configs: [{ job_name: 'any', static_configs: [{ targets: [target] }] }],
     }),
   );

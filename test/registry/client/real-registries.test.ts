@@ -13,7 +13,7 @@ import {
   serveImages,
   serveTokens,
 } from '../../support/registry-answers.ts';
-import { makeRegistryCertificates } from '../../support/registry-certificates.ts';
+import { registryCertificates } from '../../support/certificates.ts';
 import { makeImage, makeIndex } from '../../support/registry-images.ts';
 
 // Probes as they are made, of registries that listen on the loopback.
@@ -214,7 +214,7 @@ test.each<[what: string, answer: Answer, told: object]>([
 });
 
 test('over TLS, it is the token service that users hear of, if it is its certificate that is not known', async () => {
-  const { ca, valid, unknown } = await makeRegistryCertificates();
+  const { ca, valid, unknown } = await registryCertificates();
   const tokens = await start(serveTokens(USER), { tls: unknown });
   const registry = await start(serveImages({}, guardByToken(`https://${tokens.host}/token`)), { tls: valid });
   const result = await probe({ ...registry, ca }, { credentials: USER, registry: { tokenHosts: [tokens.host] } });
@@ -223,7 +223,7 @@ test('over TLS, it is the token service that users hear of, if it is its certifi
 });
 
 test('over TLS, nothing is sent without it, wherever a registry sends it', async () => {
-  const { ca, valid } = await makeRegistryCertificates();
+  const { ca, valid } = await registryCertificates();
   const plain = await start(serveTokens(undefined));
   const moved = await start(answerAlways(307, '', { Location: `http://${plain.host}${MANIFEST}` }), { tls: valid });
   const guarded = await start(serveImages({}, guardByToken(`http://${plain.host}/token`)), { tls: valid });

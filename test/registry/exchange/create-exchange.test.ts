@@ -8,7 +8,8 @@ import { failBy, failWith } from '../../../src/cause/answer.ts';
 import { createExchange, type ExchangeLimits } from '../../../src/registry/exchange/create-exchange.ts';
 import type { ExchangeFailure } from '../../../src/registry/exchange/exchange.ts';
 import type { Answer, FaultRegistry } from '../../support/fault-registry.ts';
-import { makeRegistryCertificates, type RegistryCertificates } from '../../support/registry-certificates.ts';
+import { registryCertificates } from '../../support/certificates.ts';
+import type { RegistryCertificates } from '../../support/registry-certificates.ts';
 import { ask, LOOPBACK, requestFor, serve } from './asking.ts';
 
 /** For what never happens: whatever is to happen has the usual times, as machines are busy. */
@@ -25,7 +26,7 @@ const RESET: ExchangeFailure = failWith('connection-reset');
 let certificates: RegistryCertificates;
 
 beforeAll(async () => {
-  certificates = await makeRegistryCertificates();
+  certificates = await registryCertificates();
 });
 
 describe('a registry that works', () => {

@@ -6,7 +6,8 @@ import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { failWith } from '../../../src/cause/answer.ts';
 import { createExchange, type ExchangeOptions } from '../../../src/registry/exchange/create-exchange.ts';
 import { nameProxy, readProxies } from '../../../src/registry/exchange/proxies.ts';
-import { makeRegistryCertificates, type RegistryCertificates } from '../../support/registry-certificates.ts';
+import { registryCertificates } from '../../support/certificates.ts';
+import type { RegistryCertificates } from '../../support/registry-certificates.ts';
 import { ask, requestFor, serve } from './asking.ts';
 
 const PROXY = 'http://proxy.example.com:3128';
@@ -107,7 +108,7 @@ describe('through a proxy', () => {
   let certificates: RegistryCertificates;
 
   beforeAll(async () => {
-    certificates = await makeRegistryCertificates();
+    certificates = await registryCertificates();
   });
 
   type Proxy = Readonly<{ port: number; connects: IncomingMessage[] }>;
