@@ -253,18 +253,22 @@ function lowest(tries: number, limit: number, cost: (runs: number) => number): n
 }
 
 test.each(CASES)('a list that somebody else wrote is cheap however long it is: $name', { timeout: 120_000 }, (each) => {
-  const [quarter = '', half = '', whole = ''] = [4, 2, 1].map((part) => review(each, Math.floor(each.most / part)));
+  const [eighth = '', quarter = '', whole = ''] = [8, 4, 1].map((part) => review(each, Math.floor(each.most / part)));
+  // Until it is compiled, code is slow.
+  measure(eighth, each, Infinity);
   const growth = lowest(5, 3, (runs) => {
-    const cost = measure(half, each, Infinity, runs).ms;
+    const cost = measure(quarter, each, Infinity, runs).ms;
     // What takes a few milliseconds is mostly noise.
-    return cost > 30 ? cost / measure(quarter, each, Infinity, runs).ms : 0;
+    return cost > 30 ? cost / measure(eighth, each, Infinity, runs).ms : 0;
   });
   expect(growth).toBeLessThan(3);
   // A small review takes a tenth of a millisecond where nothing else runs.
   const small = measure(review(SMALL, 1), SMALL, TIME_BUDGET_MS, 5).ms;
   const limit = Math.max(250, small * 2500);
-  expect(lowest(3, limit, (runs) => measure(whole, each, TIME_BUDGET_MS, runs).ms)).toBeLessThan(limit);
-  const { response } = measure(whole, each, TIME_BUDGET_MS);
+  let last = measure(whole, each, TIME_BUDGET_MS);
+  if (last.ms >= limit) last = measure(whole, each, TIME_BUDGET_MS, 4);
+  expect(last.ms).toBeLessThan(limit);
+  const { response } = last;
   const said = [response.status?.message, ...(response.warnings ?? [])].join();
   if (each.isGood !== true) expect(said).toMatch(/reference-valid|within-bounds/);
 });

@@ -29,7 +29,7 @@ holds(
     expect(diagnosis.remedy).not.toBe('');
     expect(diagnosis.says.length).toBeLessThanOrEqual(200);
   }),
-  1000,
+  300,
 );
 
 /** What a path of an image may be made of: the words of causes, joined as a name joins them. */
@@ -50,7 +50,7 @@ holds(
     const [before, after] = [readFailure(text), readFailure(renamed)];
     expect(after.kind === 'failed' && after.failure.cause).toBe(before.kind === 'failed' && before.failure.cause);
   }),
-  1000,
+  300,
 );
 
 const OBJECTS = ['events.json', 'pods.json'].map(
@@ -65,7 +65,7 @@ holds(
       for (const text of Object.values(texts)) expect(typeof text).toBe('string');
     }
   }),
-  500,
+  150,
 );
 
 const INPUTS = ['described-pod.txt', 'events-table.txt', 'journal.txt', 'events.json', 'pods.json'].map((file) =>
@@ -81,7 +81,7 @@ holds(
       expect(io.printed.stdout.replaceAll('\n', '')).not.toMatch(/\p{Cc}/u);
     }
   }),
-  200,
+  60,
 );
 
 test('an input of nothing but brackets is read', async () => {

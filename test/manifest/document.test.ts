@@ -82,9 +82,9 @@ describe('what is no mistake is read', () => {
     expect(content['a']).toBeUndefined();
   });
 
-  // A tenth of a second; with the parser's own search for equal keys it is a minute.
-  test('a map of a hundred thousand keys among it', { timeout: 20_000 }, () => {
-    expect(readDocument(Array.from({ length: 100_000 }, (_, at) => `k${at}: v\n`).join('')).ok).toBe(true);
+  // With the parser's own search for equal keys it takes a quarter of a minute.
+  test('a map of fifty thousand keys among it', { timeout: 10_000 }, () => {
+    expect(readDocument(Array.from({ length: 50_000 }, (_, at) => `k${at}: v\n`).join('')).ok).toBe(true);
   });
 });
 

@@ -107,7 +107,8 @@ const problem: string | undefined = explainImage('NGINX:1.25', loadPolicy('apiVe
 console.log(problem, PolicyError.name);
 `;
   writeFileSync(join(folder, 'program.ts'), code);
-  const flags = ['--strict', '--module', 'nodenext', '--target', 'es2023', 'program.ts'];
+  // The compiler's own declarations it need not check.
+  const flags = ['--strict', '--skipDefaultLibCheck', '--module', 'nodenext', '--target', 'es2023', 'program.ts'];
   expect(run(join(ROOT, 'node_modules/.bin/tsc'), flags)).toEqual({ code: 0, output: '' });
   expect(run('node', ['program.js'])).toEqual({ code: 0, output: 'nginx:1.25 PolicyError\n' });
 }, 120_000);
