@@ -70,7 +70,7 @@ beforeAll(async () => {
       'shop/default-secret',
       many(19_000, (at) => `*.h${at}.example.com`),
     ),
-    ...many(11, (at) =>
+    ...many(4, (at) =>
       pullSecret(
         `shop/large${at}`,
         many(25_500, (key) => `r${key}`),
@@ -79,7 +79,7 @@ beforeAll(async () => {
   ]);
   api.seed('/api/v1/serviceaccounts', [
     serviceAccount('other/default', []),
-    ...many(20, (at) =>
+    ...many(6, (at) =>
       serviceAccount(
         `shop/a${at}`,
         many(75_000, (name) => `s${name}`),

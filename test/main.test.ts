@@ -389,7 +389,7 @@ describe.concurrent('an output that takes nothing', () => {
         expect(await ask()).toEqual(denied);
       }, PATIENCE);
       // More than a pipe holds.
-      for (let i = 0; i < 200; i++) expect(await ask()).toEqual(denied);
+      for (let i = 0; i < 150; i++) expect(await ask()).toEqual(denied);
       const closed = once(child, 'exit');
       child.kill('SIGHUP');
       expect(await closed).toEqual([0, null]);
