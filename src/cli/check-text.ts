@@ -63,8 +63,14 @@ type Found = {
 /** Checks texts one after the other, and then what was rendered. */
 export function checkAll(texts: readonly Source[], rendered: readonly Rendered[], terms: Terms): CheckResult {
   const found: Found = {
-    ...{ findings: new PackedList(), suppressed: new PackedList(), errors: [], unchecked: [], objects: [] },
-    ...{ skipped: new Map(), counts: { workloads: 0, exempt: 0, otherObjects: 0, foreign: 0 }, hasComments: false },
+    findings: new PackedList(),
+    suppressed: new PackedList(),
+    errors: [],
+    unchecked: [],
+    objects: [],
+    skipped: new Map(),
+    counts: { workloads: 0, exempt: 0, otherObjects: 0, foreign: 0 },
+    hasComments: false,
   };
   for (const text of texts) checkFile(text, terms, found);
   checkAllRendered(rendered, terms, found);

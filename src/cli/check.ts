@@ -102,7 +102,10 @@ async function checkInputs(inputs: Inputs, setup: Setup): Promise<Checked> {
   // Files are read again as they are now.
   const fixed = (fixes?.read ?? []).map((text) => openText(text));
   const found = checkAll([...fixed, ...texts.slice(fixed.length)], fixes?.rendered ?? inputs.rendered, {
-    ...{ policy, facts, options, listsObjects: listsObjects(options, outputFiles) },
+    policy,
+    facts,
+    options,
+    listsObjects: listsObjects(options, outputFiles),
     count: () => {
       progress.show('documents', ++done, Math.max(0, --left));
     },

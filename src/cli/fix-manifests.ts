@@ -176,7 +176,10 @@ export function fixManifest(file: string, text: string, manifest: Manifest, term
         return made.flatMap((edit) => edits.get(edit) ?? []).map((place) => ({ ...place, replaced }));
       })
       .map(({ replaced, change, at }) => ({
-        ...{ file, change, replaced, ...locateFixed(change, result, at) },
+        file,
+        change,
+        replaced,
+        ...locateFixed(change, result, at),
         before: locateFixed(change, manifest, at),
         answers: change.findings.map((finding) => ({ ...finding, ...locateIn(manifest, at, finding.at) })),
       }))

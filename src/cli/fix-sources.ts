@@ -105,7 +105,9 @@ function listWishes(
   const plan = planFixes(
     object,
     {
-      ...{ policy, facts, replacedImages: new Set() },
+      policy,
+      facts,
+      replacedImages: new Set(),
       isHidden: (finding) => isHidden({ ...finding, ...place(finding) }),
     },
     new Map(),
@@ -333,7 +335,11 @@ function writeSource(
       );
       return [
         {
-          ...{ file, ...place, before: place, replaced, answers },
+          file,
+          ...place,
+          before: place,
+          replaced,
+          answers,
           change: { op: 'set', at, from, to, findings: [first, ...others] },
         },
       ];

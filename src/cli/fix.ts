@@ -39,7 +39,8 @@ export async function fixInputs(
   const { fixed } = direct.report;
   const hideInFile = memoize((file) => hideIn(readFound({ file }).text ?? ''));
   const sources = await fixSources(await renderAgain(fixed.length > 0), mode, {
-    ...{ ...terms, options },
+    ...terms,
+    options,
     isHidden: (finding) => hideInFile(finding.file)(finding),
     isFixed: (from, to) => fixed.some(({ change }) => change.op === 'set' && change.from === from && change.to === to),
   });

@@ -148,8 +148,12 @@ export function* formatCheckJson({ result, fixes }: Pick<CheckReport, 'result' |
     ...(hidden && { inBaseline: hidden.baseline, ignored: hidden.ignored }),
   };
   const rest = {
-    ...{ errors, skipped, ...(unchecked.length > 0 && { unchecked }), ...(notes.length > 0 && { notes }) },
-    ...{ ...(fixes && toFixJson(fixes)), summary },
+    errors,
+    skipped,
+    ...(unchecked.length > 0 && { unchecked }),
+    ...(notes.length > 0 && { notes }),
+    ...(fixes && toFixJson(fixes)),
+    summary,
   };
   yield `${result.findings.length === 0 ? '' : '\n  '}],${JSON.stringify(rest, null, 2).slice(1)}\n`;
 }
@@ -161,10 +165,29 @@ function toJson(finding: LocatedFinding): object {
   const { kind, namespace, name } = finding.workload;
   const hide = (text: string | undefined): string | undefined => (text === undefined ? undefined : redact(text));
   return {
-    ...{ file, line, column, endLine, endColumn, kind, namespace, name, part: label, field: formatFieldPath(at) },
-    ...{ value: hide(value), rule, messageId, cause, faqItems, action, fixed, severity },
+    file,
+    line,
+    column,
+    endLine,
+    endColumn,
+    kind,
+    namespace,
+    name,
+    part: label,
+    field: formatFieldPath(at),
+    value: hide(value),
+    rule,
+    messageId,
+    cause,
+    faqItems,
+    action,
+    fixed,
+    severity,
     message: describeFinding(finding),
-    ...{ suggestion: hide(suggestion), replacement: hide(replacement), secret: hide(secret), remedy },
+    suggestion: hide(suggestion),
+    replacement: hide(replacement),
+    secret: hide(secret),
+    remedy,
   };
 }
 
@@ -212,14 +235,21 @@ function formatFixText({ mode, fixed, unfixed }: FixReport): string {
 function toFixJson({ mode, fixed, unfixed }: FixReport): object {
   return {
     [mode === 'write' ? 'fixed' : 'fixable']: fixed.map(({ file, line, column, before, change }) => ({
-      ...{ file, ...(mode === 'write' ? { line, column } : before), ...toObjectJson(change.findings[0]) },
+      file,
+      ...(mode === 'write' ? { line, column } : before),
+      ...toObjectJson(change.findings[0]),
       field: formatFieldPath(change.op === 'set' ? change.at : joinPointer(change.at, 'imagePullSecrets')),
       ...(change.op === 'set' ? { from: redact(change.from), to: change.to } : { added: change.names }),
       rules: listRules(change),
     })),
     notFixed: unfixed.map(({ file, line, column, finding, why }) => ({
-      ...{ file, line, column, ...toObjectJson(finding) },
-      ...{ field: formatFieldPath(finding.at), rule: finding.rule, message: why },
+      file,
+      line,
+      column,
+      ...toObjectJson(finding),
+      field: formatFieldPath(finding.at),
+      rule: finding.rule,
+      message: why,
     })),
   };
 }

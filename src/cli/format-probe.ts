@@ -166,6 +166,16 @@ function toLimitJson({ remaining, limit, windowSeconds }: RateLimit): object {
 }
 
 const NOTHING = {
-  ...{ pullable: null, outcome: 'not-asked', endpoint: null, asked: null, digest: null, sizes: [], platforms: null },
-  ...{ rateLimit: null, message: null, says: null, remedy: null, note: null },
+  pullable: null,
+  outcome: 'not-asked',
+  endpoint: null,
+  asked: null,
+  digest: null,
+  sizes: [],
+  platforms: null,
+  rateLimit: null,
+  message: null,
+  says: null,
+  remedy: null,
+  note: null,
 };

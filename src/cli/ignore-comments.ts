@@ -108,7 +108,10 @@ function toFinding(
 ): LocatedFinding {
   return {
     ...problem,
-    ...{ file, line, column, at: '' },
+    file,
+    line,
+    column,
+    at: '',
     rule: 'skip-allowed',
     remedy: 'Correct the comment or remove it, or have the policy allow it under skip.',
     faqItems: [],

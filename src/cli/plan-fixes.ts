@@ -119,8 +119,17 @@ const MOVES = 'with IfNotPresent nodes would keep an old image of the tag "lates
 function toLargeAlways({ kind, name, namespace, podSpec }: Workload, { label }: ImageUse, at: Pointer): Finding {
   const { id: rule, remedy, faqItems } = imageFits;
   return {
-    ...{ rule, messageId: 'large-always', at, label, value: 'Always', workload: { kind, name, namespace, podSpec } },
-    ...{ remedy, faqItems, action: 'warn', severity: 'warning', fixed: 'no' },
+    rule,
+    messageId: 'large-always',
+    at,
+    label,
+    value: 'Always',
+    workload: { kind, name, namespace, podSpec },
+    remedy,
+    faqItems,
+    action: 'warn',
+    severity: 'warning',
+    fixed: 'no',
     message: 'imagePullPolicy is Always: set imagePullPolicy: IfNotPresent',
   };
 }

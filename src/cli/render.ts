@@ -129,11 +129,13 @@ function describeMissing({ tool, folder, file }: Unit): Unchecked {
   const shown = redact(folder);
   return tool === 'helm'
     ? {
-        ...{ file, cause: 'chart' },
+        file,
+        cause: 'chart',
         message: `a Helm chart, and helm is not on PATH: run "helm template ${shown} | pullguard check -"`,
       }
     : {
-        ...{ file, cause: 'kustomization' },
+        file,
+        cause: 'kustomization',
         message: `a kustomization, and neither kustomize nor kubectl is on PATH: run "kustomize build ${shown} | pullguard check -"`,
       };
 }
@@ -144,7 +146,9 @@ type Ran = 'missing' | Readonly<{ text: string }> | Readonly<{ text?: undefined;
 async function run(tool: string, args: readonly string[]): Promise<Ran> {
   try {
     const { stdout } = await promisify(execFile)(tool, args, {
-      ...{ timeout: RENDER_TIME_MS, killSignal: 'SIGKILL', maxBuffer: LONGEST_RENDERED },
+      timeout: RENDER_TIME_MS,
+      killSignal: 'SIGKILL',
+      maxBuffer: LONGEST_RENDERED,
       env: { ...process.env, GIT_TERMINAL_PROMPT: '0' },
     });
     return { text: stdout };
@@ -232,7 +236,9 @@ function findText({ file, text }: Readonly<{ file: string; text: string }>, sear
     const start = before.lastIndexOf('\n') + 1;
     if (/^\s*#/.test(before.slice(start))) continue;
     places.push({
-      ...{ file, line: before.split('\n').length, column: at - start + 1 },
+      file,
+      line: before.split('\n').length,
+      column: at - start + 1,
       isImage: KEYS.test(before.slice(start)),
     });
   }

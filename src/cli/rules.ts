@@ -30,7 +30,14 @@ function formatJson(value: unknown): string {
 
 function toJson({ id, description, remedy, defaultAction, fixable, faqItems, needs, messages, options }: Rule): object {
   return {
-    ...{ id, description, remedy, defaultAction, fixable, faqItems, needs, messageIds: Object.keys(messages) },
+    id,
+    description,
+    remedy,
+    defaultAction,
+    fixable,
+    faqItems,
+    needs,
+    messageIds: Object.keys(messages),
     options: Object.fromEntries(Object.entries(options).map(([name, option]) => [name, option.default])),
   };
 }

@@ -53,8 +53,13 @@ export function accountFor(
     const { apiVersion, kind } = manifest;
     const name = redact(readName(object));
     return {
-      ...{ file, ...manifest.locate(field), apiVersion: redact(apiVersion), kind: redact(kind), name },
-      ...{ field: redact(formatFieldPath(field)), cause },
+      file,
+      ...manifest.locate(field),
+      apiVersion: redact(apiVersion),
+      kind: redact(kind),
+      name,
+      field: redact(formatFieldPath(field)),
+      cause,
       message: `${redact(kind)}/${name} (${redact(apiVersion)})${why}`,
     };
   };
@@ -202,7 +207,10 @@ export function describeOther({ value, locate }: OtherValue, file: string): Unch
   if (image === undefined) return undefined;
   const missing = typeof readPath(value, 'apiVersion') === 'string' ? 'kind' : 'apiVersion';
   return {
-    ...{ file, ...locate(image), field: redact(formatFieldPath(image)), cause: 'no-object' },
+    file,
+    ...locate(image),
+    field: redact(formatFieldPath(image)),
+    cause: 'no-object',
     message: `it has images, but no ${missing}: add it, such as "apiVersion: apps/v1" and "kind: Deployment"`,
   };
 }

@@ -27,7 +27,7 @@ function listDifferences(before: unknown, after: unknown, path = ''): readonly s
   );
 }
 
-/** Read by the parser alone, as anybody else would. */
+/** Read by the parser alone, as other programs do. */
 function parse(text: string): unknown {
   const documents = parseAllDocuments(text.replaceAll('\r\n', '\n'), { merge: true, uniqueKeys: false });
   return Array.isArray(documents) ? documents.map((document) => document.toJS() as unknown) : [];

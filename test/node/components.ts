@@ -175,6 +175,6 @@ function runIn(network: string, ...command: readonly string[]): string | undefin
 }
 
 function tell(what: string, isRight: boolean, output: string): boolean {
-  console.log(isRight ? what : `NOT SO: ${what}\n${output}`);
+  console.log(isRight ? what : `FAILED: ${what}\n${output}`);
   return isRight;
 }

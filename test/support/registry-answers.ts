@@ -82,7 +82,7 @@ export function answerAlways(status: number, body: string | object = '', headers
   };
 }
 
-/** Sends a body that has no end for as long as anybody listens. */
+/** Sends a body that has no end for as long as the client reads. */
 export function answerEndlessly(status = 200, headers: OutgoingHttpHeaders = {}): Answer {
   const chunk = Buffer.alloc(64 * 1024, ' ');
   return ({ method }, response) => {

@@ -57,7 +57,13 @@ export function listIssues({ findings, errors, unchecked = [] }: CheckResult, ro
 function toIssue(finding: LocatedFinding): Omit<Issue, 'fingerprint'> {
   const { file, line, column, endLine, endColumn, rule, workload, label } = finding;
   return {
-    ...{ file, line, column, endLine, endColumn, check: rule, level: levelOf(finding) },
+    file,
+    line,
+    column,
+    endLine,
+    endColumn,
+    check: rule,
+    level: levelOf(finding),
     object: escapeUnprintable(nameObject(workload)),
     detail: `${label === undefined ? '' : `${escapeUnprintable(label)}: `}${describeFinding(finding)}`,
     message: `${nameSubject(finding)}: ${describeFinding(finding)}`,

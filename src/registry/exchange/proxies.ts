@@ -117,7 +117,7 @@ function readRange(entry: string): readonly string[] | undefined {
   return family !== 0 && Number(bits) <= (family === 4 ? 32 : 128) ? [entry] : undefined;
 }
 
-/** A tunnel that is still not there after this time is given up; whoever waits for it gives up earlier, by its own limits. */
+/** After this time a tunnel is given up. Requests that wait for it have shorter limits of their own. */
 const TUNNEL_MS = 10_000;
 
 /** The cluster admin chose the proxy, so it may be anywhere. */

@@ -125,8 +125,8 @@ describe('an image is asked about as kubelet pulls it', () => {
   type Case = [what: string, users: readonly (keyof typeof ANSWERS)[], asked: readonly string[], told: unknown];
 
   test.each<Case>([
-    ['as anybody without an entry for its registry', [], ['anybody'], NO_REPOSITORY],
-    ['with the entry, and never as anybody then', ['denied'], ['denied'], DENIED],
+    ['anonymously without an entry for its registry', [], ['anybody'], NO_REPOSITORY],
+    ['with the entry, and then never anonymously', ['denied'], ['denied'], DENIED],
     ['until somebody is let in', ['denied', 'missing', 'good', 'gone'], ['denied', 'missing', 'good'], OK],
     ['until nobody answers', ['denied', 'gone', 'good'], ['denied', 'gone'], UNREACHABLE],
     ['until it may not be asked', ['denied', 'forbidden', 'good'], ['denied', 'forbidden'], undefined],
