@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { type ImageAnswer, describeNotAsked } from '../cause/answer.ts';
 import { ApiError, type ApiServer } from '../cluster/connection/api-server.ts';
 import { createKeyringReader } from '../cluster/facts/read-keyring.ts';
@@ -88,6 +89,9 @@ async function diagnoseAll(input: DiagnoseClusterInput, progress: Progress): Pro
 }
 
 export function readTarget(text: string): Target {
+  // A Pod may have such a name as well.
+  if (/\.(?:txt|log|json|ya?ml)$/.test(text) && existsSync(text))
+    throw new UsageError(`${JSON.stringify(text)} is a file: pullguard diagnose - < FILE, or pod/NAME for a Pod`);
   const target = parseTarget(text);
   if (target !== undefined) return target;
   if (/\s/.test(text)) throw new UsageError('messages are read from standard input: pullguard diagnose - < FILE');

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { diagnose, type DiagnoseOptions } from '../../src/cli/diagnose.ts';
 import { UsageError } from '../../src/cli/io.ts';
 import { capturedIo } from '../support/captured-io.ts';
+import { tempFolder } from '../support/temp-folder.ts';
 
 /** When it is that a text is pasted. */
 const NOW = Date.parse('2026-06-01T12:00:00Z');
@@ -303,6 +304,12 @@ describe('misuse', () => {
   test('a message in place of a Pod is answered with how to give it, also without a cluster', async () => {
     const asked = diagnose([NOT_FOUND], { output: 'text' }, capturedIo({}));
     await expect(asked).rejects.toThrow('messages are read from standard input: pullguard diagnose - < FILE');
+  });
+
+  test('so is a file in place of a Pod', async () => {
+    const file = tempFolder().write('events.txt', NOT_FOUND);
+    const asked = diagnose([file], { output: 'text' }, capturedIo({}));
+    await expect(asked).rejects.toThrow('events.txt" is a file: pullguard diagnose - < FILE, or pod/NAME for a Pod');
   });
 
   test('input that cannot be read', async () => {
